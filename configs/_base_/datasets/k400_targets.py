@@ -1,0 +1,40 @@
+# Kinetics-400 with teacher targets for every training clip.
+_base_ = 'k400.py'
+
+# one store per teacher; tools/convert_targets.py makes them from released files
+targets = dict(
+    ego_score='data/targets/k400_ego_score',
+    object_score='data/targets/k400_object_score',
+    interaction_map='data/targets/k400_interaction')
+
+train_pipeline = [
+    dict(type='SeedAugmentations'),
+    dict(type='DecordInit'),
+    dict(type='SampleTimeWindow', **_base_.clip),
+    dict(type='DecordDecode'),
+    dict(type='TrackGeometry'),
+    dict(type='RandomRescale', scale_range=(256, 320)),
+    dict(type='RandomCrop', size=224),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map'))
+]
+# MMAction2's stock augmentation instead (crops of random area and aspect ratio). In a config of yours:
+#   train_dataloader = dict(dataset=dict(pipeline=_base_.stock_train_pipeline))
+stock_train_pipeline = [
+    dict(type='SeedAugmentations'),
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', num_clips=1, **_base_.clip),
+    dict(type='DecordDecode'),
+    dict(type='TrackGeometry'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='RandomResizedCrop'),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map'))
+]
+
+train_dataloader = dict(dataset=dict(targets=targets, missing_targets='error', pipeline=train_pipeline))

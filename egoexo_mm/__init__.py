@@ -1,0 +1,15 @@
+"""Ego-Exo (https://arxiv.org/abs/2104.07905) for MMAction2 1.x: importing this package registers everything."""
+from egoexo_mm import compat
+from egoexo_mm.version import __version__
+
+compat.apply()  # before mmaction.models is first imported
+if not compat.doctor_is_running():  # the doctor must start where a host is missing
+    compat.import_mmaction_models()
+    from mmengine.registry import DefaultScope
+
+    from egoexo_mm import datasets, engine, models  # noqa: F401
+
+    if DefaultScope.get_current_instance() is None:  # so that MODELS.build works in a notebook; a Runner sets its own
+        DefaultScope.get_instance('mmaction', scope_name='mmaction')
+
+__all__ = ['__version__', 'compat']

@@ -1,0 +1,68 @@
+"""Following boxes through the host's own geometric transforms."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmaction.registry import TRANSFORMS
+
+# Two points in units of the frame. Irrational, so that no crop moves one to exactly 0: the host's Flip takes a coordinate
+# of 0 for a missing keypoint and leaves it there.
+_PROBE = np.array([[1 / math.pi, 1 / math.e], [2 / math.pi, 2 / math.e]])
+
+
+@TRANSFORMS.register_module()
+class TrackGeometry(BaseTransform):
+    """Send two known points through the transforms that follow, as keypoints.
+
+    Every geometric transform of MMAction2 that moves pixels moves keypoints with them (``Resize``, ``RandomRescale``,
+    ``RandomCrop``, ``RandomResizedCrop``, ``CenterCrop``, ``Flip``, in any order), so ``LoadTargets`` can read off where
+    the source frame went and carry boxes there. Put it right after decoding. Transforms with ``lazy=True`` refuse
+    keypoints with an error; wrappers of other libraries that warp frames (RandAugment) are not followed.
+
+    Required keys: ``img_shape``. Added keys: ``keypoint`` (removed again by ``LoadTargets``).
+
+    Raises:
+        KeyError: if frames have not been decoded yet.
+        ValueError: if the sample has keypoints of its own.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the probe, (1, 1, 2, 2) pixels ``x, y``."""
+        if 'img_shape' not in results:
+            raise KeyError('TrackGeometry needs img_shape: put it after the decoding transform of the pipeline')
+        if 'keypoint' in results:
+            raise ValueError('TrackGeometry: the sample already has keypoints, which it would overwrite')
+        height, width = results['img_shape']
+        results['keypoint'] = (_PROBE * [width, height])[None, None]
+        return results
+
+
+def view_geometry(results: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Map from the source frame to each crop, both in units of their own size.
+
+    Takes the probe of ``TrackGeometry`` out of ``results``.
+
+    Returns:
+        scale (2,) and offset (V, 2), ``x, y``: a source point ``u`` lies at ``scale * u + offset`` of the crop. ``V`` is
+        1, or the number of crops of ``ThreeCrop``.
+
+    Raises:
+        KeyError: if ``TrackGeometry`` is missing from the pipeline.
+        NotImplementedError: for ``TenCrop``, which flips half of its crops.
+    """
+    if 'keypoint' not in results:
+        raise KeyError('LoadTargets cannot follow boxes: add dict(type="TrackGeometry") right after the decoding transform')
+    first, second = results.pop('keypoint')[0, 0]
+    scale = (second - first) / (_PROBE[1] - _PROBE[0])
+    offset = (first - scale * _PROBE[0])[None]
+    corners = np.asarray(results.get('crop_bbox', ()))
+    if corners.ndim == 2:  # one row a frame: a multi-crop transform, which moves no keypoints
+        frames_per_crop = results['num_clips'] * results['clip_len']
+        if len(corners) != 3 * frames_per_crop:
+            raise NotImplementedError('LoadTargets follows ThreeCrop and single crops, not TenCrop')
+        offset = offset - corners[::frames_per_crop, :2]
+    size = np.array(results['img_shape'][::-1], np.float64)
+    return scale / size, offset / size

@@ -1,0 +1,98 @@
+"""Teacher targets of the clip that was sampled, where its pixels went."""
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+
+from egoexo_mm.models.functional import boxes_to_maps, place_boxes, slow_frame_index
+from egoexo_mm.targets import TargetStore, video_id_from_path
+from mmaction.registry import TRANSFORMS
+
+from .geometry import view_geometry
+
+_SMALLEST_HALF = 6e-8  # probabilities are stored as float16
+
+
+@TRANSFORMS.register_module()
+class LoadTargets(BaseTransform):
+    """Read the teachers' outputs for the sampled frames and leave the training targets.
+
+    Put it after all geometric transforms and before ``FormatShape``, and name its keys in
+    ``PackActionInputs(algorithm_keys=('ego_score', 'object_score', 'interaction_map'))``.
+
+    Required keys: ``frame_inds``, ``start_index``, ``num_clips``, ``clip_len``, ``img_shape``, ``keypoint`` (of
+    ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Added keys, each only if its store has the video:
+
+    - ``ego_score``, ``object_score``: (C,) float32 logits; stored probabilities become ``log p``.
+    - ``interaction_map``: (2, T, H, W) float32, channel 0 hand and 1 object, T maps a clip at the frames that the
+      backbone's last feature map sees; (V, 2, T, H, W) for V > 1 views (clips x crops, in the order of ``FormatShape``).
+
+    Args:
+        stores: target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder. By default those that
+            the dataset brings (``VideoTargetDataset(targets=...)``).
+        missing: a video that a store lacks is an ``'error'``, or the target is left out (``'skip'``: zero loss).
+        time_stride: frames of the clip per frame of the map: 4 for SlowFast with alpha 4, 1 for SlowOnly.
+        frame_sampling: which frames those are, ``'linspace'`` or ``'stride'``; the backbone's ``slow_sampling``.
+        cell_size: pixels per cell of the map, the spatial stride of the backbone.
+        outside: see :func:`place_boxes`.
+        soft: see :func:`boxes_to_maps`.
+
+    Raises:
+        MissingVideoError: if a video is not in a store and ``missing='error'``.
+        ValueError: for an unknown option or a clip length that ``time_stride`` does not divide.
+    """
+
+    def __init__(self, *, stores: dict[str, str] | None = None, missing: str = 'error', time_stride: int = 4,
+                 frame_sampling: str = 'linspace', cell_size: int = 32, outside: str = 'drop', soft: bool = True) -> None:
+        if missing not in ('error', 'skip'):
+            raise ValueError(f"LoadTargets: missing must be 'error' or 'skip', got {missing!r}")
+        self.stores = {name: TargetStore(path) for name, path in (stores or {}).items()}
+        self.missing = missing
+        self.time_stride = time_stride
+        self.frame_sampling = frame_sampling
+        self.cell_size = cell_size
+        self.outside = outside
+        self.soft = soft
+
+    def transform(self, results: dict) -> dict:
+        """Add the targets of one sample."""
+        stores = self.stores or results.pop('target_stores', {})
+        missing = results.pop('missing_targets', self.missing)
+        video_id = results.get('video_id') or video_id_from_path(results.get('filename') or results['frame_dir'])
+        for name, store in stores.items():
+            if missing == 'skip' and video_id not in store:
+                continue
+            if store.manifest.kind == 'scores':
+                results[name] = torch.from_numpy(self._logits(store, video_id))
+            else:
+                results[name] = torch.from_numpy(self._maps(store, video_id, results))
+        results.pop('keypoint', None)
+        return results
+
+    @staticmethod
+    def _logits(store: TargetStore, video_id: str) -> np.ndarray:
+        scores = store.scores(video_id)
+        if store.manifest.score_kind == 'probabilities':
+            return np.log(np.maximum(scores, _SMALLEST_HALF))
+        return scores
+
+    def _maps(self, store: TargetStore, video_id: str, results: dict) -> np.ndarray:
+        """(2, T, H, W), or (V, 2, T, H, W) for more than one view."""
+        clip_len, num_clips = results['clip_len'], results['num_clips']
+        if clip_len % self.time_stride:
+            raise ValueError(f'LoadTargets: time_stride {self.time_stride} does not divide the clip length {clip_len}')
+        seen = slow_frame_index(clip_len, clip_len // self.time_stride, self.frame_sampling).numpy()
+        frames = results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
+        found = store.detections(video_id, frames.ravel(), total_frames=results.get('total_frames'),
+                                 fps=results.get('avg_fps'))
+        scale, offsets = view_geometry(results)
+        grid = tuple(-(-size // self.cell_size) for size in results['img_shape'])
+        views = []
+        for offset in offsets:  # all clips of a crop at once: their frames lie one after the other
+            box, kept = place_boxes(found.box, scale, offset, self.outside)
+            maps = boxes_to_maps(box, found.score[kept], found.kind[kept], found.slot[kept], num_frames=frames.size,
+                                 grid=grid, soft=self.soft)
+            views.append(maps.reshape(2, num_clips, len(seen), *grid).swapaxes(0, 1))
+        views = np.concatenate(views)
+        return views[0] if len(views) == 1 else views

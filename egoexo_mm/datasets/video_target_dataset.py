@@ -1,0 +1,118 @@
+"""Video lists whose clips carry teacher targets."""
+from __future__ import annotations
+
+import json
+import os.path as osp
+
+from mmengine.fileio import exists, list_from_file
+from mmengine.logging import MMLogger
+
+from egoexo_mm.targets import TargetStore, TargetStoreError, video_id_from_path
+from mmaction.datasets import VideoDataset
+from mmaction.registry import DATASETS
+
+
+@DATASETS.register_module()
+class VideoTargetDataset(VideoDataset):
+    """``VideoDataset`` (lines ``path label``) with target stores, strict reading and named failures.
+
+    Args:
+        targets: target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder, handed to
+            ``LoadTargets``. None or an empty path leaves a target out.
+        missing_targets: what to do with a video that a store lacks: ``'error'`` (at start), ``'skip'`` (its loss is zero)
+            or ``'drop'`` (the video is not used). Coverage is logged at start.
+        broken_videos: a video that cannot be read ends the run (``'error'``), or is logged, listed in ``failed_file`` and
+            skipped (``'skip'``).
+        failed_file: JSON lines of broken videos, appended to.
+        num_classes: if given, labels are checked against it.
+        **kwargs: of ``VideoDataset``.
+
+    Raises:
+        ValueError: for a bad line of the annotation file or an unknown option.
+        TargetStoreError: for a store that cannot be opened or lacks videos.
+    """
+
+    def __init__(self, ann_file: str, pipeline: list, *, targets: dict[str, str | None] | None = None,
+                 missing_targets: str = 'error', broken_videos: str = 'error', failed_file: str = 'failed.jsonl',
+                 **kwargs) -> None:
+        if missing_targets not in ('error', 'skip', 'drop'):
+            raise ValueError(f"missing_targets must be 'error', 'skip' or 'drop', got {missing_targets!r}")
+        if broken_videos not in ('error', 'skip'):
+            raise ValueError(f"broken_videos must be 'error' or 'skip', got {broken_videos!r}")
+        self.stores = {name: TargetStore(path) for name, path in (targets or {}).items() if path}
+        self.missing_targets = missing_targets
+        self.broken_videos = broken_videos
+        self.failed_file = failed_file
+        super().__init__(ann_file, pipeline=pipeline, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Rows with ``filename``, ``label`` and ``video_id``, less those dropped for want of targets."""
+        if not exists(self.ann_file):
+            raise ValueError(f'{self.ann_file}: no such annotation file; set ann_file to a list of "path label" lines')
+        rows = [self._parse(number, line) for number, line in enumerate(list_from_file(self.ann_file), 1) if line.strip()]
+        if not rows:
+            raise ValueError(f'{self.ann_file}: the list is empty; expected one "path label" line a video')
+        return self._cover(rows)
+
+    def _parse(self, number: int, line: str) -> dict:
+        where = f'{self.ann_file}, line {number}'
+        path, _, label = line.strip().rpartition(self.delimiter)
+        try:
+            label = int(label)
+        except ValueError:
+            raise ValueError(f'{where}: expected "path{self.delimiter}label" with an integer label, got {line.strip()!r}; '
+                             'correct or remove the line') from None
+        if not path or label < 0 or (self.num_classes and label >= self.num_classes):
+            upper = f' below {self.num_classes}' if self.num_classes else ''
+            raise ValueError(f'{where}: expected a path and a label from 0{upper}, got {line.strip()!r}; correct or remove '
+                             'the line')
+        rule = next((store.manifest.video_id for store in self.stores.values()), 'stem')
+        return dict(filename=osp.join(self.data_prefix['video'] or '', path), label=label,
+                    video_id=video_id_from_path(path, rule))
+
+    def _cover(self, rows: list[dict]) -> list[dict]:
+        """Report what share of the list each store covers, and apply ``missing_targets``."""
+        lacking = set()
+        for name, store in self.stores.items():
+            absent = store.coverage([row['video_id'] for row in rows])
+            MMLogger.get_current_instance().info(
+                f'{name}: {store.path} covers {len(rows) - len(absent)} of {len(rows)} videos of {self.ann_file}')
+            if absent and self.missing_targets == 'error':
+                raise TargetStoreError(
+                    f'{store.path}: {len(absent)} of {len(rows)} videos of {self.ann_file} have no {name}, the first is '
+                    f"{absent[0]!r}; extract them, or set missing_targets to 'skip' (no loss) or 'drop' (no sample)")
+            lacking.update(absent)
+        if self.missing_targets != 'drop' or not lacking:
+            return rows
+        kept = [row for row in rows if row['video_id'] not in lacking]
+        MMLogger.get_current_instance().info(f'{len(rows) - len(kept)} videos without targets dropped')
+        if not kept:
+            raise TargetStoreError(f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video ids of '
+                                   f'list and store differ, e.g. {rows[0]["video_id"]!r}')
+        return kept
+
+    def get_data_info(self, idx: int) -> dict:
+        """The row ``idx``, with the stores for ``LoadTargets``."""
+        info = super().get_data_info(idx)
+        info.update(target_stores=self.stores, missing_targets='error' if self.missing_targets == 'error' else 'skip')
+        return info
+
+    def prepare_data(self, idx: int) -> dict | None:
+        """Run the pipeline; a video that cannot be read is named, and skipped if so configured."""
+        info = self.get_data_info(idx)
+        try:
+            return self.pipeline(info)
+        except Exception as error:
+            if 'imgs' in info or isinstance(error, TargetStoreError):  # frames were read: not the video's fault
+                raise
+            filename, reason = info['filename'], f'{type(error).__name__}: {error}'.splitlines()[0]
+            if self.broken_videos == 'error' or self.test_mode:
+                raise RuntimeError(f'{filename}: cannot be read ({reason}); repair it, remove it from {self.ann_file}, or '
+                                   "set broken_videos='skip' to train without it") from error
+        self._report(filename, reason)
+        return None  # the host draws another sample
+
+    def _report(self, filename: str, reason: str) -> None:
+        MMLogger.get_current_instance().warning(f'{filename}: skipped ({reason}); listed in {self.failed_file}')
+        with open(self.failed_file, 'a') as file:  # one short write: safe beside other workers
+            file.write(json.dumps(dict(video=filename, reason=reason)) + '\n')

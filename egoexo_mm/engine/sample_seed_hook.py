@@ -1,0 +1,42 @@
+"""Random draws that do not depend on when a run was interrupted."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from egoexo_mm.datasets.transforms import SeedAugmentations
+from mmaction.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SampleSeedHook(Hook):
+    """Tell every ``SeedAugmentations`` of the training pipeline the epoch, and seed dropout anew each epoch.
+
+    A run resumed at an epoch boundary then equals an uninterrupted one. Without an epoch-based loop it leaves random
+    draws alone and says so.
+    """
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Seed the epoch."""
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            runner.logger.warning('SampleSeedHook needs an epoch-based loop: augmentations are not seeded')
+            return
+        words = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()]).generate_state(1)
+        torch.manual_seed(int(words[0]))
+        for transform in _seeded_transforms(runner.train_dataloader.dataset):
+            transform.set_epoch(runner.seed, runner.epoch)
+
+
+def _seeded_transforms(dataset) -> Iterator[SeedAugmentations]:
+    """Those of a dataset and of the datasets that it wraps."""
+    for inner in (*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)):
+        if inner is not None:
+            yield from _seeded_transforms(inner)
+    for transform in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
+        if isinstance(transform, SeedAugmentations):
+            yield transform

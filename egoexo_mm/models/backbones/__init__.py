@@ -1,0 +1,3 @@
+from .egoexo_slowfast import EgoExoSlowFast
+
+__all__ = ['EgoExoSlowFast']

@@ -1,0 +1,131 @@
+"""The maths of Ego-Exo (https://arxiv.org/abs/2104.07905), free of configs and registries.
+
+Shape legend: ``N`` clips, ``C`` classes of a teacher, ``D`` feature channels, ``B`` boxes, ``T`` frames of a map,
+``H x W`` cells of a map, ``K`` = 2 kinds of map (hand, object).
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def slow_frame_index(num_frames: int, num_slow: int, sampling: str = 'linspace') -> Tensor:
+    """Positions of the slow pathway's frames in a clip.
+
+    The reference code takes evenly spaced frames that include the last one (0, 4, 8, 13, 17, 22, 26, 31 of 32);
+    MMAction2 takes every ``num_frames // num_slow``-th (0, 4, ..., 28).
+
+    Returns:
+        (num_slow,) int64 indices into the ``num_frames`` frames.
+
+    Raises:
+        ValueError: for an unknown ``sampling`` or more slow frames than frames.
+    """
+    if not 0 < num_slow <= num_frames:
+        raise ValueError(f'expected between 1 and {num_frames} slow frames, got {num_slow}')
+    if sampling == 'linspace':
+        return torch.linspace(0, num_frames - 1, num_slow).long()
+    if sampling == 'stride':
+        return torch.arange(num_slow) * (num_frames // num_slow)
+    raise ValueError(f"slow frame sampling must be 'linspace' or 'stride', got {sampling!r}")
+
+
+def pool_features(feats: Tensor | Sequence[Tensor]) -> Tensor:
+    """Global average of every pathway, concatenated in MMAction2's order [fast | slow].
+
+    Args:
+        feats: one (N, D, T, H, W) or already pooled (N, D) map, or the (slow, fast) pair of a SlowFast backbone.
+
+    Returns:
+        (N, D) or (N, D_fast + D_slow).
+    """
+    if isinstance(feats, Tensor):
+        return feats.flatten(2).mean(2) if feats.dim() > 2 else feats
+    return torch.cat([pool_features(x) for x in reversed(feats)], dim=1)
+
+
+def soft_target_divergence(logits: Tensor, target: Tensor, temperature: float = 1.0,
+                           target_kind: str = 'logits') -> Tensor:
+    r"""Kullback-Leibler divergence :math:`T^2\, KL(p^{1/T} \| q^{1/T})` of student from teacher, clip by clip.
+
+    The factor :math:`T^2` keeps gradients comparable across temperatures (https://arxiv.org/abs/1503.02531, sec. 2).
+
+    Args:
+        logits: (N, C) student scores before the softmax.
+        target: (N, C) teacher scores; see ``target_kind``.
+        temperature: softening applied to both sides, > 0.
+        target_kind: ``'logits'``, or ``'probabilities'`` (softened as logits ``log p``).
+
+    Returns:
+        (N,) float32, zero where student and teacher agree.
+    """
+    teacher = target.float()
+    if target_kind == 'probabilities':
+        teacher = teacher.clamp(min=torch.finfo(torch.float32).tiny).log()
+    log_p = F.log_softmax(teacher / temperature, dim=1)
+    log_q = F.log_softmax(logits.float() / temperature, dim=1)
+    return (log_p.exp() * (log_p - log_q)).sum(1) * temperature**2
+
+
+def place_boxes(box: np.ndarray, scale: np.ndarray, offset: np.ndarray, outside: str = 'drop',
+                ) -> tuple[np.ndarray, np.ndarray]:
+    """Carry source boxes into a crop.
+
+    Args:
+        box: (B, 4) ``x1, y1, x2, y2`` in units of the source frame.
+        scale, offset: (2,) ``x, y`` map from the source frame to the crop, in units of the crop; a negative scale is a
+            flip.
+        outside: boxes wholly outside the crop are dropped (``'drop'``) or, as in the reference code, pressed onto its
+            border, where they still mark cells (``'border'``).
+
+    Returns:
+        (B', 4) float32 boxes in [0, 1] of the crop, and the (B',) indices of the boxes they come from.
+    """
+    corners = box.reshape(-1, 2, 2) * scale + offset  # (B, corner, xy)
+    low, high = corners.min(1), corners.max(1)
+    if outside == 'drop':
+        kept = np.flatnonzero(((high > 0) & (low < 1)).all(1))
+    elif outside == 'border':
+        kept = np.arange(len(box))
+    else:
+        raise ValueError(f"boxes outside the crop: expected 'drop' or 'border', got {outside!r}")
+    placed = np.concatenate([low, high], axis=1)[kept]
+    return np.clip(placed, 0, 1).astype(np.float32), kept
+
+
+def boxes_to_maps(box: np.ndarray, score: np.ndarray, kind: np.ndarray, slot: np.ndarray, *, num_frames: int,
+                  grid: tuple[int, int], soft: bool = True) -> np.ndarray:
+    """Interaction-Map: every cell that a box touches holds the best score of its boxes (all boxes at once).
+
+    Corners times the grid size are floored and clamped to the grid, and the rectangle between them is filled, both ends
+    included, as in the reference code (so a box grows by up to one cell).
+
+    Args:
+        box: (B, 4) float32 ``x1, y1, x2, y2`` in [0, 1] of the crop.
+        score: (B,) detection scores.
+        kind: (B,) 0 hand, 1 object.
+        slot: (B,) frame of the map, in [0, num_frames).
+        num_frames: ``T``.
+        grid: ``(H, W)``.
+        soft: cells hold scores (True) or ones (False).
+
+    Returns:
+        (2, T, H, W) float32.
+    """
+    height, width = grid
+    maps = np.zeros((2 * num_frames, height, width), np.float32)
+    if len(box):
+        cells = np.array([width, height, width, height], np.float32)
+        x1, y1, x2, y2 = np.clip(np.floor(box * cells), 0, cells - 1).T[:, :, None]
+        columns, rows = np.arange(width), np.arange(height)
+        inside = (((rows >= y1) & (rows <= y2))[:, :, None] & ((columns >= x1) & (columns <= x2))[:, None, :])
+        filled = inside * (score if soft else np.ones_like(score)).astype(np.float32)[:, None, None]
+        plane = kind.astype(np.int64) * num_frames + slot
+        order = np.argsort(plane, kind='stable')
+        planes, first = np.unique(plane[order], return_index=True)
+        maps[planes] = np.maximum.reduceat(filled[order], first, axis=0)
+    return maps.reshape(2, num_frames, height, width)

@@ -1,0 +1,46 @@
+"""Distillation of a teacher's class scores."""
+from torch import Tensor, nn
+
+from egoexo_mm.models.functional import soft_target_divergence
+from mmaction.registry import MODELS
+
+
+@MODELS.register_module()
+class SoftTargetLoss(nn.Module):
+    """``loss_weight`` x T^2 x KL(teacher || student), mean over clips (Ego-Score and Object-Score losses).
+
+    Args:
+        temperature: softening of both sides, > 0.
+        target_kind: what the targets are, ``'logits'`` or ``'probabilities'``. Targets read by ``LoadTargets`` are
+            always logits.
+        loss_weight: 0.1 for Ego-Score and 0.5 for Object-Score in Kinetics pre-training.
+
+    Raises:
+        ValueError: for a temperature that is not positive or an unknown ``target_kind``.
+    """
+
+    def __init__(self, *, temperature: float = 1.0, target_kind: str = 'logits', loss_weight: float = 1.0) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f'SoftTargetLoss: temperature must be positive, got {temperature}')
+        if target_kind not in ('logits', 'probabilities'):
+            raise ValueError(f"SoftTargetLoss: target_kind must be 'logits' or 'probabilities', got {target_kind!r}")
+        self.temperature = temperature
+        self.target_kind = target_kind
+        self.loss_weight = loss_weight
+
+    def forward(self, logits: Tensor, target: Tensor, avg_factor: int | None = None) -> Tensor:
+        """Weighted loss of a batch.
+
+        Args:
+            logits: (M, C) student scores of the clips that have a target.
+            target: (M, C) teacher scores.
+            avg_factor: clips in the batch, with and without a target; ``M`` by default.
+
+        Returns:
+            A scalar; zero with a gradient path when ``M`` is 0.
+        """
+        if not len(logits):
+            return logits.sum() * 0
+        divergence = soft_target_divergence(logits, target, self.temperature, self.target_kind)
+        return self.loss_weight * divergence.sum() / (avg_factor or len(logits))

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [arguments of test.py]
+# On several nodes, run it on each with NNODES, NODE_RANK and MASTER_ADDR set; PORT picks another port.
+set -eu
+CONFIG=$1
+CHECKPOINT=$2
+GPUS=$3
+TOOLS=$(cd "$(dirname "$0")" && pwd)
+
+PYTHONPATH="$TOOLS/..${PYTHONPATH:+:$PYTHONPATH}" exec torchrun \
+    --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --nproc_per_node "$GPUS" \
+    --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}" \
+    "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"

@@ -1,0 +1,54 @@
+#!/usr/bin/env python
+"""Test a checkpoint; the flags are those of MMAction2's tools/test.py."""
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+import egoexo_mm  # noqa: F401  (registers the package and cures the hosts)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='folder for the log and the metrics (default: work_dirs/CONFIG)')
+    parser.add_argument('--dump', metavar='FILE.pkl', help='write the predictions to a pickle')
+    parser.add_argument('--show-dir', metavar='DIR', help='write pictures of the predictions')
+    parser.add_argument('--show', action='store_true', help='show pictures of the predictions in a window')
+    parser.add_argument('--interval', type=int, default=1, help='show every n-th sample')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds that each window stays')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='changes to the config')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.dump and not args.dump.endswith(('.pkl', '.pickle')):
+        parser.error(f'--dump writes a pickle: {args.dump} must end in .pkl or .pickle')
+    return args
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The config with the command line's wishes in it."""
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    cfg.load_from = args.checkpoint
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
+    if args.show or args.show_dir:
+        cfg.default_hooks.visualization = dict(
+            type='VisualizationHook', enable=True, show=args.show, out_dir=args.show_dir, interval=args.interval,
+            wait_time=args.wait_time)
+    if args.dump:
+        evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, (list, tuple)) else [cfg.test_evaluator]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    return cfg
+
+
+if __name__ == '__main__':
+    Runner.from_cfg(load_config(parse_args())).test()
