@@ -4,12 +4,12 @@ from __future__ import annotations
 import json
 import os.path as osp
 
+from mmaction.datasets import VideoDataset
+from mmaction.registry import DATASETS
 from mmengine.fileio import exists, list_from_file
 from mmengine.logging import MMLogger
 
 from egoexo_mm.targets import TargetStore, TargetStoreError, video_id_from_path
-from mmaction.datasets import VideoDataset
-from mmaction.registry import DATASETS
 
 
 @DATASETS.register_module()

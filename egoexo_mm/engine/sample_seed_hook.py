@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from mmaction.registry import HOOKS
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from egoexo_mm.datasets.transforms import SeedAugmentations
-from mmaction.registry import HOOKS
 
 
 @HOOKS.register_module()

@@ -3,10 +3,9 @@ from __future__ import annotations
 
 import math
 
+from mmaction.registry import PARAM_SCHEDULERS
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.optim.scheduler.param_scheduler import INF, _ParamScheduler
-
-from mmaction.registry import PARAM_SCHEDULERS
 
 
 @PARAM_SCHEDULERS.register_module()

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_TOUCH = 1e-5  # a box that reaches less of the crop than this only touches it; the host's scale factors are float32
+
 
 def slow_frame_index(num_frames: int, num_slow: int, sampling: str = 'linspace') -> Tensor:
     """Positions of the slow pathway's frames in a clip.
@@ -88,7 +90,7 @@ def place_boxes(box: np.ndarray, scale: np.ndarray, offset: np.ndarray, outside:
     corners = box.reshape(-1, 2, 2) * scale + offset  # (B, corner, xy)
     low, high = corners.min(1), corners.max(1)
     if outside == 'drop':
-        kept = np.flatnonzero(((high > 0) & (low < 1)).all(1))
+        kept = np.flatnonzero(((high > _TOUCH) & (low < 1 - _TOUCH)).all(1))
     elif outside == 'border':
         kept = np.arange(len(box))
     else:

@@ -1,12 +1,11 @@
 """The recognizer that learns from ego teachers while it trains on third-person video."""
 from __future__ import annotations
 
-from mmengine.model import ModuleDict
-from torch import Tensor
-
 from mmaction.models import Recognizer3D
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
+from mmengine.model import ModuleDict
+from torch import Tensor
 
 
 @MODELS.register_module()

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.models.functional import boxes_to_maps, slow_frame_index
 from egoexo_mm.models.pyslowfast import to_mmaction
-from mmaction.registry import MODELS
-from mmaction.structures import ActionDataSample
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / 'tests' / 'data' / 'golden'

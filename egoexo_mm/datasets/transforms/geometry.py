@@ -4,9 +4,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from mmcv.transforms import BaseTransform
-
 from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 
 # Two points in units of the frame. Irrational, so that no crop moves one to exactly 0: the host's Flip takes a coordinate
 # of 0 for a missing keypoint and leaves it there.

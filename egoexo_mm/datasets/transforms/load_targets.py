@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from egoexo_mm.models.functional import boxes_to_maps, place_boxes, slow_frame_index
 from egoexo_mm.targets import TargetStore, video_id_from_path
-from mmaction.registry import TRANSFORMS
 
 from .geometry import view_geometry
 

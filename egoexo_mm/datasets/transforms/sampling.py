@@ -5,10 +5,9 @@ import random
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform
-
 from mmaction.datasets.transforms import SampleFrames
 from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 
 
 @TRANSFORMS.register_module()

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import torch
+from mmaction.models import ResNet3dSlowFast
+from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from egoexo_mm.models.functional import slow_frame_index
-from mmaction.models import ResNet3dSlowFast
-from mmaction.registry import MODELS
 
 
 @MODELS.register_module()

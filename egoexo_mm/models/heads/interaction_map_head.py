@@ -3,12 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmaction.registry import MODELS
+from mmaction.utils import ConfigType, SampleList
 from mmengine.model import BaseModule
 from mmengine.model.weight_init import kaiming_init, normal_init
 from torch import Tensor, nn
-
-from mmaction.registry import MODELS
-from mmaction.utils import ConfigType, SampleList
 
 from .targets import gather_targets
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmaction.registry import MODELS
+from mmaction.utils import ConfigType, SampleList
 from mmengine.model import BaseModule
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
 from egoexo_mm.models.functional import pool_features
-from mmaction.registry import MODELS
-from mmaction.utils import ConfigType, SampleList
 
 from .targets import gather_targets
 

@@ -2,9 +2,8 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-
 from mmaction.utils import SampleList
+from torch import Tensor
 
 
 def gather_targets(data_samples: SampleList, field: str, pred: Tensor) -> tuple[Tensor, Tensor | None]:

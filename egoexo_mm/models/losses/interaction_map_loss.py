@@ -1,8 +1,7 @@
 """Distillation of where hands and held objects are."""
 import torch.nn.functional as F
-from torch import Tensor, nn
-
 from mmaction.registry import MODELS
+from torch import Tensor, nn
 
 
 @MODELS.register_module()

@@ -1,8 +1,8 @@
 """Distillation of a teacher's class scores."""
+from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from egoexo_mm.models.functional import soft_target_divergence
-from mmaction.registry import MODELS
 
 
 @MODELS.register_module()

@@ -1,0 +1,80 @@
+#!/usr/bin/env python
+"""Install what this checkout needs and the environment lacks, with standard library and pip alone.
+
+A package that is there in another version stays as it is, unless ``--exact`` (the checkout's own .venv).
+"""
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# a full mmcv brings compiled ops, and the others install the same import name
+ALTERNATIVES = {
+    'mmcv-lite': ['mmcv'],
+    'decord': ['decord2'],
+    'opencv-python': ['opencv-python-headless'],
+    'opencv-contrib-python': ['opencv-contrib-python-headless'],
+}
+
+
+def requirements(extra: list[str]) -> list[str]:
+    """Lines of requirements.txt without comments, and ``extra``."""
+    lines = [line.partition('#')[0].strip() for line in (ROOT / 'requirements.txt').read_text().splitlines()]
+    return [line for line in lines if line] + extra
+
+
+def installed(name: str) -> str | None:
+    """Version of a distribution, None if it is not there."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def is_missing(requirement: str, exact: bool) -> bool:
+    """Whether pip has to install it."""
+    name, _, pinned = re.match(r'([\w.-]+)\s*(==)?\s*([\w.]*)', requirement).groups()
+    if any(installed(other) for other in ALTERNATIVES.get(name, ())):
+        return False
+    version = installed(name)
+    return version is None or bool(exact and pinned and version.split('+')[0] != pinned)
+
+
+def is_linked() -> bool:
+    """Whether ``import egoexo_mm`` finds this checkout from anywhere."""
+    code = 'import importlib.util as u; s = u.find_spec("egoexo_mm"); print(s.origin if s else "")'
+    origin = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd='/').stdout.strip()
+    return bool(origin) and Path(origin).resolve().parents[1] == ROOT
+
+
+def pip_install(*arguments: str) -> None:
+    """Run pip, and end with its exit code if it fails."""
+    code = subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', *arguments]).returncode
+    if code:
+        sys.exit(f'pip install {" ".join(arguments)} failed; see its message above')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--exact', action='store_true', help='replace versions that differ from requirements.txt')
+    parser.add_argument('extra', nargs='*', help='further requirements')
+    args = parser.parse_args()
+    if sys.version_info < (3, 10):
+        sys.exit(f'Python 3.10 or newer is needed, this is {sys.version.split()[0]}; make an environment with a newer one')
+    missing = [line for line in requirements(args.extra) if is_missing(line, args.exact)]
+    if missing:
+        print(f'== installing {", ".join(missing)} (minutes, the first time)', flush=True)
+        pip_install(*missing)
+    if not is_linked():
+        print('== installing egoexo_mm from this checkout', flush=True)
+        pip_install('--no-deps', '-e', str(ROOT))
+    print('== environment ready', flush=True)
+
+
+if __name__ == '__main__':
+    main()
