@@ -17,19 +17,24 @@ from egoexo_mm.datasets.transforms import SeedAugmentations
 class SampleSeedHook(Hook):
     """Tell every ``SeedAugmentations`` of the training pipeline the epoch, and seed dropout anew each epoch.
 
-    A run resumed at an epoch boundary then equals an uninterrupted one. Without an epoch-based loop it leaves random
-    draws alone and says so.
+    A run resumed at an epoch boundary then equals an uninterrupted one. Without an epoch-based loop augmentations stay
+    unseeded, and it says so.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Seed the epoch."""
+        """Announce the epoch to the data workers."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             runner.logger.warning('SampleSeedHook needs an epoch-based loop: augmentations are not seeded')
             return
-        words = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()]).generate_state(1)
-        torch.manual_seed(int(words[0]))
         for transform in _seeded_transforms(runner.train_dataloader.dataset):
             transform.set_epoch(runner.seed, runner.epoch)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Seed dropout at the first iteration: making the loader's iterator draws from torch's generator, reusing
+        persistent workers does not."""
+        if batch_idx == 0:
+            words = np.random.SeedSequence([runner.seed, runner.iter, get_rank()]).generate_state(1)
+            torch.manual_seed(int(words[0]))
 
 
 def _seeded_transforms(dataset) -> Iterator[SeedAugmentations]:

@@ -10,6 +10,8 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4),
     paramwise_cfg=dict(norm_decay_mult=0.0))
 param_scheduler = [
-    dict(type='WarmupCosineLR', T_max=max_epochs, warmup=34, start_factor=0.1, by_epoch=True, convert_to_iter_based=True)
+    dict(
+        type='WarmupCosineLR', T_max=max_epochs, warmup=34, start_factor=0.1, end=max_epochs, by_epoch=True,
+        convert_to_iter_based=True)
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=64)

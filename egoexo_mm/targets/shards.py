@@ -1,0 +1,94 @@
+"""One shard of a target store: an Arrow IPC file with a row per video."""
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from .errors import TargetStoreError
+from .records import DETECTION_FIELDS
+
+# Threads of Arrow's pool do not survive a fork of the data loader, and there is nothing to gain.
+_READ_OPTIONS = pa.ipc.IpcReadOptions(use_threads=False)
+
+
+def write_shard(file: BinaryIO, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write checked rows as one record batch."""
+    with pa.ipc.new_file(file, schema) as sink:
+        sink.write_batch(_record_batch(rows, schema))
+
+
+def read_shard(shard: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
+    """Record batches of a shard, memory-mapped.
+
+    Raises:
+        TargetStoreError: truncated, not an Arrow file, or other columns than ``schema``.
+    """
+    try:
+        # Closing gives the file descriptor back; the mapping lives on as long as the batches.
+        with pa.memory_map(str(shard)) as source:
+            reader = pa.ipc.open_file(source, options=_READ_OPTIONS)
+            found = reader.schema
+            batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = ' '.join(str(error).split())
+        raise TargetStoreError(
+            f'{shard}: truncated or not an Arrow file ({reason}); delete this shard and run its '
+            'writer again (it redoes only what is then missing)') from None
+    if {f.name: f.type for f in found} != {f.name: f.type for f in schema}:
+        raise TargetStoreError(
+            f'{shard}: columns are [{_columns(found)}], but {shard.parent.name}/manifest.json '
+            f'asks for [{_columns(schema)}]; this shard belongs to another store or teacher')
+    return batches
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ', '.join(f'{field.name}: {field.type}' for field in schema)
+
+
+def numpy_views(batch: pa.RecordBatch, shard: Path) -> dict[str, np.ndarray]:
+    """Zero-copy views (read-only) of all number columns; ``offsets`` bounds each video's rows."""
+    views = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name == 'video_id':
+            continue
+        nulls = column.null_count
+        if pa.types.is_list(column.type):
+            offsets, column = column.offsets.to_numpy(), column.values
+            if not np.array_equal(views.setdefault('offsets', offsets), offsets):
+                raise TargetStoreError(f'{shard}: column {name!r} has other list lengths than '
+                                       "'frame'; write one value per detection in every column")
+            nulls += column.null_count
+        width = 1
+        if pa.types.is_fixed_size_list(column.type):
+            width, column = column.type.list_size, column.values
+            nulls += column.null_count
+        if nulls:
+            raise TargetStoreError(f'{shard}: column {name!r} has empty (null) values; '
+                                   'write 0 or -1 for unknown, see docs/target_store.md')
+        values = column.to_numpy(zero_copy_only=True)
+        views[name] = values if width == 1 and name != 'score' else values.reshape(-1, width)
+    if 'offsets' in views:
+        views['score'] = views['score'].reshape(-1)  # one per detection, not C per video
+    return views
+
+
+def _record_batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = []
+    for field in schema:
+        values = [row[field.name] for row in rows]
+        if pa.types.is_list(field.type):
+            offsets = np.cumsum([0] + [len(v) for v in values], dtype=np.int32)
+            flat = _wrap(np.concatenate(values), DETECTION_FIELDS[field.name][1])
+            columns.append(pa.ListArray.from_arrays(pa.array(offsets), flat))
+        elif pa.types.is_fixed_size_list(field.type):
+            columns.append(pa.FixedSizeListArray.from_arrays(
+                pa.array(np.concatenate(values)), field.type.list_size))
+        else:
+            columns.append(pa.array(values, field.type))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _wrap(values: np.ndarray, width: int) -> pa.Array:
+    flat = pa.array(values.reshape(-1))
+    return flat if width == 1 else pa.FixedSizeListArray.from_arrays(flat, width)

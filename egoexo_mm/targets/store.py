@@ -1,0 +1,152 @@
+"""Reading a target store: memory-mapped Arrow shards, one row per video."""
+import bisect
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from .errors import MissingVideoError, TargetStoreError
+from .frames import stored_frames
+from .manifest import read_manifest
+from .records import DETECTION_FIELDS, Detections, VideoInfo, arrow_schema, check_box_values
+from .shards import numpy_views, read_shard
+
+
+class TargetStore:
+    """Targets of one teacher on one data set.
+
+    Opening reads the manifest and the ids. A read touches the pages of its own rows only, and
+    workers share them through the page cache. Every array handed out is a fresh copy.
+
+    Args:
+        path: Folder made by :class:`StoreWriter`, or by another program after
+            ``docs/target_store.md``.
+
+    Raises:
+        TargetStoreError: the folder is no store, has another schema version, holds a broken or
+            foreign shard, or has one video twice.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.manifest = read_manifest(self.path)
+        self._index: dict[str, int] = {}
+        self._batches: list[tuple[Path, pa.RecordBatch]] = []
+        self._starts: list[int] = []  # number of the first row of each batch
+        schema = arrow_schema(self.manifest)
+        for shard in sorted(self.path.glob('*.arrow')):
+            if not shard.name.startswith('.'):
+                for batch in read_shard(shard, schema):
+                    self._add_batch(shard, batch)
+        self._views: dict[int, dict[str, np.ndarray]] = {}
+        self._frames_checked = np.zeros(len(self._index), dtype=bool)
+
+    def __reduce__(self):
+        return type(self), (self.path, )  # spawned workers map the files again
+
+    def __repr__(self) -> str:
+        return f'TargetStore({str(self.path)!r}: {self.manifest.signal}, {len(self)} videos)'
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __contains__(self, video_id: object) -> bool:
+        return video_id in self._index
+
+    @property
+    def video_ids(self) -> list[str]:
+        """All ids in storage order."""
+        return list(self._index)
+
+    def coverage(self, video_ids: Iterable[str]) -> list[str]:
+        """Those of ``video_ids`` that the store lacks, in the order given."""
+        return [video_id for video_id in video_ids if video_id not in self._index]
+
+    def info(self, video_id: str) -> VideoInfo:
+        """Frame count, fps and size of the copy that the teacher saw."""
+        views, row, _ = self._locate(video_id)
+        return VideoInfo(*(views[name][row].item() for name in VideoInfo._fields))
+
+    def scores(self, video_id: str) -> np.ndarray:
+        """Scores of a video, float32 (C,): logits or probabilities, as the manifest says."""
+        self._require('scores')
+        views, row, shard = self._locate(video_id)
+        scores = views['score'][row].astype(np.float32)
+        if not np.isfinite(scores).all():
+            raise TargetStoreError(f'{shard}: scores of video {video_id!r} are NaN or infinite; '
+                                   'write the row again')
+        return scores
+
+    def detections(self, video_id: str, frame_inds: Sequence[int], *,
+                   total_frames: int | None = None,
+                   fps: float | None = None) -> Detections:
+        """Boxes on frames of a video, frame by frame; a frame asked for twice gets them twice.
+
+        Args:
+            video_id: Id of the video.
+            frame_inds: 0-based frame numbers (n,) of the user's copy.
+            total_frames: Frame count of the user's copy, where known.
+            fps: Frame rate of the user's copy, where known; see :func:`stored_frames`.
+        """
+        self._require('detections')
+        views, row, shard = self._locate(video_id)
+        begin, end = views['offsets'][row:row + 2].tolist()
+        frame = views['frame'][begin:end]
+        if not self._frames_checked[self._index[video_id]]:
+            if len(frame) and (frame[0] < 0 or (np.diff(frame) < 0).any()):
+                raise TargetStoreError(f'{shard}: frames of video {video_id!r} are negative or not '
+                                       'in ascending order; sort its detections by frame')
+            self._frames_checked[self._index[video_id]] = True
+        wanted = stored_frames(np.asarray(frame_inds), self.info(video_id), total_frames, fps)
+        first = np.searchsorted(frame, wanted, side='left')
+        counts = np.searchsorted(frame, wanted, side='right') - first
+        slot = np.repeat(np.arange(len(wanted)), counts)
+        # k-th detection of a slot: first row of its frame + k
+        k = np.arange(len(slot)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = begin + np.repeat(first, counts) + k
+        picked = {name: views[name][rows] for name in DETECTION_FIELDS}
+        check_box_values(picked['box'], picked.pop('frame'), f'{shard}: video {video_id!r}')
+        for name in ('score', 'offset'):
+            picked[name] = picked[name].astype(np.float32)
+        return Detections(slot=slot, **picked)
+
+    def _require(self, kind: str) -> None:
+        if self.manifest.kind != kind:
+            raise TargetStoreError(
+                f'{self.path}: asked for {kind}, but this store holds {self.manifest.kind} '
+                f'(signal {self.manifest.signal!r}); give the store of the other signal')
+
+    def _add_batch(self, shard: Path, batch: pa.RecordBatch) -> None:
+        start = len(self._index)
+        try:
+            ids = batch.column('video_id').to_pylist()
+        except UnicodeDecodeError:
+            raise TargetStoreError(f'{shard}: video ids are not UTF-8 text; the shard is damaged, '
+                                   'delete it and run its writer again') from None
+        if None in ids:
+            raise TargetStoreError(f'{shard}: a row has no video id; write an id in every row')
+        self._batches.append((shard, batch))
+        self._starts.append(start)
+        for number, video_id in enumerate(ids, start):
+            first = self._index.setdefault(video_id, number)
+            if first != number:
+                other = self._batches[bisect.bisect_right(self._starts, first) - 1][0]
+                raise TargetStoreError(
+                    f'{shard}: video {video_id!r} is also in {other.name}; delete one of the two '
+                    'shards and run the writer again (it redoes only what is then missing)')
+
+    def _locate(self, video_id: str) -> tuple[dict[str, np.ndarray], int, Path]:
+        """Column views of the video's batch, its row in them, and the shard."""
+        number = self._index.get(video_id)
+        if number is None:
+            example = f', for example {next(iter(self._index))!r}' if self._index else ''
+            raise MissingVideoError(
+                f'{self.path}: no video {video_id!r} among the {len(self)} of this store (ids by '
+                f'rule {self.manifest.video_id!r}{example}); run the teacher on it, or choose to '
+                'skip videos without target')
+        i = bisect.bisect_right(self._starts, number) - 1
+        shard, batch = self._batches[i]
+        if i not in self._views:
+            self._views[i] = numpy_views(batch, shard)
+        return self._views[i], number - self._starts[i], shard
