@@ -1,0 +1,51 @@
+"""``import mmaction.models`` without a half-imported mmdet.
+
+Broken: ``mmaction.models`` tries ``import mmdet.models`` for its AVA heads. Beside an mmcv without
+compiled ops that either fails half way (leaving part of mmdet in ``sys.modules`` and in the
+registries) or, with our stand-in for ``mmcv._ext``, pulls all of mmdet into every training run.
+Only detector configs are to import mmdet.
+Cure: mmdet is hidden while ``mmaction.models`` is imported for the first time; mmaction2 then skips
+its AVA heads, as it does where mmdet is not installed.
+Inert: where mmcv has its compiled ops, mmdet is not installed, mmdet or mmaction.models is imported
+already.
+Delete: together with ``mmcv_ext``.
+"""
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+from .cure import package_dir
+from .mmcv_ext import compiled_ops_exist
+
+
+def import_mmaction_models() -> ModuleType:
+    """Import and return ``mmaction.models``, which registers mmaction2's models.
+
+    Raises:
+        ImportError: mmaction2 is not installed (the sentence says how to install it), or it does
+        not import here.
+    """
+    if package_dir('mmaction') is None:
+        raise ImportError(
+            'egoexo_mm needs mmaction2, which is not installed: pip install mmaction2==1.2.0 '
+            '(python -m egoexo_mm.doctor lists everything that is missing)')
+    with _mmdet_hidden():
+        return importlib.import_module('mmaction.models')
+
+
+@contextlib.contextmanager
+def _mmdet_hidden() -> Iterator[None]:
+    """Inside this block ``import mmdet`` fails at once, where it would run on the stand-in ops."""
+    if 'mmdet' in sys.modules or compiled_ops_exist():
+        yield
+        return
+    sys.modules['mmdet'] = None  # the import system's own way to say: there is no such module
+    try:
+        yield
+    finally:
+        if sys.modules.get('mmdet', 0) is None:
+            del sys.modules['mmdet']

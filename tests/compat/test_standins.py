@@ -1,0 +1,95 @@
+"""The last-resort finder and the two small stand-ins on the way to ``import mmaction.models``."""
+import importlib
+import importlib.metadata
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+from mmaction.registry import MODELS
+
+from egoexo_mm import compat
+from egoexo_mm.compat import drn, importlib_metadata_alias, standin
+from egoexo_mm.compat.cure import package_dir
+
+
+@pytest.fixture(autouse=True)
+def _applied():
+    compat.apply()
+
+
+def test_apply_twice_changes_nothing():
+    before = list(sys.meta_path), compat.active_cures()
+    compat.apply()
+    assert (list(sys.meta_path), compat.active_cures()) == before
+    assert len({cure.name for cure in before[1]}) == 5
+
+
+def test_a_real_module_wins(tmp_path, monkeypatch):
+    monkeypatch.setattr(standin._FINDER, 'entries', {})
+    standin.provide('egoexo_test_host', lambda module: setattr(module, 'real', False))
+    assert standin._FINDER in sys.meta_path
+    found = importlib.import_module('egoexo_test_host')
+    assert found.real is False
+    assert standin.is_standin(found)
+
+    monkeypatch.delitem(sys.modules, 'egoexo_test_host')
+    (tmp_path / 'egoexo_test_host.py').write_text('real = True\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = importlib.import_module('egoexo_test_host')
+    assert found.real is True
+    assert not standin.is_standin(found)
+
+
+def test_the_finder_knows_its_names_only():
+    assert standin._FINDER.find_spec('mmaction.models.localizers.other') is None
+
+
+@pytest.mark.skipif(not drn.apply().active, reason='this mmaction2 has its drn package')
+def test_drn_refuses_to_be_built():
+    compat.import_mmaction_models()
+    with pytest.raises(NotImplementedError, match=r'DRN cannot be built: .* install "mmaction2 @'):
+        MODELS.build(dict(type='DRN', _scope_='mmaction', vocab_size=3))
+
+
+def test_drn_is_inert_where_mmaction2_has_it(tmp_path, monkeypatch):
+    (tmp_path / 'models' / 'localizers' / 'drn').mkdir(parents=True)
+    monkeypatch.setattr(drn, 'package_dir', lambda name: tmp_path)
+    monkeypatch.setattr(drn, 'provide', lambda *a, **k: pytest.fail('a stand-in was installed'))
+    assert drn.apply() == compat.Cure(drn.NAME, False, 'mmaction2 has its drn package')
+
+
+@pytest.mark.parametrize('module', [drn, importlib_metadata_alias])
+def test_inert_without_mmaction2(module, monkeypatch):
+    monkeypatch.setattr(module, 'package_dir', lambda name: None)
+    assert module.apply() == compat.Cure(module.NAME, False, 'mmaction2 is not installed')
+
+
+def test_the_alias_is_the_standard_library():
+    module = ModuleType('importlib_metadata')
+    importlib_metadata_alias._fill(module)
+    assert module.distribution('numpy').version == importlib.metadata.version('numpy')
+    assert module.PackageNotFoundError is importlib.metadata.PackageNotFoundError
+
+
+def test_mmaction_imports_without_importlib_metadata():
+    script = '''
+import sys
+from importlib.machinery import PathFinder
+
+class Hiding(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        hidden = name == 'importlib_metadata'
+        return None if hidden else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Hiding
+from egoexo_mm import compat
+compat.apply()
+compat.import_mmaction_models()
+print(sys.modules['importlib_metadata'].__spec__.origin)
+'''
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True,
+                          cwd=package_dir('egoexo_mm').parent, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == standin.ORIGIN

@@ -1,0 +1,55 @@
+from types import SimpleNamespace
+
+import torch
+from mmengine.dataset import ConcatDataset, RepeatDataset
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+
+import egoexo_mm  # noqa: F401
+from egoexo_mm.datasets import VideoTargetDataset
+from egoexo_mm.engine import SampleSeedHook
+from tests.media import write_kinetics
+
+
+def dataset(root):
+    return VideoTargetDataset(str(root / 'list.txt'), [dict(type='SeedAugmentations')])
+
+
+class Runner(SimpleNamespace):
+    """The fields that the hook reads."""
+
+
+def runner(data, loop=EpochBasedTrainLoop):
+    warnings = []
+    return Runner(train_loop=loop.__new__(loop), seed=3, epoch=2, iter=10, warnings=warnings,
+                  logger=SimpleNamespace(warning=warnings.append), train_dataloader=SimpleNamespace(dataset=data))
+
+
+def test_wrapped_datasets_are_told_the_epoch(tmp_path):
+    write_kinetics(tmp_path, num_videos=2, num_frames=2)
+    parts = [dataset(tmp_path), dataset(tmp_path), dataset(tmp_path)]
+    data = ConcatDataset([parts[0], RepeatDataset(parts[1], 2), ConcatDataset([parts[2]])])
+    SampleSeedHook().before_train_epoch(runner(data))
+    assert [part.pipeline.transforms[0]._state.tolist() for part in parts] == [[3, 2]] * 3
+
+
+def test_other_loops_are_left_alone(tmp_path):
+    write_kinetics(tmp_path, num_videos=2, num_frames=2)
+    data = dataset(tmp_path)
+    fake = runner(data, IterBasedTrainLoop)
+    SampleSeedHook().before_train_epoch(fake)
+    assert data.pipeline.transforms[0]._state.tolist() == [-1, -1]
+    assert 'epoch-based' in fake.warnings[0]
+
+
+def test_dropout_is_seeded_at_the_first_iteration_only():
+    fake, hook = runner(None), SampleSeedHook()
+    hook.before_train_iter(fake, 0)
+    first = torch.rand(1)
+    torch.rand(3)
+    hook.before_train_iter(fake, 0)
+    assert torch.equal(torch.rand(1), first)
+    hook.before_train_iter(fake, 1)
+    assert not torch.equal(torch.rand(1), first)
+    fake.iter = 11
+    hook.before_train_iter(fake, 0)
+    assert not torch.equal(torch.rand(1), first)
