@@ -79,7 +79,8 @@ def test_probe_survives_every_order_of_transforms():
     u = np.array([0.3, 0.8])
     for steps in ([dict(type='Flip', flip_ratio=1.), dict(type='RandomCrop', size=32)],
                   [dict(type='RandomCrop', size=32), dict(type='Flip', flip_ratio=1.)],
-                  [dict(type='Flip', flip_ratio=1.), dict(type='CenterCrop', crop_size=40), dict(type='Flip', flip_ratio=1.)],
+                  [dict(type='Flip', flip_ratio=1.), dict(type='CenterCrop', crop_size=40),
+                   dict(type='Flip', flip_ratio=1.)],
                   [dict(type='Resize', scale=(100, 50), keep_ratio=False), dict(type='RandomResizedCrop')]):
         results = TrackGeometry()(clip([0]))
         pipeline = Compose([TRANSFORMS.build(step) for step in steps])

@@ -89,7 +89,8 @@ def partly(root):
 
 
 def test_videos_missing_from_a_store(partly):
-    with pytest.raises(TargetStoreError, match=r"2 of 4 videos of .*list.txt have no ego_score, the first is 'clip_1'; .*skip.*drop"):
+    message = r"2 of 4 videos of .*list.txt have no ego_score, the first is 'clip_1'; .*skip.*drop"
+    with pytest.raises(TargetStoreError, match=message):
         dataset(partly)
     skipping = dataset(partly, missing_targets='skip')
     assert len(skipping) == 4 and 'ego_score' not in skipping[1]['data_samples']

@@ -27,8 +27,8 @@ def runner(data, loop=EpochBasedTrainLoop):
 def test_wrapped_datasets_are_told_the_epoch(tmp_path):
     write_kinetics(tmp_path, num_videos=2, num_frames=2)
     parts = [dataset(tmp_path), dataset(tmp_path), dataset(tmp_path)]
-    data = ConcatDataset([parts[0], RepeatDataset(parts[1], 2), ConcatDataset([parts[2]])])
-    SampleSeedHook().before_train_epoch(runner(data))
+    for data in (ConcatDataset(parts[:2]), RepeatDataset(parts[2], 2)):
+        SampleSeedHook().before_train_epoch(runner(data))
     assert [part.pipeline.transforms[0]._state.tolist() for part in parts] == [[3, 2]] * 3
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from egoexo_mm.models.functional import (boxes_to_maps, place_boxes, pool_features, slow_frame_index,
-                                         soft_target_divergence)
+from egoexo_mm.models.functional import boxes_to_maps, place_boxes, pool_features, slow_frame_index, soft_target_divergence
 
 
 def test_slow_frames():
@@ -67,7 +66,8 @@ def test_maps_by_hand():
     assert maps[0, 1].tolist() == pytest.approx(np.array(
         [[0, 0.5, 0.9, 0.9], [0, 0, 0.9, 0.9], [0, 0, 0.9, 0.9], [0, 0, 0.9, 0.9]]))
     assert not maps[1].any() and not maps[0, 0].any()
-    hard = boxes_to_maps(box, np.array([0.5, 0.9]), np.array([0, 1]), np.array([0, 0]), num_frames=1, grid=(4, 4), soft=False)
+    hard = boxes_to_maps(box, np.array([0.5, 0.9]), np.array([0, 1]), np.array([0, 0]), num_frames=1, grid=(4, 4),
+                         soft=False)
     assert set(hard.ravel()) == {0, 1} and hard[0].sum() == 2 and hard[1].sum() == 8
 
 

@@ -106,8 +106,8 @@ def test_ranks_without_targets_do_not_hang(data, tmp_path):
 
 
 def test_checkpoint_tests_and_strips(data, uninterrupted, tmp_path):
-    output = launch(['bash', ROOT / 'tools' / 'dist_test.sh', CONFIG, uninterrupted / 'epoch_3.pth', 2, '--work-dir', tmp_path,
-                     '--dump', tmp_path / 'scores.pkl'], data)
+    output = launch(['bash', ROOT / 'tools' / 'dist_test.sh', CONFIG, uninterrupted / 'epoch_3.pth', 2,
+                     '--work-dir', tmp_path, '--dump', tmp_path / 'scores.pkl'], data)
     assert 'acc/top1' in output and (tmp_path / 'scores.pkl').stat().st_size > 0
     launch([sys.executable, ROOT / 'tools' / 'strip_aux.py', uninterrupted / 'epoch_3.pth', tmp_path / 'plain.pth'], data)
     assert not [name for name in torch.load(tmp_path / 'plain.pth', weights_only=True)['state_dict'] if 'aux' in name]
