@@ -9,7 +9,7 @@ from mmaction.registry import DATASETS
 from mmengine.fileio import exists, list_from_file
 from mmengine.logging import MMLogger
 
-from egoexo_mm.targets import TargetStore, TargetStoreError, video_id_from_path
+from egoexo_mm.targets import TargetStoreError, open_stores, video_id_from_path
 
 
 @DATASETS.register_module()
@@ -39,7 +39,7 @@ class VideoTargetDataset(VideoDataset):
             raise ValueError(f"missing_targets must be 'error', 'skip' or 'drop', got {missing_targets!r}")
         if broken_videos not in ('error', 'skip'):
             raise ValueError(f"broken_videos must be 'error' or 'skip', got {broken_videos!r}")
-        self.stores = {name: TargetStore(path) for name, path in (targets or {}).items() if path}
+        self.stores = open_stores(targets or {})
         self.missing_targets = missing_targets
         self.broken_videos = broken_videos
         self.failed_file = failed_file

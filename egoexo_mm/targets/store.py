@@ -150,3 +150,27 @@ class TargetStore:
         if i not in self._views:
             self._views[i] = numpy_views(batch, shard)
         return self._views[i], number - self._starts[i], shard
+
+
+def open_stores(paths: dict[str, str | Path | None]) -> dict[str, TargetStore]:
+    """Open the stores of a training run.
+
+    Args:
+        paths: Target name (``ego_score``, ``object_score``, ``interaction_map``) -> folder; targets
+            without one are left out.
+
+    Raises:
+        TargetStoreError: a store cannot be opened, holds another signal than its name says, or
+            names videos by another rule than the others.
+    """
+    stores = {name: TargetStore(path) for name, path in paths.items() if path}
+    for name, store in stores.items():
+        if store.manifest.signal != name.removesuffix('_map'):
+            raise TargetStoreError(f'{store.path}: holds {store.manifest.signal!r}, but is given as '
+                                   f'{name!r}; give the store of that signal')
+    rules = {store.manifest.video_id: store.path for store in stores.values()}
+    if len(rules) > 1:
+        (one, path), (other, second) = list(rules.items())[:2]
+        raise TargetStoreError(f'{path} names videos by rule {one!r} and {second} by {other!r}; '
+                               'write one of them again with the rule of the other')
+    return stores

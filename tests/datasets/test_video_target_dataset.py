@@ -77,6 +77,20 @@ def test_missing_store(root):
         dataset(root)
 
 
+def test_swapped_stores(root):
+    with pytest.raises(TargetStoreError, match="object_score: holds 'object_score', but is given as 'ego_score'"):
+        dataset(root, targets=dict(ego_score=str(root / 'targets' / 'object_score')))
+
+
+def test_stores_that_name_videos_differently(root):
+    shutil.rmtree(root / 'targets' / 'ego_score')
+    manifest = Manifest(signal='ego_score', dataset='test', teacher='random', score_kind='logits', video_id='path')
+    with StoreWriter(str(root / 'targets' / 'ego_score'), manifest) as writer:
+        writer.add_scores('clip_0', np.zeros(2))
+    with pytest.raises(TargetStoreError, match="names videos by rule 'path' and .*interaction_map by 'stem'"):
+        dataset(root)
+
+
 @pytest.fixture
 def partly(root):
     """A store that knows two of the four videos."""

@@ -1,5 +1,8 @@
 """Every shipped config loads, builds and takes a training step."""
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,22 @@ def test_maps_match_the_backbone(name):
     assert maps.shape[2:] == (clip_len // step['LoadTargets']['time_stride'], 2, 2)
     sampling = cfg.model.backbone.get('slow_sampling')
     assert sampling in (None, step['LoadTargets'].get('frame_sampling', 'linspace'))
+
+
+def test_dropped_into_another_checkout(tmp_path):
+    """The folder works wherever it is copied to."""
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs' / 'recognition' / 'egoexo')
+    cfg = Config.fromfile(tmp_path / 'configs' / 'recognition' / 'egoexo' / 'egoexo_slowonly_k400.py')
+    assert cfg.model == load('egoexo_slowonly_k400.py').model and cfg.custom_imports.imports == ['egoexo_mm']
+
+
+def test_notebook():
+    """import egoexo_mm; MODELS.build(...), without a Runner that sets the default scope."""
+    code = ('import egoexo_mm, sys; from mmengine import Config; from mmaction.registry import MODELS; '
+            f'cfg = Config.fromfile({str(ROOT / "configs" / "egoexo_slowonly_k400.py")!r}); '
+            'print(type(MODELS.build(cfg.model)).__name__, "mmdet" in sys.modules)')
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split()[-2:] == ['EgoExoRecognizer', 'False'], done.stderr  # and mmdet was not needed
 
 
 def test_readme_names_every_config():

@@ -7,7 +7,7 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from egoexo_mm.models.functional import boxes_to_maps, place_boxes, slow_frame_index
-from egoexo_mm.targets import TargetStore, video_id_from_path
+from egoexo_mm.targets import TargetStore, open_stores, video_id_from_path
 
 from .geometry import view_geometry
 
@@ -47,7 +47,7 @@ class LoadTargets(BaseTransform):
                  frame_sampling: str = 'linspace', cell_size: int = 32, outside: str = 'drop', soft: bool = True) -> None:
         if missing not in ('error', 'skip'):
             raise ValueError(f"LoadTargets: missing must be 'error' or 'skip', got {missing!r}")
-        self.stores = {name: TargetStore(path) for name, path in (stores or {}).items()}
+        self.stores = open_stores(stores or {})
         self.missing = missing
         self.time_stride = time_stride
         self.frame_sampling = frame_sampling

@@ -23,4 +23,5 @@ def gather_targets(data_samples: SampleList, field: str, pred: Tensor) -> tuple[
     if not present:
         return pred[:0], None
     target = torch.stack([torch.as_tensor(data_samples[i].get(field)) for i in present]).to(pred.device)
-    return (pred if len(present) == len(pred) else pred[present]), target
+    # stacking rows, unlike indexing with a list, sends no index to the device and waits for nothing
+    return (pred if len(present) == len(pred) else torch.stack([pred[i] for i in present])), target
