@@ -92,7 +92,8 @@ def test_loss_names(step):
 def test_gradient_norms(case, step):
     # The norms go through the name map beside the parameters, so a misplaced gradient shows. A small batch behind batch
     # normalisation amplifies float32 rounding: the same step in float64 is up to 4.6% from single recorded norms of the
-    # backbone (0.15% from all of them as a vector), so a bound of 0.1% on each would test the rounding of one machine.
+    # backbone, 0.09% in the median and 0.15% for all of them as a vector; the number of threads alone moves them as much.
+    # A bound of 0.1% on each would test the rounding of one machine.
     norms = {key: torch.full(case.info['shapes'][key], norm) for key, norm in case.info['grad_norms'].items()}
     rest = {key: torch.zeros(shape) for key, shape in case.info['shapes'].items() if key not in norms}
     expected, _ = to_mmaction(norms | rest)
@@ -101,10 +102,10 @@ def test_gradient_norms(case, step):
     found = torch.stack([parameter.grad.norm() for parameter in parameters.values()])
     recorded = torch.stack([expected[name].flatten()[0] for name in parameters])
     relative = (found - recorded).abs() / recorded
-    assert relative.median() < 1e-3
-    assert (found - recorded).norm() / recorded.norm() < 2e-3
+    assert relative.median() < 2e-3
+    assert (found - recorded).norm() / recorded.norm() < 3e-3
     for name, error in zip(parameters, relative.tolist()):
-        assert error < (0.08 if name.startswith('backbone') else 1e-3), name
+        assert error < (0.08 if name.startswith('backbone') else 5e-3), name
 
 
 def test_training_logits(case):
