@@ -119,15 +119,17 @@ def boxes_to_maps(box: np.ndarray, score: np.ndarray, kind: np.ndarray, slot: np
         (2, T, H, W) float32.
     """
     height, width = grid
-    maps = np.zeros((2 * num_frames, height, width), np.float32)
+    maps = np.zeros(2 * num_frames * height * width, np.float32)
     if len(box):
         cells = np.array([width, height, width, height], np.float32)
-        x1, y1, x2, y2 = np.clip(np.floor(box * cells), 0, cells - 1).T[:, :, None]
-        columns, rows = np.arange(width), np.arange(height)
-        inside = (((rows >= y1) & (rows <= y2))[:, :, None] & ((columns >= x1) & (columns <= x2))[:, None, :])
-        filled = inside * (score if soft else np.ones_like(score)).astype(np.float32)[:, None, None]
-        plane = kind.astype(np.int64) * num_frames + slot
-        order = np.argsort(plane, kind='stable')
-        planes, first = np.unique(plane[order], return_index=True)
-        maps[planes] = np.maximum.reduceat(filled[order], first, axis=0)
+        # clipped to >= 0 first, so that the conversion to whole numbers is a floor
+        x1, y1, x2, y2 = np.clip(box * cells, 0, cells - 1).astype(np.intp).T
+        columns, rows = np.maximum(x2 - x1 + 1, 0), np.maximum(y2 - y1 + 1, 0)
+        area = columns * rows
+        owner = np.repeat(np.arange(len(box)), area)  # box of each covered cell, box after box
+        nth = np.arange(len(owner)) - np.repeat(np.cumsum(area) - area, area)  # the cell within its box
+        row, column = np.divmod(nth, columns[owner])
+        corner = ((kind.astype(np.intp) * num_frames + slot) * height + y1) * width + x1
+        value = score if soft else np.ones_like(score)
+        np.maximum.at(maps, corner[owner] + row * width + column, value.astype(np.float32)[owner])
     return maps.reshape(2, num_frames, height, width)

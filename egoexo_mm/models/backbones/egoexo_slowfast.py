@@ -36,8 +36,14 @@ class EgoExoSlowFast(ResNet3dSlowFast):
         Returns:
             (N, 2048, T / resample_rate, H / 32, W / 32) and (N, 256, T, H / 32, W / 32) for ResNet-50 and a fast pathway
             that sees every frame.
+
+        Raises:
+            ValueError: if ``resample_rate`` does not divide ``T``.
         """
         num_frames = x.shape[2]
+        if num_frames % self.resample_rate:
+            raise ValueError(f'EgoExoSlowFast: clips of {num_frames} frames, expected a multiple of resample_rate '
+                             f'{self.resample_rate}; change clip_len of the pipeline')
         index = slow_frame_index(num_frames, num_frames // self.resample_rate, self.slow_sampling)
         slow = self._stem(self.slow_path, x[:, :, index])
         fast = self._stem(self.fast_path, x[:, :, ::self.resample_rate // self.speed_ratio])
