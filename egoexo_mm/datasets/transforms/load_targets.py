@@ -84,8 +84,9 @@ class LoadTargets(BaseTransform):
             raise ValueError(f'LoadTargets: time_stride {self.time_stride} does not divide the clip length {clip_len}')
         seen = slow_frame_index(clip_len, clip_len // self.time_stride, self.frame_sampling).numpy()
         frames = results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
-        found = store.detections(video_id, frames.ravel(), total_frames=results.get('total_frames'),
-                                 fps=results.get('avg_fps'))
+        # of a segment of a long video, total_frames counts the segment and source_frames (None: unknown) the video
+        total_frames = results.get('source_frames', results.get('total_frames'))
+        found = store.detections(video_id, frames.ravel(), total_frames=total_frames, fps=results.get('avg_fps'))
         scale, offsets = view_geometry(results)
         grid = tuple(-(-size // self.cell_size) for size in results['img_shape'])
         views = []
