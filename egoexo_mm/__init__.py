@@ -7,7 +7,7 @@ if not compat.doctor_is_running():  # the doctor must start where a host is miss
     compat.import_mmaction_models()
     from mmengine.registry import DefaultScope
 
-    from egoexo_mm import datasets, engine, models  # noqa: F401
+    from egoexo_mm import datasets, engine, evaluation, models  # noqa: F401
 
     if DefaultScope.get_current_instance() is None:  # so that MODELS.build works in a notebook; a Runner sets its own
         DefaultScope.get_instance('mmaction', scope_name='mmaction')

@@ -1,0 +1,173 @@
+"""Reading annotation tables: every error is one sentence with file, row, what was expected and what to do."""
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import MMLogger
+
+from .dataframe_pickle import read_dataframe_pickle
+
+_CLOCK = re.compile(r'(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)')
+_PICKLES = ('.pkl', '.pickle')
+
+
+class Row:
+    """One row of an annotation file, whose fields are checked as they are read.
+
+    Args:
+        where: file and row, as messages name them.
+        fields: name -> text, number or other value; empty text, None and NaN count as no value.
+    """
+    __slots__ = ('where', 'fields')
+
+    def __init__(self, where: str, fields: dict[str, Any]) -> None:
+        self.where, self.fields = where, fields
+
+    def bad(self, problem: str) -> ValueError:
+        """The error of this row; ``problem`` says what is wrong and what was expected."""
+        return ValueError(f'{self.where}: {problem}; correct or remove the row')
+
+    def value(self, name: str) -> Any:
+        """The field, where a missing value is an error."""
+        value = self.fields.get(name)
+        text = value.strip().lower() if isinstance(value, str) else value
+        if text in (None, '', 'nan') or isinstance(value, float) and math.isnan(value):
+            raise self.bad(f'{name} has no value')
+        return value
+
+    def text(self, name: str) -> str:
+        """A text or a number as text."""
+        value = self.value(name)
+        if not isinstance(value, (str, int)) or isinstance(value, bool):
+            raise self.bad(f'{name} is {value!r}, expected a text')
+        return str(value).strip()
+
+    def integer(self, name: str, below: int | None = None) -> int:
+        """A whole number from 0, below ``below`` if given. ``3.0``, which pandas makes of 3, is 3."""
+        value = self.value(name)
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not (number.is_integer() and 0 <= number < (below or math.inf)):
+            upper = f' to {below - 1}' if below else ''
+            raise self.bad(f'{name} is {value!r}, expected a whole number from 0{upper}')
+        return int(number)
+
+    def seconds(self, name: str) -> float:
+        """A time, in seconds or as ``hh:mm:ss.ss``."""
+        value = self.value(name)
+        clock = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
+        try:
+            time = math.nan if isinstance(value, bool) else float(value) if clock is None else \
+                int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+        except (TypeError, ValueError):
+            time = math.nan
+        if not 0 <= time < math.inf:
+            raise self.bad(f'{name} is {value!r}, expected a time as hh:mm:ss.ss or seconds')
+        return time
+
+    def span(self, start: str, stop: str) -> tuple[float, float]:
+        """Two times of which the second is not before the first."""
+        first, last = self.seconds(start), self.seconds(stop)
+        if last < first:
+            raise self.bad(f'{stop} {last:g} lies before {start} {first:g}, expected a segment that ends after it starts')
+        return first, last
+
+
+def read_table(path: str, *, required: Iterable[str], known: Iterable[str] = (), index: str | None = None) -> list[Row]:
+    """Rows of a csv with a header line, or of a pickled pandas DataFrame (by the extension ``.pkl`` or ``.pickle``).
+
+    Args:
+        path: the file.
+        required: columns that must be there.
+        known: further columns of the format. Any other column is named in a warning and otherwise ignored.
+        index: column that may be the index of a DataFrame instead; it then becomes a field of that name.
+
+    Raises:
+        ValueError: the file is missing, not of this kind, empty, or lacks a required column.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f'{path}: no such annotation file; set ann_file to an existing csv or pickle')
+    columns, rows = _read_pickle(path, index) if str(path).endswith(_PICKLES) else _read_csv(path)
+    required = list(required)
+    lacking = [name for name in required if name not in columns]
+    unknown = [name for name in columns if name not in {*required, *known}]
+    others = f', while these are unknown: {", ".join(map(str, unknown))}' if unknown else ''
+    if lacking:
+        raise ValueError(f'{path}: lacks the columns {", ".join(lacking)}{others}; use the published file or rename its '
+                         'columns')
+    if unknown:
+        MMLogger.get_current_instance().warning(f'{path}: ignored the unknown columns {", ".join(map(str, unknown))}')
+    if not rows:
+        raise ValueError(f'{path}: has no rows; expected one row a segment or video below the header')
+    return rows
+
+
+def _read_csv(path: str) -> tuple[list[str], list[Row]]:
+    try:
+        with open(path, newline='', encoding='utf-8-sig') as file:
+            lines = csv.reader(file)
+            names = next(lines, None)
+            if not names:
+                raise ValueError(f'{path}: is empty; expected a csv with a header line')
+            rows = []
+            for cells in lines:
+                if len(cells) != len(names) and cells:
+                    raise ValueError(f'{path}, line {lines.line_num}: {len(cells)} fields, expected {len(names)} as in the '
+                                     'header; correct or remove the row')
+                if cells:
+                    rows.append(Row(f'{path}, line {lines.line_num}', dict(zip(names, cells))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f'{path}: cannot be read as csv ({error}); get or make the file again') from None
+    return names, rows
+
+
+def _read_pickle(path: str, index: str | None) -> tuple[list[str], list[Row]]:
+    table = read_dataframe_pickle(path)
+    columns = dict(table.columns)
+    nameless = table.index_name is None and table.index != list(range(len(table.index)))
+    if index and index not in columns and (table.index_name == index or nameless):
+        columns[index] = table.index
+    names = list(columns)
+    return names, [Row(f'{path}, row {i}', dict(zip(names, cells))) for i, cells in enumerate(zip(*columns.values()))]
+
+
+def read_json_rows(path: str, key: str) -> list[Row]:
+    """The objects listed under ``key`` of a json file.
+
+    Raises:
+        ValueError: the file is missing, no json, has no such list, or the list is empty.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            content = json.load(file)
+    except FileNotFoundError:
+        raise ValueError(f'{path}: no such annotation file; set ann_file to an existing json') from None
+    except (OSError, ValueError) as error:  # of bytes that are no text or no json
+        raise ValueError(f'{path}: cannot be read as json ({error}); get or make the file again') from None
+    items = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError(f'{path}: expected an object with a list of objects under {key!r}; use the published file')
+    if not items:
+        raise ValueError(f'{path}: the list {key!r} is empty; expected one object a segment')
+    return [Row(f'{path}, {key}[{i}]', item) for i, item in enumerate(items)]
+
+
+def check_unique(rows: Iterable[Row], ids: Iterable[str], name: str) -> None:
+    """Refuse two rows with one id, naming both.
+
+    Raises:
+        ValueError: for the first id that repeats.
+    """
+    seen: dict[str, Row] = {}
+    for row, identity in zip(rows, ids):
+        first = seen.setdefault(identity, row)
+        if first is not row:
+            raise row.bad(f'{name} {identity!r} was already used ({first.where}), expected one row for each')

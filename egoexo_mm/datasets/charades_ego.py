@@ -1,0 +1,211 @@
+"""Charades-Ego: pairs of first- and third-person videos with several actions each, as folders of frames."""
+from __future__ import annotations
+
+import math
+import os
+import os.path as osp
+import re
+import statistics
+from concurrent.futures import ThreadPoolExecutor
+
+from mmaction.registry import DATASETS
+from mmengine.logging import MMLogger
+
+from .annotations import Row, check_unique, read_table
+from .media_dataset import MediaDataset
+
+NUM_CLASSES = 157
+_LIST_HEADER = 'original_vido_id'  # spelt so in the released lists
+_ACTION = re.compile(r'c(\d{3}) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)')
+_KNOWN = ('subject', 'scene', 'quality', 'relevance', 'verified', 'script', 'objects', 'descriptions', 'length',
+          'egocentric', 'charades_video', 'authentic')
+
+
+@DATASETS.register_module()
+class CharadesEgoDataset(MediaDataset):
+    """Charades-Ego from the reference code's frame lists or from the official csv, told apart by their header.
+
+    A frame list has one line a frame (white space between five fields; double-quoted class ids, ``""`` for none)::
+
+        original_vido_id video_id frame_id path labels
+        AB12CEGO 0 0 AB12CEGO/AB12CEGO-000001.jpg "15,106"
+
+    ``CharadesEgo_v1_train.csv`` has one row a video, of which these columns are used (seconds in ``actions``)::
+
+        id,...,actions,length,egocentric,...
+        AB12CEGO,...,c092 11.90 21.20;c147 0.00 12.60,24.83,Yes,...
+
+    Samples are whole videos: ``frame_dir``, ``filename_tmpl``, ``total_frames``, ``frame_labels`` (for each frame the list
+    of its class ids; ``UnionFrameLabels`` makes ``label``) and ``video_id``. From the official csv, 0-based frame ``k``
+    carries an action from ``s`` to ``e`` if ``s <= k / fps <= e``; an action between two frames or behind the last one goes
+    to the nearest frame before, so that none is lost.
+
+    Args:
+        ann_file: either file.
+        pipeline: transforms.
+        view: ``'first'`` person, ``'third'`` or ``'both'``. Frame lists tell by the ending ``EGO`` of the name.
+        fps: frame rate of the extracted frames, for actions in seconds; the released frames have 24.
+        data_prefix: ``dict(img=FOLDER)`` with a folder of frames ``<video>/<video>-000001.jpg`` a video.
+        filename_tmpl: name of a frame file from ``{video_id}`` and its number (official csv only).
+        start_index: number of the first frame file.
+        **kwargs: of :class:`MediaDataset`. With ``check_files=False`` the number of frames is ``length * fps``, rounded
+            down; otherwise the files are counted.
+    """
+
+    def __init__(self, ann_file: str, pipeline: list, *, view: str = 'first', fps: float = 24,
+                 data_prefix: dict = dict(img=''), filename_tmpl: str = '{video_id}-{{:06}}.jpg', start_index: int = 1,
+                 **kwargs) -> None:
+        if view not in ('first', 'third', 'both'):
+            raise ValueError(f"CharadesEgoDataset: view must be 'first', 'third' or 'both', got {view!r}")
+        self.view = view
+        self.fps = fps
+        self.filename_tmpl = filename_tmpl
+        super().__init__(ann_file, pipeline, data_prefix=data_prefix, start_index=start_index, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """One row a video."""
+        root = self.media_root('img')[1]
+        try:
+            with open(self.ann_file, encoding='utf-8-sig') as file:
+                listed = file.readline().startswith(_LIST_HEADER)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f'{self.ann_file}: cannot be read ({error}); set ann_file to a frame list or the official '
+                             'csv') from None
+        return self._load_list(root) if listed else self._load_csv(root)
+
+    def _wanted(self, first_person: bool) -> bool:
+        return self.view == 'both' or first_person == (self.view == 'first')
+
+    def _some(self, rows: list) -> list:
+        if not rows:
+            raise ValueError(f'{self.ann_file}: no video of the view {self.view!r}; set view to another of '
+                             "'first', 'third' and 'both'")
+        return rows
+
+    # ---- frame lists of the reference code
+
+    def _load_list(self, root: str) -> list[dict]:
+        videos: dict[str, dict] = {}
+        with open(self.ann_file, encoding='utf-8-sig') as file:
+            next(file)
+            for number, line in enumerate(file, 2):
+                if line.strip():
+                    self._add_frame(videos, Row(f'{self.ann_file}, line {number}', dict(line=line.strip())), root)
+        if not videos:
+            raise ValueError(f'{self.ann_file}: has no rows; expected one line a frame below the header')
+        return self.keep_present(self._some([info for name, info in videos.items() if self._wanted(name.endswith('EGO'))]))
+
+    def _add_frame(self, videos: dict[str, dict], row: Row, root: str) -> None:
+        fields = row.fields['line'].split()
+        if len(fields) != 5 or not re.fullmatch(r'"(\d+(,\d+)*)?"', fields[4]):
+            raise row.bad(f'got {row.fields["line"]!r}, expected five fields, the last a double-quoted list of '
+                          'classes')
+        name, _, _, path, labels = fields
+        folder, file_name = osp.split(path)
+        stem, dash, number = file_name.rpartition('-')
+        number, extension = osp.splitext(number)
+        if not dash or not number.isdigit():
+            raise row.bad(f'the path {path!r} has no frame number, expected VIDEO/VIDEO-000001.jpg')
+        tmpl = stem.replace('{', '{{').replace('}', '}}') + f'-{{:0{len(number)}}}{extension}'
+        info = videos.setdefault(name, dict(frame_dir=osp.join(root, folder), filename_tmpl=tmpl, video_id=stem,
+                                            total_frames=0, frame_labels=[]))
+        expected = osp.join(info['frame_dir'], info['filename_tmpl'].format(info['total_frames'] + self.start_index))
+        if osp.join(root, path) != expected:
+            raise row.bad(f'the path {path!r} breaks the numbering of {name}, expected {expected}')
+        classes = [int(label) for label in fields[4].strip('"').split(',') if label]
+        self._check_classes(row, classes)
+        info['frame_labels'].append(classes)
+        info['total_frames'] += 1
+
+    def _check_classes(self, row: Row, classes: list[int]) -> None:
+        if max(classes, default=0) >= NUM_CLASSES:
+            raise row.bad(f'class {max(classes)} is unknown, expected classes from 0 to {NUM_CLASSES - 1}')
+
+    # ---- the official csv
+
+    def _load_csv(self, root: str) -> list[dict]:
+        required = ['id', 'actions'] + ['egocentric'] * (self.view != 'both') + ['length'] * (not self.check_files)
+        rows = read_table(self.ann_file, required=required, known=_KNOWN)
+        check_unique(rows, (row.text('id') for row in rows), 'id')
+        rows = self._some([row for row in rows if self.view == 'both' or self._wanted(self._is_first(row))])
+        actions = [self._actions(row) for row in rows]
+        infos, absent, rates = [], {}, []
+        for i, (row, info) in enumerate(zip(rows, self._folders(rows, root))):
+            problem = info.pop('problem')
+            length = row.seconds('length') if row.fields.get('length') else 0
+            if not problem and length:
+                rates.append(info['total_frames'] / length)
+                problem = 'shorter than the annotation' if rates[-1] < 0.8 * self.fps else None
+            if problem:
+                absent[i] = problem, info['frame_dir']
+            else:
+                info['frame_labels'] = frame_labels(actions[i], info['total_frames'], self.fps)
+            infos.append(info)
+        self._check_rate(rates)
+        return self.without(infos, absent)
+
+    def _folders(self, rows: list[Row], root: str) -> list[dict]:
+        """Samples without labels; ``problem`` says what is wrong with the folder of frames, if anything."""
+        ids = [row.text('id') for row in rows]
+        infos = [dict(frame_dir=osp.join(root, name), video_id=name,
+                      filename_tmpl=self.fill_template(self.filename_tmpl, video_id=name)) for name in ids]
+        if not self.check_files:
+            return [dict(info, problem=None, total_frames=max(math.floor(row.seconds('length') * self.fps + 1e-6), 1))
+                    for row, info in zip(rows, infos)]
+        with ThreadPoolExecutor(16) as pool:  # network file systems wait more than they work
+            counts = pool.map(lambda info: count_frames(info['frame_dir'], info['filename_tmpl'], self.start_index), infos)
+            return [dict(info, problem=problem, total_frames=count) for info, (count, problem) in zip(infos, counts)]
+
+    def _is_first(self, row: Row) -> bool:
+        answer = row.text('egocentric')
+        if answer not in ('Yes', 'No'):
+            raise row.bad(f'egocentric is {answer!r}, expected Yes or No')
+        return answer == 'Yes'
+
+    def _actions(self, row: Row) -> list[tuple[int, float, float]]:
+        actions = []
+        for text in filter(None, (row.fields['actions'] or '').strip().split(';')):
+            match = _ACTION.fullmatch(text.strip())
+            if not match:
+                raise row.bad(f'the action {text!r} is unreadable, expected a class, start and end in seconds as in '
+                              '"c092 11.90 21.20"')
+            label, start, end = int(match[1]), float(match[2]), float(match[3])
+            self._check_classes(row, [label])
+            if end < start:
+                raise row.bad(f'the action {text!r} ends before it starts, expected start before end')
+            actions.append((label, start, end))
+        return actions
+
+    def _check_rate(self, rates: list[float]) -> None:
+        """Frames extracted at another rate would shift every label: say so, once."""
+        found = statistics.median(rates) if rates else self.fps
+        if abs(found / self.fps - 1) > 0.1:
+            MMLogger.get_current_instance().warning(
+                f'{self.ann_file}: the frame folders hold {found:.1f} frames a second of annotated length, not '
+                f'fps={self.fps}; set fps to their rate')
+
+
+def frame_labels(actions: list[tuple[int, float, float]], total_frames: int, fps: float) -> list[list[int]]:
+    """For each of ``total_frames`` frames the sorted ids of the actions (class, start, end in seconds) in it."""
+    labels = [set() for _ in range(total_frames)]
+    for label, start, end in actions:
+        last = min(math.floor(end * fps + 1e-6), total_frames - 1)  # 0.58 * 50 is 28.999...
+        first = min(math.ceil(start * fps - 1e-6), last)
+        for frame in range(first, last + 1):
+            labels[frame].add(label)
+    return [sorted(classes) for classes in labels]
+
+
+def count_frames(folder: str, filename_tmpl: str, start_index: int = 1) -> tuple[int, str | None]:
+    """Number of frame files in a folder, and what is wrong with it if anything (``'missing'``, ``'with gaps'``)."""
+    try:
+        names = set(os.listdir(folder))
+    except OSError:
+        return 0, 'missing'
+    count = 0
+    while filename_tmpl.format(count + start_index) in names:
+        count += 1
+    pattern = re.compile(r'\d+'.join(re.escape(part) for part in re.split(r'\{[^}]*\}', filename_tmpl)))
+    if sum(pattern.fullmatch(name) is not None for name in names) > count:
+        return count, 'with gaps'
+    return count, None if count else 'missing'

@@ -1,0 +1,153 @@
+"""Tables in pickles of pandas DataFrames, read without pandas and without running what the pickle asks for.
+
+EPIC-KITCHENS releases its annotations as csv and as such pickles. A pickle names functions and calls them; here the few
+pandas names of a plain table stand for inert records, from which the columns are put together, and numpy arrays pass
+through :class:`egoexo_mm.targets.unpickle.RestrictedUnpickler`. Read are pandas 0.23 to 3.0, protocols 0 to 5, columns of
+numbers, texts and lists; categories, dates and arrow columns are refused.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from egoexo_mm.targets.unpickle import RestrictedUnpickler
+
+_MOST_ROWS = 10**8
+
+
+class DataFrameColumns(NamedTuple):
+    """A table by columns of equal length; ``index`` holds the row names, ``index_name`` what they are called."""
+    columns: dict[str, list]
+    index: list
+    index_name: str | None
+
+
+class _Record:
+    """Keeps what it is given. ``__setstate__`` exists in every instance, so no pickle can set its attributes."""
+    __slots__ = ('args', 'state')
+
+    def __new__(cls, *args: Any) -> _Record:
+        record = super().__new__(cls)
+        record.args, record.state = args, None
+        return record
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _Frame(_Record):
+    """A DataFrame: state ``{'_mgr' or '_data': manager}``."""
+
+
+class _Manager(_Record):
+    """A BlockManager: arguments (blocks, axes), before pandas 1.3 a state with ``{'0.14.1': {blocks, axes}}``."""
+
+
+class _Strings(_Record):
+    """A StringArray of pandas 3: state (dtype, object array)."""
+
+
+class _Index(NamedTuple):
+    values: Any
+    name: Any
+
+
+class _Block(NamedTuple):
+    values: Any
+    columns: Any
+
+
+class _TableUnpickler(RestrictedUnpickler):
+    """Admits, besides numpy and builtin containers, the names in a pickled DataFrame; pandas itself is never imported."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        pandas = {
+            'DataFrame': _Frame, 'BlockManager': _Manager, '_new_Index': self._new_index, '_unpickle_block': self._block,
+            '__pyx_unpickle_NDArrayBacked': self._strings, 'StringDtype': self._nothing,
+            # classes that only come as arguments
+            **{name: name for name in ('Index', 'RangeIndex', 'Int64Index', 'UInt64Index', 'Float64Index', 'StringArray')},
+        }
+        others = {('builtins', 'slice'): slice, ('__builtin__', 'slice'): slice,
+                  **{(name, '_reconstructor'): self._reconstructor for name in ('copyreg', 'copy_reg')},
+                  **{(name, 'object'): 'object' for name in ('builtins', '__builtin__')}}
+        self._pandas, self._others = pandas, others
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module == 'pandas' or module.startswith('pandas.')) and name in self._pandas:
+            return self._pandas[name]
+        if (module, name) in self._others:
+            return self._others[module, name]
+        return super().find_class(module, name)
+
+    def _reconstructor(self, kind: Any, _base: Any, _state: Any) -> _Record:
+        if kind not in (_Frame, _Manager):
+            raise ValueError(f'an object of type {kind!r} where a DataFrame was expected')
+        return kind()
+
+    def _new_index(self, kind: Any, parts: dict) -> _Index:
+        if kind == 'RangeIndex':
+            rows = range(parts['start'], parts['stop'], parts['step'])
+            if len(rows) > _MOST_ROWS:  # a few bytes can name any number of rows
+                raise ValueError(f'a table of {len(rows)} rows')
+            return _Index(rows, parts['name'])
+        return _Index(parts['data'], parts['name'])
+
+    def _block(self, values: Any, columns: Any, _ndim: Any) -> _Block:
+        return _Block(values, columns)
+
+    def _strings(self, kind: Any, _checksum: Any, state: Any) -> _Strings:
+        if kind != 'StringArray':
+            raise ValueError(f'an array of type {kind!r}')
+        strings = _Strings()
+        strings.state = state
+        return strings
+
+    def _nothing(self, *_args: Any) -> None:
+        return None
+
+
+def read_dataframe_pickle(path: str | Path) -> DataFrameColumns:
+    """Columns of a pickled DataFrame.
+
+    Raises:
+        ValueError: the pickle holds anything else, asks for other code, is truncated, or is no pickle.
+    """
+    try:
+        with open(path, 'rb') as file:
+            return _columns(_TableUnpickler(file).load())
+    except OSError as error:
+        raise ValueError(f'{path}: cannot be read ({error}); give an annotation file') from None
+    except Exception as error:  # whatever a damaged or hostile byte stream leads to
+        reason = ' '.join(f'{type(error).__name__}: {error}'.split())
+        raise ValueError(f'{path}: not a pickle of a plain pandas DataFrame, or one that asks for code that is not run '
+                         f'({reason}); give the csv of the same annotation instead') from None
+
+
+def _columns(frame: Any) -> DataFrameColumns:
+    if not isinstance(frame, _Frame):
+        raise ValueError(f'it holds a {type(frame).__name__}')
+    manager = frame.state['_mgr'] if '_mgr' in frame.state else frame.state['_data']
+    if manager.state is None:
+        blocks, axes = manager.args
+    else:
+        parts = manager.state[3]['0.14.1']
+        axes, blocks = parts['axes'], [_Block(block['values'], block['mgr_locs']) for block in parts['blocks']]
+    names, index = (_plain(axis.values) for axis in axes)
+    found: dict[int, list] = {}
+    for block in blocks:
+        where = np.arange(len(names))[block.columns]
+        values = np.asarray(block.values.state[1] if isinstance(block.values, _Strings) else block.values)
+        for column, cells in zip(where.tolist(), values.reshape(len(where), len(index))):
+            found[column] = cells.tolist()
+    if sorted(found) != list(range(len(names))) or len(set(names)) != len(names):
+        raise ValueError('its blocks and column names do not match')
+    return DataFrameColumns({name: found[i] for i, name in enumerate(names)}, index, axes[1].name)
+
+
+def _plain(values: Any) -> list:
+    if isinstance(values, range):
+        return list(values)
+    return np.asarray(values.state[1] if isinstance(values, _Strings) else values).tolist()

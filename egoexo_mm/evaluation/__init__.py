@@ -1,0 +1,3 @@
+from .metrics import CharadesMetric, KeystepMetric, VerbNounMetric
+
+__all__ = ['CharadesMetric', 'KeystepMetric', 'VerbNounMetric']

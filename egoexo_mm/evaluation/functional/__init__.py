@@ -1,0 +1,7 @@
+from .average_precision import average_precision, class_average_precision, mean_average_precision
+from .verb_noun import tail_rows, top_actions, top_classes, unseen_rows, verb_noun_hits
+
+__all__ = [
+    'average_precision', 'class_average_precision', 'mean_average_precision', 'tail_rows', 'top_actions', 'top_classes',
+    'unseen_rows', 'verb_noun_hits'
+]
