@@ -1,10 +1,13 @@
-"""Turn the teacher files released with Ego-Exo into target stores.
+"""Turn released teacher files (of Ego-Exo, of EPIC-KITCHENS-100) into target stores.
 
 Examples:
     python tools/convert_targets.py scores k400_ego_predicts.pkl data/k400_ego \\
         --signal ego_score --score-kind logits
     python tools/convert_targets.py boxes k400_handobj_predicts data/k400_handobj \\
         --short-side 288 --videos data/kinetics400/videos_train
+    python tools/convert_targets.py boxes epic_handobj_predicts data/targets/epic100_interaction \\
+        --frame-size 456x256 --first-frame 0 --dataset epic100
+    python tools/convert_targets.py epic-boxes hand-objects data/targets/epic100_interaction
 """
 import argparse
 import sys
@@ -13,6 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from egoexo_mm.targets import TargetStoreError  # noqa: E402
+from egoexo_mm.targets.conversion import BoxesReport  # noqa: E402
+from egoexo_mm.targets.epic_boxes import FRAME_SIZE, convert_epic_boxes  # noqa: E402
 from egoexo_mm.targets.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos  # noqa: E402
 from egoexo_mm.targets.released import convert_scores  # noqa: E402
 from egoexo_mm.targets.released_boxes import convert_boxes  # noqa: E402
@@ -54,21 +59,45 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                       help='the same by short side; the aspect ratio comes from --videos')
     boxes.add_argument('--videos', metavar='ROOT', help='folder of the videos, for --short-side')
     boxes.add_argument('--fps', type=float, default=0., help='frame rate, where not in the sizes')
-    boxes.add_argument('--skip-bad', action='store_true',
-                       help='list bad files in OUT/failed.jsonl and go on')
+    boxes.add_argument('--first-frame', type=int, choices=[0, 1], default=1,
+                       help='number, counted from 1, of the frame that row 0 of a file belongs to; default 1. With 0, row 0 '
+                            'is left out: Ego-Exo reads the row of an EPIC frame by its file number, which counts from 1')
 
-    for command in (scores, boxes):
-        command.add_argument('--dataset', default='k400', help='name for the manifest')
+    epic = commands.add_parser('epic-boxes', help="EPIC-KITCHENS-100's own release of hand-object boxes, <video>.pkl")
+    epic.add_argument('source', metavar='FOLDER', help='searched at any depth')
+    epic.add_argument('out', help='folder of the store; a second run continues the first')
+    for what in ('hand', 'object'):
+        epic.add_argument(f'--{what}-threshold', type=float, default=0.5, metavar='SCORE',
+                          help=f'leave out {what}s of a lower score; default 0.5, the files go down to '
+                               f'{0.1 if what == "hand" else 0.01}')
+    epic.add_argument('--frame-size', type=frame_size, metavar='WxH', default=FRAME_SIZE,
+                      help='frame size at which the boxes were detected; default 456x256')
+    epic.add_argument('--fps', type=float, default=0.,
+                      help='frame rate; default that of the released frames, 60 for P01_02 and 50 for P01_102')
+
+    for command in (boxes, epic):
+        command.add_argument('--skip-bad', action='store_true', help='list bad files in OUT/failed.jsonl and go on')
+    for command in (scores, boxes, epic):
+        command.add_argument('--dataset', default='epic100' if command is epic else 'k400', help='name for the manifest')
         command.add_argument('--teacher', help='name of the teacher for the manifest')
     args = parser.parse_args(argv)
+    check_usage(args, boxes if args.command == 'boxes' else epic)
+    return args
+
+
+def check_usage(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """End the program where arguments contradict each other or are out of range."""
+    if args.command == 'epic-boxes':
+        for name in ('hand_threshold', 'object_threshold'):
+            if not 0 <= getattr(args, name) <= 1:
+                parser.error(f'--{name.replace("_", "-")} must be from 0 to 1')
     if args.command == 'boxes':
         if (args.short_side is None) != (args.videos is None):
-            boxes.error('--short-side and --videos go together')
+            parser.error('--short-side and --videos go together')
         if args.short_side is not None and args.short_side < 1:
-            boxes.error('--short-side must be positive')
-        if not 0 <= args.fps < float('inf'):
-            boxes.error('--fps must be a positive number')
-    return args
+            parser.error('--short-side must be positive')
+    if args.command != 'scores' and not 0 <= args.fps < float('inf'):
+        parser.error('--fps must be a positive number')
 
 
 def run_scores(args: argparse.Namespace) -> int:
@@ -92,7 +121,19 @@ def run_boxes(args: argparse.Namespace) -> int:
         notes = f'frame sizes: short side {args.short_side}, aspect ratio of the videos'
     report = convert_boxes(
         args.source, args.out, size_of, fps=args.fps, dataset=args.dataset, teacher=args.teacher,
-        frame_size=args.frame_size, notes=notes, skip_bad=args.skip_bad)
+        frame_size=args.frame_size, notes=notes, first_frame=args.first_frame, skip_bad=args.skip_bad)
+    return say(report, args)
+
+
+def run_epic_boxes(args: argparse.Namespace) -> int:
+    report = convert_epic_boxes(
+        args.source, args.out, hand_threshold=args.hand_threshold, object_threshold=args.object_threshold, fps=args.fps,
+        frame_size=args.frame_size, dataset=args.dataset, teacher=args.teacher, skip_bad=args.skip_bad)
+    return say(report, args)
+
+
+def say(report: BoxesReport, args: argparse.Namespace) -> int:
+    """Print what a conversion of boxes did; its exit code."""
     print(f'{args.out}: {report.written} videos written, {report.already} were there already')
     if report.failed:
         print(f'convert_targets: error: {report.failed} bad file(s) left out, listed in '
@@ -104,7 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 bad input (one line on stderr), 2 bad usage, 130 interrupted."""
     args = parse_args(argv)
     try:
-        return run_scores(args) if args.command == 'scores' else run_boxes(args)
+        return {'scores': run_scores, 'boxes': run_boxes, 'epic-boxes': run_epic_boxes}[args.command](args)
     except (TargetStoreError, OSError) as error:
         print(f'convert_targets: error: {error}', file=sys.stderr)
         return 1

@@ -7,32 +7,24 @@ https://github.com/ddshan/hand_object_detector; of other widths the box and scor
 """
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from .conversion import BoxesReport, convert_files
 from .errors import TargetStoreError
 from .frame_sizes import FrameSize, SizeOf
-from .manifest import Manifest, video_id_from_path
-from .progress import track
+from .manifest import Manifest
 from .records import BOX_SLACK, HAND, OBJECT, UNKNOWN, check_detections
 from .unpickle import load_npy
-from .writer import StoreWriter
 
 _SHAN_COLUMNS = 10
 _SHAN_OFFSET_SCALE = 10000.  # pixels = magnitude * 1000 * unit vector * 10
 
 
-class BoxesReport(NamedTuple):
-    """Outcome of a conversion: videos written now, found done, and failed."""
-    written: int
-    already: int
-    failed: int
-
-
 def convert_boxes(folder: str | Path, out: str | Path, size_of: SizeOf, *,
                   fps: float = 0., dataset: str = 'k400', teacher: str | None = None,
-                  frame_size: tuple[int, int] | None = None, notes: str | None = None,
+                  frame_size: tuple[int, int] | None = None, notes: str | None = None, first_frame: int = 1,
                   skip_bad: bool = False, rows_per_shard: int = 1024) -> BoxesReport:
     """Turn a folder of ``.npy`` files into a store; a second run continues the first.
 
@@ -42,6 +34,8 @@ def convert_boxes(folder: str | Path, out: str | Path, size_of: SizeOf, *,
         size_of: Frame size per video id, see :mod:`.frame_sizes`.
         fps: Frame rate where ``size_of`` knows none; 0 is unknown.
         dataset, teacher, frame_size, notes: For the manifest.
+        first_frame: Number, counted from 1, of the frame that row 0 belongs to. With 0, row 0 is nobody's and left
+            out: the reference takes the row of an EPIC frame by its file number, which counts from 1.
         skip_bad: List a bad file in ``failed.jsonl`` and go on, instead of stopping.
         rows_per_shard: Videos per shard.
 
@@ -54,36 +48,29 @@ def convert_boxes(folder: str | Path, out: str | Path, size_of: SizeOf, *,
     if not paths:
         raise TargetStoreError(f'{folder}: no .npy files; give the folder of <video>.npy')
     _check_pixels(paths, folder)
+    if first_frame != 1:  # in the manifest, so that a run with another value does not add to the store
+        notes = '; '.join(filter(None, (notes, f'row 0 of a file is frame number {first_frame}, counted from 1')))
     manifest = Manifest(signal='interaction', dataset=dataset, frame_size=frame_size, notes=notes,
                         fps=fps or None, teacher=teacher or f'Ego-Exo release, {folder.name}')
     reach = np.zeros(2)  # largest x2 / width and y2 / height
-    failed = 0
-    with StoreWriter(out, manifest, rows_per_shard) as writer:
-        (writer.path / 'failed.jsonl').unlink(missing_ok=True)  # those are tried again below
-        todo = [p for p in paths if video_id_from_path(p.name) not in writer.done]
-        for path in track(todo, len(todo), f'convert {folder.name}'):
-            video_id = video_id_from_path(path.name)
-            try:
-                size = size_of(video_id)
-                columns = read_boxes(path, size)
-                writer.add_detections(
-                    video_id, **columns, fps=size.fps or fps, width=size.width, height=size.height)
-            except (TargetStoreError, OSError) as error:
-                if not skip_bad:
-                    raise
-                writer.fail(video_id, error)
-                failed += 1
-                continue
-            if len(columns['box']):
-                reach = np.maximum(reach, columns['box'][:, 2:].max(axis=0))
+
+    def read(path: Path, video_id: str) -> dict[str, Any]:
+        size = size_of(video_id)
+        columns = read_boxes(path, size, first_frame)
+        if len(columns['box']):
+            np.maximum(reach, columns['box'][:, 2:].max(axis=0), out=reach)
+        return dict(columns, fps=size.fps or fps, width=size.width, height=size.height)
+
+    report = convert_files(paths, out, manifest, read, label=f'convert {folder.name}', skip_bad=skip_bad,
+                           rows_per_shard=rows_per_shard)
     if 0 < reach.max() < 0.6:
         print(f'convert_targets: warning: no box reaches beyond {reach[0]:.0%} of the frame width '
               f'and {reach[1]:.0%} of its height; the frame size given may be too large',
               file=sys.stderr)
-    return BoxesReport(len(todo) - failed, len(paths) - len(todo), failed)
+    return report
 
 
-def read_boxes(path: Path, size: FrameSize) -> dict[str, Any]:
+def read_boxes(path: Path, size: FrameSize, first_frame: int = 1) -> dict[str, Any]:
     """Columns for :meth:`StoreWriter.add_detections` from one released file.
 
     Raises:
@@ -102,8 +89,15 @@ def read_boxes(path: Path, size: FrameSize) -> dict[str, Any]:
     frame, kind, known = np.repeat(np.array(origin), [len(part) for part in parts], axis=0).T
     _check_inside(table[:, :4], frame, size, path)
     columns = _columns(table, frame, kind, known.astype(bool), size, path)
+    shift = first_frame - 1
+    belongs = columns['frame'] + shift >= 0
+    columns = {name: values[belongs] for name, values in columns.items()}
+    columns['frame'] = columns['frame'] + shift
+    if len(frames) + shift < 1:
+        raise TargetStoreError(f'{path}: holds row 0 only, which belongs to no frame (first frame {first_frame}); '
+                               'get the file again, or give first frame 1')
     # Checked here and not only by the writer, so that an error names this file.
-    return dict(check_detections(columns, str(path)), num_frames=size.num_frames or len(frames))
+    return dict(check_detections(columns, str(path)), num_frames=size.num_frames or len(frames) + shift)
 
 
 def _check_pixels(paths: list[Path], folder: Path) -> None:

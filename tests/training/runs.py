@@ -1,0 +1,60 @@
+"""Starting whole runs from tests."""
+import json
+import os
+import socket
+import subprocess
+import sys
+from importlib import util
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parents[2]
+OUR_TOOLS = ROOT / 'tools'
+HOST_TOOLS = Path(util.find_spec('mmaction').origin).parent / '.mim' / 'tools'
+
+
+def launch(command: list, **env: str) -> str:
+    """Run a script with the test's interpreter; its output, or a failure that shows it."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = str(probe.getsockname()[1])
+    env = dict(os.environ, PORT=port, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT),
+               PATH=f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}', **env)
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def train(config, work_dir, *options, procs: int = 1, tools: Path = OUR_TOOLS, flags: tuple = (), **env: str) -> str:
+    """Train with MMAction2's flags."""
+    script = [sys.executable, tools / 'train.py', config] if procs == 1 else ['bash', tools / 'dist_train.sh', config, procs]
+    changes = ['--cfg-options', *options] if options else []
+    return launch([*script, '--work-dir', work_dir, *flags, *changes], **env)
+
+
+def test(config, checkpoint, work_dir, *flags, procs: int = 1, tools: Path = OUR_TOOLS, **env: str) -> str:
+    """Test with MMAction2's flags."""
+    script = [sys.executable, tools / 'test.py', config, checkpoint]
+    if procs > 1:
+        script = ['bash', tools / 'dist_test.sh', config, checkpoint, procs]
+    return launch([*script, '--work-dir', work_dir, *flags], **env)
+
+
+test.__test__ = False  # a helper, not a test
+
+
+def log(work_dir: Path) -> list[dict]:
+    """The training records of all runs in a work dir, in order."""
+    lines = [json.loads(line) for path in sorted(work_dir.glob('*/vis_data/scalars.json'))
+             for line in path.read_text().splitlines()]
+    return [line for line in lines if 'loss' in line]
+
+
+def metrics(work_dir: Path) -> dict:
+    """What the last test in a work dir measured."""
+    return json.loads(sorted(work_dir.glob('*/*.json'))[-1].read_text().splitlines()[-1])
+
+
+def weights(work_dir: Path, epoch: int) -> dict:
+    return torch.load(work_dir / f'epoch_{epoch}.pth', weights_only=True)['state_dict']

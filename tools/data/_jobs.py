@@ -1,0 +1,175 @@
+"""Prepare many videos: in parallel, each as a whole or not at all, going on where a stopped run ended."""
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TextIO
+
+from _media import MediaError, StopRun, disk_full, is_disk_full, stop_children
+from _report import BROKEN, MISSING, READY, SHORT, TO_DO, Item, Progress, Result
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; there two runs into one folder are not noticed
+    fcntl = None
+
+_INDEX = '.prepared.jsonl'  # target -> its time stamp and length, so that finished targets are not opened again
+_PARTIAL = '.partial'
+
+
+def prepare(items: list[Item], out: Path, *, workers: int, check_only: bool) -> list[Result]:
+    """Check what is there and make what is not; with ``check_only`` nothing is written.
+
+    Raises:
+        StopRun: the disk is full, or another run writes to ``out``.
+    """
+    if check_only:
+        return _in_parallel(lambda item: _check(item, {}, out, True), items, workers, 'check')
+    out.mkdir(parents=True, exist_ok=True)
+    with _lock(out), _partial_folders({item.target.parent for item in items}):
+        (out / 'failed.jsonl').unlink(missing_ok=True)
+        done = _read_index(out)
+        with open(out / _INDEX, 'a', encoding='utf-8') as index:
+            index.write('\n')  # after a line that a killed run wrote by half
+            note = _Notes(out, done, index)
+            checked = _in_parallel(lambda item: note(_check(item, done, out, False)), items, workers, 'check')
+            results = {result.item.name: result for result in checked}
+            todo = [result.item for result in checked if result.state == TO_DO]
+            made = _in_parallel(lambda item: note(_make(item)), todo, workers, 'prepare')
+            results.update((result.item.name, result) for result in made)
+    return [results[item.name] for item in items]
+
+
+def _check(item: Item, done: dict, out: Path, check_only: bool) -> Result:
+    try:
+        if item.target.exists():
+            stamp, length = done.get(_key(item, out), (None, 0))
+            return _judge(item, length if stamp == item.target.stat().st_mtime_ns else item.check(item.target))
+        if item.source is None:
+            return Result(item, MISSING, 'no such file in the source folder')
+        if check_only:
+            item.check_source(item.source)
+        return Result(item, TO_DO)
+    except (MediaError, OSError) as error:
+        there = item.target.exists()
+        remedy = '; delete it and run again' if there and item.source != item.target else ''
+        return Result(item, BROKEN, f'{item.target if there else item.source}: {error}{remedy}')
+
+
+def _judge(item: Item, length: float) -> Result:
+    if length < item.need:
+        return Result(item, SHORT, f'{length:g} of {item.need:g} {item.unit}', length)
+    return Result(item, READY, '', length)
+
+
+def _make(item: Item) -> Result:
+    partial = item.target.parent / _PARTIAL / f'{os.getpid()}-{item.target.name}'
+    try:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        item.make(item.source, partial)
+        length = item.check(partial)
+        os.replace(partial, item.target)
+        return _judge(item, length)
+    except OSError as error:
+        if is_disk_full(error):
+            raise disk_full(item.target.parent) from None
+        return Result(item, BROKEN, f'{item.source}: {error}')
+    except MediaError as error:
+        return Result(item, BROKEN, f'{item.source}: {error}')
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+
+
+class _Notes:
+    """Notes a finished target in the index, a bad one in ``failed.jsonl``; lines reach the disk at once."""
+
+    def __init__(self, out: Path, done: dict, index: TextIO) -> None:
+        self.out, self.done, self.index, self.lock = out, done, index, threading.Lock()
+
+    def __call__(self, result: Result) -> Result:
+        with self.lock:
+            if result.state in (READY, SHORT):
+                key, stamp = _key(result.item, self.out), result.item.target.stat().st_mtime_ns
+                if self.done.get(key) != (stamp, result.length):
+                    self.index.write(json.dumps([key, stamp, result.length]) + '\n')
+                    self.index.flush()
+            if result.state in (SHORT, MISSING, BROKEN):
+                line = dict(video_id=result.item.name, state=result.state, reason=result.reason)
+                with open(self.out / 'failed.jsonl', 'a', encoding='utf-8') as file:
+                    file.write(json.dumps(line, ensure_ascii=False) + '\n')
+        return result
+
+
+def _key(item: Item, out: Path) -> str:
+    return os.path.relpath(item.target, out)
+
+
+def _read_index(out: Path) -> dict[str, tuple[int, float]]:
+    done = {}
+    with contextlib.suppress(FileNotFoundError):
+        for line in (out / _INDEX).read_text(encoding='utf-8').splitlines():
+            with contextlib.suppress(ValueError):
+                key, stamp, length = json.loads(line)
+                done[key] = (stamp, length)
+    return done
+
+
+@contextlib.contextmanager
+def _partial_folders(parents: set[Path]):
+    """Folders for what is unfinished, each beside its targets, so that a rename stays on one disk."""
+    folders = [parent / _PARTIAL for parent in parents]
+    for folder in folders:  # of a killed run
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield
+    finally:
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+@contextlib.contextmanager
+def _lock(out: Path):
+    with open(out / '.prepare.lock', 'w') as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StopRun(f'{out}: another run prepares into this folder; wait for it, or give another folder') from None
+            except OSError:  # a network file system without locks
+                pass
+        yield
+
+
+def _in_parallel(work: Callable[[Item], Result], items: list[Item], workers: int, label: str) -> list[Result]:
+    """Results in the order of ``items``; the first error that concerns all ends the others."""
+    bar = Progress(len(items), label)
+
+    def counted(item: Item) -> Result:
+        result = work(item)
+        bar.step()
+        return result
+
+    pool = ThreadPoolExecutor(workers)
+    try:
+        futures = [pool.submit(counted, item) for item in items]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        for future in futures:
+            if future.done() and future.exception():
+                raise future.exception()
+        return [future.result() for future in futures]
+    except BaseException:
+        stop_children()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        bar.end()

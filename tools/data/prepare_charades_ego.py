@@ -1,0 +1,76 @@
+"""Folders of frames for Charades-Ego, from the videos (CharadesEgo_v1_480) or as released (CharadesEgo_v1_rgb).
+
+OUT gets ABCDEEGO/ABCDEEGO-000001.jpg, ... at 24 frames a second. Released frames need no work: extract the archive and check
+it with the folder as SOURCE and no OUT.
+
+Examples:
+    python tools/data/prepare_charades_ego.py CharadesEgo_v1_480 data/charades_ego/rgb --ann CharadesEgo_v1_train.csv
+    python tools/data/prepare_charades_ego.py CharadesEgo_v1_rgb --ann CharadesEgo_v1_train.csv CharadesEgo_v1_test.csv
+"""
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from _cli import VIDEO_SUFFIXES, find_files, inside, make_parser, number, read_csv, run, threads
+from _media import StopRun, count_frames, extract_frames, probe, require_ffmpeg
+from _report import Item
+
+FPS = 24
+_NUMBER = re.compile(r'-(\d+)\.jpg')
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = make_parser(__doc__, short_side=320, quality='jpg',
+                         ann='the official csv, or frame lists of Ego-Exo: which videos are needed, how far; default all')
+    return parser.parse_args(argv)
+
+
+def collect(args: argparse.Namespace) -> list[Item]:
+    videos = find_files(args.source, VIDEO_SUFFIXES, leave=args.out)
+    need: dict[str, float] = {}
+    for path in args.ann:
+        for name, frames in wanted(path):
+            need[inside(name, path)] = max(need.get(name, 0), frames)
+    if not args.ann:
+        folders = sorted(path.name for path in args.source.iterdir() if path.is_dir() and not path.name.startswith('.'))
+        need = dict.fromkeys(sorted(videos) or folders, 0)
+    if any(name in videos for name in need):
+        require_ffmpeg()
+    return [frames_item(args, name, videos.get(name), need[name]) for name in need]
+
+
+def wanted(path: Path) -> list[tuple[str, float]]:
+    """Video ids and how many frames the annotation reaches to."""
+    try:
+        with open(path, encoding='utf-8-sig') as file:
+            if not file.readline().startswith('original_vid'):
+                # a frame more or less at the end is a matter of rounding: a second of slack
+                return [(row['id'], max(0, int((number(row, 'length', path) - 1) * FPS)))
+                        for row in read_csv(path, 'id', 'length')]
+            lines = [line.split() for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise StopRun(f'{path}: cannot be read ({error}); give the official csv or a frame list') from None
+    found = []
+    for fields in lines:
+        match = _NUMBER.search(fields[3]) if len(fields) == 5 else None
+        if not match:
+            raise StopRun(f'{path}: {" ".join(fields)!r} is no line of a frame list; expected five fields, the fourth a '
+                          'path such as ABCDEEGO/ABCDEEGO-000001.jpg')
+        found.append((Path(fields[3]).parent.name, int(match[1])))
+    return found
+
+
+def frames_item(args: argparse.Namespace, name: str, source: Path | None, need: float) -> Item:
+    count = threads(args)
+    return Item(name, source, (args.out or args.source) / name,
+                make=lambda one, folder: extract_frames(one, folder, f'{name.replace("%", "%%")}-%06d.jpg', fps=FPS,
+                                                        short_side=args.short_side, quality=args.quality, threads=count),
+                check=lambda folder: count_frames(folder, re.compile(re.escape(name) + r'-(\d{6})\.jpg')),
+                check_source=probe, need=need)
+
+
+if __name__ == '__main__':
+    sys.exit(run(parse_args(), collect))

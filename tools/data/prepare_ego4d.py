@@ -1,0 +1,38 @@
+"""Smaller copies of the Ego4D clips of the forecasting benchmark (fho_lta_*.json), for faster training.
+
+SOURCE holds <clip_uid>.mp4 (the clips, not the full videos). OUT gets <clip_uid>.mp4 with a short side of 320 and no sound.
+Without OUT the clips are only checked: each opens and lasts as long as its annotations.
+
+Example:
+    python tools/data/prepare_ego4d.py ego4d_data/v2/clips data/ego4d/clips --ann fho_lta_train.json fho_lta_val.json
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+
+from _cli import VIDEO_SUFFIXES, find_files, inside, make_parser, number, read_json, run, video_item
+from _media import require_ffmpeg
+from _report import Item
+
+_SLACK = 0.5  # seconds; annotated ends are rounded
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    return make_parser(__doc__, short_side=320, quality='crf',
+                       ann='fho_lta_*.json: which clips are needed, and how far; default all in SOURCE').parse_args(argv)
+
+
+def collect(args: argparse.Namespace) -> list[Item]:
+    require_ffmpeg()
+    videos = find_files(args.source, VIDEO_SUFFIXES, leave=args.out)
+    need = {} if args.ann else dict.fromkeys(sorted(videos), 0.)
+    for path in args.ann:
+        for row in read_json(path, 'clips'):
+            name = inside(str(row.get('clip_uid') or ''), path)
+            need[name] = max(need.get(name, 0), number(row, 'action_clip_end_sec', path) - _SLACK)
+    return [video_item(args, name, videos.get(name), f'{name}.mp4', need[name]) for name in need]
+
+
+if __name__ == '__main__':
+    sys.exit(run(parse_args(), collect))
