@@ -1,7 +1,8 @@
 from .backbones import EgoExoSlowFast
-from .heads import InteractionMapHead, ScoreDistillHead
+from .data_preprocessor import EgoExoDataPreprocessor
+from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
 from .recognizer import EgoExoRecognizer
 
-__all__ = ['EgoExoRecognizer', 'EgoExoSlowFast', 'InteractionMapHead', 'InteractionMapLoss', 'ScoreDistillHead',
-           'SoftTargetLoss']
+__all__ = ['EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'InteractionMapHead', 'InteractionMapLoss',
+           'ScoreDistillHead', 'SoftTargetLoss', 'VerbNounHead', 'ViewEnsembleHead']

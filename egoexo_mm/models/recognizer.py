@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 from mmaction.models import Recognizer3D
+from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
 from torch import Tensor
+
+from egoexo_mm.models.views import join_batches
 
 
 @MODELS.register_module()
@@ -15,6 +18,9 @@ class EgoExoRecognizer(Recognizer3D):
     One pass of the backbone feeds the class head and every auxiliary head. Testing uses the class head alone, so neither
     targets nor auxiliary compute are needed. ``backbone.*`` and ``cls_head.*`` are named as in the stock recognizer; all
     that is added lives under ``aux_heads.*``.
+
+    With ``test_cfg=dict(max_testing_views=k)`` the backbone sees k views at a time, of one or several samples, and only
+    their scores are kept, so that the memory for features does not grow with the views of a video.
 
     Args:
         aux_heads: name -> config of a head with ``loss(feats, data_samples) -> dict``.
@@ -48,3 +54,35 @@ class EgoExoRecognizer(Recognizer3D):
                                  'give one of them another loss_name')
             losses.update(part)
         return losses
+
+    def predict(self, inputs: Tensor, data_samples: SampleList, **kwargs) -> SampleList:
+        """Predictions of the class head, in bounded batches of views.
+
+        A class head may offer ``view_scores(feats)`` and ``predict_views(scores, data_samples)``; those of MMAction2 serve
+        as they are (``forward``, then ``predict_by_feat``). Heads with a ``predict`` of their own get the features of all
+        views at once, as in ``Recognizer3D``.
+
+        Args:
+            inputs: (N, V, 3, T, H, W) normalised clips, V views a sample.
+            data_samples: N samples.
+
+        Raises:
+            ValueError: if ``max_testing_views`` is not a whole number from 1.
+        """
+        if not hasattr(self.cls_head, 'predict_views') and type(self.cls_head).predict is not BaseHead.predict:
+            return super().predict(inputs, data_samples, **kwargs)
+        views = inputs.flatten(0, 1)
+        limit = (self.test_cfg or {}).get('max_testing_views') or None
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            raise ValueError(f'max_testing_views must be a whole number from 1 or None (no limit), got {limit!r}')
+        scores = join_batches([self._view_scores(batch) for batch in views.split(limit or len(views))])
+        if hasattr(self.cls_head, 'predict_views'):
+            return self.cls_head.predict_views(scores, data_samples)
+        return self.cls_head.predict_by_feat(scores, data_samples)
+
+    def _view_scores(self, views: Tensor) -> Tensor | dict[str, Tensor]:
+        """Scores of some views (k, 3, T, H, W); their features are gone when it returns."""
+        feats, head_kwargs = self.extract_feat(views[None], test_mode=True)
+        if hasattr(self.cls_head, 'view_scores'):
+            return self.cls_head.view_scores(feats)
+        return self.cls_head(feats, **head_kwargs)

@@ -1,0 +1,71 @@
+# EPIC-KITCHENS-100 as extracted frames with the official names. For the videos instead: data_prefix=dict(video=...), and
+# DecordInit, TrimSegment, SampleClampedFrames, DecordDecode in the pipelines, as in ego4d_fho.py.
+dataset_type = 'EpicKitchensDataset'
+data_root = 'data/epic100'  # <participant>/rgb_frames/<video>/frame_0000000001.jpg
+ann_file_train = 'data/epic100/EPIC_100_train.csv'
+ann_file_val = 'data/epic100/EPIC_100_validation.csv'
+interaction_store = 'data/targets/epic100_interaction'
+
+ids = dict(meta_keys=('narration_id', 'participant_id', 'video_id'))
+clip = dict(clip_len=32, frame_interval=2)
+train_pipeline = [
+    dict(type='SeedAugmentations'),
+    dict(type='SampleClampedFrames', **clip),
+    dict(type='RawFrameDecode'),
+    dict(type='RandomRescale', scale_range=(256, 320)),
+    dict(type='RandomCrop', size=224),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', **ids)
+]
+star_train_pipeline = [  # for Ego-Exo*: the same clips with the maps of hands and held objects
+    dict(type='SeedAugmentations'),
+    dict(type='SampleClampedFrames', **clip),
+    dict(type='RawFrameDecode'),
+    dict(type='TrackGeometry'),
+    dict(type='RandomRescale', scale_range=(256, 320)),
+    dict(type='RandomCrop', size=224),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='LoadTargets', stores=dict(interaction_map=interaction_store), time_stride=4, frame_sampling='linspace'),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', algorithm_keys=('interaction_map', ), **ids)
+]
+val_pipeline = [
+    dict(type='SampleClampedFrames', num_clips=1, test_mode=True, **clip),
+    dict(type='RawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', **ids)
+]
+test_pipeline = [  # 10 clips x 3 crops
+    dict(type='SampleClampedFrames', num_clips=10, test_mode=True, **clip),
+    dict(type='RawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='UniformThreeCrop', crop_size=256),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', **ids)
+]
+
+loader = dict(batch_size=8, num_workers=8, persistent_workers=True)
+data = dict(type=dataset_type, version=100, data_prefix=dict(img=data_root))
+train_dataloader = dict(
+    **loader,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
+val_dataloader = dict(
+    **loader,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True))
+test_dataloader = dict(
+    **dict(loader, batch_size=1),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True))
+
+val_evaluator = dict(type='VerbNounMetric')
+test_evaluator = dict(  # All, Unseen, Tail
+    type='VerbNounMetric',
+    unseen_participants='validation',
+    tail_verbs='data/epic100/EPIC_100_tail_verbs.csv',
+    tail_nouns='data/epic100/EPIC_100_tail_nouns.csv')

@@ -1,0 +1,4 @@
+# Ego-Exo: SlowFast 8x8 R50 on the keysteps of Ego-Exo4D from Ego-Exo weights.
+_base_ = 'slowfast_r50_keystep.py'
+
+load_from = 'work_dirs/egoexo_slowfast_k400/epoch_200.pth'

@@ -1,0 +1,109 @@
+"""Testing in bounded batches of views."""
+import gc
+import weakref
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+
+import egoexo_mm  # noqa: F401
+from tests.tiny import CONFIG
+
+OURS = dict(type='ViewEnsembleHead', num_classes=3, in_channels=144, activation='sigmoid', ensemble='max', pool_size=1)
+VERB_NOUN = dict(type='VerbNounHead', num_verbs=3, num_nouns=4, in_channels=144, pool_size=1)
+STOCK = {kind: dict(type='SlowFastHead', num_classes=3, in_channels=144, average_clips=kind)
+         for kind in ('prob', 'score', None)}
+
+
+def recognizer(cls_head, kind='EgoExoRecognizer', limit=None):
+    cfg = Config.fromfile(CONFIG).model
+    cfg.pop('aux_heads')
+    torch.manual_seed(0)
+    model = MODELS.build(dict(cfg, type=kind, cls_head=dict(cls_head), test_cfg=dict(max_testing_views=limit)))
+    with torch.no_grad():
+        for p in model.cls_head.parameters():
+            p.normal_(std=0.02)
+    return model.train(False)
+
+
+def scores_of(model, inputs):
+    with torch.no_grad():
+        samples = model.predict(inputs, [ActionDataSample() for _ in inputs])
+    scores = [sample.pred_score for sample in samples]
+    return torch.stack([torch.cat(list(s.values())) if isinstance(s, dict) else s for s in scores])
+
+
+def clips(samples, views):
+    return torch.randn(samples, views, 3, 16, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize('cls_head', [OURS, VERB_NOUN, *STOCK.values()], ids=['ours', 'verb_noun', *map(str, STOCK)])
+def test_results_do_not_depend_on_the_batches(cls_head):
+    inputs = clips(2, 3)  # 4 does not divide 6, and reaches into the second sample
+    whole = scores_of(recognizer(cls_head), inputs)
+    for limit in (1, 4):
+        torch.testing.assert_close(scores_of(recognizer(cls_head, limit=limit), inputs), whole, rtol=1e-5, atol=1e-5)
+    assert (whole[0] - whole[1]).abs().max() > 1e-3  # a mixed-up view would show
+
+
+@pytest.mark.parametrize('average', STOCK)
+@pytest.mark.parametrize('limit', [None, 2, False])
+def test_stock_heads_score_as_in_the_host(average, limit):
+    inputs = clips(1, 3)
+    expected = scores_of(recognizer(STOCK[average], kind='Recognizer3D', limit=limit), inputs)
+    found = scores_of(recognizer(STOCK[average], limit=limit), inputs)
+    # with a limit the host's linear layer sees all views at once, ours two: another order of summation
+    torch.testing.assert_close(found, expected, rtol=1e-5 if limit else 0, atol=1e-6 if limit else 0)
+
+
+def test_a_neck_is_run():
+    cfg = Config.fromfile(CONFIG).model
+    cfg.pop('aux_heads')
+    model = MODELS.build(dict(cfg, cls_head=dict(OURS), test_cfg=dict(max_testing_views=2))).train(False)
+    plain = scores_of(model, clips(1, 3))
+
+    class Negative(torch.nn.Module):
+        def forward(self, feats, data_samples=None):
+            return tuple(-x for x in feats), {}
+
+    model.neck = Negative()
+    assert not torch.allclose(scores_of(model, clips(1, 3)), plain)
+
+
+@pytest.mark.parametrize('views', [2, 6])
+def test_features_do_not_pile_up(views):
+    """However many views, the backbone sees two at a time and their features are gone when it sees the next."""
+    model = recognizer(OURS, limit=2)
+    batches, alive, most = [], [], []
+
+    def watch(module, args, output):
+        batches.append(len(args[0]))
+        alive.extend(weakref.ref(x) for x in output)
+
+    def count(module, args):
+        gc.collect()
+        most.append(sum(ref() is not None for ref in alive))
+
+    model.backbone.register_forward_pre_hook(count)
+    model.backbone.register_forward_hook(watch)
+    scores_of(model, clips(1, views))
+    assert batches == [2] * (views // 2) and max(most) == 0
+    assert len(alive) == 2 * len(batches)  # the count would have seen them
+
+
+def test_heads_with_their_own_prediction_keep_the_path_of_the_host():
+    model = recognizer(STOCK['prob'])
+
+    class Own(type(model.cls_head)):
+        def predict(self, feats, data_samples, **kwargs):
+            return [len(feats[0])]
+
+    model.cls_head.__class__ = Own
+    assert model.predict(clips(1, 3), [ActionDataSample()]) == [3]
+
+
+def test_bad_limit():
+    with pytest.raises(ValueError, match="max_testing_views must be a whole number from 1 or None"):
+        scores_of(recognizer(OURS, limit='all'), clips(1, 1))
