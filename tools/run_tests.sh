@@ -7,4 +7,4 @@ echo "== lint"
 ruff check .
 echo "== tests"
 # one thread a process: the tests run two at a time, and small models gain nothing from more
-OMP_NUM_THREADS=1 exec python -m pytest -q -n 2 --durations=10 "$@"
+OMP_NUM_THREADS=1 exec python -m pytest -q -n 2 --dist loadfile --durations=10 "$@"
