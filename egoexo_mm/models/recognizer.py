@@ -1,6 +1,7 @@
 """The recognizer that learns from ego teachers while it trains on third-person video."""
 from __future__ import annotations
 
+import torch
 from mmaction.models import Recognizer3D
 from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
@@ -63,13 +64,15 @@ class EgoExoRecognizer(Recognizer3D):
         views at once, as in ``Recognizer3D``.
 
         Args:
-            inputs: (N, V, 3, T, H, W) normalised clips, V views a sample.
+            inputs: (N, V, 3, T, H, W) normalised clips, V views a sample, or uint8 frames that
+                ``EgoExoDataPreprocessor(defer_testing=True)`` left to be normalised here.
             data_samples: N samples.
 
         Raises:
             ValueError: if ``max_testing_views`` is not a whole number from 1.
         """
         if not hasattr(self.cls_head, 'predict_views') and type(self.cls_head).predict is not BaseHead.predict:
+            inputs = self._normalized(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
             return super().predict(inputs, data_samples, **kwargs)
         views = inputs.flatten(0, 1)
         limit = (self.test_cfg or {}).get('max_testing_views') or None
@@ -82,7 +85,10 @@ class EgoExoRecognizer(Recognizer3D):
 
     def _view_scores(self, views: Tensor) -> Tensor | dict[str, Tensor]:
         """Scores of some views (k, 3, T, H, W); their features are gone when it returns."""
-        feats, head_kwargs = self.extract_feat(views[None], test_mode=True)
+        feats, head_kwargs = self.extract_feat(self._normalized(views)[None], test_mode=True)
         if hasattr(self.cls_head, 'view_scores'):
             return self.cls_head.view_scores(feats)
         return self.cls_head(feats, **head_kwargs)
+
+    def _normalized(self, views: Tensor) -> Tensor:
+        return self.data_preprocessor.normalize(views) if views.dtype == torch.uint8 else views

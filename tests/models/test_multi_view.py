@@ -93,6 +93,26 @@ def test_features_do_not_pile_up(views):
     assert len(alive) == 2 * len(batches)  # the count would have seen them
 
 
+@pytest.mark.parametrize('order', ['rgb', 'bgr'])
+def test_frames_are_normalised_batch_by_batch(order):
+    """Deferred frames stay uint8 until their views are due, and score as normalised ones do."""
+    found = {}
+    for defer in (False, True):
+        model = recognizer(OURS, limit=2)
+        model.data_preprocessor = MODELS.build(dict(
+            type='EgoExoDataPreprocessor', channel_order=order, defer_testing=defer, mean=[110, 115, 120], std=[50, 55, 60],
+            format_shape='NCTHW'))
+        seen = []
+        model.backbone.register_forward_pre_hook(lambda _, args, seen=seen: seen.append((args[0].dtype, len(args[0]))))
+        frames = torch.randint(0, 256, (2, 3, 3, 16, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        data = dict(inputs=list(frames), data_samples=[ActionDataSample(), ActionDataSample()])
+        assert model.data_preprocessor(data, False)['inputs'].dtype == (torch.uint8 if defer else torch.float32)
+        with torch.no_grad():
+            found[defer] = torch.stack([sample.pred_score for sample in model.test_step(data)])
+        assert seen == [(torch.float32, 2)] * 3
+    torch.testing.assert_close(found[True], found[False])
+
+
 def test_heads_with_their_own_prediction_keep_the_path_of_the_host():
     model = recognizer(STOCK['prob'])
 

@@ -17,5 +17,6 @@ model = dict(
         pool_size=7),  # training crop / 32; the window slides over 256-pixel test crops
     data_preprocessor=dict(
         type='EgoExoDataPreprocessor',
+        defer_testing=True,  # frames are normalised with their batch of views
         channel_order='rgb'),  # 'bgr' as in the reference's fine-tuning, and to test its fine-tuned weights
     test_cfg=dict(max_testing_views=10))  # views in the backbone at a time
