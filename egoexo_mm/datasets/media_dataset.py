@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from mmaction.datasets import BaseActionDataset
 from mmengine.logging import MMLogger
 
+from .target_rows import TargetRows
+
 _SHOWN = 3  # names in a summary
 
 
-class MediaDataset(BaseActionDataset):
+class MediaDataset(TargetRows, BaseActionDataset):
     """Annotated segments of videos or of folders of frames; a subclass has ``load_data_list``.
 
     Rows of the data list have ``filename`` (a video), or ``frame_dir``, ``filename_tmpl``, ``total_frames`` and, for a
@@ -25,17 +27,22 @@ class MediaDataset(BaseActionDataset):
             way one summary names how many there are and the first few.
         check_files: look for the media at start, which takes one look-up per video and one more per segment of folders
             that are too short. Turn it off for media that are not on a file system.
+        targets, missing_targets: stores for ``LoadTargets`` and what to do with videos that they lack, see
+            :meth:`TargetRows.open_targets`. Coverage is logged at start.
         **kwargs: of ``BaseActionDataset``.
 
     Raises:
         ValueError: for an unknown option, a bad row of the annotation file, or missing media.
+        TargetStoreError: for a store that cannot be opened or lacks videos.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, *, missing: str = 'error', check_files: bool = True, **kwargs) -> None:
+    def __init__(self, ann_file: str, pipeline: list, *, missing: str = 'error', check_files: bool = True,
+                 targets: dict[str, str | None] | None = None, missing_targets: str = 'error', **kwargs) -> None:
         if missing not in ('error', 'drop'):
             raise ValueError(f"missing must be 'error' or 'drop', got {missing!r}")
         self.missing = missing
         self.check_files = check_files
+        self.open_targets(targets, missing_targets)
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
 
     def media_root(self, *kinds: str) -> tuple[str, str]:
@@ -55,20 +62,20 @@ class MediaDataset(BaseActionDataset):
                              f'{", ".join(fields)} in braces') from None
 
     def keep_present(self, rows: list[dict]) -> list[dict]:
-        """The rows whose media exist as far as their last frame.
+        """The rows whose media exist as far as their last frame and whose targets are there, as the options ask.
 
         Raises:
             ValueError: some do not and ``missing='error'``, or none does.
         """
         if not self.check_files:
-            return rows
+            return self.cover(rows)
         with ThreadPoolExecutor(16) as pool:  # look-ups on network file systems wait more than they work
 
             def exist(paths: list[str]) -> dict[str, bool]:
                 return dict(zip(paths, pool.map(osp.exists, paths)))
 
             absent = self._absent(rows, exist)
-        return self.without(rows, absent)
+        return self.cover(self.without(rows, absent))
 
     def _absent(self, rows: list[dict], exist: Callable[[list[str]], dict[str, bool]]) -> dict[int, tuple[str, str]]:
         """Row number -> (what is wrong, path) of rows without media."""

@@ -9,18 +9,18 @@ from mmaction.registry import DATASETS
 from mmengine.fileio import exists, list_from_file
 from mmengine.logging import MMLogger
 
-from egoexo_mm.targets import TargetStoreError, open_stores, video_id_from_path
+from egoexo_mm.targets import TargetStoreError, video_id_from_path
+
+from .target_rows import TargetRows
 
 
 @DATASETS.register_module()
-class VideoTargetDataset(VideoDataset):
+class VideoTargetDataset(TargetRows, VideoDataset):
     """``VideoDataset`` (lines ``path label``) with target stores, strict reading and named failures.
 
     Args:
-        targets: target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder, handed to
-            ``LoadTargets``. None or an empty path leaves a target out.
-        missing_targets: what to do with a video that a store lacks: ``'error'`` (at start), ``'skip'`` (its loss is zero)
-            or ``'drop'`` (the video is not used). Coverage is logged at start.
+        targets, missing_targets: stores for ``LoadTargets`` and what to do with videos that they lack, see
+            :meth:`TargetRows.open_targets`. Coverage is logged at start.
         broken_videos: a video that cannot be read ends the run (``'error'``), or is logged, listed in ``failed_file`` and
             skipped (``'skip'``).
         failed_file: JSON lines of broken videos, appended to.
@@ -35,12 +35,9 @@ class VideoTargetDataset(VideoDataset):
     def __init__(self, ann_file: str, pipeline: list, *, targets: dict[str, str | None] | None = None,
                  missing_targets: str = 'error', broken_videos: str = 'error', failed_file: str = 'failed.jsonl',
                  **kwargs) -> None:
-        if missing_targets not in ('error', 'skip', 'drop'):
-            raise ValueError(f"missing_targets must be 'error', 'skip' or 'drop', got {missing_targets!r}")
         if broken_videos not in ('error', 'skip'):
             raise ValueError(f"broken_videos must be 'error' or 'skip', got {broken_videos!r}")
-        self.stores = open_stores(targets or {})
-        self.missing_targets = missing_targets
+        self.open_targets(targets, missing_targets)
         self.broken_videos = broken_videos
         self.failed_file = failed_file
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
@@ -52,7 +49,7 @@ class VideoTargetDataset(VideoDataset):
         rows = [self._parse(number, line) for number, line in enumerate(list_from_file(self.ann_file), 1) if line.strip()]
         if not rows:
             raise ValueError(f'{self.ann_file}: the list is empty; expected one "path label" line a video')
-        return self._cover(rows)
+        return self.cover(rows)
 
     def _parse(self, number: int, line: str) -> dict:
         where = f'{self.ann_file}, line {number}'
@@ -69,33 +66,6 @@ class VideoTargetDataset(VideoDataset):
         rule = next((store.manifest.video_id for store in self.stores.values()), 'stem')
         return dict(filename=osp.join(self.data_prefix['video'] or '', path), label=label,
                     video_id=video_id_from_path(path, rule))
-
-    def _cover(self, rows: list[dict]) -> list[dict]:
-        """Report what share of the list each store covers, and apply ``missing_targets``."""
-        lacking = set()
-        for name, store in self.stores.items():
-            absent = store.coverage([row['video_id'] for row in rows])
-            MMLogger.get_current_instance().info(
-                f'{name}: {store.path} covers {len(rows) - len(absent)} of {len(rows)} videos of {self.ann_file}')
-            if absent and self.missing_targets == 'error':
-                raise TargetStoreError(
-                    f'{store.path}: {len(absent)} of {len(rows)} videos of {self.ann_file} have no {name}, the first is '
-                    f"{absent[0]!r}; extract them, or set missing_targets to 'skip' (no loss) or 'drop' (no sample)")
-            lacking.update(absent)
-        if self.missing_targets != 'drop' or not lacking:
-            return rows
-        kept = [row for row in rows if row['video_id'] not in lacking]
-        MMLogger.get_current_instance().info(f'{len(rows) - len(kept)} videos without targets dropped')
-        if not kept:
-            raise TargetStoreError(f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video ids of '
-                                   f'list and store differ, e.g. {rows[0]["video_id"]!r}')
-        return kept
-
-    def get_data_info(self, idx: int) -> dict:
-        """The row ``idx``, with the stores for ``LoadTargets``."""
-        info = super().get_data_info(idx)
-        info.update(target_stores=self.stores, missing_targets='error' if self.missing_targets == 'error' else 'skip')
-        return info
 
     def prepare_data(self, idx: int) -> dict | None:
         """Run the pipeline; a video that cannot be read is named, and skipped if so configured."""

@@ -7,6 +7,9 @@ from mmaction.registry import DATASETS
 from mmengine.logging import MMLogger
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.datasets import EpicKitchensDataset
+from egoexo_mm.targets import TargetStoreError
+from tests import finetune_data
 
 PICKLES = Path(__file__).parents[1] / 'data' / 'epic_pickles'
 COLUMNS = ('narration_id,participant_id,video_id,narration_timestamp,start_timestamp,stop_timestamp,start_frame,stop_frame,'
@@ -228,3 +231,19 @@ def test_official_annotation():
         fps = 60 if len(row['video_id'].split('_')[1]) == 2 else 50
         agree += max(int(video['start_sec'] * fps + 1e-6), 1) == row['segment_start'] + 1
     assert agree / len(rows) > 0.97
+
+
+def test_targets_are_covered_at_start(tmp_path):
+    """Ego-Exo*: segments of videos that the store lacks stop the run, lose the loss, or are dropped."""
+    options = finetune_data.epic100(tmp_path)
+    finetune_data.write_frames(tmp_path / 'P02' / 'rgb_frames' / 'P02_01', 'frame_{:010}.jpg', 12, seed=3)
+    lines = (tmp_path / 'list.csv').read_text().splitlines()
+    other = lines[1].replace('P01_101', 'P02_01').replace(',P01,', ',P02,').replace(',1,40,', ',1,12,')
+    (tmp_path / 'list.csv').write_text('\n'.join([*lines, other]) + '\n')
+    options = dict(options, pipeline=[], targets=dict(interaction_map=str(tmp_path / 'boxes')))
+    with pytest.raises(TargetStoreError, match="1 of 2 videos of .*list.csv have no interaction_map, the first is 'P02_01'"):
+        EpicKitchensDataset(**options)
+    assert len(EpicKitchensDataset(**options, missing_targets='skip')) == 4
+    dropped = EpicKitchensDataset(**options, missing_targets='drop')
+    assert {dropped.get_data_info(i)['video_id'] for i in range(len(dropped))} == {'P01_101'} and len(dropped) == 3
+    assert 'interaction_map' in dropped.get_data_info(0)['target_stores']

@@ -141,7 +141,7 @@ def test_protocol(name):
     assert cfg.test_dataloader.batch_size == 1
     assert ('LoadTargets' in train, 'TrackGeometry' in train) == ('star' in name, 'star' in name)
     if 'star' in name:
-        assert train['LoadTargets'].stores == dict(interaction_map=f'data/targets/{task_of(name)}_interaction')
+        assert cfg.train_dataloader.dataset.targets == dict(interaction_map=f'data/targets/{task_of(name)}_interaction')
         assert train['LoadTargets'].time_stride == (1 if 'slowonly' in name else 4)
 
 
@@ -158,9 +158,10 @@ def test_data(name, tmp_path):
     for split, views, size in (('train', 1, 224), ('val', 1, 224), ('test', 6, 256)):
         spec = cfg[f'{split}_dataloader'].dataset
         spec.update(files)
+        if 'targets' in spec:
+            spec.targets = dict(interaction_map=str(tmp_path / 'boxes'))
         for step in spec.pipeline:
             step.update(dict(num_clips=2) if step.get('num_clips') == 10 else {})
-            step.update(dict(stores=dict(interaction_map=str(tmp_path / 'boxes'))) if step.type == 'LoadTargets' else {})
         dataset = DATASETS.build(spec)
         assert len(dataset) == 3
         item = dataset[1]

@@ -51,10 +51,10 @@ def shrink(shipped: str, data: dict, root: Path) -> str:
         loader = cfg[name]
         loader.update(batch_size=1 if name == 'test_dataloader' else 2, num_workers=0, persistent_workers=False)
         loader.dataset.update(data)
+        if 'targets' in loader.dataset:
+            loader.dataset.targets = dict(interaction_map=str(root / 'boxes'))
         for step in loader.dataset.pipeline:
             step.update({key: value for key, value in SMALL.get(step['type'], {}).items() if key in step})
-            if step['type'] == 'LoadTargets':
-                step['stores'] = dict(interaction_map=str(root / 'boxes'))
     if 'tail_verbs' in cfg.test_evaluator:
         cfg.test_evaluator.update(tail_verbs=str(root / 'tail_verbs.csv'), tail_nouns=str(root / 'tail_nouns.csv'))
     cfg.train_cfg.update(max_epochs=2, val_begin=2, val_interval=2)

@@ -28,7 +28,7 @@ star_train_pipeline = [  # for Ego-Exo*: the same clips with the maps of hands a
     dict(type='RandomRescale', scale_range=(256, 320)),
     dict(type='RandomCrop', size=224),
     dict(type='Flip', flip_ratio=0.5),
-    dict(type='LoadTargets', stores=dict(interaction_map=interaction_store), time_stride=4, frame_sampling='linspace'),
+    dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', algorithm_keys=('interaction_map', ))
 ]

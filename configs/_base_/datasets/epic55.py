@@ -2,10 +2,6 @@
 _base_ = 'epic100.py'
 
 interaction_store = 'data/targets/epic55_interaction'
-star_train_pipeline = [
-    dict(step, stores=dict(interaction_map=interaction_store)) if step['type'] == 'LoadTargets' else step
-    for step in _base_.star_train_pipeline
-]
 
 data = dict(version=55, data_prefix=dict(img='data/epic55'))  # <video>/frame_0000000001.jpg
 ann_file_train = 'data/epic55/EPIC_train.pkl'

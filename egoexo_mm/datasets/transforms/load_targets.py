@@ -30,7 +30,7 @@ class LoadTargets(BaseTransform):
 
     Args:
         stores: target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder. By default those that
-            the dataset brings (``VideoTargetDataset(targets=...)``).
+            the dataset brings (``targets`` of ``VideoTargetDataset`` and of the egocentric data sets).
         missing: a video that a store lacks is an ``'error'``, or the target is left out (``'skip'``: zero loss).
         time_stride: frames of the clip per frame of the map: 4 for SlowFast with alpha 4, 1 for SlowOnly.
         frame_sampling: which frames those are, ``'linspace'`` or ``'stride'``; the backbone's ``slow_sampling``.
