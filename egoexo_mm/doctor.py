@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from egoexo_mm import compat
-from egoexo_mm.compat.cure import package_dir
-from egoexo_mm.compat.mmcv_ext import FULL_MMCV, compiled_ops_exist
+from egoexo_mm.compat.cure import FULL_MMCV, package_dir
+from egoexo_mm.compat.mmcv_ext import compiled_ops_exist
 
 # Row of the report -> (module, distributions that may provide it).
 PACKAGES = {

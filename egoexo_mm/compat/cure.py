@@ -5,6 +5,11 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+# The remedy where an op is asked for that the stand-ins lack.
+FULL_MMCV = ('pip uninstall -y mmcv mmcv-lite && '
+             'pip install "setuptools<82" wheel ninja psutil && '
+             'MMCV_WITH_OPS=1 pip install --no-cache-dir --no-build-isolation mmcv==2.1.0')
+
 
 @dataclass(frozen=True)
 class Cure:

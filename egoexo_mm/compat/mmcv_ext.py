@@ -16,13 +16,10 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
-from .cure import Cure, package_dir
+from .cure import FULL_MMCV, Cure, package_dir
 from .standin import provide
 
 NAME = 'mmcv without compiled ops'
-FULL_MMCV = ('pip uninstall -y mmcv mmcv-lite && '
-             'pip install "setuptools<82" wheel ninja psutil && '
-             'MMCV_WITH_OPS=1 pip install --no-cache-dir --no-build-isolation mmcv==2.1.0')
 _STANDIN_VERSION = 'not available (mmcv has no compiled ops)'
 
 

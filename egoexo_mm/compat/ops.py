@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from . import torch_ops
-from .mmcv_ext import FULL_MMCV
+from .cure import FULL_MMCV
 
 
 @functools.cache
