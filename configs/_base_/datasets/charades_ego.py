@@ -1,5 +1,7 @@
 # Charades-Ego, first-person videos as folders of frames (24 a second). Frames are labelled with some of 157 classes; their
 # union over the clip is the label in training, that over the video in testing.
+_base_ = 'loaders.py'
+
 dataset_type = 'CharadesEgoDataset'
 data_root = 'data/charades_ego/rgb'  # <video>/<video>-000001.jpg
 # the frame lists of the official Ego-Exo code; CharadesEgo_v1_{train,test}.csv of the data set work as well
@@ -51,21 +53,10 @@ test_pipeline = [  # 10 clips x 3 crops
     dict(type='PackActionInputs')
 ]
 
-loader = dict(batch_size=8, num_workers=8, persistent_workers=True)
 data = dict(type=dataset_type, view='first', data_prefix=dict(img=data_root))
-train_dataloader = dict(
-    **loader,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
-val_dataloader = dict(
-    **loader,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**data, ann_file=ann_file_test, pipeline=val_pipeline, test_mode=True))
-test_dataloader = dict(
-    **dict(loader, batch_size=1),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**data, ann_file=ann_file_test, pipeline=test_pipeline, test_mode=True))
+train_dataloader = dict(dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(**data, ann_file=ann_file_test, pipeline=val_pipeline, test_mode=True))
+test_dataloader = dict(dataset=dict(**data, ann_file=ann_file_test, pipeline=test_pipeline, test_mode=True))
 
 val_evaluator = dict(type='CharadesMetric')
 test_evaluator = val_evaluator

@@ -1,4 +1,6 @@
 # Ego4D v2, forecasting hands and objects: verb and noun of an action, from the clip videos of the LTA benchmark.
+_base_ = 'loaders.py'
+
 dataset_type = 'Ego4DFHODataset'
 data_root = 'data/ego4d/clips'  # <clip_uid>.mp4
 ann_file_train = 'data/ego4d/annotations/fho_lta_train.json'
@@ -39,21 +41,10 @@ test_pipeline = [  # 10 clips x 3 crops
     dict(type='PackActionInputs', **ids)
 ]
 
-loader = dict(batch_size=8, num_workers=8, persistent_workers=True)
 data = dict(type=dataset_type, version=2, data_prefix=dict(video=data_root))
-train_dataloader = dict(
-    **loader,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
-val_dataloader = dict(
-    **loader,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True))
-test_dataloader = dict(
-    **dict(loader, batch_size=1),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True))
+train_dataloader = dict(dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True))
+test_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True))
 
 val_evaluator = dict(type='VerbNounMetric')
 test_evaluator = val_evaluator

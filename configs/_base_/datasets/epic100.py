@@ -1,5 +1,7 @@
 # EPIC-KITCHENS-100 as extracted frames with the official names. For the videos instead: data_prefix=dict(video=...), and
 # DecordInit, TrimSegment, SampleClampedFrames, DecordDecode in the pipelines, as in ego4d_fho.py.
+_base_ = 'loaders.py'
+
 dataset_type = 'EpicKitchensDataset'
 data_root = 'data/epic100'  # <participant>/rgb_frames/<video>/frame_0000000001.jpg
 ann_file_train = 'data/epic100/EPIC_100_train.csv'
@@ -47,21 +49,10 @@ test_pipeline = [  # 10 clips x 3 crops
     dict(type='PackActionInputs', **ids)
 ]
 
-loader = dict(batch_size=8, num_workers=8, persistent_workers=True)
 data = dict(type=dataset_type, version=100, data_prefix=dict(img=data_root))
-train_dataloader = dict(
-    **loader,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
-val_dataloader = dict(
-    **loader,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True))
-test_dataloader = dict(
-    **dict(loader, batch_size=1),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True))
+train_dataloader = dict(dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True))
+test_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True))
 
 val_evaluator = dict(type='VerbNounMetric')
 test_evaluator = dict(  # All, Unseen, Tail
