@@ -21,7 +21,7 @@ class HandObjectDataset(BaseDetDataset):
     """Images with hands and the objects they touch, annotated as in 100DOH; see :mod:`egoexo_mm.datasets.hand_object_xml`.
 
     An item of ``instances`` has ``bbox`` (pixels from 0, ends inside), ``bbox_label`` (0 target object, 1 hand),
-    ``ignore_flag`` (0: the authors train on difficult boxes too), ``difficult``, ``contact_state`` (0 to 4), ``hand_side``
+    ``ignore_flag`` (0: the authors train on difficult boxes too), ``difficult``, ``contact_state`` (0 to 4), ``side``
     (0 left, 1 right), ``offset`` (magnitude in pixels of the image file / 1000 and a direction of length 0.1, zeros where
     unknown) and ``object_bbox`` (None where a hand touches nothing).
 
@@ -103,7 +103,7 @@ def offsets(record: HandObjectRecord) -> np.ndarray:
 
 def _instances(record: HandObjectRecord) -> list[dict]:
     return [
-        dict(bbox=box, bbox_label=label, ignore_flag=0, difficult=difficult, contact_state=state, hand_side=side,
+        dict(bbox=box, bbox_label=label, ignore_flag=0, difficult=difficult, contact_state=state, side=side,
              offset=offset, object_bbox=None if np.isnan(held).any() else held)
         for box, label, difficult, state, side, offset, held in zip(
             record.boxes.tolist(), record.labels.tolist(), record.difficult.tolist(), record.states.tolist(),

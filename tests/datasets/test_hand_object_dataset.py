@@ -36,7 +36,7 @@ def test_rows(tmp_path):
     assert info['img_path'] == str(tmp_path / 'JPEGImages' / 'boards_1.jpg')
     held, free, cup = info['instances']
     assert held.pop('offset') == pytest.approx([.05, .1, 0.])
-    assert held == dict(bbox=[10, 10, 29, 29], bbox_label=1, ignore_flag=0, difficult=False, contact_state=3, hand_side=1,
+    assert held == dict(bbox=[10, 10, 29, 29], bbox_label=1, ignore_flag=0, difficult=False, contact_state=3, side=1,
                         object_bbox=[60, 10, 79, 29])
     assert (free['contact_state'], free['offset'], free['object_bbox']) == (0, [0., 0., 0.], None)
     assert (cup['bbox_label'], cup['difficult'], cup['ignore_flag'], cup['object_bbox']) == (0, True, 0, None)
@@ -88,8 +88,8 @@ def test_pipeline_and_metric(tmp_path):
     sample = build(root, pipeline, test_mode=True)[0]['data_samples']
     assert sample.gt_instances.labels.tolist() == [1, 0] and sample.img_shape == (480, 640)
     found = dict(bboxes=np.array([[60., 10, 79, 29], [10, 10, 29, 29]]), scores=np.array([.8, .9]), labels=np.array([0, 1]),
-                 contact_states=np.array([0, 3]), hand_sides=np.array([0, 1]),
-                 offsets=np.array([[0, 0, 0], [.05, .1, 0]]))
+                 contact_state=np.array([0, 3]), side=np.array([0, 1]),
+                 offset=np.array([[0, 0, 0], [.05, .1, 0]]))
     metric = METRICS.build(dict(type='mmdet.HandObjectMetric'))
     assert type(metric) is type(METRICS.build(dict(type='mmaction.HandObjectMetric'))) is HandObjectMetric
     metric.process(None, [{**sample.to_dict(), 'pred_instances': found}])

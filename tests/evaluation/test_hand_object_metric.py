@@ -13,19 +13,19 @@ HAND_BOX, CUP = [10., 10., 29., 29.], [60., 10., 79., 29.]
 def sample(**changes):
     """A hand whose offset leads to its cup, both found; the hand's side is wrong."""
     found = dict(bboxes=torch.tensor([CUP, HAND_BOX]), scores=torch.tensor([.8, .9]), labels=torch.tensor([0, 1]),
-                 contact_states=torch.tensor([2, 3]), hand_sides=torch.tensor([0, 0]),
-                 offsets=torch.tensor([[0., 0., 0.], [.05, .1, 0.]]))
+                 contact_state=torch.tensor([2, 3]), side=torch.tensor([0, 0]),
+                 offset=torch.tensor([[0., 0., 0.], [.05, .1, 0.]]))
     instances = [
-        dict(bbox=HAND_BOX, bbox_label=1, ignore_flag=0, difficult=False, contact_state=3, hand_side=1, object_bbox=CUP),
-        dict(bbox=CUP, bbox_label=0, ignore_flag=0, difficult=False, contact_state=0, hand_side=0, object_bbox=None)]
+        dict(bbox=HAND_BOX, bbox_label=1, ignore_flag=0, difficult=False, contact_state=3, side=1, object_bbox=CUP),
+        dict(bbox=CUP, bbox_label=0, ignore_flag=0, difficult=False, contact_state=0, side=0, object_bbox=None)]
     changed = {name: changes.pop(name) for name in list(changes) if name in found}
     return {'img_id': 'boards_0001', 'pred_instances': {**found, **changed}, 'instances': instances, **changes}
 
 
 def nothing_found():
     empty = dict(bboxes=torch.zeros(0, 4), scores=torch.zeros(0), labels=torch.zeros(0, dtype=torch.long),
-                 contact_states=torch.zeros(0, dtype=torch.long), hand_sides=torch.zeros(0, dtype=torch.long),
-                 offsets=torch.zeros(0, 3))
+                 contact_state=torch.zeros(0, dtype=torch.long), side=torch.zeros(0, dtype=torch.long),
+                 offset=torch.zeros(0, 3))
     return sample(**empty)
 
 
@@ -67,9 +67,9 @@ def test_only_objects_annotated():
     ([sample(instances=[])], '^AP is undefined: the 1 images have no annotated box'),
     ([sample(instances=None)], "^boards_0001: no annotation to score against; add 'instances' to the meta_keys"),
     ([sample(pred_instances=dict(bboxes=torch.zeros(0, 4), scores=[], labels=[]))],
-     '^boards_0001: pred_instances lacks contact_states, offsets, hand_sides; the metric needs a hand-object detector'),
+     '^boards_0001: pred_instances lacks contact_state, offset, side; the metric needs a hand-object detector'),
     ([sample(scores=torch.ones(3))], '^boards_0001: the fields of pred_instances differ in length'),
-    ([sample(offsets=torch.ones(2, 2))], '^boards_0001: expected boxes of 4 numbers, offsets of 3'),
+    ([sample(offset=torch.ones(2, 2))], '^boards_0001: expected boxes of 4 numbers, offsets of 3'),
     ([sample(scores=torch.tensor([.5, float('nan')]))], '^boards_0001: a detection is NaN or infinite'),
 ])
 def test_bad_input(batch, message):

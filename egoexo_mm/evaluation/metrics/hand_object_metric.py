@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from egoexo_mm.evaluation.functional.hand_object_ap import HAND, OBJECT, Detections, Truth, hand_object_aps
 from egoexo_mm.evaluation.predictions import to_numpy
 
-_PREDICTED = ('bboxes', 'scores', 'labels', 'contact_states', 'offsets', 'hand_sides')
+_PREDICTED = ('bboxes', 'scores', 'labels', 'contact_state', 'offset', 'side')
 
 
 @METRICS.register_module()
@@ -20,8 +20,8 @@ class HandObjectMetric(BaseMetric):
     :func:`egoexo_mm.evaluation.functional.hand_object_aps`.
 
     A data sample has ``pred_instances`` in pixels of the image file: ``bboxes`` (N, 4), ``scores`` (N,), ``labels`` (N,; 0
-    target object, 1 hand), ``contact_states`` (N,; 0 to 4), ``offsets`` (N, 3; magnitude in pixels / 1000 and a direction
-    of length 0.1) and ``hand_sides`` (N,; 0 left, 1 right), the last three of any value for objects; and ``instances``, the
+    target object, 1 hand), ``contact_state`` (N,; 0 to 4), ``offset`` (N, 3; magnitude in pixels / 1000 and a direction
+    of length 0.1) and ``side`` (N,; 0 left, 1 right), the last three of any value for objects; and ``instances``, the
     annotation of ``HandObjectDataset``, for which the test pipeline names it in the ``meta_keys`` of ``PackDetInputs``.
     The authors keep detections with scores over 0.1, at most 100 an image; this is the detector's to do.
 
@@ -76,7 +76,7 @@ def _detections(sample: Mapping[str, Any], name: str) -> Detections:
     lengths = {field: len(value) for field, value in fields.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f'{name}: the fields of pred_instances differ in length: {lengths}')
-    columns = [fields[field] for field in ('bboxes', 'scores', 'contact_states', 'offsets', 'hand_sides')]
+    columns = [fields[field] for field in ('bboxes', 'scores', 'contact_state', 'offset', 'side')]
     rows = np.column_stack([column.reshape(len(column), -1) if len(column) else np.empty((0, width), np.float32)
                             for column, width in zip(columns, (4, 1, 1, 3, 1))]).astype(np.float32)
     if rows.shape[1] != 10:
@@ -103,5 +103,5 @@ def _truth(sample: Mapping[str, Any], name: str) -> Truth:
                  labels=np.array([item['bbox_label'] for item in items], int),
                  difficult=np.array([item['difficult'] for item in items], bool),
                  states=np.array([item['contact_state'] for item in items], int),
-                 sides=np.array([item['hand_side'] for item in items], int),
+                 sides=np.array([item['side'] for item in items], int),
                  object_boxes=np.array(objects, np.float64).reshape(-1, 4))
