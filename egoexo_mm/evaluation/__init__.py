@@ -1,3 +1,3 @@
-from .metrics import CharadesMetric, KeystepMetric, VerbNounMetric
+from .metrics import CharadesMetric, HandObjectMetric, KeystepMetric, VerbNounMetric
 
-__all__ = ['CharadesMetric', 'KeystepMetric', 'VerbNounMetric']
+__all__ = ['CharadesMetric', 'HandObjectMetric', 'KeystepMetric', 'VerbNounMetric']

@@ -1,5 +1,6 @@
 from .charades_metric import CharadesMetric
+from .hand_object_metric import HandObjectMetric
 from .keystep_metric import KeystepMetric
 from .verb_noun_metric import VerbNounMetric
 
-__all__ = ['CharadesMetric', 'KeystepMetric', 'VerbNounMetric']
+__all__ = ['CharadesMetric', 'HandObjectMetric', 'KeystepMetric', 'VerbNounMetric']
