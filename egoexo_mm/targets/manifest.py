@@ -101,6 +101,11 @@ class Manifest:
         """``'scores'`` or ``'detections'``: which columns the store has."""
         return 'detections' if self.signal == 'interaction' else 'scores'
 
+    def differences(self, other: 'Manifest') -> list[str]:
+        """``'<field> is <ours>, not <theirs>'`` for each field that is not equal."""
+        ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        return [f'{name} is {ours[name]!r}, not {theirs[name]!r}' for name in ours if ours[name] != theirs[name]]
+
     def to_json(self) -> str:
         """Text of ``manifest.json``; fields that say nothing are left out."""
         fields = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}

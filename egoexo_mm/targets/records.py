@@ -15,6 +15,8 @@ HAND, OBJECT = 0, 1
 UNKNOWN = -1  # of side and contact
 # A detector may overshoot the border by a rounding error; more than this is another unit.
 BOX_SLACK = 0.01
+# Probabilities sum to 1 within 1e-3 when written; float16 adds half of that.
+SUM_SLACK = 2e-3
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 VIDEO_FIELDS = (('video_id', pa.string()), ('num_frames', pa.int32()), ('fps', pa.float64()),
@@ -161,7 +163,7 @@ def _check_range(values: np.ndarray, low: float, high: float, name: str, where: 
     if not good.all():
         what = 'a whole number' if whole else 'a number'
         raise TargetStoreError(f'{where}: {name} {values[np.argmin(good)]} is not {what} in '
-                               f'[{round(low)}, {round(high)}]; correct it before writing')
+                               f'[{round(low)}, {round(high)}]; correct it and write the row again')
 
 
 def _short(box: np.ndarray) -> str:

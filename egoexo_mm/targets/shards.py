@@ -18,6 +18,11 @@ def write_shard(file: BinaryIO, rows: list[dict[str, Any]], schema: pa.Schema) -
         sink.write_batch(_record_batch(rows, schema))
 
 
+def shard_paths(folder: Path) -> list[Path]:
+    """Finished shards of a store, in the order in which they are read."""
+    return [shard for shard in sorted(folder.glob('*.arrow')) if not shard.name.startswith('.')]
+
+
 def read_shard(shard: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
     """Record batches of a shard, memory-mapped.
 
@@ -29,13 +34,16 @@ def read_shard(shard: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
         with pa.memory_map(str(shard)) as source:
             reader = pa.ipc.open_file(source, options=_READ_OPTIONS)
             found = reader.schema
+            columns = {field.name: field.type for field in found}
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        for batch in batches:
+            batch.validate()  # sizes of the buffers only, which is quick; a view beyond one would end the process
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = ' '.join(str(error).split())
         raise TargetStoreError(
             f'{shard}: truncated or not an Arrow file ({reason}); delete this shard and run its '
             'writer again (it redoes only what is then missing)') from None
-    if {f.name: f.type for f in found} != {f.name: f.type for f in schema}:
+    if columns != {field.name: field.type for field in schema}:
         raise TargetStoreError(
             f'{shard}: columns are [{_columns(found)}], but {shard.parent.name}/manifest.json '
             f'asks for [{_columns(schema)}]; this shard belongs to another store or teacher')
@@ -44,6 +52,23 @@ def read_shard(shard: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
 
 def _columns(schema: pa.Schema) -> str:
     return ', '.join(f'{field.name}: {field.type}' for field in schema)
+
+
+def video_ids(batch: pa.RecordBatch, shard: Path) -> list[str]:
+    """Ids of the rows of a batch.
+
+    Raises:
+        TargetStoreError: not text, or a row without one.
+    """
+    try:
+        batch.column('video_id').validate(full=True)  # or a damaged offset would be read beyond the buffer
+        ids = batch.column('video_id').to_pylist()
+    except (UnicodeDecodeError, pa.ArrowInvalid):
+        raise TargetStoreError(f'{shard}: video ids are not UTF-8 text; the shard is damaged, '
+                               'delete it and run its writer again') from None
+    if None in ids:
+        raise TargetStoreError(f'{shard}: a row has no video id; write an id in every row')
+    return ids
 
 
 def numpy_views(batch: pa.RecordBatch, shard: Path) -> dict[str, np.ndarray]:

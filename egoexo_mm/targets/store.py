@@ -10,7 +10,7 @@ from .errors import MissingVideoError, TargetStoreError
 from .frames import stored_frames
 from .manifest import read_manifest
 from .records import DETECTION_FIELDS, Detections, VideoInfo, arrow_schema, check_box_values
-from .shards import numpy_views, read_shard
+from .shards import numpy_views, read_shard, shard_paths, video_ids
 
 
 class TargetStore:
@@ -35,10 +35,9 @@ class TargetStore:
         self._batches: list[tuple[Path, pa.RecordBatch]] = []
         self._starts: list[int] = []  # number of the first row of each batch
         schema = arrow_schema(self.manifest)
-        for shard in sorted(self.path.glob('*.arrow')):
-            if not shard.name.startswith('.'):
-                for batch in read_shard(shard, schema):
-                    self._add_batch(shard, batch)
+        for shard in shard_paths(self.path):
+            for batch in read_shard(shard, schema):
+                self._add_batch(shard, batch)
         self._views: dict[int, dict[str, np.ndarray]] = {}
         self._frames_checked = np.zeros(len(self._index), dtype=bool)
 
@@ -77,6 +76,13 @@ class TargetStore:
             raise TargetStoreError(f'{shard}: scores of video {video_id!r} are NaN or infinite; '
                                    'write the row again')
         return scores
+
+    def detection_frames(self, video_id: str) -> np.ndarray:
+        """Stored frame number of each detection of a video, int32 (n,), ascending."""
+        self._require('detections')
+        views, row, _ = self._locate(video_id)
+        begin, end = views['offsets'][row:row + 2].tolist()
+        return views['frame'][begin:end].copy()
 
     def detections(self, video_id: str, frame_inds: Sequence[int], *,
                    total_frames: int | None = None,
@@ -119,13 +125,7 @@ class TargetStore:
 
     def _add_batch(self, shard: Path, batch: pa.RecordBatch) -> None:
         start = len(self._index)
-        try:
-            ids = batch.column('video_id').to_pylist()
-        except UnicodeDecodeError:
-            raise TargetStoreError(f'{shard}: video ids are not UTF-8 text; the shard is damaged, '
-                                   'delete it and run its writer again') from None
-        if None in ids:
-            raise TargetStoreError(f'{shard}: a row has no video id; write an id in every row')
+        ids = video_ids(batch, shard)
         self._batches.append((shard, batch))
         self._starts.append(start)
         for number, video_id in enumerate(ids, start):

@@ -1,11 +1,11 @@
 """Writing a target store: whole shards only, so that a killed run leaves nothing by half."""
 import contextlib
-import dataclasses
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+from .disk import sync_file, sync_folder
 from .errors import TargetStoreError
 from .manifest import MANIFEST_NAME, Manifest, read_manifest
 from .records import arrow_schema, check_detections, check_frame_grid, check_scores
@@ -148,9 +148,9 @@ class StoreWriter:
         with self._temporary(name) as temporary:
             with open(temporary, 'wb') as file:
                 write_shard(file, self._rows, arrow_schema(self.manifest))
-                _sync(file)
+                sync_file(file)
             os.replace(temporary, self.path / name)
-        _sync_folder(self.path)
+        sync_folder(self.path)
         self._rows, self._boxes = [], 0
 
     @contextlib.contextmanager
@@ -180,18 +180,15 @@ class StoreWriter:
             with self._temporary(MANIFEST_NAME) as temporary:
                 with open(temporary, 'w', encoding='utf-8') as file:
                     file.write(self.manifest.to_json())
-                    _sync(file)
+                    sync_file(file)
                 try:
                     os.link(temporary, target)  # unlike a rename, never replaces another rank's
                 except FileExistsError:
                     pass
                 except OSError:  # a file system without hard links
                     os.replace(temporary, target)
-            _sync_folder(self.path)
-        there = dataclasses.asdict(read_manifest(self.path))
-        ours = dataclasses.asdict(self.manifest)
-        differ = [f'{name} is {there[name]!r}, not {ours[name]!r}'
-                  for name in ours if there[name] != ours[name]]
+            sync_folder(self.path)
+        differ = read_manifest(self.path).differences(self.manifest)
         if differ:
             raise TargetStoreError(f'{self.path}: is the store of other targets '
                                    f'({"; ".join(differ)}); give another folder')
@@ -215,17 +212,3 @@ class StoreWriter:
             (self.path / f'.lock-r{self.rank:03d}').unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
-
-
-def _sync(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # not every file system can; the data itself is synced
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
