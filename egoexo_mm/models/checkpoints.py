@@ -16,6 +16,9 @@ import torch
 _LOAD_ERRORS = (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, AttributeError,
                 LookupError, ArithmeticError, AssertionError, EOFError, OSError, MemoryError,
                 struct.error)
+_WRITTEN_BY = {'model_state': 'PySlowFast checkpoint (.pyth)',
+               'state_dict': 'checkpoint written by MMAction2 or MMEngine',
+               'model': "checkpoint of Shan et al.'s hand-object detector"}
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -48,8 +51,7 @@ def weights_of(checkpoint: dict[str, Any], key: str, path: str | Path) -> dict[s
     if not isinstance(weights, dict) or not weights or not all(isinstance(k, str) for k in weights):
         found = ', '.join(sorted(map(str, checkpoint))[:5]) or 'nothing'
         raise ValueError(f'{path} has no weights under `{key}` (found: {found}); expected a '
-                         + ('PySlowFast checkpoint (.pyth)' if key == 'model_state' else
-                            'checkpoint written by MMAction2 or MMEngine'))
+                         + _WRITTEN_BY[key])
     return weights
 
 

@@ -1,0 +1,149 @@
+"""Second stage of the hand-object detector.
+
+Shape legend: R RoIs of a batch, r RoIs of one image, K classes (0 touched object, 1 hand), D detections.
+"""
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import torch
+from mmcv.ops import nms
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmdet.structures.bbox import bbox2roi
+from mmdet.utils import ConfigType, InstanceList
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from .functional import enlarge_rois, link_hands_to_objects, pad_proposals
+
+OBJECT, HAND = 0, 1
+
+
+@MODELS.register_module()
+class HandObjectRoIHead(StandardRoIHead):
+    """mmdet's RoI head plus hand layers that see an enlarged RoI. Inference only: :meth:`loss` refuses.
+
+    ``test_cfg`` takes ``score_thr`` (one number, or one per class; scores must exceed it), ``nms`` (run per class, in the
+    pixels of the returned boxes), ``max_per_img`` (over all classes, -1 for no limit) and ``pad_proposals_to`` (see
+    :func:`pad_proposals`; 0 adds none).
+
+    Args:
+        hand_head: Config of the :class:`HandObjectHead`.
+        context: Growth of the enlarged RoI on each side, as a share of its width or height.
+        swap_clip: See :func:`enlarge_rois`; True for weights of the reference.
+    """
+
+    def __init__(self, *, hand_head: ConfigType, context: float = 0.3, swap_clip: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.hand_head = MODELS.build(hand_head)
+        self.context = context
+        self.swap_clip = swap_clip
+
+    def loss(self, x: tuple[Tensor], rpn_results_list: InstanceList, batch_data_samples: SampleList) -> dict:
+        """Refuse: without losses for its hand layers the detector would train into something that looks whole and is not."""
+        raise NotImplementedError(f'{type(self).__name__} has no training losses yet; load converted weights and predict')
+
+    def forward(self, x: tuple[Tensor], rpn_results_list: InstanceList,
+                batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """The raw outputs of :meth:`score_rois` for the proposals of a batch."""
+        rois, _ = self._rois(rpn_results_list, self.test_cfg)
+        return self.score_rois(x, rois, [sample.metainfo for sample in batch_data_samples])
+
+    def score_rois(self, x: tuple[Tensor], rois: Tensor, batch_img_metas: list[dict]) -> dict[str, Tensor]:
+        """Run every layer on RoIs (R, 5).
+
+        Returns:
+            ``cls_score`` (R, K + 1) logits with the background last, ``bbox_pred`` (R, 4 K), ``bbox_feats`` and what
+            :class:`HandObjectHead` returns.
+        """
+        outputs = self._bbox_forward(x, rois)
+        return outputs | self._hand_forward(x, rois, outputs['bbox_feats'], batch_img_metas)
+
+    def predict_bbox(self, x: tuple[Tensor], batch_img_metas: list[dict], rpn_results_list: InstanceList,
+                     rcnn_test_cfg: ConfigType, rescale: bool = False) -> InstanceList:
+        """Detections of each image, best first.
+
+        Returns:
+            Per image ``bboxes`` (D, 4), ``scores`` (D,), ``labels`` (D,), ``contact_scores`` (D, 5), ``contact_state`` (D,),
+            ``offset`` (D, 3), ``side_scores`` (D,) of a right hand, ``side`` (D,) 0 left and 1 right, and ``object_index``
+            (D,), the row of the object that a hand touches or -1. The extra fields of objects mean nothing: they are not
+            trained.
+        """
+        rois, counts = self._rois(rpn_results_list, rcnn_test_cfg)
+        outputs = self._bbox_forward(x, rois)
+        parts = zip(*(rows.split(counts) for rows in (rois, outputs['cls_score'], outputs['bbox_pred'])))
+        results = [self._detect(*part, meta, rcnn_test_cfg, rescale) for part, meta in zip(parts, batch_img_metas)]
+        # The hand layers, which pool a second time, run on what is left only: a few RoIs of hundreds.
+        starts = itertools.accumulate(counts, initial=0)
+        kept = torch.cat([result.pop('roi') + start for result, start in zip(results, starts)])
+        hands = self._hand_forward(x, rois[kept], outputs['bbox_feats'][kept], batch_img_metas)
+        parts = zip(*(hands[name].split([len(result) for result in results]) for name in ('contact', 'offset', 'side')))
+        for result, meta, part in zip(results, batch_img_metas, parts):
+            self._describe_hands(result, *part, scale=1.0 if rescale else _box_scale(result.bboxes, meta))
+        return results
+
+    def _rois(self, rpn_results_list: InstanceList, cfg: ConfigType) -> tuple[Tensor, list[int]]:
+        """RoIs (R, 5) of the batch, and how many each image has."""
+        boxes = [pad_proposals(result.bboxes, cfg.get('pad_proposals_to', 0)) for result in rpn_results_list]
+        return bbox2roi(boxes), [len(rows) for rows in boxes]
+
+    def _hand_forward(self, x: tuple[Tensor], rois: Tensor, plain: Tensor, batch_img_metas: list[dict]) -> dict[str, Tensor]:
+        """Outputs of the :class:`HandObjectHead` for RoIs (R, 5) with features ``plain`` (R, C, h, w)."""
+        sizes = rois.new_tensor([meta['img_shape'][:2] for meta in batch_img_metas])
+        wide = enlarge_rois(rois, sizes, self.context, self.swap_clip)
+        padded = self.bbox_roi_extractor(x[:self.bbox_roi_extractor.num_inputs], wide)
+        if self.with_shared_head:
+            padded = self.shared_head(padded)
+        return self.hand_head(plain, padded)
+
+    def _detect(self, rois: Tensor, cls_score: Tensor, bbox_pred: Tensor, meta: dict, cfg: ConfigType,
+                rescale: bool) -> InstanceData:
+        """Boxes of one image from its RoIs (r, 5); ``roi`` says which RoI each is from."""
+        boxes = self.bbox_head.bbox_coder.decode(rois[:, 1:], bbox_pred, max_shape=meta['img_shape'])
+        boxes = boxes.unflatten(1, (-1, 4))  # (r, K, 4)
+        if rescale:  # before suppression: sides count their last pixel, so overlaps depend on the scale
+            boxes = boxes / _box_scale(boxes, meta)
+        scores = cls_score.softmax(1)[:, :-1]
+        roi, label = self._suppress(boxes, scores, cfg)
+        return InstanceData(bboxes=boxes[roi, label], scores=scores[roi, label], labels=label, roi=roi)
+
+    @staticmethod
+    def _suppress(boxes: Tensor, scores: Tensor, cfg: ConfigType) -> tuple[Tensor, Tensor]:
+        """RoI and class (D,) of the detections that are left, best first."""
+        thresholds = scores.new_tensor(cfg.score_thr).expand(scores.shape[1])
+        options = {key: value for key, value in cfg.nms.items() if key != 'type'}
+        rois, labels = [], []
+        for label, threshold in enumerate(thresholds):
+            roi = (scores[:, label] > threshold).nonzero().squeeze(1)
+            if len(roi):
+                roi = roi[nms(boxes[roi, label].contiguous(), scores[roi, label].contiguous(), **options)[1]]
+            rois.append(roi)
+            labels.append(torch.full_like(roi, label))
+        roi, label = torch.cat(rois), torch.cat(labels)
+        order = scores[roi, label].argsort(descending=True, stable=True)
+        limit = cfg.get('max_per_img', -1)
+        order = order[:limit] if limit > 0 else order
+        return roi[order], label[order]
+
+    @staticmethod
+    def _describe_hands(found: InstanceData, contact: Tensor, offset: Tensor, side: Tensor,
+                        scale: Tensor | float) -> None:
+        """Add the fields of the hand layers to the detections of an image; ``scale`` is that of its boxes."""
+        found.contact_scores = contact.softmax(1)
+        found.contact_state = contact.argmax(1)
+        found.offset = offset
+        found.side_scores = side.sigmoid()
+        found.side = (found.side_scores > 0.5).long()
+        found.object_index = torch.full_like(found.labels, -1)
+        objects, hands = ((found.labels == label).nonzero().squeeze(1) for label in (OBJECT, HAND))
+        boxes = found.bboxes / scale  # in pixels of the original image, which the offset is in
+        link = link_hands_to_objects(boxes[hands], found.contact_state[hands], offset[hands], boxes[objects])
+        found.object_index[hands[link >= 0]] = objects[link[link >= 0]]
+
+
+def _box_scale(boxes: Tensor, meta: dict) -> Tensor:
+    """(4,) network pixels per image pixel for x1, y1, x2, y2."""
+    return boxes.new_tensor(meta['scale_factor']).repeat(2)

@@ -1,0 +1,82 @@
+"""Names of Shan et al.'s hand-object detector (PyTorch Faster R-CNN, ResNet-101 C4) in mmdet. Needs no mmdet."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+_NUM_ANCHORS = 12
+_STAGES = {  # original prefix: (mmdet prefix, bottlenecks)
+    'RCNN_base.4': ('backbone.layer1', 3), 'RCNN_base.5': ('backbone.layer2', 4), 'RCNN_base.6': ('backbone.layer3', 23),
+    'RCNN_top.0': ('roi_head.shared_head.layer4', 3)}
+_LAYERS = {  # original: (mmdet, shape of the weight)
+    'RCNN_rpn.RPN_Conv': ('rpn_head.rpn_conv', (512, 1024, 3, 3)),
+    'RCNN_rpn.RPN_cls_score': ('rpn_head.rpn_cls', (2 * _NUM_ANCHORS, 512, 1, 1)),
+    'RCNN_rpn.RPN_bbox_pred': ('rpn_head.rpn_reg', (4 * _NUM_ANCHORS, 512, 1, 1)),
+    'RCNN_cls_score': ('roi_head.bbox_head.fc_cls', (3, 2048)),
+    'RCNN_bbox_pred': ('roi_head.bbox_head.fc_reg', (12, 2048)),
+    'extension_layer.hand_contact_state_layer.0': ('roi_head.hand_head.contact.0', (32, 2048)),
+    'extension_layer.hand_contact_state_layer.3': ('roi_head.hand_head.contact.3', (5, 32)),
+    'extension_layer.hand_dydx_layer': ('roi_head.hand_head.offset', (3, 2048)),
+    'extension_layer.hand_lr_layer': ('roi_head.hand_head.side', (1, 2048))}
+
+
+def to_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename and reorder the original weights.
+
+    The original RPN has all background channels before all foreground channels; mmdet has foreground, background for each
+    anchor. The original box head starts with the background; mmdet's class scores end with it and its box deltas lack it.
+
+    Raises:
+        ValueError: a weight is missing, unknown or of another shape; one sentence.
+    """
+    names = dict(_names())
+    missing = [old for old in names if old not in weights and not old.endswith('num_batches_tracked')]
+    unknown = [old for old in weights if old not in names]
+    if missing or unknown:
+        what = f'lacks {missing[0]} ({len(missing)} missing)' if missing else f'has {unknown[0]} ({len(unknown)} unknown)'
+        raise ValueError(f"{what}; expected the weights of Shan et al.'s hand-object detector with ResNet-101")
+    for old, (_, shape) in _LAYERS.items():
+        for name, expected in ((f'{old}.weight', shape), (f'{old}.bias', shape[:1])):
+            if tuple(weights[name].shape) != expected:
+                raise ValueError(f'{name} has shape {tuple(weights[name].shape)}, expected {expected}: a detector with '
+                                 'other classes or anchors')
+    return {names[old]: _REORDER.get(old.rpartition('.')[0], _same)(value) for old, value in weights.items()}
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    """(original, mmdet) name of every weight."""
+    yield 'RCNN_base.0.weight', 'backbone.conv1.weight'
+    yield from _norm('RCNN_base.1', 'backbone.bn1')
+    for old_stage, (new_stage, blocks) in _STAGES.items():
+        for block in range(blocks):
+            old, new = f'{old_stage}.{block}', f'{new_stage}.{block}'
+            for i in (1, 2, 3):
+                yield f'{old}.conv{i}.weight', f'{new}.conv{i}.weight'
+                yield from _norm(f'{old}.bn{i}', f'{new}.bn{i}')
+            if block == 0:
+                yield f'{old}.downsample.0.weight', f'{new}.downsample.0.weight'
+                yield from _norm(f'{old}.downsample.1', f'{new}.downsample.1')
+    for old, (new, _) in _LAYERS.items():
+        yield from ((f'{old}.{kind}', f'{new}.{kind}') for kind in ('weight', 'bias'))
+
+
+def _norm(old: str, new: str) -> Iterator[tuple[str, str]]:
+    for kind in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'):
+        yield f'{old}.{kind}', f'{new}.{kind}'
+
+
+def _pair_by_anchor(rows: Tensor) -> Tensor:
+    background, foreground = rows.chunk(2)
+    return torch.stack([foreground, background], dim=1).flatten(0, 1)
+
+
+def _same(rows: Tensor) -> Tensor:
+    return rows
+
+
+_REORDER: dict[str, Callable[[Tensor], Tensor]] = {
+    'RCNN_rpn.RPN_cls_score': _pair_by_anchor,
+    'RCNN_cls_score': lambda rows: rows.roll(-1, 0),
+    'RCNN_bbox_pred': lambda rows: rows[4:].clone()}  # a copy, or the file would keep the whole storage
