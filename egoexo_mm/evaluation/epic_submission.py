@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .files import whole_file
+from egoexo_mm.files import whole_file
+
 from .predictions import check_finite, check_unique, to_log, verb_noun_scores
 
 VERSION, CHALLENGE, MEMBER = '0.2', 'action_recognition', 'test.json'

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .files import whole_file
+from egoexo_mm.files import whole_file
 
 
 def to_numpy(value: Any) -> np.ndarray:

@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import re
 import struct
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from egoexo_mm.files import whole_file
 
 # What torch.load was seen or must be expected to raise on damaged, foreign or hostile files.
 _LOAD_ERRORS = (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, AttributeError,
@@ -72,18 +72,8 @@ def check_destination(source: str | Path, destination: str | Path) -> None:
 
 def write_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
     """Write ``checkpoint`` whole or not at all: a temporary neighbour is renamed at the end."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            torch.save(checkpoint, file)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files that only their owner can read
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary, open(temporary, 'wb') as file:
+        torch.save(checkpoint, file)
 
 
 def sha256_of(path: str | Path) -> str:
