@@ -1,0 +1,150 @@
+"""What every teacher of Ego-Exo offers, to extraction over a data set and to training that distils online.
+
+Shape legend: ``n`` items, ``L`` frames of an item (1 for teachers of single frames), ``H x W`` pixels of a frame, ``h x w``
+pixels as the network sees them, ``C`` scores, ``N`` clips of ``T`` frames.
+"""
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from egoexo_mm.targets import Manifest
+
+
+class Teacher(BaseModule):
+    """A frozen model whose outputs are distilled; it takes raw RGB pixels and does its own resizing and normalisation.
+
+    Extraction calls ``prepare`` on frames, ``infer`` on full batches of items, and ``row`` on all results of a video.
+    Training calls ``targets`` on the clips of a batch. Gradients are off and evaluation mode stays on, whatever the model
+    around it does (subclasses call ``freeze`` once they are built).
+
+    Args:
+        name: of the teacher, for the manifest of its stores.
+        weights_sha256: SHA-256 of its checkpoint file, where there is one.
+    """
+
+    signal: str = ''  # ego_score, object_score or interaction
+    target: str = ''  # field of the data sample: ego_score, object_score or interaction_map
+
+    def __init__(self, *, name: str, weights_sha256: str | None = None) -> None:
+        super().__init__()
+        self.name = name
+        self.weights_sha256 = weights_sha256
+
+    def freeze(self) -> None:
+        """Turn gradients off and evaluation mode on."""
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Teacher:
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+    def manifest(self, dataset: str, **fields: Any) -> Manifest:
+        """Description of a store that this teacher fills."""
+        return Manifest(signal=self.signal, dataset=dataset, teacher=self.name, weights_sha256=self.weights_sha256, **fields)
+
+    def batch_key(self, prepared: Tensor, frame_size: tuple[int, int]) -> Hashable:
+        """Items (L, 3, h, w) may share a batch when their keys are equal."""
+        return tuple(prepared.shape)
+
+    @abstractmethod
+    def prepare(self, pixels: Tensor) -> Tensor:
+        """Resize and normalise frames of one size.
+
+        Args:
+            pixels: (n, 3, H, W) RGB from 0 to 255, uint8 or floating point, on any device.
+
+        Returns:
+            (n, 3, h, w) floating point, on the same device.
+        """
+
+    @abstractmethod
+    def infer(self, items: Tensor, frame_size: tuple[int, int]) -> list[Any]:
+        """Results of n items.
+
+        Args:
+            items: (n, L, 3, h, w) prepared frames with one batch key.
+            frame_size: (H, W) of the frames before ``prepare``; of teachers whose ``batch_key`` leaves it out, any.
+        """
+
+    @abstractmethod
+    def row(self, results: list[Any], frames: np.ndarray) -> dict[str, Any]:
+        """What a store keeps of a video: arguments of ``StoreWriter.add_scores`` or ``add_detections``.
+
+        Args:
+            results: of every item of the video, in order.
+            frames: (n, L) frame numbers of the items.
+        """
+
+    @abstractmethod
+    def targets(self, pixels: Tensor) -> list[Tensor]:
+        """The ``target`` field of the samples of N training clips, as ``LoadTargets`` would leave it.
+
+        Args:
+            pixels: (N, 3, T, H, W) RGB from 0 to 255, floating point.
+        """
+
+
+class ScoreTeacher(Teacher):
+    """A classifier: the scores of a video are the mean over its items, as logits or as probabilities.
+
+    Subclasses give ``prepare``, ``logits`` and ``clip_items``.
+
+    Args:
+        num_scores: ``C``.
+        score_kind: ``'logits'`` (means of raw scores) or ``'probabilities'`` (means of softmax scores).
+        **kwargs: of :class:`Teacher`.
+
+    Raises:
+        ValueError: for another ``score_kind``.
+    """
+
+    def __init__(self, *, num_scores: int, score_kind: str = 'logits', **kwargs: Any) -> None:
+        if score_kind not in ('logits', 'probabilities'):
+            raise ValueError(f"score_kind must be 'logits' or 'probabilities', got {score_kind!r}")
+        super().__init__(**kwargs)
+        self.num_scores = num_scores
+        self.score_kind = score_kind
+
+    def manifest(self, dataset: str, **fields: Any) -> Manifest:
+        """Description of a store that this teacher fills."""
+        return super().manifest(dataset, score_kind=self.score_kind, num_scores=self.num_scores, **fields)
+
+    @abstractmethod
+    def logits(self, items: Tensor) -> Tensor:
+        """(n, C) raw scores of (n, L, 3, h, w) prepared items."""
+
+    @abstractmethod
+    def clip_items(self, num_frames: int) -> Tensor:
+        """(items, L) positions, in a training clip of ``num_frames`` frames, of the items that are scored."""
+
+    def _scores(self, items: Tensor) -> Tensor:
+        scores = self.logits(items).float()
+        return scores.softmax(1) if self.score_kind == 'probabilities' else scores
+
+    @torch.no_grad()
+    def infer(self, items: Tensor, frame_size: tuple[int, int]) -> list[np.ndarray]:
+        """(C,) float32 scores of each item."""
+        return list(self._scores(items).cpu().numpy())
+
+    def row(self, results: list[np.ndarray], frames: np.ndarray) -> dict[str, Any]:
+        """Mean scores of a video."""
+        return dict(scores=np.mean(results, axis=0))
+
+    @torch.no_grad()
+    def targets(self, pixels: Tensor) -> list[Tensor]:
+        """(C,) float32 logits of each clip; mean probabilities become ``log p``."""
+        index = self.clip_items(pixels.shape[2])
+        frames = pixels.transpose(1, 2)[:, index.flatten()]  # (N, items * L, 3, H, W)
+        prepared = self.prepare(frames.flatten(0, 1)).unflatten(0, (len(pixels) * len(index), index.shape[1]))
+        scores = self._scores(prepared).unflatten(0, (len(pixels), len(index))).mean(1)
+        if self.score_kind == 'probabilities':
+            scores = scores.clamp(min=torch.finfo(torch.float32).tiny).log()
+        return list(scores)
