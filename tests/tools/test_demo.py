@@ -11,11 +11,12 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools' / 'demo'))
 
 import cut_clips  # noqa: E402
+import score_objects  # noqa: E402
 import show_losses  # noqa: E402
 import standin_teachers  # noqa: E402
 from clips import CLASSES, read_list  # noqa: E402
 
-from egoexo_mm.targets import TargetStore  # noqa: E402
+from egoexo_mm.targets import Manifest, StoreWriter, TargetStore  # noqa: E402
 from tests.media import write_video  # noqa: E402
 
 
@@ -85,6 +86,22 @@ def test_standin_stores(tmp_path, monkeypatch):
     assert len(boxes) == len(ego) == 6
     assert boxes.manifest.teacher.startswith('demo stand-in') and ego.manifest.teacher.startswith('demo stand-in')
     assert boxes.info('bikes_val').frame_stride == 2 and ego.scores('bikes_val').sum() == pytest.approx(0, abs=1e-3)
+
+
+def test_names_of_objects_for_pictures(tmp_path, monkeypatch, capsys):
+    manifest = Manifest(signal='object_score', dataset='demo', teacher='t', score_kind='logits')
+    with StoreWriter(tmp_path / 'store', manifest) as writer:
+        for i, name in enumerate(CLASSES):
+            writer.add_scores(f'{name}_train', np.eye(1000)[[906, 7, 5]][i] * 20)
+    (tmp_path / 'train.txt').write_text(''.join(f'{name}_train.mp4 {i}\n' for i, name in enumerate(CLASSES)))
+    (tmp_path / 'val.txt').touch()
+    monkeypatch.setattr(score_objects, 'write_store', lambda *_: None)  # it is full
+    monkeypatch.setattr(sys, 'argv', ['score_objects.py', str(tmp_path), str(tmp_path / 'store'), '--names',
+                                      str(tmp_path / 'names.txt')])
+    score_objects.main()
+    names = (tmp_path / 'names.txt').read_text().splitlines()
+    assert len(names) == 1000 and names[906] == 'Windsor tie' and names[7] == 'class 7'
+    assert capsys.readouterr().out.splitlines()[0].startswith('bikes: ImageNet says Windsor tie (100%)')
 
 
 def test_losses_by_epoch(tmp_path):

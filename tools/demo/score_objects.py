@@ -22,9 +22,14 @@ from egoexo_mm.targets import Manifest, StoreWriter, TargetStore
 FRAMES_PER_CLIP = 4
 SIZE = 224
 # Classes that lead on these three videos; the wheels bring no names, and others show as a number.
-NAMES = {146: 'albatross', 150: 'sea lion', 457: 'bow tie', 571: 'gas pump', 612: 'jinrikisha',
-         671: 'mountain bike', 704: 'parking meter', 834: 'suit', 880: 'unicycle',
-         906: 'Windsor tie'}
+NAMES = {5: 'electric ray', 146: 'albatross', 150: 'sea lion', 400: 'academic gown', 457: 'bow tie',
+         571: 'gas pump', 612: 'jinrikisha', 671: 'mountain bike', 704: 'parking meter', 707: 'pay-phone',
+         785: 'seat belt', 834: 'suit', 880: 'unicycle', 906: 'Windsor tie'}
+
+
+def class_name(number: int) -> str:
+    """Name of an ImageNet class, where known here."""
+    return NAMES.get(number, f'class {number}')
 
 
 def load_classifier() -> tuple[nn.Module, str]:
@@ -89,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('clips', type=Path, help='folder made by cut_clips.py')
     parser.add_argument('store', type=Path, help='store to write')
+    parser.add_argument('--names', type=Path, help='text file to write the class names to, one a line')
     args = parser.parse_args()
     clips = [clip for split in SPLITS for clip in read_list(args.clips, split)]
     write_store(args.store, clips)
@@ -99,7 +105,9 @@ def main() -> None:
         share /= share.sum()
         top = np.argsort(-share)[:3]
         print(f'{name}: ImageNet says ' + ', '.join(
-            f'{NAMES.get(i, f"class {i}")} ({share[i]:.0%})' for i in top.tolist()))
+            f'{class_name(i)} ({share[i]:.0%})' for i in top.tolist()))
+    if args.names:
+        args.names.write_text(''.join(f'{class_name(i)}\n' for i in range(store.manifest.num_scores)))
 
 
 if __name__ == '__main__':
