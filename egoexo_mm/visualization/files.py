@@ -62,8 +62,10 @@ class VideoFrames:
 def write_png(path: str | Path, picture: np.ndarray) -> None:
     """Write a picture; the file is there whole or not at all."""
     with whole_file(path) as temporary:
-        if not cv2.imwrite(temporary, picture[..., ::-1]):
-            raise VisualizationError(f'{path}: OpenCV cannot write it; give a name that ends in .png')
+        try:
+            cv2.imwrite(temporary, picture[..., ::-1])
+        except cv2.error:
+            raise VisualizationError(f'{path}: OpenCV cannot write it; give a name that ends in .png') from None
 
 
 def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v') -> int:
@@ -80,7 +82,7 @@ def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, code
         The number of pictures.
 
     Raises:
-        VisualizationError: no encoder for ``codec``, or no picture.
+        VisualizationError: no encoder for ``codec``, no picture, or one of another size.
     """
     pictures = iter(pictures)
     first = next(pictures, None)
@@ -93,6 +95,9 @@ def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, code
         count = 0
         try:
             for picture in _chain(first, pictures):
+                if picture.shape != first.shape:  # OpenCV would leave it out without a word
+                    raise VisualizationError(f'{path}: picture {count} has the shape {picture.shape}, the first one '
+                                             f'{first.shape}; all must be of one size')
                 writer.write(np.ascontiguousarray(picture[..., ::-1]))
                 count += 1
         finally:

@@ -1,8 +1,6 @@
 """The benchmark of teachers runs each at every batch size and reports what it counted."""
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -147,11 +145,12 @@ def test_wrong_number_of_results(tool, monkeypatch):
         tool.run_batch(ToyFrameTeacher(), torch.zeros(2, 3, 4, 4), 2, torch.device('cpu'))
 
 
-def test_no_teacher(configs):
-    done = subprocess.run([sys.executable, PATH, configs / 'SoftTargetLoss.py', *QUICK], capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.splitlines()[-1] == (
-        f'teachers: error: {configs / "SoftTargetLoss.py"}: its model is SoftTargetLoss, expected a Teacher; give a config '
-        'of configs/teachers that is made for extraction')
+def test_no_teacher(tool, configs):
+    with pytest.raises(ValueError, match=r'Loss.py: its model is SoftTargetLoss, expected a Teacher; give a config of conf'):
+        tool.main([str(configs / 'SoftTargetLoss.py'), *QUICK])
+    (configs / 'empty.py').write_text('x = 1')
+    with pytest.raises(ValueError, match='empty.py: its model is NoneType, expected a Teacher'):
+        tool.main([str(configs / 'empty.py'), *QUICK])
 
 
 @pytest.mark.parametrize('args, message', [
