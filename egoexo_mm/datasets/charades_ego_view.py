@@ -17,8 +17,8 @@ VIEWS = ('third', 'first')  # by label
 class CharadesEgoViewDataset(CharadesEgoDataset):
     """The videos of ``CharadesEgo_v1_{train,test}.csv`` with ``label`` 0 (third person) or 1 (first person).
 
-    Whole videos, so that clips come from all of their frames; actions do not matter. The data set films each script from both
-    views, so the labels are balanced as they are; how many of each there are is logged at start.
+    Whole videos, so that clips come from all of their frames; actions do not matter. The data set films each script from
+    both views, so the labels are balanced as they are; how many of each there are is logged at start.
 
     Args:
         ann_file: the official csv (or a frame list in the layout of the Ego-Exo code that has both views).

@@ -62,7 +62,8 @@ def test_videos(tmp_path):
     with pytest.raises(ValueError, match=r'1 of 2 rows have no usable media \(1 missing: .*BEGO\.mp4\)'):
         build(path, **options)
     dataset = build(path, missing='drop', **options)
-    assert [(row['video_id'], row['label'], row['start_index']) for row in dataset] == [('A', 0, 0), ('B', 0, 0), ('AEGO', 1, 0)]
+    found = [(row['video_id'], row['label'], row['start_index']) for row in dataset]
+    assert found == [('A', 0, 0), ('B', 0, 0), ('AEGO', 1, 0)]
     assert dataset[2]['filename'] == str(tmp_path / 'AEGO.mp4')
 
 
@@ -84,7 +85,7 @@ def test_frame_list_of_one_view(tmp_path):
     path = tmp_path / 'train_1st.csv'
     path.write_text('original_vido_id video_id frame_id path labels\nAEGO 0 0 AEGO/AEGO-000001.jpg "1"\n')
     options = dict(data_prefix=dict(img='root'), check_files=False)
-    with pytest.raises(ValueError, match=r'train_1st\.csv: no third-person video; set ann_file to CharadesEgo_v1_train\.csv'):
+    with pytest.raises(ValueError, match=r'train_1st\.csv: no third-person video; set ann_file to CharadesEgo_v1_train'):
         build(path, **options)
     assert build(path, view='first', **options)[0]['label'] == 1
     with pytest.raises(ValueError, match='lacks the columns id, egocentric'):

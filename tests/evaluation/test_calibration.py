@@ -4,8 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from egoexo_mm.evaluation.functional import (expected_calibration_error, fit_temperature, negative_log_likelihood,
-                                             reliability)
+from egoexo_mm.evaluation.functional import expected_calibration_error, fit_temperature, negative_log_likelihood, reliability
 
 
 def test_reliability_and_calibration_error():

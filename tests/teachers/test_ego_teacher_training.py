@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.evaluation import EgoScoreMetric
 from egoexo_mm.models import EgoScoreTeacher
 from tests.finetune_data import write_rows
 from tests.training.runs import ROOT, log, train
@@ -51,8 +52,8 @@ def shrink(root: Path) -> Path:
     """The shipped config on these files, with the tests' backbone."""
     cfg = Config.fromfile(SHIPPED)
     norm = dict(type='BN3d', momentum=0.5)  # few steps
-    cfg.model.backbone = dict(type='ResNet3dSlowOnly', depth=18, base_channels=8, pretrained=None, lateral=False, norm_cfg=norm,
-                              norm_eval=False)
+    cfg.model.backbone = dict(type='ResNet3dSlowOnly', depth=18, base_channels=8, pretrained=None, lateral=False,
+                              norm_cfg=norm, norm_eval=False)
     cfg.model.cls_head.update(in_channels=64, pool_size=1, dropout_ratio=0)
     for split, name in (('train', 'train_dataloader'), ('test', 'val_dataloader'), ('test', 'test_dataloader')):
         loader = cfg[name]
@@ -123,7 +124,7 @@ def test_shipped_config():
     assert cfg.load_from == 'work_dirs/slowfast_k400/epoch_200.pth'
     assert cfg.auto_scale_lr.base_batch_size == 8 * cfg.train_dataloader.batch_size == 64
     assert [hook.type for hook in cfg.custom_hooks] == ['SampleSeedHook', 'CheckWeightsHook']
-    assert type(METRICS.build(cfg.val_evaluator)).__name__ == type(METRICS.build(cfg.test_evaluator)).__name__ == 'EgoScoreMetric'
+    assert all(isinstance(METRICS.build(cfg[name]), EgoScoreMetric) for name in ('val_evaluator', 'test_evaluator'))
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     samples = [ActionDataSample().set_gt_label(label) for label in (0, 1)]

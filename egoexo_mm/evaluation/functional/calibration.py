@@ -36,7 +36,8 @@ def reliability(probability: ArrayLike, outcome: ArrayLike, num_bins: int = 15) 
     """
     probability, outcome = np.asarray(probability, np.float64), np.asarray(outcome)
     if probability.ndim != 1 or probability.shape != outcome.shape or not len(probability):
-        raise ValueError(f'expected probabilities and outcomes of one shape (N,), got {probability.shape} and {outcome.shape}')
+        raise ValueError(f'expected probabilities and outcomes of one shape (N,), got {probability.shape} and '
+                         f'{outcome.shape}')
     if not (probability >= 0).all() or not (probability <= 1).all():  # also of NaN
         raise ValueError(f'probabilities must lie in [0, 1], got {probability.min():.4g} to {probability.max():.4g}')
     if not np.isin(outcome, (0, 1)).all():

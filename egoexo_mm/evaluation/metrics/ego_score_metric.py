@@ -10,8 +10,7 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional.calibration import (Reliability, expected_calibration_error, fit_temperature,
-                                                         negative_log_likelihood, reliability)
+from egoexo_mm.evaluation.functional import calibration
 from egoexo_mm.evaluation.predictions import check_finite, check_unique, sample_id, to_log, to_numpy
 from egoexo_mm.files import whole_file
 
@@ -92,20 +91,21 @@ class EgoScoreMetric(BaseMetric):
         table, measured = self._calibration(logits, labels)
         found.update(measured)
         if self.fit_temperature:
-            temperature = fit_temperature(logits, labels)
+            temperature = calibration.fit_temperature(logits, labels)
             fitted = self._calibration(logits / temperature, labels)[1]
             found.update({f'{key}_fitted': value for key, value in fitted.items()}, temperature=temperature)
         if self.report_dir:
             write_reliability(Path(self.report_dir, REPORT), table)
         return found
 
-    def _calibration(self, logits: np.ndarray, labels: np.ndarray) -> tuple[Reliability, dict[str, float]]:
+    def _calibration(self, logits: np.ndarray, labels: np.ndarray) -> tuple[calibration.Reliability, dict[str, float]]:
         ego = 1 / (1 + np.exp(np.clip(logits[:, 0] - logits[:, 1], -700, 700)))  # softmax of two
-        table = reliability(ego, labels, self.num_bins)
-        return table, dict(nll=negative_log_likelihood(logits, labels), ece=expected_calibration_error(table))
+        table = calibration.reliability(ego, labels, self.num_bins)
+        return table, dict(nll=calibration.negative_log_likelihood(logits, labels),
+                           ece=calibration.expected_calibration_error(table))
 
 
-def write_reliability(path: Path, table: Reliability) -> None:
+def write_reliability(path: Path, table: calibration.Reliability) -> None:
     """One row a bin; the means of empty bins stay empty."""
     with whole_file(path) as temporary, open(temporary, 'w', newline='', encoding='utf-8') as file:
         rows = csv.writer(file)

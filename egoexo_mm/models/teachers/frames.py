@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Where a crop starts for `room` pixels that are left, in the libraries whose networks are used.
-_STARTS = dict(down=lambda room: room // 2,  # MMAction2
-               even=lambda room: round(room / 2),  # torchvision, timm, mmpretrain: halves go to the even side
-               up=lambda room: (room + 1) // 2)  # TensorFlow's EfficientNets
+# Where a crop of `side` pixels, which need not be whole, starts in the libraries whose networks are used.
+_STARTS = dict(down=lambda length, side: (length - int(side)) // 2,  # MMAction2
+               even=lambda length, side: round((length - side) / 2),  # torchvision, timm, mmpretrain: halves go to even
+               up=lambda length, side: (length - int(side) + 1) // 2)  # TensorFlow's EfficientNets
 # The long side when the short one becomes `side`.
 _LONG_SIDES = dict(cut=lambda long, short, side: int(side * long / short),  # torchvision, timm, mmpretrain
                    nearest=lambda long, short, side: int(long * (side / short) + 0.5))  # MMAction2
@@ -37,7 +37,7 @@ class FramePreprocessor(nn.Module):
         interpolation: ``'bilinear'`` or ``'bicubic'``.
         geometry: see ``resize``.
         bgr: the network wants blue first.
-        start: where a crop starts if the room is odd: ``'down'``, ``'even'`` or ``'up'``.
+        start: where a crop starts if what is left is odd: ``'down'``, ``'even'`` or ``'up'``.
         long_side: ``'cut'`` or ``'nearest'``, how the long side is rounded.
 
     Raises:
@@ -72,7 +72,7 @@ class FramePreprocessor(nn.Module):
             (n, 3, size, size) float32, on the device of ``pixels``.
         """
         if self.geometry == 'crop_first':
-            frames = self._resized(self._cropped(pixels, int(self.size / self.resize * min(pixels.shape[2:]))),
+            frames = self._resized(self._cropped(pixels, self.size / self.resize * min(pixels.shape[2:])),
                                    (self.size, self.size))
         else:
             frames = self._cropped(self._resized(pixels, self._target(*pixels.shape[2:])), self.size)
@@ -94,9 +94,9 @@ class FramePreprocessor(nn.Module):
         pixels = F.interpolate(pixels, size, mode=self.interpolation, align_corners=False, antialias=self.antialias)
         return pixels.round_().clamp_(0, 255)  # bicubic overshoots
 
-    def _cropped(self, pixels: Tensor, side: int) -> Tensor:
-        y, x = (_STARTS[self.start](length - side) for length in pixels.shape[2:])
-        return pixels[:, :, y:y + side, x:x + side]
+    def _cropped(self, pixels: Tensor, side: float) -> Tensor:
+        y, x = (_STARTS[self.start](length, side) for length in pixels.shape[2:])
+        return pixels[:, :, y:y + int(side), x:x + int(side)]
 
 
 def evenly_spaced(num_frames: int, count: int) -> Tensor:
