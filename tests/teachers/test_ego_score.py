@@ -154,6 +154,7 @@ def test_weights(checkpoint, tmp_path):
     torch.save({f'module.{key}': value for key, value in state.items()}, tmp_path / 'parallel.pth')
     for path in (checkpoint, tmp_path / 'parallel.pth'):
         teacher = EgoScoreTeacher(recognizer=model, checkpoint=path)
+        teacher.init_weights()  # as a model around it would
         own = teacher.recognizer.state_dict()
         assert all(torch.equal(own[key], value) for key, value in state.items() if not key.startswith('aux_heads'))
     assert Config(model).pretty_text == before

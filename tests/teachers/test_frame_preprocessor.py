@@ -6,7 +6,7 @@ import torch
 from mmaction.datasets.transforms import CenterCrop, Resize
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.models.teachers.frames import FramePreprocessor, evenly_spaced
+from egoexo_mm.models.teachers.frames import _STARTS, FramePreprocessor, evenly_spaced
 
 PLAIN = dict(mean=[0] * 3, std=[1] * 3, antialias=False)
 ROWS = torch.tensor([[0., 10, 20, 30], [40, 50, 60, 71]]).expand(1, 3, 2, 4)
@@ -37,6 +37,12 @@ def test_geometries():
     middle = FramePreprocessor(resize=1, geometry='squash', **options)(ROWS)
     assert middle[0, 0].item() == (10 + 20 + 50 + 60) / 4
     assert FramePreprocessor(resize=2, geometry='crop_first', **options)(ROWS)[0, 0].item() == 20  # row 0, column 2 (of 1.5)
+
+
+@pytest.mark.parametrize('rule, expected', [('down', (2, 2, 121)), ('even', (2, 2, 121)), ('up', (3, 2, 122))])
+def test_starts(rule, expected):
+    """Of 5, 4 and 242.875 pixels that are left; mmpretrain's share of the short side is no whole number."""
+    assert tuple(_STARTS[rule](length, side) for length, side in ((9, 4), (8, 4), (480, 237.125))) == expected
 
 
 def test_channels():
