@@ -95,8 +95,9 @@ def test_padding_and_normalisation(weights):
 def test_columns():
     """Frame 80 x 64: magnitude 0.02 in the direction (0.06, 0.08) is 10000 x 0.02 x (0.06, 0.08) = (12, 16) pixels."""
     found = InstanceData(
-        bboxes=torch.tensor([[8., 16, 40, 32]] * 4), scores=torch.tensor([.9, .8, .7, .6]), labels=torch.tensor([1, 1, 1, 0]),
-        side=torch.tensor([1, 0, 1, 1]), contact_state=torch.tensor([3, 0, 1, 3]),
+        bboxes=torch.tensor([[8., 16, 40, 32]] * 4), scores=torch.tensor([.9, .8, .7, .6]),
+        labels=torch.tensor([1, 1, 1, 0]), side=torch.tensor([1, 0, 1, 1]),
+        contact_state=torch.tensor([3, 0, 1, 3]),
         offset=torch.tensor([[.02, .06, .08], [.02, .06, .08], [2, .06, .08], [.02, .06, .08]]))
     empty = found[:0]
     columns, nothing = store_columns([found, empty], (64, 80))

@@ -38,8 +38,9 @@ class OnlineTeachers:
         learned = sorted(set(learned))
         for name in self.configs:
             if name not in learned:
-                raise ValueError(f'teachers: no auxiliary head learns {name!r} (they learn {", ".join(learned) or "nothing"}); add '
-                                 'a head with that target to aux_heads, or leave the teacher out')
+                known = ', '.join(learned) or 'nothing'
+                raise ValueError(f'teachers: no auxiliary head learns {name!r} (they learn {known}); add a head with that '
+                                 'target to aux_heads, or leave the teacher out')
         if amp not in _AMP:
             raise ValueError(f"teacher_amp must be 'float16', 'bfloat16' or None, got {amp!r}")
         self.amp = _AMP[amp]
