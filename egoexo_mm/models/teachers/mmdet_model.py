@@ -1,6 +1,7 @@
 """Building a hand-object detector of mmdet and loading its weights; mmdet is imported when a function is called."""
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def read_config(detector: str | Path | dict[str, Any]) -> Config:
             raise ValueError(f'{detector} is not a file; expected the mmdet config of a hand-object detector')
         cfg = Config.fromfile(detector)
     else:
-        cfg = Config(dict(detector))
+        cfg = Config(copy.deepcopy(dict(detector)))
         if cfg.get('custom_imports'):
             import_modules_from_strings(**cfg.custom_imports)
     if 'rcnn' not in (cfg.get('model', {}).get('test_cfg') or {}):
@@ -42,9 +43,10 @@ def build_detector(cfg: Config) -> nn.Module:
     """
     try:
         from mmdet.registry import MODELS
+
+        from egoexo_mm.models.detectors import HandObjectRoIHead
     except ImportError as error:
         raise ImportError(f'a hand-object detector needs mmdet ({error}); pip install mmdet==3.3.0') from None
-    from egoexo_mm.models.detectors import HandObjectRoIHead
     with DefaultScope.overwrite_default_scope('mmdet'):
         detector = MODELS.build(cfg.model)
     if not isinstance(getattr(detector, 'roi_head', None), HandObjectRoIHead):
@@ -63,13 +65,14 @@ def load_weights(detector: nn.Module, path: str | Path) -> None:
     """
     weights, name = read_weights(path)
     own = detector.state_dict()
-    missing, unknown = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    missing = [key for key in own if key not in weights and not key.endswith('num_batches_tracked')]  # old files lack these
+    unknown = [key for key in weights if key not in own]
     other = [key for key in own if key in weights and own[key].shape != weights[key].shape]
     for keys, what in ((missing, 'lacks'), (unknown, 'has an unknown'), (other, 'has another shape of')):
         if keys:
             raise ValueError(f'{path} {what} {keys[0]} ({len(keys)} such weights): it is not a checkpoint of this detector; '
                              'give the config that it was trained with')
-    detector.load_state_dict(weights)
+    detector.load_state_dict(weights, strict=False)
     warning = ego_warning(name)
     if warning:
         MMLogger.get_current_instance().warning(f'{path}: {warning}')

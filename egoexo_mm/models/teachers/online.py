@@ -1,6 +1,7 @@
 """Teachers inside the training step: they make the targets that the samples of a batch lack."""
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 
 import torch
@@ -61,7 +62,7 @@ class OnlineTeachers:
             for name, cfg in self.configs.items():
                 if name in self.built:
                     continue
-                teacher = MODELS.build(cfg)
+                teacher = MODELS.build(copy.deepcopy(cfg))  # some parts of the hosts change their configs
                 if not isinstance(teacher, Teacher) or teacher.target != name:
                     made = repr(getattr(teacher, 'target', None))
                     raise ValueError(f'teachers: {type(teacher).__name__} makes {made}, but is given as {name!r}; give each '
