@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.models.teachers.hand_object import store_columns
+from egoexo_mm.models.teachers.detection_columns import store_columns
 from egoexo_mm.models.teachers.mmdet_model import build_detector, image_scaling, load_weights
 from egoexo_mm.targets import HAND, OBJECT, StoreWriter, TargetStore
 from tests.teachers.tiny_detector import CONFIG, load_config, write_weights

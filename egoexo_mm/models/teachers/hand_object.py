@@ -18,13 +18,13 @@ from torch import Tensor
 
 from egoexo_mm.models.checkpoints import sha256_of
 from egoexo_mm.models.functional import boxes_to_maps, slow_frame_index
-from egoexo_mm.targets import HAND, OBJECT, VideoInfo, stored_frames
+from egoexo_mm.targets import VideoInfo, stored_frames
 
 from .base import Teacher
+from .detection_columns import COLUMNS, store_columns
 from .mmdet_model import build_detector, image_scaling, load_weights, read_config
 from .scaling import scale_frames, scaled_size
 
-_COLUMNS = ('box', 'score', 'kind', 'side', 'contact', 'offset')
 _ONE_FRAME = 2**30  # stride of a row of one frame, which then stands for the whole video
 
 
@@ -137,7 +137,7 @@ class HandObjectTeacher(Teacher):
             frames: (n, 1) their numbers. ``frame_stride`` is their greatest common divisor; one frame alone, number 0,
                 stands for the whole video.
         """
-        columns = {name: np.concatenate([found[name] for found in results]) for name in _COLUMNS}
+        columns = {name: np.concatenate([found[name] for found in results]) for name in COLUMNS}
         counts = [len(found['score']) for found in results]
         stride = int(np.gcd.reduce(frames[:, 0]))
         return dict(columns, frame=np.repeat(frames[:, 0], counts), frame_stride=stride or _ONE_FRAME)
@@ -182,28 +182,3 @@ def _preparation(preprocessor: Any) -> tuple[bool, list[tuple[float, float]], in
         normalisation = list(pairs)
         normalisation = normalisation * 3 if len(normalisation) == 1 else normalisation
     return preprocessor._channel_conversion, normalisation, preprocessor.pad_size_divisor, preprocessor.pad_value
-
-
-def store_columns(found: list[Any], frame_size: tuple[int, int]) -> list[dict[str, np.ndarray]]:
-    """Columns of a store from the instances of each image, which are brought to the host together.
-
-    Args:
-        found: what ``HandObjectRoIHead`` predicts for each image, boxes in pixels of the frame.
-        frame_size: (H, W).
-    """
-    from egoexo_mm.models.detectors import hand_object_roi_head
-    from egoexo_mm.models.detectors.functional import offset_in_pixels
-    table = torch.cat([torch.cat([
-        image.bboxes.float(), image.scores.float()[:, None], image.labels.float()[:, None], image.side.float()[:, None],
-        image.contact_state.float()[:, None], offset_in_pixels(image.offset.float())], dim=1) for image in found])
-    table = table.cpu().numpy()
-    size = np.array(frame_size[::-1], np.float32)  # width, height
-    hand = table[:, 5] == hand_object_roi_head.HAND
-    contact = np.where(hand, table[:, 7], -1).astype(np.int8)
-    # without contact the vector is not trained; no centre is further away than the frame is wide
-    offset = np.where(contact[:, None] > 0, (table[:, 8:] / size).clip(-1, 1), np.nan)
-    columns = dict(box=table[:, :4] / np.tile(size, 2), score=table[:, 4], kind=np.where(hand, HAND, OBJECT).astype(np.int8),
-                   side=np.where(hand, table[:, 6], -1).astype(np.int8), contact=contact, offset=offset.astype(np.float32))
-    ends = np.cumsum([len(image.scores) for image in found])[:-1]
-    parts = {name: np.split(values, ends) for name, values in columns.items()}
-    return [{name: parts[name][i] for name in _COLUMNS} for i in range(len(found))]
