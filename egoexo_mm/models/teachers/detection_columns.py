@@ -25,7 +25,7 @@ def store_columns(found: list[Any], frame_size: tuple[int, int]) -> list[dict[st
         image.contact_state.float()[:, None], offset_in_pixels(image.offset.float())], dim=1) for image in found])
     table = table.cpu().numpy()
     size = np.array(frame_size[::-1], np.float32)  # width, height
-    hand = table[:, 5] == hand_object_roi_head.HAND
+    hand = table[:, 5] == hand_object_roi_head.HAND  # the detector numbers its classes the other way round than stores
     contact = np.where(hand, table[:, 7], -1).astype(np.int8)
     # without contact the vector is not trained; no centre is further away than the frame is wide
     offset = np.where(contact[:, None] > 0, (table[:, 8:] / size).clip(-1, 1), np.nan)
