@@ -7,5 +7,5 @@ model = dict(teachers=dict(
     ego_score=dict(type='TinyEgoTeacher', num_scores=2),
     object_score=dict(type='TinyObjectTeacher', num_scores=10, score_kind='probabilities'),
     interaction_map=dict(
-        type='HandObjectTeacher', detector='{{fileDirname}}/tiny_hand_object.py',
+        type='HandObjectTeacher', detector='{{fileDirname}}/tiny_teacher_detector.py',
         checkpoint='{{$TINY_DETECTOR:tiny_detector.pth}}', every=1)))

@@ -228,5 +228,5 @@ def test_warning_of_weights_without_ego_video(weights, name, warned, tmp_path, w
 
 def test_random_weights_are_announced(warnings):
     teacher = MODELS.build(dict(type='HandObjectTeacher', detector=str(CONFIG)))
-    assert warnings == ['tiny_hand_object: no checkpoint, so the detector is random']
+    assert warnings == ['tiny_teacher_detector: no checkpoint, so the detector is random']
     assert teacher.weights_sha256 is None

@@ -1,4 +1,4 @@
-"""The small detector of tests/data/tiny_hand_object.py with seeded weights that find something."""
+"""The small detector of tests/data/tiny_teacher_detector.py with seeded weights that find something."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from egoexo_mm.models.teachers.mmdet_model import build_detector
 
-CONFIG = Path(__file__).parents[1] / 'data' / 'tiny_hand_object.py'
+CONFIG = Path(__file__).parents[1] / 'data' / 'tiny_teacher_detector.py'
 
 
 def load_config(variant: str = 'model') -> Config:
