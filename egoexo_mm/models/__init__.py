@@ -3,8 +3,8 @@ from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
 from .recognizer import EgoExoRecognizer
-from .teachers import EgoScoreTeacher, ObjectScoreTeacher
+from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
 
-__all__ = ['EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'EgoScoreTeacher', 'InteractionMapHead',
-           'InteractionMapLoss', 'ObjectScoreTeacher', 'ScoreDistillHead', 'SoftTargetLoss', 'VerbNounHead',
-           'ViewEnsembleHead']
+__all__ = ['EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'EgoScoreTeacher', 'HandObjectTeacher',
+           'InteractionMapHead', 'InteractionMapLoss', 'ObjectScoreTeacher', 'ScoreDistillHead', 'SoftTargetLoss',
+           'VerbNounHead', 'ViewEnsembleHead']

