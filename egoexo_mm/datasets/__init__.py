@@ -1,11 +1,12 @@
-from . import transforms
+from . import frame_plans, transforms
 from .charades_ego import CharadesEgoDataset
 from .ego4d_fho import Ego4DFHODataset
 from .egoexo4d_keystep import EgoExo4DKeystepDataset
 from .epic_kitchens import EpicKitchensDataset
+from .video_stream import VideoStreamDataset
 from .video_target_dataset import VideoTargetDataset
 
 __all__ = [
-    'CharadesEgoDataset', 'Ego4DFHODataset', 'EgoExo4DKeystepDataset', 'EpicKitchensDataset', 'VideoTargetDataset',
-    'transforms'
+    'CharadesEgoDataset', 'Ego4DFHODataset', 'EgoExo4DKeystepDataset', 'EpicKitchensDataset', 'VideoStreamDataset',
+    'VideoTargetDataset', 'frame_plans', 'transforms'
 ]

@@ -103,10 +103,25 @@ class StoreWriter:
         with open(self.path / 'failed.jsonl', 'a', encoding='utf-8') as file:
             file.write(line + '\n')
 
+    def flush(self) -> None:
+        """Write the rows so far as a shard, whatever their number; without rows nothing happens."""
+        if not self._rows:
+            return
+        numbers = [int(p.stem.rpartition('-')[2])
+                   for p in self.path.glob(f'shard-r{self.rank:03d}-*.arrow')]
+        name = f'shard-r{self.rank:03d}-{max(numbers, default=-1) + 1:05d}.arrow'
+        with self._temporary(name) as temporary:
+            with open(temporary, 'wb') as file:
+                write_shard(file, self._rows, arrow_schema(self.manifest))
+                sync_file(file)
+            os.replace(temporary, self.path / name)
+        sync_folder(self.path)
+        self._rows, self._boxes = [], 0
+
     def close(self) -> None:
         """Write the unfinished shard; the writer must not be used afterwards."""
         try:
-            self._flush()
+            self.flush()
         finally:
             self._release_lock()
 
@@ -137,21 +152,7 @@ class StoreWriter:
         self._rows.append(row)
         self._seen.add(row['video_id'])
         if len(self._rows) >= self.rows_per_shard or self._boxes >= _MAX_BOXES_PER_SHARD:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._rows:
-            return
-        numbers = [int(p.stem.rpartition('-')[2])
-                   for p in self.path.glob(f'shard-r{self.rank:03d}-*.arrow')]
-        name = f'shard-r{self.rank:03d}-{max(numbers, default=-1) + 1:05d}.arrow'
-        with self._temporary(name) as temporary:
-            with open(temporary, 'wb') as file:
-                write_shard(file, self._rows, arrow_schema(self.manifest))
-                sync_file(file)
-            os.replace(temporary, self.path / name)
-        sync_folder(self.path)
-        self._rows, self._boxes = [], 0
+            self.flush()
 
     @contextlib.contextmanager
     def _temporary(self, name: str):
