@@ -1,12 +1,13 @@
 """Video files read once, front to back, by one of several decoders; all give RGB.
 
-Frames of a video whose size changes on the way are scaled to the size of the first: decord and OpenCV do so by themselves.
+Frames of a video whose size changes on the way are scaled to the size of the first.
 """
 from __future__ import annotations
 
 import errno
 import importlib
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 # said by a decoder that ran out of something which the next video needs as well
 _MACHINE = ('bad_alloc', 'cannot allocate memory', 'insufficient memory', 'too many open files')
+_DECORD_PLACE = re.compile(r'\[\d\d:\d\d:\d\d\] \S+:\d+: ')  # time and source line in front of a message
 _MACHINE_ERRNO = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 
 
@@ -61,7 +63,7 @@ class VideoFile:
             text = ' '.join(str(error).split())
             if getattr(error, 'errno', None) in _MACHINE_ERRNO or any(words in text.lower() for words in _MACHINE):
                 raise
-            raise BrokenVideoError(f'{type(error).__name__}: {text[:200]}') from error
+            raise BrokenVideoError(f'{type(error).__name__}: {_DECORD_PLACE.sub("", text)[:200]}') from error
 
 
 class DecordFile(VideoFile):
@@ -82,7 +84,11 @@ class DecordFile(VideoFile):
 
 
 class OpenCVFile(VideoFile):
-    """Read by OpenCV. Passed-over frames are decoded but not converted; the number of frames is a guess for some formats."""
+    """Read by OpenCV. Passed-over frames are decoded but not converted; the number of frames is a guess for some formats.
+
+    OpenCV 4.11 does not follow a change of size: it repeats the last frame before it, and nothing tells. Read such videos with
+    another reader.
+    """
 
     module = 'cv2'
 

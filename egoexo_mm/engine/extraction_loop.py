@@ -109,7 +109,7 @@ class ExtractTargetsLoop(BaseLoop):
     def _write(self, rows: Iterable[Row]) -> None:
         for video_id, row in rows:
             if self.writer.manifest.kind == 'detections':
-                self.writer.add_detections(video_id, frame_stride=self.stream.plan.stride, **row)
+                self.writer.add_detections(video_id, **{'frame_stride': self.stream.plan.stride, **row})
             else:
                 self.writer.add_scores(video_id, **row)
             self.progress.videos += 1
