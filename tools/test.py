@@ -15,7 +15,7 @@ import egoexo_mm  # noqa: F401  (registers the package and cures the hosts)
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file, or "none" for a model that brings its own weights, as teachers do')
+    parser.add_argument('checkpoint', help='checkpoint file, or none for a teacher, which brings its own weights')
     parser.add_argument('--work-dir', help='folder for the log and the metrics (default: work_dirs/CONFIG)')
     parser.add_argument('--dump', metavar='FILE.pkl', help='write the predictions to a pickle')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of the predictions')

@@ -1,4 +1,4 @@
-# A teacher over the videos of a list, into a target store, by tools/test.py or tools/dist_test.sh with the checkpoint "none".
+# A teacher over the videos of a list, into a target store: tools/test.py or tools/dist_test.sh with the checkpoint "none".
 # A leaf gives the model, test_dataloader.dataset (list, folder, plan) and test_cfg (store, data set).
 default_scope = 'mmaction'
 custom_imports = dict(imports=['egoexo_mm'])

@@ -86,8 +86,8 @@ class DecordFile(VideoFile):
 class OpenCVFile(VideoFile):
     """Read by OpenCV. Passed-over frames are decoded but not converted; the number of frames is a guess for some formats.
 
-    OpenCV 4.11 does not follow a change of size: it repeats the last frame before it, and nothing tells. Read such videos with
-    another reader.
+    OpenCV 4.11 does not follow a change of size: it repeats the last frame before it, and nothing tells. Another reader is
+    needed for such videos.
     """
 
     module = 'cv2'

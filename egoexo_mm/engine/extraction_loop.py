@@ -129,8 +129,8 @@ class ExtractTargetsLoop(BaseLoop):
         counts = torch.tensor([progress.videos - progress.failed, progress.failed, skipped, progress.frames])
         all_reduce(counts)
         extracted, failed, skipped, frames = counts.tolist()
-        remark = f'; {failed} failed, see {self.writer.path / "failed.jsonl"} (a further run tries them again)' if failed else ''
+        broken = f'; {failed} failed, see {self.store}/failed.jsonl (a further run tries them again)' if failed else ''
         self.runner.logger.info(
-            f'{self.store}: {extracted} videos extracted ({frames} frames), {skipped} were there before{remark}. Next: python '
-            f'tools/targets.py verify {self.store} --list {self.stream.ann_file}')
+            f'{self.store}: {extracted} videos extracted ({frames} frames), {skipped} were there before{broken}. Next: '
+            f'python tools/targets.py verify {self.store} --list {self.stream.ann_file}')
         return dict(extracted=extracted, failed=failed, skipped=skipped)

@@ -68,8 +68,8 @@ class TeacherRun:
             _set_channels_last(teacher)
 
     @torch.no_grad()
-    def take(self, chunk: Chunk) -> list[Row]:
-        """Rows of the videos that are complete with a chunk."""
+    def take(self, chunk: Chunk) -> Iterator[Row]:
+        """Rows of the videos that are complete with a chunk; it is dealt with as they are drawn."""
         video = self.videos.setdefault(chunk.video_id, _Video(chunk.video_id))
         if chunk.frames is not None:
             video.size = tuple(chunk.frames.shape[1:3])
@@ -77,16 +77,15 @@ class TeacherRun:
             video.frames.update(zip(chunk.numbers, self.teacher.prepare(pixels)))
         video.items.update(chunk.items)
         video.fps, video.num_frames = chunk.fps, chunk.num_frames
-        rows = []
         for index, numbers in chunk.items:
             # stack copies: an item that waits does not hold its whole chunk
             item = _Item(video, index, torch.stack([video.frames[number] for number in numbers]))
             batch = self.batches.add(self.teacher.batch_key(item.frames, video.size), item)
             if batch:
-                rows += self._infer(batch)
+                yield from self._infer(batch)
         for number in [number for number in video.frames if number < chunk.keep_from]:
             del video.frames[number]
-        return rows + self._complete([video])
+        yield from self._complete([video])
 
     def drop(self, video_id: str) -> None:
         """Forget a video that turned out to be broken."""
@@ -98,25 +97,24 @@ class TeacherRun:
         for batch in self.batches.rest():
             yield from self._infer(batch)
 
-    def _infer(self, batch: list[_Item]) -> list[Row]:
+    def _infer(self, batch: list[_Item]) -> Iterator[Row]:
         items = torch.stack([item.frames for item in batch])
         if self.channels_last:
             items = items.flatten(0, 1).contiguous(memory_format=torch.channels_last).unflatten(0, items.shape[:2])
         try:
             with torch.autocast(self.device.type, _DTYPES[self.amp]) if self.amp else nullcontext():
                 results = self.teacher.infer(items, batch[0].video.size)
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:
             raise RuntimeError(f'{self.teacher.name}: not enough memory for {len(batch)} items of {tuple(items.shape[1:])}; '
                                'set a smaller test_cfg.batch_size and run again') from error
         if len(results) != len(batch):
             raise RuntimeError(f'{type(self.teacher).__name__}.infer gave {len(results)} results for {len(batch)} items')
         for item, result in zip(batch, results):
             item.video.results[item.index] = result
-        return self._complete([item.video for item in batch])
+        yield from self._complete([item.video for item in batch])
 
-    def _complete(self, videos: list[_Video]) -> list[Row]:
+    def _complete(self, videos: list[_Video]) -> Iterator[Row]:
         """Rows of those videos that have ended and lack no result."""
-        rows = []
         for video in videos:
             if video.num_frames is None or len(video.results) < len(video.items) \
                     or self.videos.get(video.video_id) is not video:  # its row is out, or it was dropped
@@ -125,8 +123,7 @@ class TeacherRun:
             order = sorted(video.items)
             height, width = video.size
             row = self.teacher.row([video.results[i] for i in order], np.array([video.items[i] for i in order]))
-            rows.append((video.video_id, dict(num_frames=video.num_frames, fps=video.fps, width=width, height=height, **row)))
-        return rows
+            yield video.video_id, dict(num_frames=video.num_frames, fps=video.fps, width=width, height=height, **row)
 
 
 def _set_channels_last(teacher: Teacher) -> None:

@@ -17,6 +17,18 @@ try:
 except ImportError:  # not on Windows; there two writers of one rank are not noticed
     fcntl = None
 
+_locks: set[int] = set()  # file handles that this process holds
+
+
+def _let_go() -> None:
+    """In a forked process, such as a data worker that outlives a killed run: hold none of the parent's locks."""
+    while _locks:
+        os.close(_locks.pop())
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_let_go)
+
 # Bounds the memory of an open shard (about 150 MB) where videos are hours long.
 _MAX_BOXES_PER_SHARD = 2**22
 
@@ -206,10 +218,13 @@ class StoreWriter:
                                    'for it, or give each process its own rank') from None
         except OSError:  # a network file system without locks
             pass
+        _locks.add(lock)
         return lock
 
     def _release_lock(self) -> None:
         if self._lock is not None:
             (self.path / f'.lock-r{self.rank:03d}').unlink(missing_ok=True)
-            os.close(self._lock)
+            if self._lock in _locks:  # not in a forked process
+                _locks.remove(self._lock)
+                os.close(self._lock)
             self._lock = None

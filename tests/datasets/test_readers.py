@@ -10,7 +10,7 @@ from media import write_video
 from egoexo_mm.datasets.readers import READERS, BrokenVideoError, VideoFile, check_reader
 
 readers = pytest.mark.parametrize('reader', [
-    pytest.param(name, marks=pytest.mark.skipif(util.find_spec(kind.module) is None, reason=f'{kind.module} is not installed'))
+    pytest.param(name, marks=pytest.mark.skipif(util.find_spec(kind.module) is None, reason=f'no {kind.module} here'))
     for name, kind in READERS.items()])
 
 

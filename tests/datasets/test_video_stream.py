@@ -149,7 +149,7 @@ def test_lists(stream, tmp_path):
 
 
 def test_two_videos_of_one_id(stream):
-    with pytest.raises(ValueError, match="two videos of the list have the id 'a': 'x/a.avi' and 'y/a.avi'; .*video_id='path'"):
+    with pytest.raises(ValueError, match="two videos .* have the id 'a': 'x/a.avi' and 'y/a.avi'; .*video_id='path'"):
         stream({'x/a.avi': 4, 'b.avi': 4, 'y/a.avi': 4})
     assert len(stream({'x/a.avi': 4, 'y/a.avi': 4}, video_id='path').videos) == 2
 

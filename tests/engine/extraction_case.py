@@ -1,6 +1,7 @@
 """Two small real teachers and a config that runs them over a list of videos."""
 from __future__ import annotations
 
+import builtins
 import time
 from pathlib import Path
 
@@ -24,12 +25,12 @@ class ColourTeacher(ScoreTeacher):
 
     Args:
         seconds: that a batch takes longer.
-        broken_at: number of the batch that raises ``error``.
+        broken_at: number of the batch that raises ``error``, a built-in exception or torch's ``OutOfMemoryError``.
     """
 
     signal, target = 'object_score', 'object_score'
 
-    def __init__(self, seconds: float = 0., broken_at: int | None = None, error: type = ValueError) -> None:
+    def __init__(self, seconds: float = 0., broken_at: int | None = None, error: str = 'ValueError') -> None:
         super().__init__(name='colours', num_scores=12)
         self.seconds, self.broken_at, self.error = seconds, broken_at, error
         self.prepared: list[tuple] = []  # shapes that were seen
@@ -43,7 +44,7 @@ class ColourTeacher(ScoreTeacher):
     def logits(self, items):
         self.batches.append(tuple(items.shape))
         if len(self.batches) == self.broken_at:
-            raise self.error('of the teacher')
+            raise getattr(builtins, self.error, torch.cuda.OutOfMemoryError)('of the teacher')
         time.sleep(self.seconds)
         return items.mean(1).flatten(1)
 
@@ -76,8 +77,9 @@ class BrightBoxTeacher(Teacher):
 
     signal, target = 'interaction', 'interaction_map'
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.) -> None:
         super().__init__(name='bright')
+        self.seconds = seconds
         self.batches: list[tuple] = []
 
     def prepare(self, pixels):
@@ -86,6 +88,7 @@ class BrightBoxTeacher(Teacher):
     def infer(self, items, frame_size):
         assert tuple(items.shape[-2:]) == frame_size
         self.batches.append(tuple(items.shape))
+        time.sleep(self.seconds)
         return [item.mean().item() / 255 for item in items]
 
     def row(self, results, frames):
@@ -102,7 +105,8 @@ def config(root: Path, store: str = 'store', *, teacher: str = 'ColourTeacher', 
     cfg = Config.fromfile(ROOT / 'configs/_base_/extraction.py')
     cfg.merge_from_dict(dict(
         custom_imports=dict(imports=['egoexo_mm', 'tests.engine.extraction_case']),
-        model=dict(type=teacher, **model), work_dir=str(root / 'work'), experiment_name=f'{store}_{time.time_ns()}',
+        model=dict(type=teacher, **model), work_dir=str(root / 'work'),
+        experiment_name=f'{Path(store).name}_{time.time_ns()}',
         test_dataloader=dict(num_workers=workers, dataset=dict(
             ann_file=str(root / 'list.txt'), data_prefix=dict(video=str(root / 'videos')),
             plan=plan or dict(type='EveryKthFrame', stride=4), **dataset)),
