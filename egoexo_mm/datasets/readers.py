@@ -79,8 +79,13 @@ class DecordFile(VideoFile):
 
     def _read(self, skip: int) -> np.ndarray | None:
         number = self.position + skip
-        self.position = min(number + 1, self.num_frames)
-        return self._reader[number].asnumpy() if number < self.num_frames else None
+        if number < self.num_frames:
+            self.position = number + 1
+            return self._reader[number].asnumpy()
+        if self.position < self.num_frames:  # decord's thread may have met damage in the last frames, or not yet
+            self._reader[self.num_frames - 1]
+            self.position = self.num_frames
+        return None
 
 
 class OpenCVFile(VideoFile):

@@ -96,10 +96,15 @@ def test_broken_videos(stream, reader, plan):
     if reader == 'opencv':
         assert last['zero'].failure == 'has no frames'
         assert last['cut'].failure == 'only 9 of its 40 frames can be decoded'
-    # to decord the cut file is one of 10 frames, of which the plan of 4 does not touch the broken last one
-    broken = {'zero', 'text'} if reader == 'decord' and plan['type'] == 'EvenFrames' else {'zero', 'text', 'cut'}
-    assert {name for name, chunk in last.items() if chunk.failure} == broken
-    assert {name for name, chunk in last.items() if chunk.num_frames is None} == broken
+    broken = {name for name, chunk in last.items() if chunk.failure}
+    if reader == 'decord' and plan['type'] == 'EvenFrames':
+        # to decord the cut file is one of 10 frames, of which the last is broken and not wanted; whether decord's thread has
+        # met it when frame 8 is asked for is a matter of chance
+        broken.add('cut')
+    else:
+        assert last['cut'].num_frames is None
+    assert broken == {'zero', 'cut', 'text'}
+    assert last['zero'].num_frames is None and last['text'].num_frames is None
 
 
 def test_errors_that_are_not_the_videos_end_the_stream(stream, monkeypatch):

@@ -1,4 +1,6 @@
 # The training videos of Kinetics-400, for teachers.
+_base_ = '../extraction.py'
+
 test_dataloader = dict(
     dataset=dict(
         ann_file='data/kinetics400/kinetics400_train_list_videos.txt',
