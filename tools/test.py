@@ -15,7 +15,7 @@ import egoexo_mm  # noqa: F401  (registers the package and cures the hosts)
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or none for a teacher, which brings its own weights')
     parser.add_argument('--work-dir', help='folder for the log and the metrics (default: work_dirs/CONFIG)')
     parser.add_argument('--dump', metavar='FILE.pkl', help='write the predictions to a pickle')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of the predictions')
@@ -36,7 +36,7 @@ def load_config(args: argparse.Namespace) -> Config:
     """The config with the command line's wishes in it."""
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
-    cfg.load_from = args.checkpoint
+    cfg.load_from = None if args.checkpoint == 'none' else args.checkpoint
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
     if args.show or args.show_dir:
         cfg.default_hooks.visualization = dict(
