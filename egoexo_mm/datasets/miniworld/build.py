@@ -36,8 +36,8 @@ def make_world(root: str | Path, *, size: str = 'full', seed: int = 0, procs: in
         OSError: a file cannot be written.
     """
     if size not in SIZES or seed < 0 or procs < 1:
-        raise ValueError(f'size {size!r}, seed {seed} or procs {procs}: expected one of {", ".join(SIZES)}, a seed from 0 and '
-                         'at least one process')
+        raise ValueError(f'size {size!r}, seed {seed} or procs {procs}: expected one of {", ".join(SIZES)}, a seed from 0 '
+                         'and at least one process')
     root = Path(root)
     _claim(root, dict(version=VERSION, seed=seed, size=size, verbs=VERBS, nouns=NOUNS, frame_size=(WIDTH, HEIGHT),
                       num_frames=NUM_FRAMES, fps=FPS))

@@ -87,9 +87,9 @@ class FirstPersonCamera:
     def __init__(self, rng: np.random.Generator) -> None:
         self.eye = np.array([0, rng.uniform(0.54, 0.66), rng.uniform(-0.04, 0.04)])
         self.aim = np.array([rng.uniform(-0.08, 0.08), rng.uniform(-0.02, 0.1), rng.uniform(0.42, 0.52)])
-        self.follow = rng.uniform(0.15, 0.5)
-        self.moves = Sway(rng, 3, rng.uniform(0.01, 0.03), (0.4, 1.6))
-        self.turns = Sway(rng, 4, rng.uniform(0.02, 0.06), (0.4, 2.))
+        self.follow = rng.uniform(0.1, 0.35)
+        self.moves = Sway(rng, 3, rng.uniform(0.005, 0.02), (0.4, 1.6))
+        self.turns = Sway(rng, 4, rng.uniform(0.01, 0.035), (0.4, 1.6))
         self.focal = rng.uniform(72, 100)
 
     def at(self, t: float, focus: np.ndarray) -> Camera:

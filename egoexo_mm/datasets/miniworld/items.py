@@ -37,8 +37,8 @@ def make_item(root: Path, item: Item) -> None:
         OSError: a file cannot be written.
     """
     cv2.setNumThreads(1)
-    dict(kinetics=_kinetics, charades_ego=_charades_ego, epic100=_epic, hand_object=_hand_object, objects=_object)[item.part](
-        root, item)
+    makers = {KINETICS: _kinetics, CHARADES: _charades_ego, EPIC: _epic, HANDS: _hand_object, OBJECTS: _object}
+    makers[item.part](root, item)
 
 
 def _kinetics(root: Path, item: Item) -> None:

@@ -44,8 +44,8 @@ def write_lists(root: Path, part: str, items: list[Item]) -> None:
 
 def write_store(root: Path, part: str, items: list[Item]) -> None:
     """Ground truth as a target store; one that is begun is completed."""
-    manifest = Manifest(signal='interaction', dataset=f'miniworld {part}', teacher='ground truth', frame_size=(WIDTH, HEIGHT),
-                        fps=FPS)
+    manifest = Manifest(signal='interaction', dataset=f'miniworld {part}', teacher='ground truth',
+                        frame_size=(WIDTH, HEIGHT), fps=FPS)
     with StoreWriter(root / 'truth' / part, manifest) as writer:
         for video, members in _videos(part, items).items():
             if video in writer.done:
@@ -97,10 +97,10 @@ def _epic(folder: Path, split: str, items: list[Item]) -> None:
         first, last = 1 + NUM_FRAMES * (item.number % SEGMENTS), NUM_FRAMES * (1 + item.number % SEGMENTS)
         verb, noun = VERBS[item.verb], NOUNS[item.noun]
         rows.append(dict(
-            narration_id=item.name, participant_id=item.participant, video_id=item.video, narration_timestamp=_clock(first - 1),
-            start_timestamp=_clock(first - 1), stop_timestamp=_clock(last), start_frame=first, stop_frame=last,
-            narration=f'{verb} {noun}', verb=verb, verb_class=item.verb, noun=noun, noun_class=item.noun,
-            all_nouns=f"['{noun}']", all_noun_classes=f'[{item.noun}]'))
+            narration_id=item.name, participant_id=item.participant, video_id=item.video,
+            narration_timestamp=_clock(first - 1), start_timestamp=_clock(first - 1), stop_timestamp=_clock(last),
+            start_frame=first, stop_frame=last, narration=f'{verb} {noun}', verb=verb, verb_class=item.verb, noun=noun,
+            noun_class=item.noun, all_nouns=f"['{noun}']", all_noun_classes=f'[{item.noun}]'))
     _write_table(folder / f'EPIC_100_{EPIC_FILES[split]}.csv', rows)
 
 

@@ -20,7 +20,7 @@ SIZES = dict(
         kinetics=dict(train=96, val=48), charades_ego=dict(train=16, test=8), epic100=dict(train=48, val=24, test=48),
         hand_object=dict(train=96, val=24, test=24), objects=dict(train=16, val=4)),
     full=dict(
-        kinetics=dict(train=576, val=96), charades_ego=dict(train=72, test=24), epic100=dict(train=144, val=96, test=192),
+        kinetics=dict(train=480, val=96), charades_ego=dict(train=64, test=16), epic100=dict(train=96, val=96, test=192),
         hand_object=dict(train=320, val=80, test=80), objects=dict(train=64, val=16)))
 
 
@@ -48,7 +48,8 @@ class Item:
             return f'{self.split[:2].upper()}{self.number:03d}'
         if self.part == EPIC:
             return f'{self.video}_{self.number % SEGMENTS}'
-        return f'{self.split}_{NOUNS[self.noun]}_{self.number:05d}' if self.part == OBJECTS else f'{self.split}_{self.number:05d}'
+        kind = f'_{NOUNS[self.noun]}' if self.part == OBJECTS else ''
+        return f'{self.split}{kind}_{self.number:05d}'
 
     @property
     def participant(self) -> str:

@@ -49,8 +49,8 @@ def render_frame(scene: Scene, camera: Camera, t: float, first_person: bool,
     """
     hands = scene.hands(t)
     canvas = draw(scene, camera, t, hands, first_person)
-    truth = _truth(canvas[..., 3], hands, len(scene.things))
-    picture = cv2.resize(canvas[..., :3], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    truth = _truth(canvas[..., 3].copy(), hands, len(scene.things))
+    picture = cv2.resize(canvas, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)[..., :3]
     if noise is not None:
         grain = noise.standard_normal((HEIGHT, WIDTH, 1), dtype=np.float32)
         picture = (picture + scene.style.noise * grain).clip(0, 255).astype(np.uint8)
@@ -89,8 +89,8 @@ def _depth(camera: Camera, point: np.ndarray) -> float:
 
 def _fill(canvas: np.ndarray, pixels: np.ndarray, colour: np.ndarray, tag: int) -> None:
     """Fill a convex polygon (n, 2) given in pixels of the final picture."""
-    points = ((SUPER * pixels - 0.5) * 2**_FIXED).clip(-2**20, 2**20).round().astype(np.int32)
-    cv2.fillConvexPoly(canvas, points, (*map(float, colour), tag), shift=_FIXED)
+    points = np.rint((SUPER * pixels - 0.5) * 2**_FIXED).astype(np.int32)
+    cv2.fillConvexPoly(canvas, points, (*colour.tolist(), tag), shift=_FIXED)
 
 
 def _backdrop(scene: Scene, camera: Camera) -> np.ndarray:
@@ -102,9 +102,8 @@ def _backdrop(scene: Scene, camera: Camera) -> np.ndarray:
     cos, sin = scale * np.cos(roll), scale * np.sin(roll)
     shift = SUPER * np.array([WIDTH, HEIGHT]) / 2 + SUPER * camera.focal * turn * (-1, 1)
     matrix = np.array([[cos, sin, shift[0] - 128 * cos], [-sin, cos, shift[1] - 128 * cos]])
-    wall = cv2.warpAffine(scene.wall, matrix, (SUPER * WIDTH, SUPER * HEIGHT), flags=cv2.INTER_LINEAR,
+    return cv2.warpAffine(scene.wall, matrix, (SUPER * WIDTH, SUPER * HEIGHT), flags=cv2.INTER_LINEAR,
                           borderMode=cv2.BORDER_REFLECT)
-    return np.dstack([wall, np.zeros(wall.shape[:2], np.uint8)])
 
 
 def _draw_table(canvas: np.ndarray, camera: Camera, scene: Scene) -> None:
@@ -114,13 +113,7 @@ def _draw_table(canvas: np.ndarray, camera: Camera, scene: Scene) -> None:
     side = len(scene.table)
     corners = np.array([[0, side], [side, side], [side, 0], [0, 0]], np.float32)
     matrix = cv2.getPerspectiveTransform(corners, (SUPER * top - 0.5).astype(np.float32))
-    size = canvas.shape[1::-1]
-    texture = cv2.warpPerspective(scene.table, matrix, size, borderMode=cv2.BORDER_REPLICATE)
-    inside = np.zeros(canvas.shape[:2], np.uint8)
-    cv2.fillConvexPoly(inside, ((SUPER * top - 0.5) * 2**_FIXED).round().astype(np.int32), 1, shift=_FIXED)
-    inside = inside > 0
-    canvas[..., :3][inside] = texture[inside]
-    canvas[..., 3][inside] = 0
+    cv2.warpPerspective(scene.table, matrix, canvas.shape[1::-1], dst=canvas, borderMode=cv2.BORDER_TRANSPARENT)
 
 
 def _draw_shadows(canvas: np.ndarray, camera: Camera, scene: Scene, t: float) -> None:
@@ -132,8 +125,8 @@ def _draw_shadows(canvas: np.ndarray, camera: Camera, scene: Scene, t: float) ->
         pixels, depths = camera.see(rim)
         if depths.min() > _NEAR:
             cv2.fillConvexPoly(shade, (SUPER * pixels).round().astype(np.int32), 1)
-    region = canvas[..., :3]
-    region[shade > 0] = (0.6 * region[shade > 0]).astype(np.uint8)
+    inside = shade > 0
+    canvas[inside] = (canvas[inside] * np.array([0.6, 0.6, 0.6, 1.])).astype(np.uint8)
 
 
 def _draw_thing(canvas: np.ndarray, camera: Camera, scene: Scene, number: int, centre: np.ndarray, roll: float,
@@ -160,8 +153,8 @@ def _draw_limbs(canvas: np.ndarray, camera: Camera, limbs: list[Limb], colour: n
     pixels = camera.see(ends.reshape(-1, 3))[0].reshape(-1, 2, 1, 2)
     scale = camera.focal / np.maximum(depths, _NEAR)
     # outlines (limbs, 28, 2) of the whole and of what lies within its edge
-    whole, inner = ((pixels + (scale * np.maximum(radii - edge, 0.004))[..., None, None] * _CIRCLE).reshape(len(limbs), -1, 2)
-                    for edge in (0., 0.006))
+    sizes = [(scale * np.maximum(radii - edge, 0.004))[..., None, None] for edge in (0., 0.006)]
+    whole, inner = ((pixels + size * _CIRCLE).reshape(len(limbs), -1, 2) for size in sizes)
     for number in range(len(limbs) - 1, -1, -1):
         if depths[number].max() >= _NEAR:
             for rims, shade in ((whole, 0.55), (inner, 1.)):
@@ -186,11 +179,11 @@ def _draw_body(canvas: np.ndarray, camera: Camera, person: Person) -> None:
 
 def tag_box(tags: np.ndarray, tag: int) -> np.ndarray | None:
     """Box (4,) of a tag's visible pixels, in pixels of the final picture; None where too little is visible."""
-    inside = tags == tag
-    if inside.sum() < LEAST * SUPER**2:
+    inside = cv2.compare(tags, tag, cv2.CMP_EQ)
+    if cv2.countNonZero(inside) < LEAST * SUPER**2:
         return None
-    columns, rows = np.flatnonzero(inside.any(0)), np.flatnonzero(inside.any(1))
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SUPER
+    x, y, width, height = cv2.boundingRect(inside)
+    return np.array([x, y, x + width, y + height]) / SUPER
 
 
 def _truth(tags: np.ndarray, hands: list[Hand], num_things: int) -> FrameTruth:

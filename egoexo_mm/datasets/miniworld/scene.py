@@ -46,7 +46,7 @@ class Hand:
 class Scene:
     """All that is in front of the camera; :meth:`hands` and :meth:`pose` say where it is at a time."""
     style: Style
-    wall: np.ndarray
+    wall: np.ndarray  # (S, S, 4) uint8 RGB0, as the table
     table: np.ndarray
     table_edge: np.ndarray
     motion: Motion
@@ -108,7 +108,7 @@ def make_scene(verb: int, noun: int, rng: np.random.Generator, style: Style, com
         away = np.array([0, 0, 1.12]) if company == OPPOSITE else np.array([rng.choice([-1, 1]) * 0.62, 0, 0.05])
         people.append(_person(rng, style, away, np.pi if company == OPPOSITE else 0.))
     taken = [motion.start, motion.start + motion.way]
-    for other in rng.permutation([n for n in range(len(NOUNS)) if n != noun])[:rng.integers(1, 4)]:
+    for other in rng.permutation([n for n in range(len(NOUNS)) if n != noun])[:rng.integers(0, 3)]:
         size = rng.uniform(0.08, 0.11)
         place = _free_place(rng, taken, 0.85 * size)
         if place is not None:
@@ -120,10 +120,13 @@ def make_scene(verb: int, noun: int, rng: np.random.Generator, style: Style, com
 
 
 def _room(rng: np.random.Generator, style: Style) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures of wall and table, and the colour (3,) of the table's edge."""
+    """Pictures (S, S, 4) of wall and table, and the colour (3,) of the table's edge."""
     colours = np.stack([surrounding(rng, style) for _ in range(4)])
-    wall = pattern(str(rng.choice(style.walls)), rng, 256, _near(colours[:2]), rng.uniform(0.05, 0.16), rng.uniform(-0.2, 0.2))
-    table = pattern(str(rng.choice(style.tables)), rng, 128, _near(colours[2:]), rng.uniform(0.06, 0.3), rng.uniform(0, np.pi))
+    wall = pattern(str(rng.choice(style.walls)), rng, 256, _near(colours[:2]), rng.uniform(0.05, 0.16),
+                   rng.uniform(-0.2, 0.2))
+    table = pattern(str(rng.choice(style.tables)), rng, 128, _near(colours[2:]), rng.uniform(0.06, 0.3),
+                    rng.uniform(0, np.pi))
+    wall, table = (np.dstack([picture, np.zeros(picture.shape[:2], np.uint8)]) for picture in (wall, table))
     return wall, table, 0.6 * colours[2]
 
 

@@ -37,15 +37,15 @@ class Style:
 
 
 STYLES = dict(
-    third=Style(hue=(0.45, 0.8), saturation=(0.1, 0.5), value=(0.45, 0.9), object_hue=(0.5, 1.1), walls=('bricks', 'stripes'),
-                tables=('plain', 'noise'), period=(0.3, 0.42), gain=(0.9, 1.1), noise=2.),
+    third=Style(hue=(0.45, 0.8), saturation=(0.1, 0.5), value=(0.45, 0.9), object_hue=(0.5, 1.1),
+                walls=('bricks', 'stripes'), tables=('plain', 'noise'), period=(0.3, 0.42), gain=(0.9, 1.1), noise=2.),
     first=Style(hue=(0., 0.3), saturation=(0.1, 0.45), value=(0.3, 0.75), object_hue=(0., 0.6), walls=('checks', 'noise'),
-                tables=('noise', 'stripes', 'checks'), period=(0.18, 0.3), gain=(0.7, 1.15), noise=5.),
+                tables=('noise', 'stripes', 'checks'), period=(0.18, 0.3), gain=(0.7, 1.15), noise=3.),
     home=Style(hue=(0., 1.), saturation=(0.1, 0.5), value=(0.35, 0.85), object_hue=(0., 1.),
                walls=('bricks', 'stripes', 'checks', 'noise'), tables=('plain', 'noise', 'stripes'), period=(0.2, 0.4),
                gain=(0.75, 1.15), noise=3.),
-    catalogue=Style(hue=(0., 1.), saturation=(0., 0.3), value=(0.6, 1.), object_hue=(0., 1.), walls=('plain', 'noise', 'waves'),
-                    tables=('plain', ), period=(0.18, 0.45), gain=(0.9, 1.1), noise=1.))
+    catalogue=Style(hue=(0., 1.), saturation=(0., 0.3), value=(0.6, 1.), object_hue=(0., 1.),
+                    walls=('plain', 'noise', 'waves'), tables=('plain', ), period=(0.18, 0.45), gain=(0.9, 1.1), noise=1.))
 
 
 def colour(rng: np.random.Generator, hue: tuple[float, float], saturation: tuple[float, float],
