@@ -36,8 +36,9 @@ class Thing:
 
 
 def make_sprite(noun: str, rng: np.random.Generator, style: Style) -> np.ndarray:
-    """A thing in colours of the style; pattern and shape are the noun's."""
-    colours = pair(rng, style)
+    """A thing in colours of the style; shape, pattern and the typical hue are the noun's."""
+    typical = NOUNS.index(noun) / len(NOUNS) if noun in NOUNS else rng.uniform()
+    colours = pair(rng, style, typical)
     picture = pattern(PATTERNS[noun], rng, SPRITE, colours, rng.uniform(*style.period))
     inside = _mask(noun)
     edge = inside & (cv2.erode(inside, np.ones((7, 7), np.uint8)) == 0).astype(np.uint8) * 255

@@ -17,10 +17,10 @@ SEGMENTS = 4  # of an EPIC video
 # part -> split -> number of clips, of pairs (charades_ego), or of pictures (hand_object; objects: a class)
 SIZES = dict(
     small=dict(
-        kinetics=dict(train=96, val=48), charades_ego=dict(train=16, test=8), epic100=dict(train=48, val=24, test=48),
+        kinetics=dict(train=96, val=48), charades_ego=dict(train=16, test=8), epic100=dict(train=96, val=24, test=48),
         hand_object=dict(train=96, val=24, test=24), objects=dict(train=16, val=4)),
     full=dict(
-        kinetics=dict(train=480, val=96), charades_ego=dict(train=64, test=16), epic100=dict(train=96, val=96, test=192),
+        kinetics=dict(train=480, val=96), charades_ego=dict(train=64, test=16), epic100=dict(train=240, val=96, test=192),
         hand_object=dict(train=320, val=80, test=80), objects=dict(train=64, val=16)))
 
 

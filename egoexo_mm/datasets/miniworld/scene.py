@@ -98,7 +98,7 @@ def make_scene(verb: int, noun: int, rng: np.random.Generator, style: Style, com
         home: source of room, table and actor; by default ``rng``.
         company: where somebody else sits, if there is anybody: ``'opposite'`` or ``'beside'``.
     """
-    radius = rng.uniform(0.085, 0.115)
+    radius = rng.uniform(0.1, 0.135)
     motion = make_motion(VERBS[verb], rng, radius)
     tilt = rng.uniform(-0.25, 0.25)
     things = [Thing(NOUNS[noun], make_sprite(NOUNS[noun], rng, style), radius, motion.start, tilt)]
@@ -108,7 +108,7 @@ def make_scene(verb: int, noun: int, rng: np.random.Generator, style: Style, com
         away = np.array([0, 0, 1.12]) if company == OPPOSITE else np.array([rng.choice([-1, 1]) * 0.62, 0, 0.05])
         people.append(_person(rng, style, away, np.pi if company == OPPOSITE else 0.))
     taken = [motion.start, motion.start + motion.way]
-    for other in rng.permutation([n for n in range(len(NOUNS)) if n != noun])[:rng.integers(0, 3)]:
+    for other in rng.permutation([n for n in range(len(NOUNS)) if n != noun])[:rng.integers(2)]:
         size = rng.uniform(0.08, 0.11)
         place = _free_place(rng, taken, 0.85 * size)
         if place is not None:

@@ -19,7 +19,8 @@ class Style:
 
     Attributes:
         hue, saturation, value: of surroundings and clothes, from 0 to 1; hue may pass 1.
-        object_hue: of things.
+        object_shift: of the hue of things against what is typical of their noun.
+        object_spread: standard deviation about it.
         walls, tables: names of patterns.
         period: of patterns on things, as a fraction of their size.
         gain: brightness of the whole picture.
@@ -28,7 +29,8 @@ class Style:
     hue: tuple[float, float]
     saturation: tuple[float, float]
     value: tuple[float, float]
-    object_hue: tuple[float, float]
+    object_shift: float
+    object_spread: float
     walls: tuple[str, ...]
     tables: tuple[str, ...]
     period: tuple[float, float]
@@ -37,15 +39,16 @@ class Style:
 
 
 STYLES = dict(
-    third=Style(hue=(0.45, 0.8), saturation=(0.1, 0.5), value=(0.45, 0.9), object_hue=(0.5, 1.1),
-                walls=('bricks', 'stripes'), tables=('plain', 'noise'), period=(0.3, 0.42), gain=(0.9, 1.1), noise=2.),
-    first=Style(hue=(0., 0.3), saturation=(0.1, 0.45), value=(0.3, 0.75), object_hue=(0., 0.6), walls=('checks', 'noise'),
-                tables=('noise', 'stripes', 'checks'), period=(0.18, 0.3), gain=(0.7, 1.15), noise=3.),
-    home=Style(hue=(0., 1.), saturation=(0.1, 0.5), value=(0.35, 0.85), object_hue=(0., 1.),
-               walls=('bricks', 'stripes', 'checks', 'noise'), tables=('plain', 'noise', 'stripes'), period=(0.2, 0.4),
+    third=Style(hue=(0.45, 0.8), saturation=(0.1, 0.5), value=(0.45, 0.9), object_shift=0., object_spread=0.07,
+                walls=('bricks', 'stripes'), tables=('plain', 'noise'), period=(0.36, 0.5), gain=(0.9, 1.1), noise=2.),
+    first=Style(hue=(0., 0.3), saturation=(0.1, 0.45), value=(0.3, 0.75), object_shift=0.06, object_spread=0.07,
+                walls=('checks', 'noise'), tables=('noise', 'stripes', 'checks'), period=(0.26, 0.38), gain=(0.7, 1.15),
+                noise=3.),
+    home=Style(hue=(0., 1.), saturation=(0.1, 0.5), value=(0.35, 0.85), object_shift=0.03, object_spread=0.09,
+               walls=('bricks', 'stripes', 'checks', 'noise'), tables=('plain', 'noise', 'stripes'), period=(0.26, 0.5),
                gain=(0.75, 1.15), noise=3.),
-    catalogue=Style(hue=(0., 1.), saturation=(0., 0.3), value=(0.6, 1.), object_hue=(0., 1.),
-                    walls=('plain', 'noise', 'waves'), tables=('plain', ), period=(0.18, 0.45), gain=(0.9, 1.1), noise=1.))
+    catalogue=Style(hue=(0., 1.), saturation=(0., 0.3), value=(0.6, 1.), object_shift=0.03, object_spread=0.12,
+                    walls=('plain', 'noise', 'waves'), tables=('plain', ), period=(0.26, 0.5), gain=(0.9, 1.1), noise=1.))
 
 
 def colour(rng: np.random.Generator, hue: tuple[float, float], saturation: tuple[float, float],
@@ -60,10 +63,11 @@ def surrounding(rng: np.random.Generator, style: Style) -> np.ndarray:
     return colour(rng, style.hue, style.saturation, style.value)
 
 
-def pair(rng: np.random.Generator, style: Style) -> np.ndarray:
-    """A bright and a dark colour of one thing (2, 3)."""
-    bright = colour(rng, style.object_hue, (0.4, 0.9), (0.75, 1.))
-    dark = colour(rng, style.object_hue, (0.5, 1.), (0.15, 0.4))
+def pair(rng: np.random.Generator, style: Style, typical: float) -> np.ndarray:
+    """A bright and a dark colour of one thing (2, 3), whose hue is about ``typical``."""
+    hue = typical + style.object_shift + style.object_spread * rng.standard_normal()
+    bright = colour(rng, (hue, hue), (0.5, 0.9), (0.75, 1.))
+    dark = colour(rng, (hue - 0.1, hue + 0.1), (0.5, 1.), (0.15, 0.4))
     return np.stack([bright, dark])
 
 
