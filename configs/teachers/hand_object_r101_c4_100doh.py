@@ -11,6 +11,7 @@ model = dict(
     backbone=dict(init_cfg=pretrained),
     roi_head=dict(swap_clip=False, shared_head=dict(init_cfg=pretrained)),
     train_cfg=dict(
+        _delete_=True,
         rpn=dict(
             # Each box gets its best anchor, however little of it: the smallest anchor has 128 pixels, a far hand 30.
             assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=1e-5),
