@@ -14,7 +14,7 @@ model = dict(
         bbox_head=dict(in_channels=128),
         # From random weights, in minutes: the reference's 0.1 suits a long training from ImageNet's.
         hand_head=dict(
-            in_channels=128, dropout=0.1,
+            in_channels=128, dropout=0.1, init_cfg=dict(type='Normal', layer='Linear', std=0.01),
             loss_contact=dict(type='CrossEntropyLoss', loss_weight=1.),
             loss_offset=dict(type='MSELoss', loss_weight=100.),
             loss_side=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.))),
@@ -31,11 +31,11 @@ train_dataloader = dict(
 val_dataloader = dict(batch_size=8, **workers, dataset=dict(data_root=root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.01), clip_grad=dict(max_norm=10.))
+optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=3e-3, weight_decay=0.01), clip_grad=dict(max_norm=10.))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(type='CosineAnnealingLR', begin=0, by_epoch=True, convert_to_iter_based=True, eta_min=1e-5)
+    dict(type='CosineAnnealingLR', begin=0, by_epoch=True, convert_to_iter_based=True, eta_min=3e-5)
 ]
-train_cfg = dict(max_epochs=12, val_interval=4)
+train_cfg = dict(max_epochs=16, val_interval=4)
 default_hooks = dict(checkpoint=dict(interval=4, save_best=None), logger=dict(interval=10))
 log_processor = dict(window_size=10)

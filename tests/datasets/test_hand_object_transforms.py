@@ -82,8 +82,8 @@ def test_dy_follows_a_vertical_flip(folder):
 
 
 def test_flip_after_scaling(folder):
-    """Twice as large: columns 20 to 59 are painted, and the box is 20 to 58 (the last pixel of the file begins there). Mirrored,
-    column 180 to 219 of 240 are, and the box starts with them."""
+    """Twice as large, columns 20 to 59 are painted and the box is 20 to 58, where the last pixel of the file begins.
+    Mirrored, columns 180 to 219 of 240 are painted, and the box starts with them."""
     data = run(folder, dict(type='Resize', scale=(240, 120), keep_ratio=True), flip('horizontal'), PACK)
     found = data['data_samples'].gt_instances
     assert found.bboxes.tensor[0].tolist() == [180, 20, 218, 58]

@@ -1,8 +1,8 @@
 """A folder of 100DOH with drawn hands, small enough that a detector learns it in minutes.
 
-A hand is a palm, four fingers and a thumb. The thumb of a right hand, seen from its back with the fingers up, is on its left;
-a left hand is the mirror image. What is drawn at its fingers says the contact state: nothing (0), a skin-coloured arm (1), a
-round head (2), a coloured cup (3) or a wide dark table (4).
+A hand is a palm, four fingers and a thumb. The thumb of a right hand, seen from its back with the fingers up, is on its
+left; a left hand is the mirror image. What it touches says the contact state: nothing (0), a skin-coloured arm (1), a round
+red head (2), a blue cup (3) or a wide green table (4).
 """
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def _draw_hand(image: np.ndarray, rng: np.random.Generator, left: int) -> dict:
     middle = np.array([left + WIDTH / 4, HEIGHT / 2]) + rng.uniform((-4, -12), (4, 12))
     centre, held = (middle - reach / 2, middle + reach / 2) if state else (middle, None)
     touched = _draw_object(image, state, held, size) if state else None
-    return dict(box=_paste(image, _hand_mask(rng, centre, size, side), (130, 175, 235)), side=side, state=state, object=touched)
+    box = _paste(image, _hand_mask(rng, centre, size, side), (130, 175, 235))
+    return dict(box=box, side=side, state=state, object=touched)
 
 
 def _draw_object(image: np.ndarray, state: int, centre: np.ndarray, size: float) -> list[int]:

@@ -53,7 +53,8 @@ def test_values():
 
 
 def test_weights_are_settings():
-    found = head(loss_contact=dict(type='CrossEntropyLoss', loss_weight=2.), loss_offset=dict(type='MSELoss', loss_weight=30.),
+    found = head(loss_contact=dict(type='CrossEntropyLoss', loss_weight=2.),
+                 loss_offset=dict(type='MSELoss', loss_weight=30.),
                  loss_side=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=.5)).loss(outputs(), TARGETS)
     scaled = {name: factor * expected()[name] for name, factor in dict(loss_contact=2, loss_offset=30, loss_side=.5).items()}
     assert {name: value.item() for name, value in found.items()} == pytest.approx(scaled, rel=1e-5)
@@ -77,7 +78,8 @@ def test_shared_layers():
     module = SharedFCs(in_channels=2, roi_feat_size=3, channels=(5, 4))
     feats = torch.randn(6, 2, 3, 3)
     first, _, second, _ = module.layers[1:]
-    by_hand = (second.weight @ (first.weight @ feats.flatten(1).T + first.bias[:, None]).relu() + second.bias[:, None]).relu()
+    hidden = (first.weight @ feats.flatten(1).T + first.bias[:, None]).relu()
+    by_hand = (second.weight @ hidden + second.bias[:, None]).relu()
     torch.testing.assert_close(module(feats)[..., 0, 0], by_hand.T)
     assert module(feats).shape == (6, 4, 1, 1) and not torch.allclose(module(feats), module(feats.flip(3)))
     assert module(feats[:0]).shape == (0, 4, 1, 1)

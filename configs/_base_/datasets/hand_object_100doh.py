@@ -1,5 +1,5 @@
-# 100DOH (https://fouheylab.eecs.umich.edu/~dandans/projects/100DOH/) in the layout of the authors' code: JPEGImages, Annotations
-# and ImageSets/Main under one folder. A leaf adds pipelines and batch sizes.
+# 100DOH in the layout of the authors' code (https://github.com/ddshan/hand_object_detector): JPEGImages, Annotations and
+# ImageSets/Main under one folder. A leaf adds pipelines and batch sizes.
 data_root = 'data/100doh'
 
 train_dataloader = dict(

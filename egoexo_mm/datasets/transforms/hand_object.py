@@ -71,6 +71,6 @@ class PackHandObjectInputs(PackDetInputs):
         """
         counts = {key: len(results[key]) for key in ('gt_bboxes', *_FIELDS) if key in results}
         if len(set(counts.values())) > 1:
-            raise ValueError(f'{results.get("img_path", "an image")}: the pipeline changed the number of boxes but not of what '
-                             f'is said about them ({counts}); leave out transforms that drop, crop or mix boxes')
+            raise ValueError(f'{results.get("img_path", "an image")}: the pipeline changed the number of boxes but not of '
+                             f'what is said about them ({counts}); leave out transforms that drop, crop or mix boxes')
         return super().transform(results)

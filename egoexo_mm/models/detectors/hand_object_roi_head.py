@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from mmcv.ops import nms
-from mmdet.models.task_modules import SamplingResult
 from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.task_modules import SamplingResult
 from mmdet.models.utils import unpack_gt_instances
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
@@ -174,5 +174,5 @@ def _box_scale(boxes: Tensor, meta: dict) -> Tensor:
 def _check_targets(annotated: InstanceData, meta: dict) -> None:
     lacking = [name for name in _HAND_TARGETS if name not in annotated]
     if lacking:
-        raise ValueError(f'{meta.get("img_path", "an image")}: gt_instances lacks {", ".join(lacking)}; load annotations with '
-                         'LoadHandObjectAnnotations and pack them with PackHandObjectInputs')
+        raise ValueError(f'{meta.get("img_path", "an image")}: gt_instances lacks {", ".join(lacking)}; load annotations '
+                         'with LoadHandObjectAnnotations and pack them with PackHandObjectInputs')
