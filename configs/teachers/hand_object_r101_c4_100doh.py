@@ -6,6 +6,7 @@ _base_ = ['hand_object_r101_c4.py', '../_base_/datasets/hand_object_100doh.py', 
 custom_imports = dict(imports=['egoexo_mm', 'egoexo_mm.models.detectors', 'egoexo_mm.datasets.hand_object_dataset',
                                'egoexo_mm.datasets.transforms.hand_object'])
 
+# Its means are within half a grey level of ours, which are those of the authors' weights.
 pretrained = dict(type='Pretrained', checkpoint='open-mmlab://detectron2/resnet101_caffe')
 model = dict(
     backbone=dict(init_cfg=pretrained),

@@ -36,6 +36,6 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', begin=0, by_epoch=True, convert_to_iter_based=True, eta_min=3e-5)
 ]
-train_cfg = dict(max_epochs=16, val_interval=4)
+train_cfg = dict(max_epochs=12, val_interval=4)
 default_hooks = dict(checkpoint=dict(interval=4, save_best=None), logger=dict(interval=10))
 log_processor = dict(window_size=10)

@@ -59,7 +59,7 @@ def test_all_six_pass_80_on_held_out_images(tmp_path, monkeypatch):
     monkeypatch.setenv('DRAWN_HANDS', str(write_drawn_hands(tmp_path / 'data', train=400, test=200)))
     train(CONFIG, tmp_path / 'run', timeout=3600)
     start = 'import sys, runpy, egoexo_mm; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")'
-    launch([sys.executable, '-c', start, MMDET_TOOLS / 'test.py', CONFIG, tmp_path / 'run' / 'epoch_16.pth', '--work-dir',
+    launch([sys.executable, '-c', start, MMDET_TOOLS / 'test.py', CONFIG, tmp_path / 'run' / 'epoch_12.pth', '--work-dir',
             tmp_path / 'test'])
     values = aps(metrics(tmp_path / 'test'))
     print(values)

@@ -26,9 +26,9 @@ class HandObjectHead(BaseModule):
     """
 
     def __init__(self, *, in_channels: int = 2048, contact_channels: int = 32, dropout: float = 0.5,
-                 loss_contact: dict = dict(type='CrossEntropyLoss', loss_weight=0.1),
-                 loss_offset: dict = dict(type='MSELoss', loss_weight=0.1),
-                 loss_side: dict = dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=0.1),
+                 loss_contact: dict = dict(type='mmdet.CrossEntropyLoss', loss_weight=0.1),
+                 loss_offset: dict = dict(type='mmdet.MSELoss', loss_weight=0.1),
+                 loss_side: dict = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True, loss_weight=0.1),
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.contact = nn.Sequential(nn.Linear(in_channels, contact_channels), nn.ReLU(), nn.Dropout(dropout),
