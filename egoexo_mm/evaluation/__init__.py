@@ -1,3 +1,3 @@
-from .metrics import CharadesMetric, HandObjectMetric, KeystepMetric, VerbNounMetric
+from .metrics import CharadesMetric, HandObjectMetric, InteractionMapMetric, KeystepMetric, VerbNounMetric
 
-__all__ = ['CharadesMetric', 'HandObjectMetric', 'KeystepMetric', 'VerbNounMetric']
+__all__ = ['CharadesMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric', 'VerbNounMetric']

@@ -1,8 +1,9 @@
 from .backbones import EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
+from .interaction_map_recognizer import InteractionMapRecognizer
 from .losses import InteractionMapLoss, SoftTargetLoss
 from .recognizer import EgoExoRecognizer
 
 __all__ = ['EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'InteractionMapHead', 'InteractionMapLoss',
-           'ScoreDistillHead', 'SoftTargetLoss', 'VerbNounHead', 'ViewEnsembleHead']
+           'InteractionMapRecognizer', 'ScoreDistillHead', 'SoftTargetLoss', 'VerbNounHead', 'ViewEnsembleHead']

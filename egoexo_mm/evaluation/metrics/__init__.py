@@ -1,6 +1,7 @@
 from .charades_metric import CharadesMetric
 from .hand_object_metric import HandObjectMetric
+from .interaction_map_metric import InteractionMapMetric
 from .keystep_metric import KeystepMetric
 from .verb_noun_metric import VerbNounMetric
 
-__all__ = ['CharadesMetric', 'HandObjectMetric', 'KeystepMetric', 'VerbNounMetric']
+__all__ = ['CharadesMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric', 'VerbNounMetric']
