@@ -36,8 +36,8 @@ def _html(plan: Plan, results: dict, plot: bytes | None) -> str:
     title = escape(f'Study {results["name"]}')
     parts = [f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
              f'<style>{_STYLE}</style></head><body><h1>{title}</h1><p>{escape(results["title"])}</p>'
-             f'<p>Config <code>{escape(results["config"])}</code>, seeds {", ".join(map(str, results["seeds"]))}. Every number '
-             'below comes from the log named beside it; paths are relative to this file.</p>']
+             f'<p>Config <code>{escape(results["config"])}</code>, seeds {", ".join(map(str, results["seeds"]))}. '
+             'Every number below comes from the log named beside it; paths are relative to this file.</p>']
     parts += ['<h2>Table</h2>', _table(table.header(results), _marked(table.rows(results))),
               f'<p>Mean ± standard deviation over seeds; differences to {escape(str(results["baseline"]))} are paired '
               'by seed, with the 95 % interval of the t distribution.</p>']
