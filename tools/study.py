@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from study import table
 from study.markers import state_of
 from study.plan import Plan, StudyError, make_plan
@@ -55,6 +56,7 @@ def print_commands(plan: Plan) -> None:
 
 def main() -> None:
     args = parse_args()
+    MMLogger.get_current_instance().setLevel('WARNING')  # it names every environment variable of every config
     cfg = Config.fromfile(args.config)
     work_dir = (args.work_dir or Path('work_dirs', 'study', Path(args.config).stem)).absolute()
     try:

@@ -160,7 +160,9 @@ class _RunMaker:
         if unknown or not template.get('folder') or not template.get('command'):
             raise self._error(f'step {name} must have folder and command, and may have {", ".join(sorted(_FIELDS))}'
                               + (f'; got {", ".join(sorted(unknown))}' if unknown else ''))
-        needs = dict.fromkeys(self.step(other).key for other in template.get('needs', ()))
+        # a need may be a placeholder for names of steps, which every cell fills with its own
+        others = [other for need in template.get('needs', ()) for other in self._text(need, {}, {}).split()]
+        needs = dict.fromkeys(self.step(other).key for other in others)
         key = self._text(template['folder'], {}, {})  # a need in here would be a mistake, found below
         own = dict(dir=str(self.plan.work_dir / key))
         config = self._text(template['config'], own, needs) if template.get('config') else None
