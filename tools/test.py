@@ -15,7 +15,7 @@ import egoexo_mm  # noqa: F401  (registers the package and cures the hosts)
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or none for a teacher, which brings its own weights')
     parser.add_argument('--work-dir', help='folder for the log and the metrics (default: work_dirs/CONFIG)')
     parser.add_argument('--dump', metavar='FILE.pkl', help='write the predictions to a pickle')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of the predictions')
@@ -36,18 +36,24 @@ def load_config(args: argparse.Namespace) -> Config:
     """The config with the command line's wishes in it."""
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
-    cfg.load_from = args.checkpoint
+    cfg.load_from = None if args.checkpoint == 'none' else args.checkpoint
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
     if args.show or args.show_dir:
-        cfg.default_hooks.visualization = dict(
-            type='VisualizationHook', enable=True, show=args.show, out_dir=args.show_dir, interval=args.interval,
-            wait_time=args.wait_time)
+        cfg.default_hooks.visualization = _pictures(cfg, args)
     if args.dump:
         evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, (list, tuple)) else [cfg.test_evaluator]
         cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     return cfg
+
+
+def _pictures(cfg: Config, args: argparse.Namespace) -> dict:
+    if cfg.get('default_scope') == 'mmdet':
+        return dict(type='DetVisualizationHook', draw=True, show=args.show, test_out_dir=args.show_dir,
+                    interval=args.interval, wait_time=args.wait_time)
+    return dict(type='VisualizationHook', enable=True, show=args.show, out_dir=args.show_dir, interval=args.interval,
+                wait_time=args.wait_time)
 
 
 if __name__ == '__main__':

@@ -17,8 +17,8 @@ from .media_dataset import MediaDataset
 NUM_CLASSES = 157
 _LIST_HEADER = 'original_vido_id'  # spelt so in the released lists
 _ACTION = re.compile(r'c(\d{3}) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)')
-_KNOWN = ('subject', 'scene', 'quality', 'relevance', 'verified', 'script', 'objects', 'descriptions', 'length',
-          'egocentric', 'charades_video', 'authentic')
+KNOWN_COLUMNS = ('subject', 'scene', 'quality', 'relevance', 'verified', 'script', 'objects', 'descriptions', 'length',
+                 'egocentric', 'charades_video', 'authentic')
 
 
 @DATASETS.register_module()
@@ -125,7 +125,7 @@ class CharadesEgoDataset(MediaDataset):
 
     def _load_csv(self, root: str) -> list[dict]:
         required = ['id', 'actions'] + ['egocentric'] * (self.view != 'both') + ['length'] * (not self.check_files)
-        rows = read_table(self.ann_file, required=required, known=_KNOWN)
+        rows = read_table(self.ann_file, required=required, known=KNOWN_COLUMNS)
         check_unique(rows, (row.text('id') for row in rows), 'id')
         rows = self._some([row for row in rows if self.view == 'both' or self._wanted(self._is_first(row))])
         actions = [self._actions(row) for row in rows]

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 CLASSES = ('targetobject', 'hand')  # by label
+HAND = CLASSES.index('hand')
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 _HELD = tuple(f'obj{corner}' for corner in _CORNERS)
 _OF_HANDS = ('contactstate', 'handside', *_HELD, 'magnitude', 'unitdx', 'unitdy')

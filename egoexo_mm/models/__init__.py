@@ -4,6 +4,10 @@ from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsem
 from .interaction_map_recognizer import InteractionMapRecognizer
 from .losses import InteractionMapLoss, SoftTargetLoss
 from .recognizer import EgoExoRecognizer
+from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
 
-__all__ = ['EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'InteractionMapHead', 'InteractionMapLoss',
-           'InteractionMapRecognizer', 'ScoreDistillHead', 'SoftTargetLoss', 'VerbNounHead', 'ViewEnsembleHead']
+__all__ = [
+    'EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'EgoScoreTeacher', 'HandObjectTeacher',
+    'InteractionMapHead', 'InteractionMapLoss', 'InteractionMapRecognizer', 'ObjectScoreTeacher', 'ScoreDistillHead',
+    'SoftTargetLoss', 'VerbNounHead', 'ViewEnsembleHead'
+]

@@ -2,10 +2,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from .checkpoints import read_checkpoint, weights_of
+
+_NOT_EGO = '89999'  # last step of the published model that was trained on 100DOH alone; its file is named by it
 _NUM_ANCHORS = 12
 _STAGES = {  # original prefix: (mmdet prefix, bottlenecks)
     'RCNN_base.4': ('backbone.layer1', 3), 'RCNN_base.5': ('backbone.layer2', 4), 'RCNN_base.6': ('backbone.layer3', 23),
@@ -20,6 +25,47 @@ _LAYERS = {  # original: (mmdet, shape of the weight)
     'extension_layer.hand_contact_state_layer.3': ('roi_head.hand_head.contact.3', (5, 32)),
     'extension_layer.hand_dydx_layer': ('roi_head.hand_head.offset', (3, 2048)),
     'extension_layer.hand_lr_layer': ('roi_head.hand_head.side', (1, 2048))}
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
+    """Weights of a detector in mmdet names, from a checkpoint of mmdet or of the original code.
+
+    Returns:
+        The weights, and the name of the file that they were first saved as, where it is recorded.
+
+    Raises:
+        ValueError: no such file, unsafe, damaged, or not such a checkpoint; one sentence with the path.
+    """
+    checkpoint = read_checkpoint(path)
+    if 'state_dict' not in checkpoint and 'model' in checkpoint:
+        return original_weights(checkpoint, path), Path(path).name
+    weights = weights_of(checkpoint, 'state_dict', path)
+    meta = checkpoint.get('meta')
+    return weights, str((meta if isinstance(meta, dict) else {}).get('converted_from', Path(path).name))
+
+
+def original_weights(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
+    """Weights of a checkpoint of the original code in mmdet names; ``path`` is for errors only.
+
+    Raises:
+        ValueError: it is another checkpoint or of another model; one sentence with the path.
+    """
+    weights = weights_of(checkpoint, 'model', path)
+    pooling = checkpoint.get('pooling_mode', 'align')
+    if pooling != 'align':
+        raise ValueError(f"{path}: pooling_mode is {pooling!r}; expected a model trained with RoIAlign ('align')")
+    try:
+        return to_mmdet(weights)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
+
+
+def ego_warning(name: str) -> str | None:
+    """What to know before using weights on egocentric video, judged by the name of their file."""
+    if _NOT_EGO not in name:
+        return None
+    return ('by its name this model saw no egocentric video; its published All-AP there is 12.7, against 46.3 of '
+            'faster_rcnn_1_8_132028.pth')
 
 
 def to_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

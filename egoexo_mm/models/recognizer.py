@@ -1,6 +1,8 @@
 """The recognizer that learns from ego teachers while it trains on third-person video."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from mmaction.models import Recognizer3D
 from mmaction.models.heads import BaseHead
@@ -9,6 +11,7 @@ from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from egoexo_mm.models.teachers import OnlineTeachers
 from egoexo_mm.models.views import join_batches
 
 
@@ -25,12 +28,30 @@ class EgoExoRecognizer(Recognizer3D):
 
     Args:
         aux_heads: name -> config of a head with ``loss(feats, data_samples) -> dict``.
+        teachers: field of the data sample -> config of a teacher that makes it inside the training step for the samples
+            that lack it; see :class:`OnlineTeachers`. They are built by ``init_weights``, which training calls first.
+        teacher_amp: mixed precision of the teachers, ``'float16'`` or ``'bfloat16'``; None for none, whatever the
+            recognizer trains in.
         **kwargs: of ``Recognizer3D``.
     """
 
-    def __init__(self, *, aux_heads: dict[str, ConfigType] | None = None, **kwargs) -> None:
+    def __init__(self, *, aux_heads: dict[str, ConfigType] | None = None, teachers: dict[str, ConfigType] | None = None,
+                 teacher_amp: str | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
         self.aux_heads = ModuleDict({name: MODELS.build(cfg) for name, cfg in (aux_heads or {}).items() if cfg})
+        learned = [head.target for head in self.aux_heads.values() if hasattr(head, 'target')]
+        self.teachers = OnlineTeachers(teachers or {}, learned=learned, amp=teacher_amp)  # not a module: see there
+
+    def init_weights(self) -> None:
+        """Initial weights; teachers are built and read their checkpoints."""
+        super().init_weights()
+        self.teachers.build(next(self.parameters()).device)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args, **kwargs) -> EgoExoRecognizer:
+        """Teachers follow to devices."""
+        super()._apply(fn, *args, **kwargs)
+        self.teachers.apply(fn)
+        return self
 
     def loss(self, inputs: Tensor, data_samples: SampleList, **kwargs) -> dict[str, Tensor]:
         """Losses of the class head and of every auxiliary head.
@@ -45,6 +66,7 @@ class EgoExoRecognizer(Recognizer3D):
         Raises:
             ValueError: if two heads name a loss alike.
         """
+        data_samples = self.teachers.fill(inputs, data_samples, self.data_preprocessor)
         feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
         losses = dict(self.cls_head.loss(feats, data_samples, **loss_kwargs))
         parts = {'neck': loss_kwargs.get('loss_aux', {})}

@@ -112,7 +112,12 @@ def _check_video(views: dict[str, np.ndarray], row: int, manifest: Manifest, whe
 
 
 def listed_ids(path: str | Path, rule: str) -> list[str]:
-    """Video ids of an annotation list: a line per video, its path and, mostly, a label.
+    """Ids of the videos of an annotation list, each once, see :func:`listed_paths`."""
+    return list(dict.fromkeys(video_id_from_path(video, rule) for video in listed_paths(path)))
+
+
+def listed_paths(path: str | Path) -> list[str]:
+    """Paths in an annotation list: a line per video, its path and, mostly, a label.
 
     Raises:
         TargetStoreError: the list cannot be read or names no video.
@@ -122,13 +127,13 @@ def listed_ids(path: str | Path, rule: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
         raise TargetStoreError(f'{path}: cannot be read ({reason}); give a list of "path label" lines') from None
-    ids = []
+    paths = []
     for line in filter(None, map(str.strip, lines)):
         head, _, label = line.rpartition(' ')
-        ids.append(video_id_from_path(head.strip() if head and label.isdecimal() else line, rule))
-    if not ids:
+        paths.append(head.strip() if head and label.isdecimal() else line)
+    if not paths:
         raise TargetStoreError(f'{path}: names no video; give a list of "path label" lines')
-    return list(dict.fromkeys(ids))
+    return paths
 
 
 def coverage_faults(listed: list[str], there: Iterable[str], failed: dict[str, str], path: Path) -> Iterator[str]:

@@ -17,6 +17,18 @@ try:
 except ImportError:  # not on Windows; there two writers of one rank are not noticed
     fcntl = None
 
+_locks: set[int] = set()  # file handles that this process holds
+
+
+def _let_go() -> None:
+    """In a forked process, such as a data worker that outlives a killed run: hold none of the parent's locks."""
+    while _locks:
+        os.close(_locks.pop())
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_let_go)
+
 # Bounds the memory of an open shard (about 150 MB) where videos are hours long.
 _MAX_BOXES_PER_SHARD = 2**22
 
@@ -103,10 +115,25 @@ class StoreWriter:
         with open(self.path / 'failed.jsonl', 'a', encoding='utf-8') as file:
             file.write(line + '\n')
 
+    def flush(self) -> None:
+        """Write the rows so far as a shard, whatever their number; without rows nothing happens."""
+        if not self._rows:
+            return
+        numbers = [int(p.stem.rpartition('-')[2])
+                   for p in self.path.glob(f'shard-r{self.rank:03d}-*.arrow')]
+        name = f'shard-r{self.rank:03d}-{max(numbers, default=-1) + 1:05d}.arrow'
+        with self._temporary(name) as temporary:
+            with open(temporary, 'wb') as file:
+                write_shard(file, self._rows, arrow_schema(self.manifest))
+                sync_file(file)
+            os.replace(temporary, self.path / name)
+        sync_folder(self.path)
+        self._rows, self._boxes = [], 0
+
     def close(self) -> None:
         """Write the unfinished shard; the writer must not be used afterwards."""
         try:
-            self._flush()
+            self.flush()
         finally:
             self._release_lock()
 
@@ -137,21 +164,7 @@ class StoreWriter:
         self._rows.append(row)
         self._seen.add(row['video_id'])
         if len(self._rows) >= self.rows_per_shard or self._boxes >= _MAX_BOXES_PER_SHARD:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._rows:
-            return
-        numbers = [int(p.stem.rpartition('-')[2])
-                   for p in self.path.glob(f'shard-r{self.rank:03d}-*.arrow')]
-        name = f'shard-r{self.rank:03d}-{max(numbers, default=-1) + 1:05d}.arrow'
-        with self._temporary(name) as temporary:
-            with open(temporary, 'wb') as file:
-                write_shard(file, self._rows, arrow_schema(self.manifest))
-                sync_file(file)
-            os.replace(temporary, self.path / name)
-        sync_folder(self.path)
-        self._rows, self._boxes = [], 0
+            self.flush()
 
     @contextlib.contextmanager
     def _temporary(self, name: str):
@@ -205,10 +218,13 @@ class StoreWriter:
                                    'for it, or give each process its own rank') from None
         except OSError:  # a network file system without locks
             pass
+        _locks.add(lock)
         return lock
 
     def _release_lock(self) -> None:
         if self._lock is not None:
             (self.path / f'.lock-r{self.rank:03d}').unlink(missing_ok=True)
-            os.close(self._lock)
+            if self._lock in _locks:  # not in a forked process
+                _locks.remove(self._lock)
+                os.close(self._lock)
             self._lock = None

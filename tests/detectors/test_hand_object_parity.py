@@ -226,8 +226,3 @@ def test_pipeline_and_preprocessor(model, blob, tmp_path):
     assert data['data_samples'].scale_factor == (SCALE, SCALE) and data['data_samples'].img_shape == SIZE
     batch = model.data_preprocessor(dict(inputs=[data['inputs']], data_samples=[data['data_samples']]))
     torch.testing.assert_close(batch['inputs'], blob, atol=1e-4, rtol=0)
-
-
-def test_training_is_refused(model):
-    with pytest.raises(NotImplementedError, match='no training losses yet'):
-        model.roi_head.loss((), [], [])

@@ -75,7 +75,21 @@ def test_recipe(name):
 
 def test_lateral_kernels():
     kernels = {name: load(name).model.backbone.slow_pathway.fusion_kernel for name in SHIPPED if 'slowfast' in name}
-    assert kernels == {'slowfast_k400.py': 7, 'egoexo_slowfast_k400.py': 7, 'egoexo_slowfast_r101_k400.py': 5}
+    assert kernels == {'slowfast_k400.py': 7, 'egoexo_slowfast_k400.py': 7, 'egoexo_slowfast_k400_online.py': 7,
+                       'egoexo_slowfast_r101_k400.py': 5}
+
+
+def test_online_config():
+    """It differs from the stored one in where targets come from: a teacher for each, and no store."""
+    online, stored = load('egoexo_slowfast_k400_online.py'), load('egoexo_slowfast_k400.py')
+    teachers = online.model.pop('teachers')
+    targets = online.train_dataloader.dataset.pop('targets')
+    assert set(teachers) == set(targets) == set(stored.train_dataloader.dataset.pop('targets'))
+    assert not any(targets.values())
+    assert online.model == stored.model and online.train_dataloader == stored.train_dataloader
+    maps = {step['type']: step for step in stored.train_dataloader.dataset.pipeline}['LoadTargets']
+    assert all(teachers.interaction_map[key] == maps[key] for key in ('time_stride', 'frame_sampling'))
+    assert Path(teachers.interaction_map.detector).is_file()
 
 
 @pytest.mark.parametrize('name', SHIPPED)

@@ -79,6 +79,28 @@ def test_two_ranks_write_into_one_folder(tmp_path):
     assert len(list((tmp_path / 's').glob('*.arrow'))) == 4
 
 
+def test_a_forked_process_keeps_no_lock(tmp_path):
+    """Data workers outlive a killed run for some seconds; it can be started again at once."""
+    ready, done = os.pipe(), os.pipe()
+    run = os.fork()
+    if run == 0:
+        writer = StoreWriter(tmp_path, EGO)
+        if os.fork() == 0:  # a data worker, until the test ends
+            os.close(done[1])
+            os.read(done[0], 1)
+            os._exit(0)
+        os.write(ready[1], b'x')
+        signal.pause()
+        writer.close()
+    os.read(ready[0], 1)
+    os.kill(run, signal.SIGKILL)
+    os.waitpid(run, 0)
+    with StoreWriter(tmp_path, EGO) as writer:
+        writer.add_scores('v0', [1, 2])
+    os.close(done[1])
+    assert TargetStore(tmp_path).video_ids == ['v0']
+
+
 def test_second_writer_of_one_rank(tmp_path):
     with StoreWriter(tmp_path, EGO) as writer:
         with pytest.raises(TargetStoreError, match='another process writes as rank 0'):

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from egoexo_mm.models.hand_object_weights import ego_warning, read_weights
+
 ROOT = Path(__file__).parents[2]
 KEYS = json.loads((ROOT / 'tests' / 'data' / 'golden' / 'hand_object' / 'keys.json').read_text())
 
@@ -56,6 +58,16 @@ def test_names_and_order(checkpoint, convert, capsys):
     assert found['backbone.layer3.22.conv3.weight'].mean() == 1
     assert converted['meta']['converted_from'] == 'faster_rcnn_1_8_132028.pth' and len(converted['meta']['sha256']) == 64
     assert 'hand_object_r101_c4.py' in (said := capsys.readouterr().out) and 'warning' not in said
+
+
+@pytest.mark.parametrize('name', ['faster_rcnn_1_8_132028.pth', 'faster_rcnn_1_8_89999.pth'])
+def test_reading_the_original_is_reading_what_it_converts_to(checkpoint, convert, tmp_path, name):
+    checkpoint['model']['RCNN_cls_score.bias'] = torch.tensor([0., 1, 2])
+    convert(checkpoint, name)
+    (original, one), (converted, other) = (read_weights(tmp_path / file) for file in (name, 'out.pth'))
+    assert one == other == name and (ego_warning(one) is None) == ('132028' in name)
+    assert original.keys() == converted.keys()
+    assert all(torch.equal(value, converted[key]) for key, value in original.items())
 
 
 def test_old_checkpoints_lack_counters(checkpoint, convert):

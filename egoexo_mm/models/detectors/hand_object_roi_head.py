@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from mmcv.ops import nms
 from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.task_modules import SamplingResult
+from mmdet.models.utils import unpack_gt_instances
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
 from mmdet.structures.bbox import bbox2roi
@@ -17,14 +19,14 @@ from mmdet.utils import ConfigType, InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from .functional import enlarge_rois, link_hands_to_objects, pad_proposals
+from .functional import HAND, OBJECT, enlarge_rois, link_hands_to_objects, pad_proposals
 
-OBJECT, HAND = 0, 1
+_HAND_TARGETS = ('contact_state', 'offset', 'side')
 
 
 @MODELS.register_module()
 class HandObjectRoIHead(StandardRoIHead):
-    """mmdet's RoI head plus hand layers that see an enlarged RoI. Inference only: :meth:`loss` refuses.
+    """mmdet's RoI head plus hand layers that see an enlarged RoI.
 
     ``test_cfg`` takes ``score_thr`` (one number, or one per class; scores must exceed it), ``nms`` (run per class, in the
     pixels of the returned boxes), ``max_per_img`` (over all classes, -1 for no limit) and ``pad_proposals_to`` (see
@@ -42,9 +44,29 @@ class HandObjectRoIHead(StandardRoIHead):
         self.context = context
         self.swap_clip = swap_clip
 
-    def loss(self, x: tuple[Tensor], rpn_results_list: InstanceList, batch_data_samples: SampleList) -> dict:
-        """Refuse: without losses for its hand layers the detector would train into something that looks whole and is not."""
-        raise NotImplementedError(f'{type(self).__name__} has no training losses yet; load converted weights and predict')
+    def loss(self, x: tuple[Tensor], rpn_results_list: InstanceList, batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """Losses of mmdet's box head and, on the sampled RoIs that match an annotated box, of the hand layers.
+
+        Raises:
+            ValueError: the annotated boxes lack what the hand layers learn.
+        """
+        annotated, ignored, metas = unpack_gt_instances(batch_data_samples)
+        for found, meta in zip(annotated, metas):
+            _check_targets(found, meta)
+        sampled = [self._sample(*image) for image in zip(rpn_results_list, annotated, ignored)]
+        outputs = self.bbox_loss(x, sampled)
+        # The rows of an image are its positives and then its negatives. Only positives have something to tell about hands.
+        positive = torch.cat([torch.arange(len(result.priors), device=x[0].device) < len(result.pos_priors)
+                              for result in sampled])
+        rois = bbox2roi([result.pos_priors for result in sampled])
+        hands = self._hand_forward(x, rois, outputs['bbox_feats'][positive], metas)
+        targets = InstanceData.cat([found[result.pos_assigned_gt_inds] for found, result in zip(annotated, sampled)])
+        return outputs['loss_bbox'] | self.hand_head.loss(hands, targets)
+
+    def _sample(self, proposals: InstanceData, annotated: InstanceData, ignored: InstanceData | None) -> SamplingResult:
+        """The RoIs of an image to train on."""
+        candidates = InstanceData(priors=proposals.bboxes)
+        return self.bbox_sampler.sample(self.bbox_assigner.assign(candidates, annotated, ignored), candidates, annotated)
 
     def forward(self, x: tuple[Tensor], rpn_results_list: InstanceList,
                 batch_data_samples: SampleList) -> dict[str, Tensor]:
@@ -147,3 +169,10 @@ class HandObjectRoIHead(StandardRoIHead):
 def _box_scale(boxes: Tensor, meta: dict) -> Tensor:
     """(4,) network pixels per image pixel for x1, y1, x2, y2."""
     return boxes.new_tensor(meta['scale_factor']).repeat(2)
+
+
+def _check_targets(annotated: InstanceData, meta: dict) -> None:
+    lacking = [name for name in _HAND_TARGETS if name not in annotated]
+    if lacking:
+        raise ValueError(f'{meta.get("img_path", "an image")}: gt_instances lacks {", ".join(lacking)}; load annotations '
+                         'with LoadHandObjectAnnotations and pack them with PackHandObjectInputs')

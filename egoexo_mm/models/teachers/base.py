@@ -46,6 +46,9 @@ class Teacher(BaseModule):
         """Stay in evaluation mode."""
         return super().train(False)
 
+    def init_weights(self) -> None:
+        """Keep the weights, whatever the model around it does with its own."""
+
     def manifest(self, dataset: str, **fields: Any) -> Manifest:
         """Description of a store that this teacher fills."""
         return Manifest(signal=self.signal, dataset=dataset, teacher=self.name, weights_sha256=self.weights_sha256, **fields)

@@ -1,0 +1,163 @@
+"""Videos of a list as a stream of decoded frames, for teachers that see whole videos.
+
+Shape legend: ``n`` frames of a chunk, ``H x W`` pixels.
+"""
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, TASK_UTILS
+from mmengine.dist import get_dist_info
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from egoexo_mm.targets import video_id_from_path
+from egoexo_mm.targets.verification import listed_paths
+
+from .frame_plans import Item
+from .readers import READERS, BrokenVideoError, VideoFile, check_reader
+
+
+@dataclass
+class Chunk:
+    """Some frames of a video. The chunks of a video come in order; those of several videos may mix.
+
+    Attributes:
+        video_id, path: the video.
+        fps: of the video, 0 if unknown.
+        frames: uint8 (n, H, W, 3) RGB; of one size throughout the video. None if n is 0.
+        numbers: their frame numbers (n,), ascending.
+        items: those that are complete with these frames and the ones kept of earlier chunks.
+        keep_from: frames below this number are not needed any more.
+        num_frames: length of the video, in its last chunk only.
+        failure: why the video gives no more frames, in the last chunk of a broken video only; none of its items count.
+    """
+    video_id: str
+    path: str
+    fps: float = 0.
+    frames: Tensor | None = None
+    numbers: list[int] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    keep_from: int = 0
+    num_frames: int | None = None
+    failure: str | None = None
+
+
+@DATASETS.register_module()
+class VideoStreamDataset(IterableDataset):
+    """Chunks of the videos of a list; each wanted frame is decoded once.
+
+    Ranks share the list, and the data workers of a rank its part. A chunk has at most ``chunk_frames`` frames and
+    ``chunk_bytes`` bytes (but always one frame), however long the video is.
+
+    Args:
+        ann_file: list of videos, ``path label`` or ``path`` a line.
+        data_prefix: ``video`` is the folder of the paths.
+        plan: config of a frame plan, see :mod:`.frame_plans`.
+        video_id: rule for the ids in the store, see :func:`egoexo_mm.targets.video_id_from_path`.
+        reader: ``'decord'``, ``'opencv'`` or ``'pyav'``, see :mod:`.readers`.
+        chunk_frames, chunk_bytes: bounds of a chunk.
+
+    Raises:
+        ValueError: an unknown option, a reader that is not installed, two videos of one id, or no video is where
+            ``data_prefix`` says.
+        TargetStoreError: the list cannot be read or is empty.
+    """
+
+    def __init__(self, ann_file: str, *, plan: dict, data_prefix: dict | None = None, video_id: str = 'stem',
+                 reader: str = 'decord', chunk_frames: int = 32, chunk_bytes: int = 2**26) -> None:
+        if min(chunk_frames, chunk_bytes) < 1:
+            raise ValueError(f'chunk_frames and chunk_bytes are {chunk_frames} and {chunk_bytes}, expected 1 or more')
+        check_reader(reader)
+        self.ann_file, self.rule, self.reader = ann_file, video_id, reader
+        self.chunk_frames, self.chunk_bytes = chunk_frames, chunk_bytes
+        self.plan = TASK_UTILS.build(plan)
+        folder = (data_prefix or {}).get('video') or ''
+        names = listed_paths(ann_file)
+        ids = [video_id_from_path(name, video_id) for name in names]
+        self._check_unique(names, ids)
+        videos = [(key, osp.join(folder, name)) for key, name in zip(ids, names)]
+        if not any(osp.isfile(path) for _, path in videos[:100]):
+            raise ValueError(f'{ann_file}: none of its first videos exists, for example {videos[0][1]!r}; correct '
+                             f'data_prefix ({folder!r}) or the list')
+        rank, world = get_dist_info()  # here, since data workers need not know
+        self.videos = videos[rank::world]
+
+    def skip(self, video_ids: Collection[str]) -> int:
+        """Leave out videos that are done; returns how many were. To be called before iterating."""
+        before = len(self.videos)
+        self.videos = [video for video in self.videos if video[0] not in video_ids]
+        return before - len(self.videos)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        worker = get_worker_info()
+        for video_id, path in self.videos[worker.id::worker.num_workers] if worker else self.videos:
+            try:
+                yield from self._read(Chunk(video_id, path))
+            except BrokenVideoError as error:
+                yield Chunk(video_id, path, failure=str(error))
+
+    def _read(self, blank: Chunk) -> Iterator[Chunk]:
+        """Chunks of one video."""
+        video = READERS[self.reader](blank.path)
+        blank.fps = video.fps
+        length = video.num_frames
+        if self.plan.needs_length and not length:
+            length = _count(READERS[self.reader](blank.path))
+        schedule = self.plan.schedule(length, video.fps)
+        chunk, frames = replace(blank, numbers=[], items=[]), []
+        last = -1
+        while (number := schedule.next(video.position)) is not None:
+            frame = video.read(skip=number - video.position)
+            if frame is None:
+                length = _true_length(video, last)
+                break
+            if frames and len(frames) >= max(1, min(self.chunk_frames, self.chunk_bytes // frame.nbytes)):
+                yield _closed(chunk, frames, schedule.keep_from(last))
+                chunk, frames = replace(blank, numbers=[], items=[]), []
+            frames.append(frame)
+            chunk.numbers.append(number)
+            chunk.items += schedule.complete(number)
+            last = number
+        chunk.items += schedule.finish(last)
+        chunk.num_frames = length
+        yield _closed(chunk, frames, last + 1)
+
+    @staticmethod
+    def _check_unique(names: list[str], ids: list[str]) -> None:
+        first: dict[str, str] = {}
+        for name, key in zip(names, ids):
+            if key in first:
+                other = first[key]
+                remedy = 'remove one of the lines' if name == other else "or set video_id='path' for data sets whose file " \
+                    'names repeat'
+                raise ValueError(f'two videos of the list have the id {key!r}: {other!r} and {name!r}; {remedy}')
+            first[key] = name
+
+
+def _closed(chunk: Chunk, frames: list[np.ndarray], keep_from: int) -> Chunk:
+    chunk.frames = torch.from_numpy(np.stack(frames)) if frames else None
+    chunk.keep_from = keep_from
+    return chunk
+
+
+def _count(video: VideoFile) -> int:
+    """Length of a video whose header does not tell it."""
+    while video.read(skip=999) is not None:
+        pass
+    if not video.position:
+        raise BrokenVideoError('has no frames')
+    return video.position
+
+
+def _true_length(video: VideoFile, last: int) -> int:
+    """Length of a video that has ended. Headers are often off by a few frames; a far shorter video is a damaged one."""
+    if not video.position or last < 0:
+        raise BrokenVideoError('has no frames')
+    if video.position < video.num_frames - max(2, video.num_frames // 20):
+        raise BrokenVideoError(f'only {video.position} of its {video.num_frames} frames can be decoded')
+    return video.position

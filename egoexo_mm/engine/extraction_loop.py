@@ -1,0 +1,136 @@
+"""Running a teacher over a data set: a test run that fills a target store."""
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from mmaction.registry import LOOPS
+from mmengine.device import get_device
+from mmengine.dist import all_reduce, get_dist_info
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
+
+from egoexo_mm.datasets.video_stream import Chunk, VideoStreamDataset
+from egoexo_mm.models.teachers import Teacher
+from egoexo_mm.targets import Manifest, StoreWriter
+from egoexo_mm.targets.failures import read_failures
+
+from .extraction_progress import ExtractionProgress
+from .teacher_run import Row, TeacherRun
+
+
+@LOOPS.register_module()
+class ExtractTargetsLoop(BaseLoop):
+    """Decode, infer, store: runs the model of the runner, a :class:`Teacher`, over a :class:`VideoStreamDataset`.
+
+    A video's row is written once all its items are done, so a killed run loses the videos in work and those of the last
+    ``flush_seconds``; started again it leaves out what is in the store and tries failed videos anew. Each rank writes shards
+    of its own.
+
+    Args:
+        runner, dataloader: as in every loop.
+        evaluator: unused; MMEngine wants ``test_evaluator`` set, to ``[]``.
+        store: folder of the target store.
+        dataset: name of the data set, for the manifest.
+        batch_size, max_waiting, amp, channels_last: of :class:`TeacherRun`.
+        rows_per_shard, flush_seconds: a shard is written after so many videos, or so many seconds.
+        log_seconds: between lines of progress.
+
+    Raises:
+        ValueError: an unknown option, or a teacher of boxes on frames that are no regular grid.
+        TypeError: the model is no teacher or the data set no stream of videos.
+        TargetStoreError: the store is one of other targets, cannot be written, or refuses a row.
+    """
+
+    def __init__(self, runner: Runner, dataloader: dict, evaluator: Any = None, *, store: str, dataset: str,
+                 batch_size: int = 32, max_waiting: int | None = None, amp: str | None = None, channels_last: bool = False,
+                 rows_per_shard: int = 1024, flush_seconds: float = 300., log_seconds: float = 30.) -> None:
+        super().__init__(runner, dataloader)
+        self.stream = self.dataloader.dataset
+        self.teacher = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self._check_parts()
+        self.store, self.dataset_name = store, dataset
+        self.rows_per_shard, self.flush_seconds, self.log_seconds = rows_per_shard, flush_seconds, log_seconds
+        self.run_teacher = TeacherRun(
+            self.teacher, torch.device(get_device()),  # where the runner put the model
+            batch_size=batch_size, max_waiting=max_waiting, amp=amp, channels_last=channels_last)
+
+    def _check_parts(self) -> None:
+        if not isinstance(self.teacher, Teacher):
+            raise TypeError(f'the model is a {type(self.teacher).__name__}, expected a Teacher (egoexo_mm.models.teachers); '
+                            'take one of configs/teachers whose name ends in that of a data set')
+        if not isinstance(self.stream, VideoStreamDataset):
+            raise TypeError(f'test_dataloader.dataset is a {type(self.stream).__name__}, expected a VideoStreamDataset')
+        if self.teacher.signal == 'interaction' and self.stream.plan.stride is None:
+            raise ValueError(f'boxes need frames in a regular grid, but the plan is {self.stream.plan}; set '
+                             "test_dataloader.dataset.plan=dict(type='EveryKthFrame', stride=...)")
+
+    def manifest(self) -> Manifest:
+        """Of the store; one that was begun with another teacher or on other frames is refused."""
+        return self.teacher.manifest(self.dataset_name, video_id=self.stream.rule, notes=f'frames: {self.stream.plan}')
+
+    def run(self) -> dict[str, int]:
+        """Fill the store; returns the number of videos of all ranks: ``extracted``, ``failed`` and ``skipped``."""
+        self.runner.call_hook('before_test')
+        rank, world = get_dist_info()
+        with StoreWriter(self.store, self.manifest(), self.rows_per_shard, rank) as self.writer:
+            skipped = self.stream.skip(self.writer.done)
+            self.known_failures = read_failures(self.writer.path).reasons
+            here = f', rank {rank} of {world}' if world > 1 else ''
+            if skipped:
+                self.runner.logger.info(f'{self.store}{here}: {skipped} videos are in it already, '
+                                        f'{len(self.stream.videos)} are left')
+            self.progress = ExtractionProgress(
+                len(self.stream.videos), self.runner.logger.info, every=self.log_seconds, terminal=rank == 0 or None,
+                label=f'{self.store}{here}')
+            self._extract()
+            self.progress.close()
+        counts = self._report(skipped)
+        self.runner.call_hook('after_test')
+        return counts
+
+    def _extract(self) -> None:
+        flushed = time.monotonic()
+        for chunks in self.progress.waiting(self.dataloader):
+            for chunk in chunks:
+                if chunk.failure is None:
+                    self._write(self.run_teacher.take(chunk))
+                    self.progress.frames += len(chunk.numbers)
+                else:
+                    self._fail(chunk)
+            if time.monotonic() - flushed >= self.flush_seconds:
+                self.writer.flush()
+                flushed = time.monotonic()
+            self.progress.update()
+        self._write(self.run_teacher.finish())
+
+    def _write(self, rows: Iterable[Row]) -> None:
+        for video_id, row in rows:
+            if self.writer.manifest.kind == 'detections':
+                self.writer.add_detections(video_id, **{'frame_stride': self.stream.plan.stride, **row})
+            else:
+                self.writer.add_scores(video_id, **row)
+            self.progress.videos += 1
+
+    def _fail(self, chunk: Chunk) -> None:
+        """Note a broken video; a reason that is in ``failed.jsonl`` already is not written again."""
+        self.run_teacher.drop(chunk.video_id)
+        self.progress.videos += 1
+        self.progress.failed += 1
+        self.runner.logger.warning(f'{chunk.path}: no targets ({chunk.failure})')
+        if self.known_failures.get(chunk.video_id) != ' '.join(chunk.failure.split()):
+            self.writer.fail(chunk.video_id, chunk.failure)
+
+    def _report(self, skipped: int) -> dict[str, int]:
+        """Sum the counts of all ranks and say what was done."""
+        progress = self.progress
+        counts = torch.tensor([progress.videos - progress.failed, progress.failed, skipped, progress.frames])
+        all_reduce(counts)
+        extracted, failed, skipped, frames = counts.tolist()
+        broken = f'; {failed} failed, see {self.store}/failed.jsonl (a further run tries them again)' if failed else ''
+        self.runner.logger.info(
+            f'{self.store}: {extracted} videos extracted ({frames} frames), {skipped} were there before{broken}. Next: '
+            f'python tools/targets.py verify {self.store} --list {self.stream.ann_file}')
+        return dict(extracted=extracted, failed=failed, skipped=skipped)

@@ -1,0 +1,132 @@
+"""Teachers inside the training step: they make the targets that the samples of a batch lack."""
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+
+import torch
+from mmaction.models import ActionDataPreprocessor
+from mmaction.registry import MODELS
+from mmaction.utils import ConfigType, SampleList
+from torch import Tensor, nn
+
+from .base import Teacher
+
+_AMP = {None: None, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
+
+
+class OnlineTeachers:
+    """The teachers of a recognizer, outside its state dict, its parameters and its modules.
+
+    A plain object on purpose: what is not a module of the recognizer reaches no checkpoint, no optimizer, no DDP bucket,
+    no synchronised batch norm and no ``train()``. The recognizer passes its moves between devices on (:meth:`apply`).
+
+    Teachers are built, and their checkpoints read, at the start of training, so that a config can be built, tested and
+    exported without their files, and a missing file ends training before its first step.
+
+    Args:
+        teachers: field of the data sample (``ego_score``, ``object_score``, ``interaction_map``) -> config of the teacher.
+        learned: fields that auxiliary heads learn from.
+        amp: ``'float16'`` or ``'bfloat16'`` runs teachers in mixed precision; None in that of their weights, also where the
+            recognizer trains in mixed precision.
+
+    Raises:
+        ValueError: for a teacher that no head learns from, or another ``amp``; one sentence.
+    """
+
+    def __init__(self, teachers: dict[str, ConfigType | None], *, learned: Iterable[str], amp: str | None = None) -> None:
+        self.configs = {name: cfg for name, cfg in teachers.items() if cfg}
+        learned = sorted(set(learned))
+        for name in self.configs:
+            if name not in learned:
+                known = ', '.join(learned) or 'nothing'
+                raise ValueError(f'teachers: no auxiliary head learns {name!r} (they learn {known}); add a head with that '
+                                 'target to aux_heads, or leave the teacher out')
+        if amp not in _AMP:
+            raise ValueError(f"teacher_amp must be 'float16', 'bfloat16' or None, got {amp!r}")
+        self.amp = _AMP[amp]
+        self.built: dict[str, Teacher] = {}
+
+    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """Move or convert the teachers with their recognizer; ``fn`` is that of ``nn.Module._apply``."""
+        for teacher in self.built.values():
+            teacher._apply(fn)
+
+    def build(self, device: torch.device | str) -> None:
+        """Build the teachers that are not there yet; the random numbers of training stay as they are.
+
+        Raises:
+            ValueError: a teacher makes another target than its name says, or cannot read its files.
+        """
+        with torch.random.fork_rng(devices=[]):
+            for name, cfg in self.configs.items():
+                if name in self.built:
+                    continue
+                teacher = MODELS.build(copy.deepcopy(cfg))  # some parts of the hosts change their configs
+                if not isinstance(teacher, Teacher) or teacher.target != name:
+                    made = repr(getattr(teacher, 'target', None))
+                    raise ValueError(f'teachers: {type(teacher).__name__} makes {made}, but is given as {name!r}; give each '
+                                     'teacher under the name of its target')
+                teacher.freeze()
+                self.built[name] = teacher.to(device)
+
+    @torch.no_grad()
+    def fill(self, inputs: Tensor, data_samples: SampleList, preprocessor: nn.Module) -> SampleList:
+        """Samples with every target that a teacher can make; a target that is there stays.
+
+        Args:
+            inputs: (N, 1, 3, T, H, W) clips, normalised by ``preprocessor``.
+            data_samples: N samples; they are not changed.
+            preprocessor: of the recognizer.
+
+        Returns:
+            N samples; those with new targets are copies.
+
+        Raises:
+            ValueError: for more than one view a sample.
+        """
+        lacking = {name: [i for i, sample in enumerate(data_samples) if name not in sample] for name in self.configs}
+        if not any(lacking.values()):
+            return data_samples
+        if inputs.shape[1] != 1:
+            raise ValueError(f'teachers: expected one view a sample, got {inputs.shape[1]}; train with num_clips=1 and one '
+                             'crop, or with stored targets')
+        self.build(inputs.device)
+        pixels = raw_pixels(inputs[:, 0], preprocessor)
+        samples = list(data_samples)
+        for name, rows in lacking.items():
+            if not rows:
+                continue
+            with torch.autocast(inputs.device.type, enabled=self.amp is not None, dtype=self.amp):
+                targets = self.built[name].targets(torch.stack([pixels[i] for i in rows]))
+            for i, target in zip(rows, targets, strict=True):
+                samples[i] = samples[i].new() if samples[i] is data_samples[i] else samples[i]
+                samples[i].set_field(target, name)
+        return samples
+
+
+def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
+    """The RGB pixels that ``ActionDataPreprocessor`` normalised, as whole numbers: those of uint8 frames, exactly.
+
+    Args:
+        clips: (N, 3, T, H, W) normalised.
+        preprocessor: of the recognizer.
+
+    Returns:
+        (N, 3, T, H, W) float32 from 0 to 255.
+
+    Raises:
+        ValueError: if it blends clips, whose pixels are those of no video, or is another preprocessor.
+    """
+    if not isinstance(preprocessor, ActionDataPreprocessor):
+        raise ValueError(f'teachers: cannot undo the normalisation of {type(preprocessor).__name__}; expected an '
+                         'ActionDataPreprocessor, or train with stored targets')
+    if preprocessor.blending is not None:
+        raise ValueError(f'teachers: cannot see the clips that {type(preprocessor.blending).__name__} blends; remove '
+                         'blending of the data_preprocessor, or train with stored targets')
+    pixels = clips.float()
+    if getattr(preprocessor, 'mean', None) is not None:
+        pixels = pixels * preprocessor.std + preprocessor.mean
+    if preprocessor.to_rgb:  # the host's switch reverses the channels, whatever its name
+        pixels = pixels.flip(1)
+    return pixels.round().clamp(0, 255)

@@ -1,0 +1,117 @@
+"""The most and the least egocentric videos of a store, as the paper shows them."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from egoexo_mm.targets import TargetStore, video_id_from_path
+
+from .draw import COLOURS
+from .files import VideoFrames, VisualizationError
+from .panels import ScoreBar, score_strip, shares
+from .sheet import blank, grid, heading, letterbox, stack
+from .text import GREY, LINE, draw_text
+from .video_targets import check_ego_store
+
+SUFFIXES = '.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v'
+TILE = 304, 180  # width, height of a frame
+
+
+def rank_by_ego(store: TargetStore) -> list[tuple[str, float]]:
+    """All videos with their Ego-Score in [0, 1], the most egocentric first; equal ones in the order of the store.
+
+    Raises:
+        VisualizationError: a store of another signal, or an empty one.
+    """
+    check_ego_store(store)
+    ids = store.video_ids
+    if not ids:
+        raise VisualizationError(f'{store.path}: holds no video; run the teacher first')
+    scores = np.stack([store.scores(video_id) for video_id in ids])
+    order = np.argsort(scores[:, 0] - scores[:, 1], kind='stable')  # where softmax is 1.0 for many, logits still differ
+    share = shares(scores, store.manifest.score_kind)[:, 1]
+    return [(ids[i], float(share[i])) for i in order]
+
+
+def find_videos(where: str | Path, rule: str) -> dict[str, Path]:
+    """Videos by their id: all below a folder, or those of a list of ``path label`` lines (relative to the list).
+
+    Raises:
+        VisualizationError: neither, or no video in it.
+    """
+    where = Path(where)
+    if where.is_dir():
+        names = sorted(os.path.relpath(Path(folder, name), where) for folder, _, files in os.walk(where)
+                       for name in files if name.lower().endswith(SUFFIXES))
+    else:
+        names = _listed(where)
+    if not names:
+        raise VisualizationError(f'{where}: no video in it ({", ".join(SUFFIXES)}); give a folder of videos or a list of '
+                                 '"path label" lines')
+    root = where if where.is_dir() else where.parent
+    return {video_id_from_path(name, rule): root / name for name in names}
+
+
+def _listed(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding='utf-8').split('\n')
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
+        raise VisualizationError(f'{path}: cannot be read ({reason}); give a folder of videos or a list of "path label" '
+                                 'lines') from None
+    heads = [line.strip().rpartition(' ') for line in lines if line.strip()]
+    return [head.strip() if head and label.isdecimal() else f'{head} {label}'.strip() for head, _, label in heads]
+
+
+def ranking_sheet(store: TargetStore, videos: dict[str, Path], count: int = 8, columns: int = 4,
+                  ) -> tuple[np.ndarray, list[str]]:
+    """A picture with the middle frame of the ``count`` most and the ``count`` least egocentric videos.
+
+    A store of fewer videos is shared out, the larger half to the most egocentric.
+
+    Args:
+        store: Ego-Scores.
+        videos: id -> path. One that is not there is a grey tile.
+        count: of videos in each half, 1 or more.
+        columns: of tiles.
+
+    Returns:
+        The picture, and a sentence for each video without a frame.
+    """
+    ranked = rank_by_ego(store)
+    most = min(count, (len(ranked) + 1) // 2)
+    halves = {'most': ranked[:most], 'least': ranked[max(most, len(ranked) - count):][::-1]}
+    missing: list[str] = []
+    parts: list[np.ndarray] = []
+    for word, rows in halves.items():
+        if rows:
+            tiles = grid([_tile(name, share, videos, missing) for name, share in rows], min(columns, most))
+            parts += [heading([f'{word} first-person'], tiles.shape[1]), tiles]
+    width = max(part.shape[1] for part in parts)
+    facts = [f'{store.manifest.dataset}, {len(ranked)} videos', store.manifest.teacher]
+    return stack([heading(['Ego-Score'], width), heading(facts, width, GREY), *parts], gap=6), missing
+
+
+def _tile(video_id: str, share: float, videos: dict[str, Path], missing: list[str]) -> np.ndarray:
+    width, height = TILE
+    frame = _middle_frame(video_id, videos, missing)
+    if frame is None:
+        picture = blank(width, height, (110, ) * 3)
+        draw_text(picture, 'no frame', 0, (height - LINE) // 2)
+    else:
+        picture = letterbox(frame, width, height)
+    return np.vstack([picture, heading([video_id], width), score_strip([ScoreBar('ego', share, COLOURS['ego'])], width)])
+
+
+def _middle_frame(video_id: str, videos: dict[str, Path], missing: list[str]) -> np.ndarray | None:
+    if video_id not in videos:
+        missing.append(f'{video_id}: not among the {len(videos)} videos given')
+        return None
+    try:
+        video = VideoFrames(videos[video_id])
+        return video[len(video) // 2]
+    except VisualizationError as error:
+        missing.append(str(error))
+        return None

@@ -1,0 +1,274 @@
+"""Measure teachers: frames per second at several batch sizes, share of decoding, peak memory.
+
+Decodes a video (its own, drawn with OpenCV, unless one is given), then runs each teacher's ``prepare`` and ``infer`` on its
+frames, batch after batch. Decoding and inference are timed one after the other; the decode share is what decoding would take
+of a process that does both in turn, at the best batch. Weights do not change the speed of a network, but how much a detector
+finds does; ``--cfg-options model.checkpoint=None`` measures with random weights.
+
+Example:
+    python tools/benchmarks/teachers.py configs/teachers/*_k400.py --video clip.mp4 --device cuda --amp fp16 --json out.json
+"""
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import egoexo_mm  # noqa: E402, F401  (registers the teachers)
+from egoexo_mm.models.teachers import ScoreTeacher, Teacher  # noqa: E402
+from egoexo_mm.visualization import VideoFrames, VisualizationError  # noqa: E402
+
+BATCHES = 1, 2, 4, 8, 16, 32, 64
+DTYPES = dict(bf16=torch.bfloat16, fp16=torch.float16)
+MIB = 2**20
+CHUNK = 32  # frames that are prepared at once, whatever the batch
+
+
+# --- frames
+
+
+def draw_video(path: Path, num_frames: int, size: tuple[int, int]) -> None:
+    """A moving, textured MPEG-4 video of ``(width, height)``."""
+    width, height = size
+    rng = np.random.default_rng(0)
+    scene = cv2.resize(rng.integers(0, 255, (height // 4, (width + 4 * num_frames) // 4, 3), dtype=np.uint8),
+                       (width + 4 * num_frames, height), interpolation=cv2.INTER_CUBIC)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 30, size)
+    for i in range(num_frames):
+        writer.write(scene[:, 4 * i:4 * i + width])
+    writer.release()
+
+
+def decode(path: Path, limit: int) -> np.ndarray:
+    """The first frames of a video, (T, H, W, 3) uint8 RGB."""
+    video = VideoFrames(path)
+    return np.stack([video[i] for i in range(min(limit, len(video)))])
+
+
+def decode_rate(path: Path, limit: int, rounds: int) -> tuple[np.ndarray, float]:
+    """Frames, and how many are decoded per second: the median of some rounds."""
+    seconds = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        frames = decode(path, limit)
+        seconds.append(time.perf_counter() - begin)
+    return frames, len(frames) / statistics.median(seconds)
+
+
+# --- memory
+
+
+class PeakMemory:
+    """The most memory in use since the last ``reset``: of the device, or, on a CPU, of the whole process (Linux only)."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.cuda = device if device.type == 'cuda' else None
+
+    def reset(self) -> None:
+        gc.collect()
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats(self.cuda)
+        else:
+            try:
+                Path('/proc/self/clear_refs').write_text('5')  # the kernel forgets the old peak
+            except OSError:
+                pass  # then the peak is that of the process so far
+
+    def read(self) -> float | None:
+        """MiB; None where the system does not say."""
+        if self.cuda:
+            return torch.cuda.max_memory_allocated(self.cuda) / MIB
+        try:
+            lines = Path('/proc/self/status').read_text().splitlines()
+        except OSError:
+            return None
+        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith('VmHWM:')), None)
+
+
+# --- teachers
+
+
+def build_teacher(path: str, changes: dict[str, Any] | None, device: torch.device, channels_last: bool) -> Teacher:
+    """The ``model`` of a config file.
+
+    Raises:
+        ValueError: it is no teacher, or it cannot be built.
+    """
+    from mmaction.registry import MODELS
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(changes or {})
+    teacher = MODELS.build(cfg.model) if cfg.get('model') else None
+    if not isinstance(teacher, Teacher):
+        raise ValueError(f'{path}: its model is {type(teacher).__name__}, expected a Teacher; give a config of '
+                         'configs/teachers that is made for extraction')
+    teacher = teacher.to(device)
+    if channels_last:
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        for parameter in teacher.parameters():
+            if parameter.dim() in formats:
+                parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])
+    return teacher
+
+
+def item_length(teacher: Teacher, num_frames: int) -> int:
+    """Frames of an item: of scores, as in a training clip of so many frames; of boxes, 1."""
+    return teacher.clip_items(num_frames).shape[1] if isinstance(teacher, ScoreTeacher) else 1
+
+
+def item_frames(frames: np.ndarray, length: int, batch: int, first: int) -> torch.Tensor:
+    """(batch * length, 3, H, W) uint8: items one after another from item ``first`` on, round and round the video."""
+    index = np.arange(first * length, (first + batch) * length) % len(frames)
+    return torch.from_numpy(frames[index]).permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def run_batch(teacher: Teacher, pixels: torch.Tensor, batch: int, device: torch.device) -> list[Any]:
+    """Results of one batch, from frames on the host to results there."""
+    prepared = torch.cat([teacher.prepare(part.to(device)) for part in pixels.split(CHUNK)])
+    results = teacher.infer(prepared.unflatten(0, (batch, -1)), tuple(pixels.shape[-2:]))
+    if len(results) != batch:
+        raise RuntimeError(f'{type(teacher).__name__} gave {len(results)} results for {batch} items; its times mean nothing')
+    return results
+
+
+def measure(call: Callable[[int], Any], seconds: float) -> tuple[int, float]:
+    """Number of calls (1 or more, each with its number) that fill so many seconds, and the seconds they took.
+
+    The results of a call are on the host, so a call that has returned is done on the device too. One more call comes first,
+    untimed.
+    """
+    call(0)
+    begin, count = time.perf_counter(), 0
+    while True:
+        call(count)
+        count += 1
+        took = time.perf_counter() - begin
+        if took >= seconds:
+            return count, took
+
+
+def measure_batches(teacher: Teacher, frames: np.ndarray, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """A row per batch size, up to the first that does not fit the device."""
+    memory, rows = PeakMemory(args.device), []
+    length = item_length(teacher, len(frames))
+    for batch in sorted(set(args.batches)):
+        autocast = torch.autocast(args.device.type, DTYPES[args.amp]) if args.amp else nullcontext()
+        memory.reset()
+        try:
+            with autocast:
+                calls, seconds = measure(lambda i, n=batch: run_batch(
+                    teacher, item_frames(frames, length, n, i * n), n, args.device), args.seconds)
+        except torch.OutOfMemoryError:
+            print(f'  batch {batch}: out of memory', file=sys.stderr)
+            break
+        rows.append(dict(batch=batch, frames=calls * batch * length, seconds=seconds,
+                         frames_per_s=calls * batch * length / seconds, peak_mib=memory.read()))
+        print(f'  batch {batch}: {rows[-1]["frames_per_s"]:.3g} frames/s', file=sys.stderr)
+    return rows
+
+
+def summary(path: str, teacher: Teacher, length: int, rows: list[dict[str, Any]], decoded: float) -> dict[str, Any]:
+    """The row of the table: the smallest batch against the best.
+
+    Args:
+        decoded: frames decoded per second.
+    """
+    best = max(rows, key=lambda row: row['frames_per_s'])
+    rate = best['frames_per_s']
+    # time per frame is 1 / decoded + 1 / rate, of which the first is decoding
+    return dict(config=path, teacher=type(teacher).__name__, name=teacher.name, frames_per_item=length, first=rows[0],
+                best=best, ratio=rate / rows[0]['frames_per_s'], decode_share=rate / (rate + decoded), batches=rows)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown."""
+    lines = ['| teacher | frames per item | batch | frames/s | peak, MiB | best batch | frames/s | peak, MiB | ratio '
+             '| decode share |',
+             '|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|']
+    for row in rows:
+        cells = [f'{row["teacher"]} {row["name"]}', row['frames_per_item']]
+        for part in (row['first'], row['best']):
+            peak = '?' if part['peak_mib'] is None else f'{part["peak_mib"]:.0f}'
+            cells += [part['batch'], f'{part["frames_per_s"]:.3g}', peak]
+        cells += [f'{row["ratio"]:.2f}', f'{row["decode_share"]:.0%}']
+        lines.append(f'| {" | ".join(map(str, cells))} |')
+    return '\n'.join(lines)
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config files whose model is a teacher')
+    parser.add_argument('--video', type=Path, help='video whose frames are used; by default one is drawn')
+    parser.add_argument('--size', type=int, nargs=2, default=(456, 256), metavar=('WIDTH', 'HEIGHT'),
+                        help='of the drawn video; default 456 256')
+    parser.add_argument('--frames', type=int, default=128, help='frames of the video that are used; default 128')
+    parser.add_argument('--batches', type=int, nargs='+', default=BATCHES, help='batch sizes, in items; default 1 to 64')
+    parser.add_argument('--seconds', type=float, default=5., help='each batch size runs so long; default 5')
+    parser.add_argument('--device', type=torch.device, default=torch.device('cuda' if torch.cuda.is_available() else 'cpu'))
+    parser.add_argument('--amp', choices=sorted(DTYPES), help='mixed precision')
+    parser.add_argument('--channels-last', action='store_true', help='memory format of the convolutions')
+    parser.add_argument('--threads', type=int, help="CPU threads of torch; default torch's")
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='changes to every config')
+    parser.add_argument('--json', type=Path, metavar='OUT', help='also write all figures there')
+    args = parser.parse_args(argv)
+    if min(args.frames, *args.batches, *args.size, args.threads or 1) < 1 or args.seconds < 0:
+        parser.error('--frames, --batches, --size and --threads must be 1 or more, --seconds 0 or more')
+    if args.json and not args.json.absolute().parent.is_dir():
+        parser.error(f'--json {args.json}: no such folder; make it first')
+    if args.device.type == 'cuda' and not torch.cuda.is_available():
+        parser.error(f'--device {args.device}: torch sees no CUDA device')
+    return args
+
+
+def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
+    args = parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = args.video or Path(folder, 'drawn.mp4')
+        if not args.video:
+            draw_video(path, args.frames, tuple(args.size))
+        frames, decoded = decode_rate(path, args.frames, rounds=3)
+    for config in args.configs:
+        teacher = build_teacher(config, args.cfg_options, args.device, args.channels_last)
+        print(f'{config}: {teacher.name}', file=sys.stderr)
+        found = measure_batches(teacher, frames, args)
+        if found:
+            rows.append(summary(config, teacher, item_length(teacher, len(frames)), found, decoded))
+        del teacher
+    device = f'CPU, {torch.get_num_threads()} threads'
+    if args.device.type == 'cuda':
+        device = torch.cuda.get_device_name(args.device)
+    facts = dict(device=device, amp=args.amp, channels_last=args.channels_last, cfg_options=args.cfg_options,
+                 frame_size=list(frames.shape[2:0:-1]), video=str(args.video or 'drawn'),
+                 decoded_frames_per_s=round(decoded, 1), python=platform.python_version(), torch=torch.__version__,
+                 cpus=os.cpu_count())
+    print(table(rows) + '\n\n' + ', '.join(f'{name} {value}' for name, value in facts.items()))
+    if args.json:
+        args.json.write_text(json.dumps(dict(facts, rows=rows), indent=2) + '\n')
+    return rows
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (ValueError, ImportError, OSError, VisualizationError) as error:
+        sys.exit(f'teachers: error: {error}')
