@@ -24,9 +24,12 @@ steps = dict(
         folder='extract/object_score', config=f'{mini}/extract_object_score.py', command=extract, needs=['object_teacher']),
     interaction_map=dict(
         folder='extract/interaction_map', config=f'{mini}/extract_interaction_map.py', command=extract, needs=['detector']),
+    ego_videos=dict(  # the training segments, whose participants are P1...
+        folder='ego_videos', needs=['world'],
+        command="{python} tools/frames_to_videos.py {work}/world/data/epic100 {dir} --folders 'P1*/rgb_frames/*' --fps 24"),
     interaction_map_ego=dict(
         folder='extract/interaction_map_ego', config=f'{mini}/extract_interaction_map_ego.py', command=extract,
-        needs=['detector']),
+        needs=['detector', 'ego_videos']),
     pretrain=dict(
         folder='pretrain/{recipe}/seed{seed}', config=f'{mini}/pretrain_{{recipe}}.py', command=train + ' --seed {seed}',
         resume='--resume', needs=['world', '{stores}'], env=seeded),

@@ -46,7 +46,7 @@ def test_matrix_of_the_small_world():
     names = [step.name for step in plan.steps.values()]
     assert {name: names.count(name) for name in set(names)} == dict(
         world=1, detector=1, ego_teacher=1, object_teacher=1, ego_score=1, object_score=1, interaction_map=1,
-        interaction_map_ego=1, pretrain=7, finetune=9, test=9, map_probe=1, maps=3, maps_ego=3)
+        ego_videos=1, interaction_map_ego=1, pretrain=7, finetune=9, test=9, map_probe=1, maps=3, maps_ego=3)
 
 
 def test_short_form():
