@@ -55,7 +55,7 @@ pretrained = dict(
     stores='', tuning='finetune', tuning_stores='', source='--cfg-options load_from={pretrain}/{last}', last='epoch_16.pth',
     goals=['test'])
 with_maps = dict(pretrained, map_source='{pretrain}', goals=['test', 'maps', 'maps_ego'])
-all_stores = 'ego_score object_score interaction_map'
+all_stores = 'interaction_map ego_score object_score'  # the detector takes longest
 cells = dict(
     scratch=dict(source='', tuning='finetune', tuning_stores='', goals=['test']),
     third_only=dict(with_maps, recipe='third', map_source='{map_probe}'),  # its maps: a head trained on frozen features

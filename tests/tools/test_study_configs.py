@@ -95,13 +95,19 @@ def test_seeds_train_on_other_clips(monkeypatch):
 
 
 def test_real_data_on_a_cluster():
-    plan = plan_of('real_data.py')
+    plan = plan_of('real_data.py', seeds=[0, 1])
     assert plan.cells == CELLS
     assert all(step.command[:2] in (('bash', 'tools/dist_train.sh'), ('bash', 'tools/dist_test.sh'))
                for step in plan.steps.values())
     star = plan.step('egoexo_star', 1, 'epic')
     assert star.config == 'configs/finetune/epic100/egoexo_star_slowfast_r50_epic100.py'
-    assert star.command[-1] == 'load_from=/study/pretrain/egoexo/seed1/epoch_200.pth' and star.resume[-1] == '--resume'
+    assert 'load_from=/study/pretrain/egoexo/seed1/epoch_200.pth' in star.command and '--resume' not in star.command
+    assert 'load_from=/study/pretrain/egoexo/seed1/epoch_200.pth' not in star.resume and '--resume' in star.resume
     assert plan.step('egoexo', 1, 'pretrain') is plan.step('egoexo_star', 1, 'pretrain')
     only = plan.step('ego_score', 0, 'pretrain').command
     assert 'model.aux_heads.object_score=' in only and 'model.aux_heads.ego_score=' not in only
+    assert 'train_dataloader.dataset.targets.ego_score=/study/extract/ego_score/store' in only
+    # the Ego-Score teacher starts from the baseline of seed 0, which is trained once
+    names = [step.name for step in plan.steps.values()]
+    assert plan.steps['teachers/ego'].needs == ('pretrain/third/seed0', ) and names.count('ego_teacher') == 1
+    assert len([key for key in plan.steps if key.startswith('pretrain/third/')]) == 2
