@@ -1,6 +1,6 @@
 """Hand-object detector of Shan et al. (CVPR 2020, https://arxiv.org/abs/2006.06669), for weights of the authors' code.
 
-Convert them with tools/convert_hand_object_weights.py. Settings are those of the authors' evaluation.
+Convert them with tools/convert_hand_object_weights.py. Thresholds are those of the authors' evaluation; the long side is capped as in their demo.
 """
 default_scope = 'mmdet'
 custom_imports = dict(imports=['egoexo_mm', 'egoexo_mm.models.detectors'], allow_failed_imports=False)

@@ -21,6 +21,8 @@ from egoexo_mm.targets.verification import listed_paths
 from .frame_plans import Item
 from .readers import READERS, BrokenVideoError, VideoFile, check_reader
 
+_MAX_WORKERS = 256
+
 
 @dataclass
 class Chunk:
@@ -86,6 +88,7 @@ class VideoStreamDataset(IterableDataset):
                              f'data_prefix ({folder!r}) or the list')
         rank, world = get_dist_info()  # here, since data workers need not know
         self.videos = videos[rank::world]
+        self._reading = torch.full((_MAX_WORKERS, ), -1).share_memory_()  # what each data worker is at
 
     def skip(self, video_ids: Collection[str]) -> int:
         """Leave out videos that are done; returns how many were. To be called before iterating."""
@@ -93,13 +96,21 @@ class VideoStreamDataset(IterableDataset):
         self.videos = [video for video in self.videos if video[0] not in video_ids]
         return before - len(self.videos)
 
+    def reading(self) -> list[str]:
+        """Paths of the videos that data workers have open; of use when one of them has died."""
+        return [self.videos[i][1] for i in self._reading.tolist() if i >= 0]
+
     def __iter__(self) -> Iterator[Chunk]:
         worker = get_worker_info()
-        for video_id, path in self.videos[worker.id::worker.num_workers] if worker else self.videos:
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        for i in range(first, len(self.videos), step):
+            self._reading[first % _MAX_WORKERS] = i
+            video_id, path = self.videos[i]
             try:
                 yield from self._read(Chunk(video_id, path))
             except BrokenVideoError as error:
                 yield Chunk(video_id, path, failure=str(error))
+        self._reading[first % _MAX_WORKERS] = -1
 
     def _read(self, blank: Chunk) -> Iterator[Chunk]:
         """Chunks of one video."""

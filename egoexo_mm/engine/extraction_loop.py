@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -93,7 +93,7 @@ class ExtractTargetsLoop(BaseLoop):
 
     def _extract(self) -> None:
         flushed = time.monotonic()
-        for chunks in self.progress.waiting(self.dataloader):
+        for chunks in self.progress.waiting(self._chunks()):
             for chunk in chunks:
                 if chunk.failure is None:
                     self._write(self.run_teacher.take(chunk))
@@ -105,6 +105,16 @@ class ExtractTargetsLoop(BaseLoop):
                 flushed = time.monotonic()
             self.progress.update()
         self._write(self.run_teacher.finish())
+
+    def _chunks(self) -> Iterator[list[Chunk]]:
+        try:
+            yield from self.dataloader
+        except RuntimeError as error:
+            if 'DataLoader' not in str(error):  # of a worker that was killed or that hangs, see the loader's timeout
+                raise
+            raise RuntimeError(f'a data worker died or hangs at one of {", ".join(self.stream.reading())} '
+                               f'({str(error).splitlines()[0]}); run again, and if it happens again take that video out of '
+                               'the list or set another test_dataloader.dataset.reader') from error
 
     def _write(self, rows: Iterable[Row]) -> None:
         for video_id, row in rows:

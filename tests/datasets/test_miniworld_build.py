@@ -39,10 +39,14 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
         tiny_world(tmp_path / 'a', monkeypatch, counts=LEAST)
     assert not (tmp_path / 'a/charades_ego/CharadesEgo_v1_train.csv').exists()  # a list is there when all its clips are
     before = digests(tmp_path / 'a')
+    leftover = tmp_path / 'a/objects/train/ball/.train_ball_00000-abc.png'  # of a killed run
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()
     monkeypatch.setattr(build, 'make_item', make_item)
     parts = tiny_world(tmp_path / 'a', monkeypatch, counts=LEAST)
     assert [parts[name]['rendered'] for name in PARTS] == [0, 2, 3, 3, 16]
     assert before.items() <= digests(tmp_path / 'a').items()
+    assert not leftover.exists()
     again = tiny_world(tmp_path / 'a', monkeypatch, counts=LEAST)
     assert [again[name]['rendered'] for name in PARTS] == [0] * 5
 

@@ -1,6 +1,8 @@
 """Extraction in this process: rows, batches, broken videos, resuming, what ends a run."""
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from broken_videos import no_frames, ramp, size_change
 from media import noise_video, write_kinetics, write_video
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.datasets.readers import READERS, OpenCVFile
 from egoexo_mm.targets import TargetStoreError
 from egoexo_mm.targets.summary import summarize
 from egoexo_mm.targets.verification import listed_ids, verify_store
@@ -160,6 +163,20 @@ def test_trouble_of_the_teacher_ends_the_run(videos, tmp_path, error):
     assert extract(config(videos, store)).counts == dict(extracted=4, failed=0, skipped=3)
     extract(config(videos, str(tmp_path / 'undisturbed')))
     assert rows(store) == rows(tmp_path / 'undisturbed')
+
+
+def test_a_video_that_kills_its_reader_is_named(videos, tmp_path, monkeypatch):
+    class Crash(OpenCVFile):
+        def _open(self, path):
+            if path.endswith('clip_3.mp4'):
+                os.kill(os.getpid(), signal.SIGKILL)
+            super()._open(path)
+
+    monkeypatch.setitem(READERS, 'crash', Crash)
+    with pytest.raises(RuntimeError, match=r'a data worker died or hangs at one of \S+/clip_3.mp4 \(DataLoader worker .*'
+                                           'take that video out of the list'):
+        extract(config(videos, str(tmp_path / 'store'), workers=1, reader='crash'))
+    assert not (tmp_path / 'store' / 'failed.jsonl').exists()
 
 
 def test_shards_are_written_after_a_time(videos, tmp_path):

@@ -89,6 +89,17 @@ def test_scores_are_those_of_the_recognizers_own_test(tmp_path):
         assert (found.softmax(1)[0, 0] - 0.5).abs() > 0.01  # the network says something
 
 
+def test_frames_are_resized_as_the_host_does(checkpoint):
+    """Within one grey level of Resize and CenterCrop where both directions shrink much."""
+    teacher = EgoScoreTeacher(recognizer=recognizer(mean=[0] * 3, std=[1] * 3), checkpoint=checkpoint, **SMALL)
+    frame = np.random.default_rng(0).integers(0, 256, (135, 241, 3), dtype=np.uint8)
+    results = dict(imgs=[frame], img_shape=(135, 241), modality='RGB', num_clips=1, clip_len=1)
+    for step in (Resize(scale=(-1, 40)), CenterCrop(32)):
+        results = step(results)
+    found = teacher.prepare(torch.from_numpy(frame).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    assert np.abs(found - results['imgs'][0]).max() <= 1
+
+
 @pytest.mark.parametrize('head', ['ViewEnsembleHead', 'SlowFastHead'])
 def test_logits_and_order(checkpoint, head):
     model = recognizer(head)

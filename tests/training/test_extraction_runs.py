@@ -6,9 +6,10 @@ import sys
 
 import pytest
 from media import noise_video
-from runs import ROOT, launch, test
+from runs import ROOT, test
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.targets.summary import summarize, summary_lines
 from egoexo_mm.targets.verification import listed_ids, verify_store
 from tests.engine.extraction_case import config, extract, rows
 
@@ -122,5 +123,5 @@ def test_two_ranks_equal_one(videos, tmp_path):
     assert rows(store) == rows(tmp_path / 'one')
     assert failed(store) == ['broken']
     assert {shard.name[:10] for shard in store.glob('shard-*')} == {'shard-r000', 'shard-r001'}
-    told = launch([sys.executable, 'tools/targets.py', 'info', store])
+    told = '\n'.join(summary_lines(summarize(store)))
     assert 'videos: 12 in 3 shard(s)' in told and 'failed.jsonl: 1 video(s) without a row' in told

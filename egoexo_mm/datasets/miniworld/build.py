@@ -69,6 +69,9 @@ def _claim(root: Path, about: dict) -> None:
 def _make_part(root: Path, part: str, size: str, seed: int, run: object) -> dict:
     begin = time.monotonic()
     items = plan(part, size, seed)
+    for folder in {marker(root, item).parent for item in items}:
+        for leftover in folder.glob('.*'):  # of a killed run
+            leftover.unlink()
     todo = [item for item in items if not marker(root, item).exists()]
     for _ in run(partial(make_item, root), todo):
         pass
