@@ -19,7 +19,6 @@ from mmengine.logging import MMLogger
 from study import table
 from study.markers import state_of
 from study.plan import Plan, StudyError, make_plan
-from study.report import write_report
 from study.runner import Runner, settle_changes
 
 
@@ -69,6 +68,7 @@ def main() -> None:
             whole = Runner(plan, jobs=args.jobs, say=say).run()
     except StudyError as error:
         raise SystemExit(str(error)) from None
+    from study.report import write_report  # matplotlib takes its time, and a study may run for days before
     results = write_report(plan)
     print(f'\n{table.markdown(results)}\nReport: {plan.work_dir / "report.html"}')
     sys.exit(0 if whole else 1)

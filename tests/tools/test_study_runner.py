@@ -77,9 +77,7 @@ def test_resumes_after_kill_9(tmp_path):
     step = plan_of(tmp_path).steps['world']
     assert state_of(step) == 'interrupted'
     assert take_lock(step.folder / LOCK) is None  # its process lives on: not to be started a second time
-    busy = subprocess.run(['pgrep', '-f', str(tmp_path / 'out/world')], capture_output=True, text=True).stdout.split()
-    for pid in busy:
-        os.kill(int(pid), signal.SIGKILL)
+    os.kill(read_marker(step.folder)['pid'], signal.SIGKILL)
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert calls(tmp_path, 'world') == ['train', 'train'] and calls(tmp_path, 'pretrain/third/seed0') == ['train']

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path.append(str(ROOT / 'tools'))  # behind the rest: it has modules named test and train
 
 from study.plan import make_plan  # noqa: E402
 from study.runner import Runner  # noqa: E402

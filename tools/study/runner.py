@@ -84,7 +84,8 @@ class Runner:
                     del pending[key]
                 elif key not in waiting_for_lock:
                     waiting_for_lock.add(key)
-                    self.say(f'waiting for {key}: its process of an earlier run is still at work')
+                    pid = (read_marker(step.folder) or {}).get('pid')
+                    self.say(f'waiting for {key}: its process of an earlier run (pid {pid}) is still at work')
             time.sleep(_POLL)
             done |= self._collect()
 
@@ -96,7 +97,8 @@ class Runner:
         before = read_marker(step.folder)
         resumes = before is not None and bool(step.resume) and (step.folder / step.checkpoint).exists()
         command = step.resume if resumes else step.command
-        write_marker(step, 'started', command=shlex.join(command), started=_now())
+        begun = dict(command=shlex.join(command), started=_now())
+        write_marker(step, 'started', **begun)  # before there is anything to resume
         with open(step.folder / LOG, 'ab') as log:
             log.write(f'\n== {_now()} {shlex.join(command)}\n'.encode())
             log.flush()
@@ -111,6 +113,7 @@ class Runner:
         if process is None:
             self._fail(step, shlex.join(command), 127, 0.0)
         else:
+            write_marker(step, 'started', **begun, pid=process.pid)
             self.running[step.key] = _Running(step, process, time.monotonic())
             self.say(f'{"resume" if resumes else "start"} {step.key}')
         return True
