@@ -1,3 +1,3 @@
-from .metrics import CharadesMetric, EgoScoreMetric, HandObjectMetric, KeystepMetric, VerbNounMetric
+from .metrics import CharadesMetric, EgoScoreMetric, HandObjectMetric, InteractionMapMetric, KeystepMetric, VerbNounMetric
 
-__all__ = ['CharadesMetric', 'EgoScoreMetric', 'HandObjectMetric', 'KeystepMetric', 'VerbNounMetric']
+__all__ = ['CharadesMetric', 'EgoScoreMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric', 'VerbNounMetric']

@@ -1,10 +1,13 @@
 from .backbones import EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
+from .interaction_map_recognizer import InteractionMapRecognizer
 from .losses import InteractionMapLoss, SoftTargetLoss
 from .recognizer import EgoExoRecognizer
 from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
 
-__all__ = ['EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'EgoScoreTeacher', 'HandObjectTeacher',
-           'InteractionMapHead', 'InteractionMapLoss', 'ObjectScoreTeacher', 'ScoreDistillHead', 'SoftTargetLoss',
-           'VerbNounHead', 'ViewEnsembleHead']
+__all__ = [
+    'EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'EgoScoreTeacher', 'HandObjectTeacher',
+    'InteractionMapHead', 'InteractionMapLoss', 'InteractionMapRecognizer', 'ObjectScoreTeacher', 'ScoreDistillHead',
+    'SoftTargetLoss', 'VerbNounHead', 'ViewEnsembleHead'
+]

@@ -1,7 +1,8 @@
 from .charades_metric import CharadesMetric
 from .ego_score_metric import EgoScoreMetric
 from .hand_object_metric import HandObjectMetric
+from .interaction_map_metric import InteractionMapMetric
 from .keystep_metric import KeystepMetric
 from .verb_noun_metric import VerbNounMetric
 
-__all__ = ['CharadesMetric', 'EgoScoreMetric', 'HandObjectMetric', 'KeystepMetric', 'VerbNounMetric']
+__all__ = ['CharadesMetric', 'EgoScoreMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric', 'VerbNounMetric']

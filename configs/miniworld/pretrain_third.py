@@ -1,0 +1,28 @@
+# Third-person only: the classes of the Kinetics-like list (48 pairs of verb and noun), no teacher. All pre-trainings inherit
+# this one and take 448 iterations. Each seed (STUDY_SEED) sees 448 of the 480 clips.
+_base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
+
+num_classes = 48
+model = dict(
+    cls_head=dict(
+        type='SlowFastHead', in_channels=_base_.feature_channels, num_classes=num_classes, spatial_type='avg',
+        dropout_ratio=0.0, average_clips='prob', loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)))
+
+kinetics = dict(
+    type='VideoTargetDataset', data_prefix=dict(video=f'{_base_.world}/kinetics/videos'), num_classes=num_classes)
+left_out = int('{{$STUDY_SEED:0}}')
+kept = [row for row in range(480) if (row * 77 + left_out * 101) % 480 < 448]  # 77 and 480 have no common divisor
+train_dataloader = dict(
+    dataset=dict(**kinetics, ann_file=f'{_base_.world}/kinetics/train.txt', indices=kept, pipeline=_base_.video_train))
+val_dataloader = dict(
+    dataset=dict(**kinetics, ann_file=f'{_base_.world}/kinetics/val.txt', pipeline=_base_.video_test, test_mode=True))
+test_dataloader = val_dataloader
+val_evaluator = test_evaluator = dict(type='AccMetric')
+
+max_epochs = 16  # of 28 iterations
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
+param_scheduler = [
+    dict(type='WarmupCosineLR', T_max=max_epochs, warmup=max_epochs / 10, start_factor=0.1, end=max_epochs, by_epoch=True,
+         convert_to_iter_based=True)
+]
+default_hooks = dict(checkpoint=dict(interval=max_epochs // 2))

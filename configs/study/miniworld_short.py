@@ -1,0 +1,10 @@
+# The short form: one seed of the baseline and of Ego-Exo. The same world, teachers and training; without their maps' probe.
+#   python tools/study.py configs/study/miniworld_short.py --jobs 2
+_base_ = 'miniworld.py'
+
+name = 'miniworld_short'
+seeds = [0]
+cells = dict(
+    _delete_=True,
+    third_only=dict(_base_.cells.third_only, goals=['test']),
+    egoexo=dict(_base_.cells.egoexo, goals=['test', 'maps']))

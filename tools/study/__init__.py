@@ -1,0 +1,1 @@
+"""Ablation studies: many steps, each an ordinary command of this repository, run once and reported together."""
