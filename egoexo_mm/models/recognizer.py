@@ -9,6 +9,7 @@ from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.views import join_batches
 
 
@@ -46,7 +47,7 @@ class EgoExoRecognizer(Recognizer3D):
             ValueError: if two heads name a loss alike.
         """
         feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
-        losses = dict(self.cls_head.loss(feats, data_samples, **loss_kwargs))
+        losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
         parts = {'neck': loss_kwargs.get('loss_aux', {})}
         parts.update((name, head.loss(feats, data_samples)) for name, head in self.aux_heads.items())
         for name, part in parts.items():

@@ -13,8 +13,8 @@ from mmengine.logging import MMLogger
 class ClipReaderInit(DecordInit):
     """``DecordInit`` with PyAV as the reader: the same frames, frame count and rate in two thirds of the time.
 
-    ``DecordDecode`` follows as usual. Where PyAV is not installed, decord reads, and the log says so once. Videos of which an
-    edit list hides the first frames (cut without encoding) count from the first one shown, as in a player.
+    ``DecordDecode`` follows as usual. Where PyAV is not installed, decord reads, and the log says so. Videos of which an edit
+    list hides the first frames (cut without encoding) count from the first one shown, as in a player.
 
     Args:
         io_backend, kwargs: of ``DecordInit``. A file on disk is read in place, others are fetched whole.
@@ -26,8 +26,8 @@ class ClipReaderInit(DecordInit):
             from .clip_reader import ClipReader
         except ImportError as error:
             ClipReader = None
-            MMLogger.get_current_instance().warning(f'ClipReaderInit: decord reads the videos, which takes longer, because PyAV '
-                                                    f'is not there ({error}); pip install av')
+            MMLogger.get_current_instance().warning(f'ClipReaderInit: PyAV is not there ({error}), so decord reads the '
+                                                    'videos, which takes longer; pip install av')
         self._reader = ClipReader
 
     def _get_video_reader(self, filename: str) -> object:

@@ -34,8 +34,8 @@ class RandomRescaleCrop(BaseTransform):
 
     def __init__(self, scale_range: tuple[int, int], size: int, interpolation: str = 'bilinear') -> None:
         if interpolation != 'bilinear':
-            raise ValueError(f"RandomRescaleCrop: interpolation must be 'bilinear', got {interpolation!r}; use RandomRescale "
-                             'and RandomCrop for others')
+            raise ValueError(f"RandomRescaleCrop: interpolation must be 'bilinear', got {interpolation!r}; use "
+                             'RandomRescale and RandomCrop for others')
         self.rescale = RandomRescale(tuple(scale_range))
         self.crop = RandomCrop(size)
 
