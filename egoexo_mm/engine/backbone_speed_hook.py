@@ -17,8 +17,8 @@ class BackboneSpeedHook(Hook):
 
     Args:
         channels_last: 3D convolutions in ``torch.channels_last_3d``, which cuDNN's half-precision kernels prefer.
-        compile: options of ``torch.compile``, or True for its defaults. The first steps then take minutes, once more for every
-            new shape of input.
+        compile: options of ``torch.compile``, or True for its defaults. The first steps then take minutes, and again
+            for every new shape of input.
     """
 
     def __init__(self, *, channels_last: bool = False, compile: bool | dict = False) -> None:

@@ -69,12 +69,13 @@ def make_stores(folder: Path, ids: list[str]) -> dict[str, str]:
         with StoreWriter(folder / name, manifest) as writer:
             for video_id in ids:
                 writer.add_scores(video_id, rng.normal(size=length))
-    with StoreWriter(folder / 'interaction_map', Manifest(signal='interaction', dataset='random', teacher='random')) as writer:
+    manifest = Manifest(signal='interaction', dataset='random', teacher='random')
+    with StoreWriter(folder / 'interaction_map', manifest) as writer:
         for video_id in ids:
             frame = np.repeat(np.arange(FRAMES), rng.poisson(2.5, FRAMES))
             corner = rng.uniform(0, 0.6, (len(frame), 2))
-            writer.add_detections(video_id, frame=frame, box=np.hstack([corner, corner + 0.3]), score=rng.uniform(0, 1, len(frame)),
-                                  kind=rng.integers(0, 2, len(frame)), num_frames=FRAMES, fps=30)
+            writer.add_detections(video_id, frame=frame, box=np.hstack([corner, corner + 0.3]), num_frames=FRAMES, fps=30,
+                                  score=rng.uniform(0, 1, len(frame)), kind=rng.integers(0, 2, len(frame)))
     return {name: str(folder / name) for name in ('ego_score', 'object_score', 'interaction_map')}
 
 
@@ -172,7 +173,8 @@ def worker_rows(built: dict[str, Compose], paths: list[Path], workers: tuple[int
             loader = DataLoader(Clips(built[name], paths, length), num_workers=count, collate_fn=lambda clips: clips)
             start = time.perf_counter()
             largest = max(memory for batch in loader for _, memory in batch)
-            rows.append({'pipeline': f'{name}, {count} workers', 'clips/s, wall clock': length / (time.perf_counter() - start),
+            spent = time.perf_counter() - start
+            rows.append({'pipeline': f'{name}, {count} workers', 'clips/s, wall clock': length / spent,
                          'MB per worker': round(largest)})
     return rows
 

@@ -25,7 +25,8 @@ def run(options: measuring.Options) -> list[dict]:
     whole = test(None)
     for limit in limits:
         torch.testing.assert_close(test(limit), whole, rtol=1e-3, atol=1e-5)
-    times = measuring.in_turns({str(limit): lambda limit=limit: test(limit) for limit in limits}, options.rounds, options.device)
+    sides = {str(limit): lambda limit=limit: test(limit) for limit in limits}
+    times = measuring.in_turns(sides, options.rounds, options.device)
     return [{'views at a time': name if name != 'None' else f'all {views}', 'clips': f'{views} x {frames} x {crop} px',
              'clips/s': views / statistics.median(spent), 'times all at once': measuring.ratio(times, 'None', name)}
             for name, spent in times.items()]

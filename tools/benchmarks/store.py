@@ -1,4 +1,5 @@
-"""Target stores of 1,000 to 240,000 videos: opening, random reads, size and memory, against a pickle and a file per video."""
+"""Target stores of 1,000 to 240,000 videos: opening, random reads, size and memory, against a pickle
+and a file per video."""
 from __future__ import annotations
 
 import json
@@ -21,19 +22,20 @@ from egoexo_mm.targets import Manifest, TargetStore  # noqa: E402
 from egoexo_mm.targets.records import DETECTION_FIELDS, arrow_schema  # noqa: E402
 from egoexo_mm.targets.shards import shard_paths  # noqa: E402
 
-FRAMES, STRIDE, PER_FRAME = 300, 4, 2  # 150 boxes a video, so that the largest store (1.1 GB) fits small machines
+FRAMES, PER_FRAME = 300, 2
+LARGE = 100_000  # from here on boxes on every fourth frame, so that the largest store (1.1 GB) fits small machines
 ROWS = 4096  # of a shard
 READS = 400
 EGO = Manifest(signal='ego_score', dataset='random', teacher='random', score_kind='logits')
 BOXES = Manifest(signal='interaction', dataset='random', teacher='random')
 
 
-def make_store(folder: Path, manifest: Manifest, videos: int) -> None:
+def make_store(folder: Path, manifest: Manifest, videos: int, stride: int = 1) -> None:
     """Shards with equal rows under their own ids; checked values, but written without the writer's checks."""
     folder.mkdir()
     (folder / 'manifest.json').write_text(manifest.to_json())
     schema, rng = arrow_schema(manifest), np.random.default_rng(0)
-    columns = _columns(min(ROWS, videos), manifest, rng)
+    columns = _columns(min(ROWS, videos), manifest, stride, rng)
     for start in range(0, videos, ROWS):
         ids = pa.array([f'video{i:08d}' for i in range(start, min(start + ROWS, videos))])
         batch = pa.RecordBatch.from_arrays([ids, *(column[:len(ids)] for column in columns)], schema=schema)
@@ -41,13 +43,13 @@ def make_store(folder: Path, manifest: Manifest, videos: int) -> None:
             sink.write_batch(batch)
 
 
-def _columns(rows: int, manifest: Manifest, rng: np.random.Generator) -> list[pa.Array]:
+def _columns(rows: int, manifest: Manifest, stride: int, rng: np.random.Generator) -> list[pa.Array]:
     fixed = [pa.array(np.full(rows, value, kind)) for value, kind in
-             ((FRAMES, np.int32), (30., np.float64), (340, np.int32), (256, np.int32), (STRIDE, np.int32))]
+             ((FRAMES, np.int32), (30., np.float64), (340, np.int32), (256, np.int32), (stride, np.int32))]
     if manifest.kind == 'scores':
         scores = rng.normal(size=rows * manifest.num_scores).astype(np.float16)
         return [*fixed, pa.FixedSizeListArray.from_arrays(pa.array(scores), manifest.num_scores)]
-    frame = np.tile(np.repeat(np.arange(0, FRAMES, STRIDE), PER_FRAME), rows)
+    frame = np.tile(np.repeat(np.arange(0, FRAMES, stride), PER_FRAME), rows)
     corner = rng.uniform(0, 0.6, (len(frame), 2))
     values = dict(frame=frame, box=np.hstack([corner, corner + 0.3]), score=rng.uniform(0, 1, len(frame)),
                   kind=rng.integers(0, 2, len(frame)), side=np.full(len(frame), -1), contact=np.full(len(frame), -1),
@@ -62,7 +64,7 @@ def _columns(rows: int, manifest: Manifest, rng: np.random.Generator) -> list[pa
 
 def probe(path: Path) -> dict[str, float]:
     """Open a store or pickle in this process: seconds, megabytes that it adds, and reads per second."""
-    before, start = measuring.resident(), time.perf_counter()
+    before, start = measuring.resident(), time.process_time()
     if path.is_dir():
         held = TargetStore(path)
         ids = held.video_ids
@@ -70,7 +72,7 @@ def probe(path: Path) -> dict[str, float]:
         with open(path, 'rb') as file:
             held = pickle.load(file)
         ids = list(held)
-    opened = time.perf_counter() - start
+    opened = time.process_time() - start
     del ids[:-1]
     memory = measuring.resident() - before
     rng = np.random.default_rng(1)
@@ -97,12 +99,12 @@ def write_files(folder: Path, store: TargetStore) -> None:
     """A file per video: (frame, [objects, hands]) of rows with corners and score, as one object array."""
     folder.mkdir()
     for video_id in store.video_ids:
-        found = store.detections(video_id, np.arange(0, FRAMES, STRIDE))
+        found = store.detections(video_id, np.arange(FRAMES))
         pairs = np.empty((FRAMES, 2), object)
         rows = np.hstack([found.box, found.score[:, None]])
-        for slot in range(FRAMES // STRIDE):
+        for slot in range(FRAMES):
             for column, kind in enumerate((1, 0)):
-                pairs[slot * STRIDE, column] = rows[(found.slot == slot) & (found.kind == kind)]
+                pairs[slot, column] = rows[(found.slot == slot) & (found.kind == kind)]
         np.save(folder / f'{video_id}.npy', pairs)
 
 
@@ -114,8 +116,8 @@ def file_reads(folder: Path) -> float:
     def read() -> None:
         for _ in range(READS // 4):
             pairs = np.load(names[rng.integers(len(names))], allow_pickle=True)
-            frames = np.minimum((slow + rng.integers(FRAMES - slow[-1]) + STRIDE // 2) // STRIDE * STRIDE, FRAMES - STRIDE)
-            [np.concatenate([rows for rows in column if rows is not None]) for column in pairs[frames].T]
+            frames = slow + rng.integers(FRAMES - slow[-1])
+            [np.concatenate(list(column)) for column in pairs[frames].T]
 
     read()
     return READS // 4 / min(measuring.seconds(read) for _ in range(5))
@@ -129,14 +131,14 @@ def run(options: measuring.Options) -> list[dict]:
         for videos in (100, 300) if options.quick else (1000, 10_000, 240_000):
             for what, manifest in (('Ego-Score', EGO), ('boxes', BOXES)):
                 folder = root / f'{what}{videos}'
-                make_store(folder, manifest, videos)
+                make_store(folder, manifest, videos, 4 if videos >= LARGE else 1)
                 rows.append(_row(f'{what}, {videos} videos', 'store', folder,
-                                 sum(path.stat().st_size for path in shard_paths(folder)) / videos))
+                                 sum(path.stat().st_size for path in shard_paths(folder)) / videos, not options.quick))
             store = TargetStore(root / f'Ego-Score{videos}')
             with open(root / 'all.pkl', 'wb') as file:
                 pickle.dump({video_id: store.scores(video_id).astype(np.float16) for video_id in store.video_ids}, file)
             rows.append(_row(f'Ego-Score, {videos} videos', 'one pickle', root / 'all.pkl',
-                             (root / 'all.pkl').stat().st_size / videos))
+                             (root / 'all.pkl').stat().st_size / videos, not options.quick))
             if len(rows) == 3:
                 write_files(root / 'npy', TargetStore(root / f'boxes{videos}'))
                 sizes = [path.stat().st_size for path in (root / 'npy').iterdir()]
@@ -145,11 +147,16 @@ def run(options: measuring.Options) -> list[dict]:
     return rows
 
 
-def _row(targets: str, kept: str, path: Path, size: float) -> dict:
-    done = subprocess.run([sys.executable, __file__, str(path)], check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {'targets': targets, 'kept as': kept, 'open, s': round(found['open'], 3), 'opening adds, MB': round(found['memory'], 1),
-            'clip reads/s': found['reads'], 'first reads/s': found['first'], 'bytes per video': round(size)}
+def _row(targets: str, kept: str, path: Path, size: float, alone: bool) -> dict:
+    """One line of the table; ``alone`` in a process of its own, as memory figures need."""
+    if alone:
+        done = subprocess.run([sys.executable, __file__, str(path)], check=True, capture_output=True, text=True)
+        found = json.loads(done.stdout.splitlines()[-1])
+    else:
+        found = probe(path)
+    return {'targets': targets, 'kept as': kept, 'open, s of CPU': round(found['open'], 3),
+            'opening adds, MB': round(found['memory'], 1), 'clip reads/s': found['reads'],
+            'first reads/s': found['first'], 'bytes per video': round(size)}
 
 
 if __name__ == '__main__':

@@ -13,8 +13,8 @@ from mmengine.logging import MMLogger
 class ClipReaderInit(DecordInit):
     """``DecordInit`` with PyAV as the reader: the same frames, frame count and rate in two thirds of the time.
 
-    ``DecordDecode`` follows as usual. Where PyAV is not installed, decord reads, and the log says so. Videos of which an edit
-    list hides the first frames (cut without encoding) count from the first one shown, as in a player.
+    ``DecordDecode`` follows as usual. Where PyAV is not installed, decord reads, and the log says so. Videos of which an
+    edit list hides the first frames (cut without encoding) count from the first one shown, as in a player.
 
     Args:
         io_backend, kwargs: of ``DecordInit``. A file on disk is read in place, others are fetched whole.
