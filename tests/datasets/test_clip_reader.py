@@ -1,5 +1,7 @@
 """PyAV gives decord's frames, whatever the order they are asked for."""
+import gc
 import io
+import os
 from fractions import Fraction
 
 import numpy as np
@@ -66,6 +68,20 @@ def test_starts_at_the_last_key_frame(videos, monkeypatch):
     reader = ClipReader(str(videos['steady']))
     assert [key * reader._stream.time_base * 30 for key in reader._keys] == [0, 12, 24, 36, 48]
     assert reader._runs([1, 5, 13, 30, 35, 59]) == [[1, 5], [13], [30, 35], [59]]
+
+
+def test_gives_its_file_back(videos):
+    gc.disable()
+    try:
+        before = len(os.listdir('/proc/self/fd'))
+        for _ in range(3):
+            reader = ClipReader(str(videos['steady']))
+            assert len(os.listdir('/proc/self/fd')) > before
+            reader.get_batch([0, 30])
+            del reader
+            assert len(os.listdir('/proc/self/fd')) == before
+    finally:
+        gc.enable()
 
 
 def test_from_memory(videos):

@@ -53,6 +53,11 @@ class ClipReader:
         self._times = sorted(shown) if self.timed else shown
         self._keys.sort()
 
+    def __del__(self) -> None:
+        # PyAV's containers refer to themselves: file and buffers would stay until the collector finds them
+        if hasattr(self, '_container'):
+            self._container.close()
+
     def __len__(self) -> int:
         return len(self._times)
 
