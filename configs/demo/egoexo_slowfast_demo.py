@@ -24,8 +24,7 @@ model = dict(
 smaller = dict(
     SampleTimeWindow=clip,
     SampleFrames=clip,
-    RandomRescale=dict(scale_range=(128, 160)),
-    RandomCrop=dict(size=crop_size),
+    RandomRescaleCrop=dict(scale_range=(128, 160), size=crop_size),
     LoadTargets=dict(frame_sampling='stride', cell_size=16),
     Resize=dict(scale=(-1, 128)),
     CenterCrop=dict(crop_size=crop_size),
@@ -44,7 +43,7 @@ test_pipeline = [
 ]
 # validation clips with their targets, for the picture: no random draw
 show_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='SampleFrames', num_clips=1, target_fps=30, test_mode=True, **clip),
     dict(type='DecordDecode'),
     dict(type='TrackGeometry'),

@@ -3,7 +3,7 @@ _base_ = 'ego_score_slowfast_r50_charades_ego.py'
 
 train_pipeline, val_pipeline, test_pipeline = (
     [new for step in pipeline for new in
-     ([dict(type='DecordInit'), step] if step['type'] == 'SampleClampedFrames' else
+     ([dict(type='ClipReaderInit'), step] if step['type'] == 'SampleClampedFrames' else
       [dict(type='DecordDecode')] if step['type'] == 'RawFrameDecode' else [step])]
     for pipeline in (_base_.train_pipeline, _base_.val_pipeline, _base_.test_pipeline))
 

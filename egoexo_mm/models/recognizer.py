@@ -11,6 +11,7 @@ from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.teachers import OnlineTeachers
 from egoexo_mm.models.views import join_batches
 
@@ -68,7 +69,7 @@ class EgoExoRecognizer(Recognizer3D):
         """
         data_samples = self.teachers.fill(inputs, data_samples, self.data_preprocessor)
         feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
-        losses = dict(self.cls_head.loss(feats, data_samples, **loss_kwargs))
+        losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
         parts = {'neck': loss_kwargs.get('loss_aux', {})}
         parts.update((name, head.loss(feats, data_samples)) for name, head in self.aux_heads.items())
         for name, part in parts.items():

@@ -1,11 +1,14 @@
-"""From frame numbers of the user's copy of a video to those the teacher saw."""
+"""From frame numbers of the user's copy of a video to those the teacher saw, and to their detections."""
+from collections.abc import Sequence
 
 import numpy as np
 
 from .records import VideoInfo
 
+_LAST_FRAME = 2**31 - 1  # of a video of unknown length, since frames are stored as int32
 
-def stored_frames(frame_inds: np.ndarray, info: VideoInfo, total_frames: int | None = None,
+
+def stored_frames(frame_inds: np.ndarray | Sequence[int], info: VideoInfo, total_frames: int | None = None,
                   fps: float | None = None) -> np.ndarray:
     """Stored frame number for each frame number of another copy of the same video.
 
@@ -30,11 +33,28 @@ def stored_frames(frame_inds: np.ndarray, info: VideoInfo, total_frames: int | N
         frames = np.rint(frames / fps * info.fps).astype(np.int64)
     elif both_totals:
         frames = np.rint(frames * (info.num_frames / total_frames)).astype(np.int64)
-    last = info.num_frames - 1 if info.num_frames else None
-    frames = np.clip(frames, 0, last)
+    last = info.num_frames - 1 if info.num_frames else _LAST_FRAME
+    frames = np.minimum(np.maximum(frames, 0), last)  # np.clip takes longer on a few numbers
     stride = info.frame_stride
     if stride > 1:
-        frames = (frames + stride // 2) // stride * stride
-        if last is not None:
-            frames = np.minimum(frames, last // stride * stride)
+        frames = np.minimum((frames + stride // 2) // stride * stride, last // stride * stride)
     return frames
+
+
+def rows_of_frames(frame: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Detections of some frames, frame by frame.
+
+    Args:
+        frame: int32 (n,), frame of each detection, ascending.
+        wanted: int64 (m,) that fit int32, frames asked for, in any order and any number of times.
+
+    Returns:
+        slot, int64 (k,), position in ``wanted``; rows, int64 (k,), position in ``frame``.
+    """
+    wanted = wanted.astype(frame.dtype)  # or each search would convert the whole column first
+    first = frame.searchsorted(wanted)
+    counts = frame.searchsorted(wanted, side='right') - first
+    slot = np.arange(len(wanted)).repeat(counts)
+    # k-th detection of a slot: first row of its frame + k
+    before = counts.cumsum() - counts
+    return slot, np.arange(len(slot)) + (first - before).repeat(counts)

@@ -96,6 +96,16 @@ def check_scores(scores: Any, num_scores: int, where: str) -> np.ndarray:
     return scores.astype(np.float16)
 
 
+def boxes_in_order(box: np.ndarray) -> bool:
+    """Whether boxes (n, 4) are what :func:`check_box_values` lets pass, in as few numpy calls as that takes."""
+    if not len(box):
+        return True
+    low, high = box[:, :2], box[:, 2:]
+    # with low <= high, the lowest of all is among the low and the highest among the high corners; NaN compares False
+    return (bool((low <= high).all()) and float(np.minimum.reduce(low, axis=None)) >= -BOX_SLACK
+            and float(np.maximum.reduce(high, axis=None)) <= 1 + BOX_SLACK)
+
+
 def check_box_values(box: np.ndarray, frame: np.ndarray, where: str) -> None:
     """Refuse boxes (n, 4) that are not normalised corner boxes."""
     outside = ~((box >= -BOX_SLACK) & (box <= 1 + BOX_SLACK)).all(axis=1)  # NaN counts as outside

@@ -7,11 +7,12 @@ import numpy as np
 import pyarrow as pa
 
 from .errors import MissingVideoError, TargetStoreError
-from .frames import stored_frames
+from .frames import rows_of_frames, stored_frames
 from .manifest import read_manifest
-from .records import DETECTION_FIELDS, Detections, VideoInfo, arrow_schema, check_box_values
+from .records import DETECTION_FIELDS, Detections, VideoInfo, arrow_schema, boxes_in_order, check_box_values
 from .shards import numpy_views, read_shard, shard_paths, video_ids
 
+_PICKED = tuple(name for name in DETECTION_FIELDS if name != 'frame')
 
 class TargetStore:
     """Targets of one teacher on one data set.
@@ -65,7 +66,7 @@ class TargetStore:
     def info(self, video_id: str) -> VideoInfo:
         """Frame count, fps and size of the copy that the teacher saw."""
         views, row, _ = self._locate(video_id)
-        return VideoInfo(*(views[name][row].item() for name in VideoInfo._fields))
+        return _info(views, row)
 
     def scores(self, video_id: str) -> np.ndarray:
         """Scores of a video, float32 (C,): logits or probabilities, as the manifest says."""
@@ -81,8 +82,7 @@ class TargetStore:
         """Stored frame number of each detection of a video, int32 (n,), ascending."""
         self._require('detections')
         views, row, _ = self._locate(video_id)
-        begin, end = views['offsets'][row:row + 2].tolist()
-        return views['frame'][begin:end].copy()
+        return views['frame'][_bounds(views, row)].copy()
 
     def detections(self, video_id: str, frame_inds: Sequence[int], *,
                    total_frames: int | None = None,
@@ -97,22 +97,17 @@ class TargetStore:
         """
         self._require('detections')
         views, row, shard = self._locate(video_id)
-        begin, end = views['offsets'][row:row + 2].tolist()
-        frame = views['frame'][begin:end]
-        if not self._frames_checked[self._index[video_id]]:
-            if len(frame) and (frame[0] < 0 or (np.diff(frame) < 0).any()):
-                raise TargetStoreError(f'{shard}: frames of video {video_id!r} are negative or not '
-                                       'in ascending order; sort its detections by frame')
-            self._frames_checked[self._index[video_id]] = True
-        wanted = stored_frames(np.asarray(frame_inds), self.info(video_id), total_frames, fps)
-        first = np.searchsorted(frame, wanted, side='left')
-        counts = np.searchsorted(frame, wanted, side='right') - first
-        slot = np.repeat(np.arange(len(wanted)), counts)
-        # k-th detection of a slot: first row of its frame + k
-        k = np.arange(len(slot)) - np.repeat(np.cumsum(counts) - counts, counts)
-        rows = begin + np.repeat(first, counts) + k
-        picked = {name: views[name][rows] for name in DETECTION_FIELDS}
-        check_box_values(picked['box'], picked.pop('frame'), f'{shard}: video {video_id!r}')
+        bounds = _bounds(views, row)
+        frame = views['frame'][bounds]
+        number = self._index[video_id]
+        if not self._frames_checked[number]:
+            _check_order(frame, video_id, shard)
+            self._frames_checked[number] = True
+        wanted = stored_frames(frame_inds, _info(views, row), total_frames, fps)
+        slot, rows = rows_of_frames(frame, wanted)
+        picked = {name: views[name][bounds].take(rows, axis=0) for name in _PICKED}
+        if not boxes_in_order(picked['box']):  # what is wrong takes longer to find out
+            check_box_values(picked['box'], frame[rows], f'{shard}: video {video_id!r}')
         for name in ('score', 'offset'):
             picked[name] = picked[name].astype(np.float32)
         return Detections(slot=slot, **picked)
@@ -150,6 +145,21 @@ class TargetStore:
         if i not in self._views:
             self._views[i] = numpy_views(batch, shard)
         return self._views[i], number - self._starts[i], shard
+
+
+def _bounds(views: dict[str, np.ndarray], row: int) -> slice:
+    """Where the detections of a row are in the columns of its batch."""
+    return slice(views['offsets'].item(row), views['offsets'].item(row + 1))
+
+
+def _info(views: dict[str, np.ndarray], row: int) -> VideoInfo:
+    return VideoInfo(*[views[name].item(row) for name in VideoInfo._fields])
+
+
+def _check_order(frame: np.ndarray, video_id: str, shard: Path) -> None:
+    if len(frame) and (frame[0] < 0 or (frame[1:] < frame[:-1]).any()):
+        raise TargetStoreError(f'{shard}: frames of video {video_id!r} are negative or not '
+                               'in ascending order; sort its detections by frame')
 
 
 def open_stores(paths: dict[str, str | Path | None]) -> dict[str, TargetStore]:

@@ -14,7 +14,7 @@ model = dict(
         interaction_map=dict(in_channels=128, mid_channels=8)))
 
 changes = dict(
-    SampleTimeWindow=clip, SampleFrames=clip, RandomRescale=dict(scale_range=(64, 80)), RandomCrop=dict(size=64),
+    SampleTimeWindow=clip, SampleFrames=clip, RandomRescaleCrop=dict(scale_range=(64, 80), size=64),
     Resize=dict(scale=(-1, 64)), CenterCrop=dict(crop_size=64), ThreeCrop=dict(crop_size=64))
 train_pipeline = [dict(step, **changes.get(step['type'], {})) for step in _base_.train_pipeline]
 val_pipeline = [dict(step, **changes.get(step['type'], {})) for step in _base_.val_pipeline]

@@ -130,7 +130,7 @@ def test_protocol(name):
     """Jittered 224 crops in training; 10 clips x 3 crops of 256 in testing; targets for Ego-Exo* only."""
     cfg = load(name)
     train, test = ({s.type: s for s in loader.dataset.pipeline} for loader in (cfg.train_dataloader, cfg.test_dataloader))
-    assert train['RandomRescale'].scale_range == (256, 320) and train['RandomCrop'].size == 224
+    assert train['RandomRescaleCrop'].scale_range == (256, 320) and train['RandomRescaleCrop'].size == 224
     assert train['Flip'].flip_ratio == 0.5
     expected = (8, 8) if 'slowonly' in name else (32, 2)
     for pipeline in (train, test):

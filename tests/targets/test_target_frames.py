@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from egoexo_mm.targets import VideoInfo, stored_frames
+from egoexo_mm.targets import TargetStoreError, VideoInfo, stored_frames
+from egoexo_mm.targets.frames import rows_of_frames
+from egoexo_mm.targets.records import boxes_in_order, check_box_values
 
 
 def info(num_frames=0, fps=0., stride=1):
@@ -47,3 +49,34 @@ def test_input_is_left_alone():
     frames = np.array([-1, 50])
     stored_frames(frames, info(10, stride=4))
     assert frames.tolist() == [-1, 50]
+
+
+def test_unknown_length_is_bounded_by_int32():
+    assert stored_frames([2**40, 7], info(), None, None).tolist() == [2**31 - 1, 7]
+    assert stored_frames([2**40], info(stride=4), None, None).tolist() == [2**31 - 4]
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_rows_are_those_of_a_search_frame_by_frame(seed):
+    rng = np.random.default_rng(seed)
+    frame = np.sort(rng.integers(0, 40, rng.integers(0, 90))).astype(np.int32)
+    wanted = rng.integers(0, 45, rng.integers(0, 20))  # any order, repeated, some without detections
+    slot, rows = rows_of_frames(frame, wanted)
+    expected = [(i, row) for i, asked in enumerate(wanted) for row in np.flatnonzero(frame == asked)]
+    assert list(zip(slot.tolist(), rows.tolist(), strict=True)) == expected
+    assert slot.dtype == rows.dtype == np.int64
+
+
+@pytest.mark.parametrize('box, good', [
+    ([], True), ([[0, 0, 1, 1]], True), ([[.5, .5, .5, .5]], True), ([[-.01, 0, 1.01, 1]], True),
+    ([[-.011, 0, 1, 1]], False), ([[0, 0, 1, 1.011]], False), ([[.5, 0, .25, 1]], False), ([[0, .5, 1, .25]], False),
+    ([[0, 0, 1, 1], [np.nan, 0, 1, 1]], False), ([[0, 0, 1, np.nan]], False), ([[0, 0, 1, np.inf]], False),
+    ([[1.02, 0, 1.03, 1]], False), ([[-3, 0, -2, 1]], False), ([[0, 0, 1, 1], [10, 20, 30, 40]], False)])
+def test_quick_box_check_agrees_with_the_one_that_explains(box, good):
+    box = np.array(box, np.float32).reshape(-1, 4)
+    assert boxes_in_order(box) is good
+    if good:
+        check_box_values(box, np.zeros(len(box), int), 'x')
+    else:
+        with pytest.raises(TargetStoreError, match='^x: box .* at frame 0 '):
+            check_box_values(box, np.zeros(len(box), int), 'x')

@@ -26,7 +26,7 @@ CASES = {  # layout -> (shipped config, losses, a metric of the test)
     'egoexo4d_keystep': ('egoexo4d_keystep/slowfast_r50_keystep.py', {'loss_cls'}, 'top1'),
 }
 SMALL = dict(
-    RandomRescale=dict(scale_range=(64, 80)), RandomCrop=dict(size=64), CenterCrop=dict(crop_size=64),
+    RandomRescaleCrop=dict(scale_range=(64, 80), size=64), CenterCrop=dict(crop_size=64),
     Resize=dict(scale=(-1, 96)), UniformThreeCrop=dict(crop_size=96), SampleClampedFrames=dict(clip_len=16))
 
 

@@ -11,8 +11,7 @@ train_pipeline = [
     dict(type='SeedAugmentations'),
     dict(type='SampleClampedFrames', **clip),
     dict(type='RawFrameDecode'),
-    dict(type='RandomRescale', scale_range=(256, 320)),
-    dict(type='RandomCrop', size=224),
+    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')

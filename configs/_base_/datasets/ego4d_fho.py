@@ -10,18 +10,17 @@ ids = dict(meta_keys=('narration_id', 'clip_uid', 'action_idx', 'video_id'))
 clip = dict(clip_len=32, frame_interval=2)
 train_pipeline = [
     dict(type='SeedAugmentations'),
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='TrimSegment'),
     dict(type='SampleClampedFrames', **clip),
     dict(type='DecordDecode'),
-    dict(type='RandomRescale', scale_range=(256, 320)),
-    dict(type='RandomCrop', size=224),
+    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', **ids)
 ]
 val_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='TrimSegment'),
     dict(type='SampleClampedFrames', num_clips=1, test_mode=True, **clip),
     dict(type='DecordDecode'),
@@ -31,7 +30,7 @@ val_pipeline = [
     dict(type='PackActionInputs', **ids)
 ]
 test_pipeline = [  # 10 clips x 3 crops
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='TrimSegment'),
     dict(type='SampleClampedFrames', num_clips=10, test_mode=True, **clip),
     dict(type='DecordDecode'),

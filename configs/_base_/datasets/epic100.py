@@ -1,5 +1,5 @@
 # EPIC-KITCHENS-100 as extracted frames with the official names. For the videos instead: data_prefix=dict(video=...), and
-# DecordInit, TrimSegment, SampleClampedFrames, DecordDecode in the pipelines, as in ego4d_fho.py.
+# ClipReaderInit, TrimSegment, SampleClampedFrames, DecordDecode in the pipelines, as in ego4d_fho.py.
 _base_ = 'loaders.py'
 
 dataset_type = 'EpicKitchensDataset'
@@ -14,8 +14,7 @@ train_pipeline = [
     dict(type='SeedAugmentations'),
     dict(type='SampleClampedFrames', **clip),
     dict(type='RawFrameDecode'),
-    dict(type='RandomRescale', scale_range=(256, 320)),
-    dict(type='RandomCrop', size=224),
+    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', **ids)
@@ -25,8 +24,7 @@ star_train_pipeline = [  # for Ego-Exo*: the same clips with the maps of hands a
     dict(type='SampleClampedFrames', **clip),
     dict(type='RawFrameDecode'),
     dict(type='TrackGeometry'),
-    dict(type='RandomRescale', scale_range=(256, 320)),
-    dict(type='RandomCrop', size=224),
+    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
     dict(type='FormatShape', input_format='NCTHW'),

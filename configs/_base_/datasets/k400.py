@@ -10,17 +10,16 @@ ann_file_val = 'data/kinetics400/kinetics400_val_list_videos.txt'
 clip = dict(clip_len=32, frame_interval=2)
 train_pipeline = [
     dict(type='SeedAugmentations'),
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='SampleTimeWindow', **clip),
     dict(type='DecordDecode'),
-    dict(type='RandomRescale', scale_range=(256, 320)),
-    dict(type='RandomCrop', size=224),
+    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')
 ]
 val_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='SampleFrames', num_clips=1, target_fps=30, test_mode=True, **clip),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),
@@ -29,7 +28,7 @@ val_pipeline = [
     dict(type='PackActionInputs')
 ]
 test_pipeline = [  # 10 clips x 3 crops
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='SampleTimeWindow', num_clips=10, test_mode=True, **clip),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),

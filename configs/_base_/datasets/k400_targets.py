@@ -9,12 +9,11 @@ targets = dict(
 
 train_pipeline = [
     dict(type='SeedAugmentations'),
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='SampleTimeWindow', **_base_.clip),
     dict(type='DecordDecode'),
     dict(type='TrackGeometry'),
-    dict(type='RandomRescale', scale_range=(256, 320)),
-    dict(type='RandomCrop', size=224),
+    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
     dict(type='FormatShape', input_format='NCTHW'),
@@ -24,7 +23,7 @@ train_pipeline = [
 #   train_dataloader = dict(dataset=dict(pipeline=_base_.stock_train_pipeline))
 stock_train_pipeline = [
     dict(type='SeedAugmentations'),
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='SampleFrames', num_clips=1, **_base_.clip),
     dict(type='DecordDecode'),
     dict(type='TrackGeometry'),

@@ -8,12 +8,11 @@ targets = dict(
 
 train_pipeline = [
     dict(type='SeedAugmentations'),
-    dict(type='DecordInit'),
+    dict(type='ClipReaderInit'),
     dict(type='SampleTimeWindow', **_base_.clip),
     dict(type='DecordDecode'),
     dict(type='TrackGeometry'),
-    dict(type='RandomRescale', scale_range=(256, 320)),
-    dict(type='RandomCrop', size=224),
+    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='LoadTargets', time_stride=1),
     dict(type='FormatShape', input_format='NCTHW'),

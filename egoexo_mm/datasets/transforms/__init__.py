@@ -1,9 +1,11 @@
+from .clip_reader_init import ClipReaderInit
 from .geometry import TrackGeometry
 from .load_targets import LoadTargets
+from .rescale_crop import RandomRescaleCrop
 from .sampling import SampleTimeWindow, SeedAugmentations
 from .segments import SampleClampedFrames, TrimSegment, UniformThreeCrop, UnionFrameLabels
 
 __all__ = [
-    'LoadTargets', 'SampleClampedFrames', 'SampleTimeWindow', 'SeedAugmentations', 'TrackGeometry', 'TrimSegment',
-    'UniformThreeCrop', 'UnionFrameLabels'
+    'ClipReaderInit', 'LoadTargets', 'RandomRescaleCrop', 'SampleClampedFrames', 'SampleTimeWindow', 'SeedAugmentations',
+    'TrackGeometry', 'TrimSegment', 'UniformThreeCrop', 'UnionFrameLabels'
 ]

@@ -54,6 +54,7 @@ class LoadTargets(BaseTransform):
         self.cell_size = cell_size
         self.outside = outside
         self.soft = soft
+        self._seen: dict[int, np.ndarray] = {}  # clip length -> frames that the map shows
 
     def transform(self, results: dict) -> dict:
         """Add the targets of one sample."""
@@ -82,7 +83,9 @@ class LoadTargets(BaseTransform):
         clip_len, num_clips = results['clip_len'], results['num_clips']
         if clip_len % self.time_stride:
             raise ValueError(f'LoadTargets: time_stride {self.time_stride} does not divide the clip length {clip_len}')
-        seen = slow_frame_index(clip_len, clip_len // self.time_stride, self.frame_sampling).numpy()
+        if clip_len not in self._seen:
+            self._seen[clip_len] = slow_frame_index(clip_len, clip_len // self.time_stride, self.frame_sampling).numpy()
+        seen = self._seen[clip_len]
         frames = results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
         # of a segment of a long video, total_frames counts the segment and source_frames (None: unknown) the video
         total_frames = results.get('source_frames', results.get('total_frames'))

@@ -18,7 +18,7 @@ def _source(results: dict) -> str:
 
 @TRANSFORMS.register_module()
 class TrimSegment(BaseTransform):
-    """From the start and stop of a segment in seconds to its frames; put it after ``DecordInit``.
+    """From the start and stop of a segment in seconds to its frames; put it after ``ClipReaderInit`` or ``DecordInit``.
 
     The first frame is ``floor(start * fps)`` and the last ``floor(stop * fps)``, the rule by which EPIC-KITCHENS made its
     frame numbers of its timestamps, and neither leaves the video. Without ``start_sec`` the segment is the whole video.

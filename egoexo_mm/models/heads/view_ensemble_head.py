@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
 from mmaction.utils import SampleList
@@ -11,8 +10,9 @@ from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
 from egoexo_mm.models.functional import pool_features
-from egoexo_mm.models.labels import check_labelled
-from egoexo_mm.models.views import check_view_options, ensemble_views, pool_positions, position_scores, top_k_accuracy
+from egoexo_mm.models.views import check_view_options, ensemble_views, pool_positions, position_scores
+
+from .class_loss import class_losses
 
 
 @MODELS.register_module()
@@ -71,29 +71,7 @@ class ViewEnsembleHead(BaseHead):
         Raises:
             ValueError: if labels are missing, -1 or of another shape.
         """
-        check_labelled(data_samples)
-        soft = self.multi_class or data_samples[0].gt_label.shape != (1, )  # blended labels of one class are soft too
-        expected = (self.num_classes, ) if soft else (1, )
-        for sample in data_samples:
-            if sample.gt_label.shape != expected:
-                raise ValueError(f'expected labels of shape {expected} (num_classes={self.num_classes}, '
-                                 f'multi_class={self.multi_class}), got {tuple(sample.gt_label.shape)}; set num_classes to '
-                                 "the data set's, and multi_class=True for multi-hot labels only")
-        label = torch.stack([sample.gt_label for sample in data_samples]).to(cls_scores.device)
-        if soft:
-            return self._named(self.loss_cls(cls_scores, self._smooth(label.to(cls_scores.dtype))))
-        label = label[:, 0]
-        accuracies = {f'top{k}_acc': top_k_accuracy(cls_scores, label, k) for k in self.topk}
-        if self.label_smooth_eps:
-            label = self._smooth(nn.functional.one_hot(label, self.num_classes).to(cls_scores.dtype))
-        return accuracies | self._named(self.loss_cls(cls_scores, label))
-
-    def _smooth(self, label: Tensor) -> Tensor:
-        return (1 - self.label_smooth_eps) * label + self.label_smooth_eps / self.num_classes
-
-    @staticmethod
-    def _named(loss: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
-        return loss if isinstance(loss, dict) else dict(loss_cls=loss)
+        return class_losses(self, cls_scores, data_samples)
 
     def view_scores(self, feats: Tensor | Sequence[Tensor]) -> Tensor:
         """Activated scores of every view, mean over positions.

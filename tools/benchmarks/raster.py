@@ -5,7 +5,7 @@ holds the median times and the ratio of the medians; ``spread`` is the lowest an
 one round.
 
 Example:
-    python tools/benchmarks/targets.py --json targets.json
+    python tools/benchmarks/raster.py --json targets.json
 """
 import argparse
 import contextlib
@@ -245,6 +245,21 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines += [f'| {r["case"]} | {r["baseline"]} | {r["baseline_us"]:.0f} | {r["ours_us"]:.0f} | '
               f'{r["ratio"]:.1f} | {r["spread"][0]:.1f} - {r["spread"][1]:.1f} |' for r in rows]
     return '\n'.join(lines)
+
+
+def run(options: Any) -> list[dict[str, Any]]:
+    """Rows for ``run.py``."""
+    rows: list[dict[str, Any]] = []
+
+    def compare(*what: Any, per: int = 1) -> None:
+        row = measure(*what, options.rounds, 1e-4 if options.quick else 0.05, per)
+        rows.append({'case': row['case'], 'baseline': row['baseline'], 'baseline, us': row['baseline_us'],
+                     'ours, us': row['ours_us'], 'times faster': row['ratio']})
+
+    raster_rows(compare)
+    with tempfile.TemporaryDirectory() as folder:
+        reading_rows(compare, Path(folder), 2 if options.quick else 256)
+    return rows
 
 
 def main(argv: list[str] | None = None) -> list[dict[str, Any]]:

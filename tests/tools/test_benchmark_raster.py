@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'targets.py'
+PATH = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'raster.py'
 
 
 @pytest.fixture
