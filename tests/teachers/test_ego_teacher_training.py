@@ -18,7 +18,7 @@ from tests.finetune_data import write_rows
 from tests.training.runs import ROOT, log, train
 
 SHIPPED = ROOT / 'configs/teachers/ego_score_slowfast_r50_charades_ego.py'
-SMALL = dict(RandomRescale=dict(scale_range=(48, 56)), RandomCrop=dict(size=32), CenterCrop=dict(crop_size=32),
+SMALL = dict(RandomRescaleCrop=dict(scale_range=(48, 56), size=32), CenterCrop=dict(crop_size=32),
              Resize=dict(scale=(-1, 48)), SampleClampedFrames=dict(clip_len=8))
 PAIRS, EPOCHS = 8, 10
 
