@@ -1,4 +1,4 @@
-# Third-person only: the classes of the Kinetics-like list (48 pairs of verb and noun), no teacher. All pre-trainings inherit
+# Third-person only: verb and noun of the Kinetics-like list (of 48 pairs), no teacher. All pre-trainings inherit
 # this one and take 448 iterations. Each seed (STUDY_SEED) sees 448 of the 480 clips.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
@@ -6,8 +6,8 @@ num_classes = 48
 ce = dict(type='CrossEntropyLoss', loss_weight=0.5)
 model = dict(
     cls_head=dict(
-        type='VerbNounHead', num_verbs=6, num_nouns=8, in_channels=_base_.feature_channels, dropout_ratio=0.0, pool_size=None,
-        loss_verb=ce, loss_noun=ce))
+        type='VerbNounHead', num_verbs=6, num_nouns=8, in_channels=_base_.feature_channels, dropout_ratio=0.0,
+        pool_size=None, loss_verb=ce, loss_noun=ce))
 
 kinetics = dict(
     type='VideoTargetDataset', data_prefix=dict(video=f'{_base_.world}/kinetics/videos'), num_classes=num_classes)

@@ -58,5 +58,6 @@ def test_pair_to_verb_and_noun(pair, expected, one_hot):
 def test_a_video_of_other_than_one_pair_is_named(classes):
     label = torch.zeros(48)
     label[classes] = 1
-    with pytest.raises(ValueError, match=re.escape(f'TR001EGO: expected one pair of verb and noun, got the classes {classes}')):
+    message = re.escape(f'TR001EGO: expected one pair of verb and noun, got the classes {classes}')
+    with pytest.raises(ValueError, match=message):
         TRANSFORMS.build(dict(type='PairToVerbNoun', num_nouns=8))(dict(label=label, video_id='TR001EGO'))

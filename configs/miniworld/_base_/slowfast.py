@@ -1,8 +1,9 @@
-# A SlowFast of 0.27 million parameters: three stages of one basic block, 8 frames of 48 pixels, maps of 4 x 6 x 6. Both pathways
-# see every other of the other's frames, and a cell has 8 pixels.
+# A SlowFast of 0.27 million parameters: three stages of one basic block, 8 frames of 48 pixels, maps of 4 x 6 x 6. Both
+# pathways see every other of the other's frames, and a cell has 8 pixels.
 stages = dict(
-    type='resnet3d', depth=18, pretrained=None, num_stages=3, stage_blocks=(1, 1, 1), out_indices=(2, ), spatial_strides=(1, 2, 1),
-    temporal_strides=(1, 1, 1), dilations=(1, 1, 1), conv1_stride_t=1, pool1_stride_t=1, norm_eval=False)
+    type='resnet3d', depth=18, pretrained=None, num_stages=3, stage_blocks=(1, 1, 1),
+    out_indices=(2, ), spatial_strides=(1, 2, 1), temporal_strides=(1, 1, 1),
+    dilations=(1, 1, 1), conv1_stride_t=1, pool1_stride_t=1, norm_eval=False)
 model = dict(
     type='EgoExoRecognizer',
     backbone=dict(

@@ -79,7 +79,7 @@ _OUTLINES = dict(
 
 
 def catalogue_picture(noun: str, rng: np.random.Generator, size: int = 64) -> np.ndarray:
-    """One thing, large or small, before a wall and a table, (S, S, 3) uint8 RGB: what a classifier of objects learns from."""
+    """One thing, large or small, before a wall and a table, (S, S, 3) uint8 RGB: for a classifier of objects."""
     style = STYLES['catalogue']
     big = 2 * size
     colours = np.stack([surrounding(rng, style), surrounding(rng, style)])

@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform
 
 @TRANSFORMS.register_module()
 class LoadWholeVideo(BaseTransform):
-    """All frames of a video or of a segment of a frame folder, decoded once and kept; ``ArrayDecode`` takes the sampled ones.
+    """All frames of a video, or of a segment of a frame folder, decoded once and kept; ``ArrayDecode`` picks from them.
 
     Put it before the sampling of frames. Memory is that of the raw frames of the data set, in every worker: a choice for
     hundreds of small clips, with which decoding would take longer than the step of a small network.
