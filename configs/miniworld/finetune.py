@@ -5,7 +5,7 @@ _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 model = dict(
     cls_head=dict(
         type='VerbNounHead', num_verbs=6, num_nouns=8, in_channels=_base_.feature_channels, dropout_ratio=0.3,
-        pool_size=None))
+        init_std=0.07, pool_size=None))
 
 left_out = int('{{$STUDY_SEED:0}}')
 epic = dict(
