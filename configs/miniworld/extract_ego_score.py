@@ -3,7 +3,7 @@ _base_ = ['../_base_/extraction.py', '_base_/world.py']
 
 model = dict(
     type='EgoScoreTeacher', recognizer=f'{_base_.configs}/ego_teacher.py',
-    checkpoint=f'{_base_.root}/teachers/ego/epoch_10.pth', clip_len=8, short_side=60, crop_size=56)
+    checkpoint=f'{_base_.root}/teachers/ego/epoch_30.pth', clip_len=8, short_side=52, crop_size=48)
 test_dataloader = dict(
     num_workers=0,
     dataset=dict(

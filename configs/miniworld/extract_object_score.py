@@ -3,7 +3,7 @@ _base_ = ['../_base_/extraction.py', '_base_/world.py']
 
 model = dict(
     type='RecognizerObjectTeacher', recognizer=f'{_base_.configs}/object_teacher.py', num_scores=8, size=56,
-    checkpoint=f'{_base_.root}/teachers/object/epoch_10.pth')
+    checkpoint=f'{_base_.root}/teachers/object/epoch_24.pth')
 test_dataloader = dict(
     num_workers=0,
     dataset=dict(

@@ -18,10 +18,10 @@ train_pipeline = [
     dict(type='SeedAugmentations'), clip,
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(72, 72), keep_ratio=False),
-    dict(type='RandomResizedCrop', area_range=(0.4, 1.0)),
+    dict(type='RandomResizedCrop', area_range=(0.5, 1.0)),
     dict(type='Resize', scale=(56, 56), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
-    dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.05), *pack
+    dict(type='ColorJitter', brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02), *pack
 ]
 test_pipeline = [
     dict(clip, test_mode=True),
@@ -36,10 +36,11 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='AccMetric', metric_options=dict(top_k_accuracy=dict(topk=(1, ))))
 
-max_epochs = 10
+max_epochs = 24
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [
     dict(type='WarmupCosineLR', T_max=max_epochs, warmup=1, start_factor=0.1, end=max_epochs, by_epoch=True,
          convert_to_iter_based=True)
 ]
-default_hooks = dict(checkpoint=dict(interval=5))
+default_hooks = dict(checkpoint=dict(interval=12))

@@ -8,4 +8,4 @@ stores = dict(
     ego_score=f'{_base_.root}/extract/ego_score/store',
     object_score=f'{_base_.root}/extract/object_score/store',
     interaction_map=f'{_base_.root}/extract/interaction_map/store')
-train_dataloader = dict(dataset=dict(targets=stores, pipeline=_base_.video_target_train))
+train_dataloader = dict(dataset=dict(targets=stores, pipeline=_base_.pair_target_train))

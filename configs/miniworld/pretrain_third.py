@@ -1,23 +1,25 @@
-# Third-person only: the classes of the Kinetics-like list (48 pairs of verb and noun), no teacher. All pre-trainings inherit
+# Third-person only: verb and noun of the Kinetics-like list (of 48 pairs), no teacher. All pre-trainings inherit
 # this one and take 448 iterations. Each seed (STUDY_SEED) sees 448 of the 480 clips.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 num_classes = 48
+# init_std: with the usual 0.01 the verbs stay at chance for most of so short a training
+ce = dict(type='CrossEntropyLoss', loss_weight=0.5)
 model = dict(
     cls_head=dict(
-        type='SlowFastHead', in_channels=_base_.feature_channels, num_classes=num_classes, spatial_type='avg',
-        dropout_ratio=0.0, average_clips='prob', loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)))
+        type='VerbNounHead', num_verbs=6, num_nouns=8, in_channels=_base_.feature_channels, dropout_ratio=0.0,
+        init_std=0.07, pool_size=None, loss_verb=ce, loss_noun=ce))
 
 kinetics = dict(
     type='VideoTargetDataset', data_prefix=dict(video=f'{_base_.world}/kinetics/videos'), num_classes=num_classes)
 left_out = int('{{$STUDY_SEED:0}}')
 kept = [row for row in range(480) if (row * 77 + left_out * 101) % 480 < 448]  # 77 and 480 have no common divisor
 train_dataloader = dict(
-    dataset=dict(**kinetics, ann_file=f'{_base_.world}/kinetics/train.txt', indices=kept, pipeline=_base_.video_train))
+    dataset=dict(**kinetics, ann_file=f'{_base_.world}/kinetics/train.txt', indices=kept, pipeline=_base_.pair_train))
 val_dataloader = dict(
-    dataset=dict(**kinetics, ann_file=f'{_base_.world}/kinetics/val.txt', pipeline=_base_.video_test, test_mode=True))
+    dataset=dict(**kinetics, ann_file=f'{_base_.world}/kinetics/val.txt', pipeline=_base_.pair_test, test_mode=True))
 test_dataloader = val_dataloader
-val_evaluator = test_evaluator = dict(type='AccMetric')
+val_evaluator = test_evaluator = dict(type='VerbNounMetric')
 
 max_epochs = 16  # of 28 iterations
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)

@@ -1,11 +1,11 @@
-# Third + ego: both together under the classes that they share, as many iterations.
+# Third + ego: both together under the verbs and nouns that they share, as many iterations.
 _base_ = 'pretrain_third.py'
 
-kinetics = dict(_base_.train_dataloader.dataset, multi_class=True)  # one-hot, as those of Charades-Ego are
 charades = dict(
     type='CharadesEgoDataset', view='first', data_prefix=dict(img=f'{_base_.world}/charades_ego/frames'),
     ann_file=f'{_base_.world}/charades_ego/CharadesEgo_v1_train.csv', pipeline=_base_.labelled_frames_train)
-train_dataloader = dict(dataset=dict(_delete_=True, type='ConcatDataset', datasets=[kinetics, charades]))
+train_dataloader = dict(
+    dataset=dict(_delete_=True, type='ConcatDataset', datasets=[_base_.train_dataloader.dataset, charades]))
 
 max_epochs = 14  # of 32 iterations
 train_cfg = dict(max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)

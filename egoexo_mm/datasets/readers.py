@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.video import open_video
+
 # said by a decoder that ran out of something which the next video needs as well
 _MACHINE = ('bad_alloc', 'cannot allocate memory', 'insufficient memory', 'too many open files')
 _DECORD_PLACE = re.compile(r'\[\d\d:\d\d:\d\d\] \S+:\d+: ')  # time and source line in front of a message
@@ -73,8 +75,7 @@ class DecordFile(VideoFile):
     module = 'decord'
 
     def _open(self, path: str) -> None:
-        import decord
-        self._reader = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=1)
+        self._reader = open_video(path)
         self.num_frames, self.fps = len(self._reader), float(self._reader.get_avg_fps())
 
     def _read(self, skip: int) -> np.ndarray | None:

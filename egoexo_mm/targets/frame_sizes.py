@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from egoexo_mm.video import open_video
+
 from .errors import TargetStoreError
 from .manifest import video_id_from_path
 
@@ -100,9 +102,8 @@ def sizes_from_videos(root: str | Path, short_side: int) -> SizeOf:
 
 def _probe(path: Path) -> tuple[int, int, float]:
     """Width, height and frames per second of a video."""
-    import decord  # only this way of giving sizes needs a decoder
     try:
-        reader = decord.VideoReader(str(path))
+        reader = open_video(path)
         height, width, _ = reader[0].shape
         return width, height, float(reader.get_avg_fps())
     except Exception as error:  # decord has no error class that all versions share

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from egoexo_mm.files import whole_file
+from egoexo_mm.video import open_video
 
 
 class VisualizationError(ValueError):
@@ -22,12 +23,11 @@ class VideoFrames:
     """
 
     def __init__(self, path: str | Path) -> None:
-        import decord  # only reading videos needs it
         self.path = Path(path)
         if not self.path.is_file():
             raise VisualizationError(f'{path}: no such file; give the path of a video')
         try:
-            self._reader = decord.VideoReader(str(path), num_threads=1)
+            self._reader = open_video(path)
             self.num_frames = len(self._reader)
             self.fps = float(self._reader.get_avg_fps())
         except Exception as error:  # decord has no error class that all versions share

@@ -18,8 +18,12 @@ _KINDS = ('hand', 'held object')
 
 
 def cell_plot(results: dict) -> bytes:
-    """A row for every measure: the runs and their mean, and beside it the paired difference with its interval."""
-    measures, cells = results['measures'], list(results['cells'])
+    """A row for every measure that is compared: the runs and their mean, and beside it the paired difference with its
+    interval. Without a number of such a measure, all are drawn."""
+    cells = list(results['cells'])
+    shown = [name for name, spec in results['measures'].items() if spec.get('compare', True)
+             and any(results['statistics'][cell].get(name) for cell in cells)]
+    measures = {name: results['measures'][name] for name in shown or results['measures']}
     figure, axes = plt.subplots(len(measures), 2, squeeze=False, layout='constrained',
                                 figsize=(11, (0.9 + 0.32 * len(cells)) * len(measures)))
     for (left, right), (name, spec) in zip(axes, measures.items()):

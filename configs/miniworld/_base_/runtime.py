@@ -15,7 +15,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05), paramwise_cfg=dict(norm_decay_mult=0.0),
+    optimizer=dict(type='AdamW', lr=4e-3, weight_decay=0.05), paramwise_cfg=dict(norm_decay_mult=0.0),
     clip_grad=dict(max_norm=5.0))
 default_hooks = dict(logger=dict(interval=6), checkpoint=dict(save_best=None, max_keep_ckpts=1))
 log_processor = dict(window_size=6)

@@ -79,13 +79,17 @@ _OUTLINES = dict(
 
 
 def catalogue_picture(noun: str, rng: np.random.Generator, size: int = 64) -> np.ndarray:
-    """One thing before a quiet background, (S, S, 3) uint8 RGB: what a classifier of objects learns from."""
+    """One thing, large or small, before a wall and a table, (S, S, 3) uint8 RGB: for a classifier of objects."""
     style = STYLES['catalogue']
     big = 2 * size
     colours = np.stack([surrounding(rng, style), surrounding(rng, style)])
     picture = pattern(str(rng.choice(style.walls)), rng, big, colours, rng.uniform(0.3, 1.), rng.uniform(0, np.pi))
+    edge = int(rng.uniform(0.2, 1.) * big)
+    table = pattern(str(rng.choice(style.tables)), rng, big, np.stack([surrounding(rng, style), surrounding(rng, style)]),
+                    rng.uniform(0.3, 1.), rng.uniform(0, np.pi))
+    picture[edge:] = table[edge:]
     sprite = make_sprite(noun, rng, style)
-    radius = rng.uniform(0.18, 0.45) * big
+    radius = rng.uniform(0.1, 0.4) * big
     centre = rng.uniform(0.8 * radius, big - 0.8 * radius, 2)
     paste(picture, sprite, centre, radius, rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.uniform(-0.3, 0.3))
     picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA) * rng.uniform(*style.gain)

@@ -47,8 +47,9 @@ STYLES = dict(
     home=Style(hue=(0., 1.), saturation=(0.1, 0.5), value=(0.35, 0.85), object_shift=0.03, object_spread=0.09,
                walls=('bricks', 'stripes', 'checks', 'noise'), tables=('plain', 'noise', 'stripes'), period=(0.26, 0.5),
                gain=(0.75, 1.15), noise=3.),
-    catalogue=Style(hue=(0., 1.), saturation=(0., 0.3), value=(0.6, 1.), object_shift=0.03, object_spread=0.12,
-                    walls=('plain', 'noise', 'waves'), tables=('plain', ), period=(0.26, 0.5), gain=(0.9, 1.1), noise=1.))
+    catalogue=Style(hue=(0., 1.), saturation=(0., 0.5), value=(0.3, 1.), object_shift=0.03, object_spread=0.12,
+                    walls=('plain', 'noise', 'waves', 'bricks', 'stripes', 'checks'), tables=('plain', 'noise', 'stripes'),
+                    period=(0.26, 0.5), gain=(0.8, 1.15), noise=2.))
 
 
 def colour(rng: np.random.Generator, hue: tuple[float, float], saturation: tuple[float, float],

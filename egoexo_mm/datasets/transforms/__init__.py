@@ -4,8 +4,9 @@ from .load_targets import LoadTargets
 from .rescale_crop import RandomRescaleCrop
 from .sampling import SampleTimeWindow, SeedAugmentations
 from .segments import SampleClampedFrames, TrimSegment, UniformThreeCrop, UnionFrameLabels
+from .small_sets import LoadWholeVideo, PairToVerbNoun
 
 __all__ = [
-    'ClipReaderInit', 'LoadTargets', 'RandomRescaleCrop', 'SampleClampedFrames', 'SampleTimeWindow', 'SeedAugmentations',
-    'TrackGeometry', 'TrimSegment', 'UniformThreeCrop', 'UnionFrameLabels'
+    'ClipReaderInit', 'LoadTargets', 'LoadWholeVideo', 'PairToVerbNoun', 'RandomRescaleCrop', 'SampleClampedFrames',
+    'SampleTimeWindow', 'SeedAugmentations', 'TrackGeometry', 'TrimSegment', 'UniformThreeCrop', 'UnionFrameLabels'
 ]
