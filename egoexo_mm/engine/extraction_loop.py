@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -75,7 +76,8 @@ class ExtractTargetsLoop(BaseLoop):
         """Fill the store; returns the number of videos of all ranks: ``extracted``, ``failed`` and ``skipped``."""
         self.runner.call_hook('before_test')
         rank, world = get_dist_info()
-        with StoreWriter(self.store, self.manifest(), self.rows_per_shard, rank) as self.writer:
+        with (self._naming_lost_workers(),
+              StoreWriter(self.store, self.manifest(), self.rows_per_shard, rank) as self.writer):
             skipped = self.stream.skip(self.writer.done)
             self.known_failures = read_failures(self.writer.path).reasons
             here = f', rank {rank} of {world}' if world > 1 else ''
@@ -93,7 +95,7 @@ class ExtractTargetsLoop(BaseLoop):
 
     def _extract(self) -> None:
         flushed = time.monotonic()
-        for chunks in self.progress.waiting(self._chunks()):
+        for chunks in self.progress.waiting(self.dataloader):
             for chunk in chunks:
                 if chunk.failure is None:
                     self._write(self.run_teacher.take(chunk))
@@ -106,15 +108,21 @@ class ExtractTargetsLoop(BaseLoop):
             self.progress.update()
         self._write(self.run_teacher.finish())
 
-    def _chunks(self) -> Iterator[list[Chunk]]:
+    @contextmanager
+    def _naming_lost_workers(self) -> Iterator[None]:
+        """Say at which video a data worker died.
+
+        PyTorch notices in a signal handler, so that whatever runs just then raises, or a connection to the worker breaks.
+        """
         try:
-            yield from self.dataloader
-        except RuntimeError as error:
-            if 'DataLoader' not in str(error):  # of a worker that was killed or that hangs, see the loader's timeout
+            yield
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            if isinstance(error, RuntimeError) and 'DataLoader' not in str(error):  # lost workers, and the loader's timeout
                 raise
-            raise RuntimeError(f'a data worker died or hangs at one of {", ".join(self.stream.reading())} '
-                               f'({str(error).splitlines()[0]}); run again, and if it happens again take that video out of '
-                               'the list or set another test_dataloader.dataset.reader') from error
+            reason = str(error).partition('\n')[0] or type(error).__name__
+            raise RuntimeError(f'a data worker died or hangs at one of {", ".join(self.stream.reading())} ({reason}); run '
+                               'again, and if it happens again take that video out of the list or set another '
+                               'test_dataloader.dataset.reader') from error
 
     def _write(self, rows: Iterable[Row]) -> None:
         for video_id, row in rows:
