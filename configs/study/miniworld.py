@@ -73,7 +73,7 @@ measures = dict(
     verb=dict(step='test', key='acc/verb_top1', label='verb top-1 (%)'),
     noun=dict(step='test', key='acc/noun_top1', label='noun top-1 (%)'),
     validation=dict(step='finetune', key='acc/action_top1', label='ego validation: action top-1 (%)'),
-    third=dict(step='pretrain', key='acc/action_top1', label='third-person validation: action top-1 (%)', compare=False),
+    third=dict(step='pretrain', key='acc/action_top1', label='third-person validation: action top-1 (%)'),
     maps=dict(step='maps', key='map/mean_ap', label='maps, third person: AP (%)'),
     maps_position=dict(step='maps', key='map/mean_position', label='the same of mean positions', compare=False),
     maps_constant=dict(step='maps', key='map/mean_constant', label='the same of a constant', compare=False),
