@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, collect: Callable[[argparse.Namespace], list[I
         after: Callable[[argparse.Namespace, list], None] | None = None) -> int:
     """Prepare and print the table. Exit code: 0 all usable, 1 something is not (or one line on stderr), 130 interrupted."""
     program = Path(sys.argv[0]).stem
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # how a scheduler ends a job
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a scheduler ends a job
     try:
         if not args.source.is_dir():
             raise StopRun(f'{args.source}: no such folder; give the folder of what was downloaded')
