@@ -5,12 +5,15 @@ and ``Runner.wrap_model`` hands the local rank to DDP as a device id. Each of th
 machine without CUDA.
 Cure: on such a machine ``set_device`` does nothing while mmengine starts the process group, nccl
 becomes gloo, and DDP gets ``device_ids=None``. Under Slurm a missing ``SLURM_LOCALID`` no longer
-divides by zero GPUs.
+divides by zero GPUs. The process group is left before the interpreter goes: mmengine never does, and
+a process on gloo was seen to abort at its end ("terminate called without an active exception")
+with all its work done.
 Inert: where mmengine finds CUDA or another accelerator: nothing is patched.
 Delete: once mmengine does all of this itself.
 """
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import os
@@ -65,8 +68,15 @@ def _without_cuda(start: Callable) -> Callable:
             os.environ.setdefault('SLURM_LOCALID', os.environ['SLURM_PROCID'])
         with _set_device_ignored():
             start(backend, *args, **kwargs)
+        atexit.register(_leave_group)
 
     return start_on_cpu
+
+
+def _leave_group() -> None:
+    import torch.distributed
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _say_once(message: str) -> None:

@@ -168,3 +168,10 @@ def test_applied_here():
     compat.apply()
     names = [cure.name for cure in compat.active_cures()]
     assert cpu_dist.NAME in names
+
+
+def test_group_is_left(tmp_path):
+    torch.distributed.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+    for _ in range(2):  # the second time there is none to leave
+        cpu_dist._leave_group()
+        assert not torch.distributed.is_initialized()
