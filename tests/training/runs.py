@@ -26,11 +26,11 @@ def launch(command: list, *, timeout: int = 300, **env: str) -> str:
         port = str(probe.getsockname()[1])
     env = dict(os.environ, PORT=port, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT),
                PATH=f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}', **env)
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, capture_output=True, text=True,
-                          timeout=timeout)
-    if done.returncode and any(text in done.stdout + done.stderr for text in _CHANCE):
+    for _ in range(2):
         done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, capture_output=True, text=True,
                               timeout=timeout)
+        if not done.returncode or not any(text in done.stdout + done.stderr for text in _CHANCE):
+            break
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 

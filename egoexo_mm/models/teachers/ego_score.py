@@ -5,7 +5,6 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmaction.models import Recognizer2D
 from mmaction.models.recognizers.base import BaseRecognizer
 from mmaction.registry import MODELS
@@ -16,9 +15,7 @@ from torch import Tensor
 
 from .base import ScoreTeacher
 from .frames import FramePreprocessor, evenly_spaced
-from .weights import fill, read_weights
-
-_ADDED = ('aux_heads.', 'data_preprocessor.')  # of training; the teacher scores with backbone, neck and class head
+from .weights import fill_recognizer
 
 
 @MODELS.register_module()
@@ -56,9 +53,7 @@ class EgoScoreTeacher(ScoreTeacher):
         if checkpoint is None:
             MMLogger.get_current_instance().warning(f'EgoScoreTeacher: {source} has random weights; set checkpoint')
         else:
-            weights, sha256 = read_weights(checkpoint)
-            weights = {key: value for key, value in weights.items() if not key.startswith(_ADDED)}
-            fill(_Scoring(network), weights, checkpoint, f'a checkpoint trained with {source}')
+            sha256 = fill_recognizer(network, checkpoint, f'a checkpoint trained with {source}')
         super().__init__(num_scores=2, score_kind=score_kind, name=name or _describe(network, source), weights_sha256=sha256)
         self.recognizer = network
         self.clip_len = clip_len
@@ -81,16 +76,6 @@ class EgoScoreTeacher(ScoreTeacher):
     def clip_items(self, num_frames: int) -> Tensor:
         """(1, clip_len): one item, evenly spaced over the clip; every frame once if the lengths agree."""
         return evenly_spaced(num_frames, self.clip_len)[None]
-
-
-class _Scoring(torch.nn.Module):
-    """The parts of a recognizer that score, under their own names."""
-
-    def __init__(self, network: BaseRecognizer) -> None:
-        super().__init__()
-        for name, module in network.named_children():
-            if f'{name}.' not in _ADDED:
-                self.add_module(name, module)
 
 
 def _build(recognizer: ConfigType | str) -> tuple[BaseRecognizer, str]:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import copy
 
-import torch
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType
 from mmengine.config import Config
@@ -11,9 +10,7 @@ from torch import Tensor
 
 from .base import ScoreTeacher
 from .frames import FramePreprocessor, evenly_spaced
-from .weights import fill, read_weights
-
-_ADDED = ('aux_heads.', 'data_preprocessor.')  # of training
+from .weights import fill_recognizer
 
 
 @MODELS.register_module()
@@ -40,11 +37,8 @@ class RecognizerObjectTeacher(ScoreTeacher):
                  score_kind: str = 'logits', online_frames: int = 4, name: str = 'objects of one frame') -> None:
         cfg = Config.fromfile(recognizer).model if isinstance(recognizer, str) else copy.deepcopy(recognizer)
         network = MODELS.build(cfg)
-        weights, sha256 = read_weights(checkpoint)
-        parts = torch.nn.ModuleDict({key: module for key, module in network.named_children()
-                                     if not f'{key}.'.startswith(_ADDED)})
-        fill(parts, {key: value for key, value in weights.items() if not key.startswith(_ADDED)}, checkpoint,
-             f'a checkpoint of {recognizer if isinstance(recognizer, str) else "the recognizer"}')
+        sha256 = fill_recognizer(
+            network, checkpoint, f'a checkpoint of {recognizer if isinstance(recognizer, str) else "the recognizer"}')
         super().__init__(num_scores=num_scores, score_kind=score_kind, name=name, weights_sha256=sha256)
         self.recognizer = network
         own = network.data_preprocessor

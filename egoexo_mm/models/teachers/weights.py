@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from egoexo_mm.models.checkpoints import read_checkpoint, sha256_of
 
 _SHOWN = 2  # names in a message
+_ADDED = ('aux_heads', 'data_preprocessor')  # to a recognizer, of training; backbone, neck and class head score
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
@@ -69,3 +70,20 @@ def fill(network: nn.Module, weights: dict[str, Tensor], path: str | Path, expec
     if problems:
         raise ValueError(f'{path}: its weights do not fit: {"; ".join(problems)}; expected {expected}')
     network.load_state_dict(weights, strict=False)
+
+
+def fill_recognizer(network: nn.Module, path: str | Path, expected: str) -> str:
+    """Copy the weights of a checkpoint file into the parts of a recognizer that score; the SHA-256 of the file.
+
+    Args:
+        network: an MMAction2 recognizer.
+        path: of the file; what training added to it (``aux_heads.*``) is left out.
+        expected: for the message, what would fit.
+
+    Raises:
+        ValueError: the file cannot be read, or does not fit completely; the network is then unchanged.
+    """
+    weights, sha256 = read_weights(path)
+    scoring = nn.ModuleDict({name: module for name, module in network.named_children() if name not in _ADDED})
+    fill(scoring, {name: value for name, value in weights.items() if name.partition('.')[0] not in _ADDED}, path, expected)
+    return sha256
