@@ -2,8 +2,8 @@
 _base_ = ['../_base_/extraction.py', '_base_/world.py']
 
 model = dict(
-    type='RecognizerObjectTeacher', recognizer=f'{_base_.configs}/object_teacher.py', num_scores=8, size=56,
-    checkpoint=f'{_base_.root}/teachers/object/epoch_24.pth')
+    type='RecognizerObjectTeacher', recognizer=f'{_base_.configs}/object_teacher.py', num_scores=8, size=72,
+    checkpoint=f'{_base_.root}/teachers/object/epoch_16.pth')
 test_dataloader = dict(
     num_workers=0,
     dataset=dict(

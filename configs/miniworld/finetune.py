@@ -20,12 +20,12 @@ test_dataloader = dict(
     dataset=dict(**epic, ann_file=f'{_base_.world}/epic100/EPIC_100_test.csv', pipeline=_base_.test, test_mode=True))
 val_evaluator = test_evaluator = dict(type='VerbNounMetric')
 
-max_epochs = 16  # of 13 iterations
+max_epochs = 32  # of 13 iterations
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
-optim_wrapper = dict(optimizer=dict(lr=2e-3))
+optim_wrapper = dict(optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(type='WarmupCosineLR', T_max=max_epochs, warmup=1, start_factor=0.1, end=max_epochs, by_epoch=True,
          convert_to_iter_based=True)
 ]
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 2))
-custom_hooks = [dict(type='SampleSeedHook'), dict(type='CheckWeightsHook')]
+custom_hooks = [*_base_.custom_hooks, dict(type='CheckWeightsHook')]

@@ -5,4 +5,4 @@ model = dict(type='InteractionMapRecognizer', aux_heads=dict(interaction_map=_ba
 test_dataloader = dict(
     dataset=dict(targets=dict(interaction_map=f'{_base_.world}/truth/kinetics'), pipeline=_base_.pair_target_test))
 test_evaluator = dict(_delete_=True, type='InteractionMapMetric')
-custom_hooks = [dict(type='SampleSeedHook'), dict(type='CheckWeightsHook')]
+custom_hooks = [*_base_.custom_hooks, dict(type='CheckWeightsHook')]

@@ -1,4 +1,4 @@
-# The Object-Score teacher: a small 2D network (as clips of one frame) that names the 8 objects in catalogue pictures.
+# The Object-Score teacher: a small 2D network (as clips of one frame) that names the 8 objects in pictures of them alone and in use.
 _base_ = '_base_/runtime.py'
 
 model = dict(
@@ -17,16 +17,16 @@ pack = [dict(type='FormatShape', input_format='NCTHW'), dict(type='PackActionInp
 train_pipeline = [
     dict(type='SeedAugmentations'), clip,
     dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(72, 72), keep_ratio=False),
+    dict(type='Resize', scale=(88, 88), keep_ratio=False),
     dict(type='RandomResizedCrop', area_range=(0.5, 1.0)),
-    dict(type='Resize', scale=(56, 56), keep_ratio=False),
+    dict(type='Resize', scale=(72, 72), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='ColorJitter', brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02), *pack
 ]
 test_pipeline = [
     dict(clip, test_mode=True),
     dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(56, 56), keep_ratio=False), *pack
+    dict(type='Resize', scale=(72, 72), keep_ratio=False), *pack
 ]
 images = dict(type='ImageFolderDataset')
 train_dataloader = dict(
@@ -36,11 +36,11 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='AccMetric', metric_options=dict(top_k_accuracy=dict(topk=(1, ))))
 
-max_epochs = 24
+max_epochs = 16
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
-optim_wrapper = dict(optimizer=dict(lr=2e-3))
+optim_wrapper = dict(optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(type='WarmupCosineLR', T_max=max_epochs, warmup=1, start_factor=0.1, end=max_epochs, by_epoch=True,
          convert_to_iter_based=True)
 ]
-default_hooks = dict(checkpoint=dict(interval=12))
+default_hooks = dict(checkpoint=dict(interval=8))

@@ -1,4 +1,4 @@
-# Third + ego: both together under the verbs and nouns that they share, as many iterations.
+# Third + ego: both together under the verbs that they share, as many iterations.
 _base_ = 'pretrain_third.py'
 
 charades = dict(

@@ -1,9 +1,11 @@
-# The short form: one seed of the baseline and of Ego-Exo. The same world, teachers and training; without their maps' probe.
+# The short form: one seed of the baseline and of Ego-Exo. The same training clips, teachers and training; fewer clips to test on,
+# in the world that the settings were chosen in.
 #   python tools/study.py configs/study/miniworld_short.py --jobs 2
 _base_ = 'miniworld.py'
 
 name = 'miniworld_short'
 seeds = [0]
+variables = dict(size='short', world_seed=0)
 cells = dict(
     _delete_=True,
     third_only=dict(_base_.cells.third_only, goals=['test']),

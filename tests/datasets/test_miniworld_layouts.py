@@ -135,4 +135,4 @@ def test_objects(world):
         assert [folder.name for folder in folders] == list(NOUNS)  # so that a folder's number is the noun's
         for folder in folders:
             pictures = [cv2.imread(str(path)) for path in folder.iterdir()]
-            assert [picture.shape for picture in pictures] == [(64, 64, 3)] * count
+            assert [picture.shape for picture in pictures] == [(72, 96, 3)] * count

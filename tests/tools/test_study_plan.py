@@ -4,7 +4,7 @@ from mmengine.config import Config
 
 from tests.tools.toy_study import plan_of, write_study  # first: it makes study importable
 
-from study.fingerprint import changes  # isort: skip
+from study.fingerprint import Fingerprints, changes  # isort: skip
 from study.plan import StudyError, make_plan  # isort: skip
 
 
@@ -42,6 +42,9 @@ def test_wanted_cells_and_seeds(tmp_path):
     write_study(tmp_path)
     plan = plan_of(tmp_path, cells=['third_only'], seeds=[7])
     assert list(plan.steps) == ['world', 'pretrain/third/seed7', 'finetune/third_only/seed7', 'test/third_only/seed7']
+    (tmp_path / 'fewer').mkdir()
+    write_study(tmp_path / 'fewer', extra="cells['scratch']['seeds'] = [1]\n")
+    assert [seed for cell, seed in plan_of(tmp_path / 'fewer').runs if cell == 'scratch'] == [1]
     with pytest.raises(StudyError, match='no cell ego; its cells are scratch, third_only, egoexo, egoexo_star'):
         plan_of(tmp_path, cells=['ego'])
 
@@ -76,3 +79,14 @@ def test_fingerprints(tmp_path):
     assert [key for key in before if before[key].fingerprint == after[key].fingerprint] == ['world']
     key = 'pretrain/third/seed0'
     assert changes(before[key].inputs, after[key].inputs) == 'optimizer.lr was 0.1 and is 0.2'
+
+
+def test_a_moved_repository_is_the_same(tmp_path):
+    """A config that names its own folder says the same in every checkout."""
+    found = []
+    for name in ('here', 'there'):
+        config = tmp_path / name / 'configs' / 'extract.py'
+        config.parent.mkdir(parents=True)
+        config.write_text("teacher = '{{ fileDirname }}/teacher.py'\n")
+        found.append(Fingerprints(tmp_path / 'study', tmp_path / name).of(['run'], str(config), {}, []))
+    assert found[0] == found[1] and found[0][0]['config'] == dict(teacher="'<repository>/configs/teacher.py'")

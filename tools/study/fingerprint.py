@@ -11,15 +11,22 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+ROOT = Path(__file__).parents[2]
 # how a step is run, not what it computes
 _RUNNING = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'CUDA_VISIBLE_DEVICES', 'PYTHONWARNINGS')
 
 
 class Fingerprints:
-    """Inputs of steps and their hashes; the study's folder and the interpreter count as the same wherever they are."""
+    """Inputs of steps and their hashes; the study's folder, this repository and the interpreter count as the same
+    wherever they are.
 
-    def __init__(self, work_dir: Path) -> None:
-        self._moved = [(str(work_dir), '<study>'), (sys.executable, 'python')]
+    Args:
+        work_dir: the study's folder.
+        repository: where its configs lie.
+    """
+
+    def __init__(self, work_dir: Path, repository: Path = ROOT) -> None:
+        self._moved = [(str(work_dir), '<study>'), (sys.executable, 'python'), (str(repository), '<repository>')]
         self._configs: dict[tuple, dict[str, str]] = {}
 
     def of(self, command: Sequence[str], config: str | None, env: dict[str, str], needs: Sequence[str],

@@ -14,6 +14,8 @@ folder and makes it a need::
                   command='{python} tools/test.py {config} {pretrain}/epoch_9.pth --work-dir {dir}'))
     cells = dict(third_only=dict(recipe='third', goals=['test']), ...)
     seeds = [0, 1, 2]
+
+A cell may name ``seeds`` of its own, some of the study's.
 """
 from __future__ import annotations
 
@@ -99,7 +101,7 @@ class Plan:
 
 
 def make_plan(cfg: Config, work_dir: Path, *, seeds: list[int] | None = None, cells: list[str] | None = None) -> Plan:
-    """All steps of the wanted cells and seeds (default: all of the config).
+    """All steps of the wanted cells and seeds (default: all of the config); a cell that names seeds has no others.
 
     Raises:
         StudyError: the config is not one of a study, or a wanted cell is not in it.
@@ -114,6 +116,8 @@ def make_plan(cfg: Config, work_dir: Path, *, seeds: list[int] | None = None, ce
     prints = Fingerprints(work_dir)
     for seed in cfg.seeds if seeds is None else seeds:
         for cell in cells or cfg.cells:
+            if seed not in cfg.cells[cell].get('seeds', [seed]):
+                continue
             maker = _RunMaker(plan, prints, cell, seed)
             for goal in cfg.cells[cell].get('goals') or cfg.get('goals') or ():
                 maker.step(goal)
@@ -129,7 +133,7 @@ class _RunMaker:
     def __init__(self, plan: Plan, prints: Fingerprints, cell: str, seed: int) -> None:
         self.plan = plan
         self.prints = prints
-        cell_vars = {key: value for key, value in plan.cfg.cells[cell].items() if key != 'goals'}
+        cell_vars = {key: value for key, value in plan.cfg.cells[cell].items() if key not in ('goals', 'seeds')}
         self.variables = {**plan.cfg.get('variables', {}), **cell_vars, 'cell': cell, 'seed': seed,
                           'python': sys.executable, 'work': plan.work_dir}
         self.made: dict[str, str] = {}  # step name -> key

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .fingerprint import changes
+from .fingerprint import ROOT, changes
 from .markers import LOCK, LOG, read_marker, set_aside, state_of, take_lock, write_marker
 from .plan import Plan, Step, StudyError
 
-ROOT = Path(__file__).parents[2]
 _POLL = 0.05  # seconds
 
 

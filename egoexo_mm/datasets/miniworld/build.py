@@ -15,7 +15,7 @@ from .motions import VERBS
 from .objects import NOUNS
 from .plan import PARTS, SIZES, plan
 
-VERSION = 1  # of what a seed looks like; a world of another version is another world
+VERSION = 2  # of what a seed looks like; a world of another version is another world
 _ABOUT = 'world.json'
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from egoexo_mm.files import whole_file
 
+from .cameras import HEIGHT, WIDTH
 from .clips import FPS, NUM_FRAMES, detections, render_clip
 from .hand_object_files import annotation_text
+from .motions import VERBS
 from .objects import NOUNS, catalogue_picture
 from .plan import CHARADES, EPIC, HANDS, KINETICS, OBJECTS, SEGMENTS, Item
 
@@ -73,8 +75,16 @@ def _hand_object(root: Path, item: Item) -> None:
 
 
 def _object(root: Path, item: Item) -> None:
+    """Every other picture shows the thing alone, and the rest in use, in both views in turn."""
+    if item.number % 2 == 0:
+        picture = catalogue_picture(NOUNS[item.noun], np.random.default_rng(item.seed), WIDTH, HEIGHT)
+    else:
+        rng = np.random.default_rng([*item.seed[:-1], 1])
+        clip = render_clip(item.seed, int(rng.integers(len(VERBS))), item.noun, view=('first', 'third')[item.number // 2 % 2],
+                           style='catalogue', times=rng.uniform(0, 1, 1))
+        picture = clip.frames[0]
     with whole_file(marker(root, item)) as temporary:
-        _write_image(temporary, catalogue_picture(NOUNS[item.noun], np.random.default_rng(item.seed)))
+        _write_image(temporary, picture)
 
 
 def _write_truth(path: Path, truth: list) -> None:

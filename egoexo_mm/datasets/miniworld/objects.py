@@ -78,21 +78,23 @@ _OUTLINES = dict(
     stand=[(-0.6, -0.6), (0.6, -0.6), (0.9, 1), (-0.9, 1)])
 
 
-def catalogue_picture(noun: str, rng: np.random.Generator, size: int = 64) -> np.ndarray:
-    """One thing, large or small, before a wall and a table, (S, S, 3) uint8 RGB: for a classifier of objects."""
+def catalogue_picture(noun: str, rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """One thing, large or small, before a wall and a table, (height, width, 3) uint8 RGB: for a classifier of objects."""
     style = STYLES['catalogue']
-    big = 2 * size
+    big = 2 * np.array([width, height])
+    side = int(big.max())
     colours = np.stack([surrounding(rng, style), surrounding(rng, style)])
-    picture = pattern(str(rng.choice(style.walls)), rng, big, colours, rng.uniform(0.3, 1.), rng.uniform(0, np.pi))
-    edge = int(rng.uniform(0.2, 1.) * big)
-    table = pattern(str(rng.choice(style.tables)), rng, big, np.stack([surrounding(rng, style), surrounding(rng, style)]),
+    picture = pattern(str(rng.choice(style.walls)), rng, side, colours, rng.uniform(0.3, 1.), rng.uniform(0, np.pi))
+    edge = int(rng.uniform(0.2, 1.) * big[1])
+    table = pattern(str(rng.choice(style.tables)), rng, side, np.stack([surrounding(rng, style), surrounding(rng, style)]),
                     rng.uniform(0.3, 1.), rng.uniform(0, np.pi))
     picture[edge:] = table[edge:]
+    picture = picture[:big[1], :big[0]]
     sprite = make_sprite(noun, rng, style)
-    radius = rng.uniform(0.1, 0.4) * big
-    centre = rng.uniform(0.8 * radius, big - 0.8 * radius, 2)
+    radius = rng.uniform(0.1, 0.4) * big[1]
+    centre = rng.uniform(0.8 * radius, big - 0.8 * radius)
     paste(picture, sprite, centre, radius, rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.uniform(-0.3, 0.3))
-    picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA) * rng.uniform(*style.gain)
+    picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) * rng.uniform(*style.gain)
     return (picture + rng.normal(0, style.noise, picture.shape)).clip(0, 255).astype(np.uint8)
 
 

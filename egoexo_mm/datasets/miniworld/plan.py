@@ -19,9 +19,12 @@ SIZES = dict(
     small=dict(
         kinetics=dict(train=96, val=48), charades_ego=dict(train=16, test=8), epic100=dict(train=96, val=24, test=48),
         hand_object=dict(train=96, val=24, test=24), objects=dict(train=16, val=4)),
+    short=dict(  # trains as full
+        kinetics=dict(train=480, val=48), charades_ego=dict(train=64, test=16), epic100=dict(train=240, val=48, test=192),
+        hand_object=dict(train=320, val=40, test=40), objects=dict(train=256, val=8)),
     full=dict(
-        kinetics=dict(train=480, val=96), charades_ego=dict(train=64, test=16), epic100=dict(train=240, val=96, test=192),
-        hand_object=dict(train=320, val=80, test=80), objects=dict(train=64, val=16)))
+        kinetics=dict(train=480, val=96), charades_ego=dict(train=64, test=16), epic100=dict(train=240, val=480, test=960),
+        hand_object=dict(train=320, val=80, test=80), objects=dict(train=256, val=32)))
 
 
 @dataclass(frozen=True)
