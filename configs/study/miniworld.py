@@ -1,6 +1,6 @@
-# The study of the small world (docs/study.md): 9 cells, the two that matter most x 10 seeds and the others x 5. One world, which is not the one that the settings were
-# chosen in, one set of teachers and of stores; a seed decides the first weights, the order of the clips, and which clips are
-# trained on.
+# The study of the small world (docs/study.md): 9 cells, the two that matter most x 10 seeds and the others x 5. One world,
+# which is not the one that the settings were chosen in, one set of teachers and of stores; a seed decides the first weights,
+# the order of the clips, and which clips are trained on.
 #   python tools/study.py configs/study/miniworld.py --jobs 2
 # The short form is one seed of two cells: configs/study/miniworld_short.py.
 name = 'miniworld'
@@ -17,7 +17,9 @@ extract = '{python} tools/test.py {config} none --work-dir {dir}'
 mini = 'configs/miniworld'
 teacher = dict(command=train, resume='--resume', needs=['world'])
 steps = dict(
-    world=dict(folder='world', command='{python} tools/miniworld.py {dir}/data --size {size} --seed {world_seed} --procs 2', slots=2),
+    world=dict(
+        folder='world', slots=2,
+        command='{python} tools/miniworld.py {dir}/data --size {size} --seed {world_seed} --procs 2'),
     detector=dict(teacher, folder='teachers/detector', config=f'{mini}/detector.py'),
     ego_teacher=dict(teacher, folder='teachers/ego', config=f'{mini}/ego_teacher.py'),
     object_teacher=dict(teacher, folder='teachers/object', config=f'{mini}/object_teacher.py'),

@@ -1,14 +1,11 @@
 """The small world is the same everywhere, goes on where it stopped, and never mixes with another."""
-import importlib.util
-from pathlib import Path
 
 import pytest
 
 from egoexo_mm.datasets.miniworld import PARTS, build, make_world
 from egoexo_mm.datasets.miniworld.plan import plan
 from tests.datasets.miniworld_files import LEAST, TINY, digests, short_clips, tiny_world
-
-TOOL = Path(__file__).parents[2] / 'tools' / 'miniworld.py'
+from tests.scripts import load_script
 
 
 @pytest.fixture(autouse=True)
@@ -60,12 +57,12 @@ def test_another_world_or_folder_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match='b: is no world and not empty; give a new folder'):
         make_world(tmp_path / 'b')
     assert [path.name for path in (tmp_path / 'b').iterdir()] == ['letter.txt']
-    with pytest.raises(ValueError, match="size 'big', seed 0 or procs 1: expected one of small, full"):
+    with pytest.raises(ValueError, match="size 'big', seed 0 or procs 1: expected one of small, short, full"):
         make_world(tmp_path / 'c', size='big')
     assert not (tmp_path / 'c').exists()
 
 
-@pytest.mark.parametrize('size', ['small', 'full'])
+@pytest.mark.parametrize('size', ['small', 'short', 'full'])
 def test_splits_share_nothing(size):
     items = [item for part in PARTS for item in plan(part, size, 0)]
     assert len({item.seed for item in items}) == len(items)
@@ -86,9 +83,7 @@ def test_actions_are_spread_evenly():
 
 
 def test_command(tmp_path, monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location('miniworld_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_script('tools/miniworld.py')
     monkeypatch.setitem(build.SIZES, 'tiny', {**LEAST, 'kinetics': TINY['kinetics']})
     assert tool.main([str(tmp_path / 'a'), '--size', 'tiny', '--procs', '1']) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -12,6 +12,7 @@ from mmengine.runner import Runner, load_checkpoint, save_checkpoint
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.engine import CheckWeightsHook
+from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[2]
 HOST = Path(importlib.util.find_spec('mmaction').origin).parent / '.mim' / 'configs' / 'recognition' / 'slowfast'
@@ -80,9 +81,7 @@ def pyslowfast_file(path, head='head', outputs=400):
 def files(tmp_path_factory):
     """Kind of start -> checkpoint file."""
     root = tmp_path_factory.mktemp('weights')
-    spec = importlib.util.spec_from_file_location('convert', ROOT / 'tools' / 'convert_pyslowfast.py')
-    convert = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(convert)
+    convert = load_script('tools/convert_pyslowfast.py')
     convert.main([str(pyslowfast_file(root / 'official.pyth')), str(root / 'official.pth')])
     runner(load('egoexo_slowfast_k400.py'), root / 'ours', None, 3).train()
     stock = narrow(Config.fromfile(HOST / 'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb.py'))

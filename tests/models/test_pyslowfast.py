@@ -1,5 +1,4 @@
 """PySlowFast names and columns: against recorded reference scores and the host's own modules."""
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -11,11 +10,10 @@ from mmaction.registry import MODELS
 
 import egoexo_mm  # noqa: F401  registers
 from egoexo_mm.models.pyslowfast import to_mmaction, to_pyslowfast
+from tests.scripts import load_script
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
-spec = importlib.util.spec_from_file_location('seeding', GOLDEN / 'seeding.py')
-seeding = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(seeding)
+seeding = load_script('tests/data/golden/seeding.py')
 
 
 def golden_case(name):

@@ -1,20 +1,16 @@
 """The benchmark runs, refuses to time unequal outputs, and reports every row."""
 import functools
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'raster.py'
+from tests.scripts import load_script
 
 
 @pytest.fixture
 def tool():
-    spec = importlib.util.spec_from_file_location('benchmark_targets', PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script('tools/benchmarks/raster.py')
     threads = module.torch.get_num_threads()
     yield module
     module.torch.set_num_threads(threads)  # the tool takes one

@@ -1,5 +1,4 @@
 """The benchmark of teachers runs each at every batch size and reports what it counted."""
-import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +9,7 @@ import torch
 from mmaction.registry import MODELS
 
 from egoexo_mm.models.teachers import ScoreTeacher, Teacher
-
-PATH = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'teachers.py'
+from tests.scripts import load_script
 
 
 @MODELS.register_module()
@@ -62,10 +60,7 @@ class ToyFrameTeacher(Teacher):
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('benchmark_teachers', PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('tools/benchmarks/teachers.py')
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 """The converter of the hand-object detector as a command. That the result computes the same is in tests/detectors."""
-import importlib.util
 import json
 import pickle
 from pathlib import Path
@@ -8,19 +7,13 @@ import pytest
 import torch
 
 from egoexo_mm.models.hand_object_weights import ego_warning, read_weights
+from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[2]
 KEYS = json.loads((ROOT / 'tests' / 'data' / 'golden' / 'hand_object' / 'keys.json').read_text())
 
 
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool('convert_hand_object_weights')
+tool = load_script('tools/convert_hand_object_weights.py')
 
 
 def state():

@@ -1,6 +1,5 @@
 """The converter as a command: files in, files out, one sentence on bad input."""
 import hashlib
-import importlib.util
 import json
 import os
 import pickle
@@ -12,18 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.scripts import load_script
+
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / 'tests' / 'data' / 'golden'
 
 
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool('convert_pyslowfast')
+tool = load_script('tools/convert_pyslowfast.py')
 
 
 def tiny_state(case='k400_slowfast_r50'):

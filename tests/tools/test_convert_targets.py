@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import pickle
 import subprocess
@@ -9,16 +8,14 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import TargetStore
+from tests.scripts import load_script
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/convert_targets.py'
 
 
 @pytest.fixture(scope='module')
 def main():
-    spec = importlib.util.spec_from_file_location('convert_targets', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_script('tools/convert_targets.py').main
 
 
 class Evil:

@@ -1,29 +1,20 @@
 """From a dump to a submission of the EPIC-100 challenge, and the check of one that somebody else wrote."""
-import importlib.util
 import json
 import math
 import pickle
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from egoexo_mm.evaluation import epic_submission_check
+from tests.scripts import load_script
 
-ROOT = Path(__file__).parents[2]
 IDS = ['P01_11_0', 'P01_11_1', 'P33_05_7']
 
 
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool('epic_submission')
+tool = load_script('tools/epic_submission.py')
 
 
 def samples(ids=IDS):

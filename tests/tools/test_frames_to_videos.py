@@ -1,16 +1,13 @@
 """Folders of frames as videos."""
 import sys
-from importlib import util
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / 'tools' / 'frames_to_videos.py'
-spec = util.spec_from_file_location('frames_to_videos', SCRIPT)
-tool = util.module_from_spec(spec)
-spec.loader.exec_module(tool)
+from tests.scripts import load_script
+
+tool = load_script('tools/frames_to_videos.py')
 
 
 def frames(folder, *levels, size=(32, 48)):

@@ -1,7 +1,5 @@
 """What training leaves behind becomes what stock MMAction2 loads."""
-import importlib.util
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,22 +9,15 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import load_checkpoint
 
 import egoexo_mm  # noqa: F401  registers
+from tests.scripts import load_script
 
-ROOT = Path(__file__).parents[2]
 BACKBONE = dict(type='ResNet3dSlowOnly', depth=50, pretrained=None, base_channels=8)
 CLS_HEAD = dict(type='I3DHead', num_classes=5, in_channels=256)
 PREPROCESSOR = dict(type='ActionDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3,
                     format_shape='NCTHW')
 
 
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool('strip_aux')
+tool = load_script('tools/strip_aux.py')
 
 
 def trained_model():

@@ -80,7 +80,7 @@ def test_equal_pretraining(name):
 
 def test_equal_finetuning():
     plain, star = config('finetune.py'), config('finetune_star.py')
-    assert iterations('finetune.py') == iterations('finetune_star.py') == (208, 16)
+    assert iterations('finetune.py') == iterations('finetune_star.py') == (416, 16)
     assert plain.optim_wrapper == star.optim_wrapper and plain.param_scheduler == star.param_scheduler
     files = [plain[f'{split}_dataloader'].dataset.ann_file for split in ('train', 'val', 'test')]
     assert [Path(file).stem for file in files] == ['EPIC_100_train', 'EPIC_100_validation', 'EPIC_100_test']

@@ -1,6 +1,5 @@
 """``tools/targets.py``: exit codes and what is printed where."""
 import dataclasses
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import TargetStore
+from tests.scripts import load_script
 from tests.targets.stores import EGO, PROBS, box_store, ego_store, raw_store
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/targets.py'
@@ -17,10 +17,7 @@ TOOL = Path(__file__).resolve().parents[2] / 'tools/targets.py'
 
 @pytest.fixture(scope='module')
 def main():
-    spec = importlib.util.spec_from_file_location('targets_tool', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_script('tools/targets.py').main
 
 
 @pytest.fixture

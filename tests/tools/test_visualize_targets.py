@@ -1,5 +1,4 @@
 """``tools/visualize_targets.py`` on real videos and stores."""
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +11,14 @@ from egoexo_mm.targets import HAND, OBJECT, Manifest, StoreWriter
 from egoexo_mm.visualization import COLOURS
 from egoexo_mm.visualization.text import LINE
 from tests.media import write_stores, write_video
+from tests.scripts import load_script
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/visualize_targets.py'
 
 
 @pytest.fixture(scope='module')
 def main():
-    spec = importlib.util.spec_from_file_location('visualize_targets', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_script('tools/visualize_targets.py').main
 
 
 @pytest.fixture

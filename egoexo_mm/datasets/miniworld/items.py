@@ -80,8 +80,8 @@ def _object(root: Path, item: Item) -> None:
         picture = catalogue_picture(NOUNS[item.noun], np.random.default_rng(item.seed), WIDTH, HEIGHT)
     else:
         rng = np.random.default_rng([*item.seed[:-1], 1])
-        clip = render_clip(item.seed, int(rng.integers(len(VERBS))), item.noun, view=('first', 'third')[item.number // 2 % 2],
-                           style='catalogue', times=rng.uniform(0, 1, 1))
+        verb, view = int(rng.integers(len(VERBS))), ('first', 'third')[item.number // 2 % 2]
+        clip = render_clip(item.seed, verb, item.noun, view=view, style='catalogue', times=rng.uniform(0, 1, 1))
         picture = clip.frames[0]
     with whole_file(marker(root, item)) as temporary:
         _write_image(temporary, picture)
