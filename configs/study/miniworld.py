@@ -1,11 +1,11 @@
-# The study of the small world (docs/study.md): 9 cells, the two that matter most x 10 seeds and the others x 5. One world,
+# The study of the small world (docs/study.md): 9 cells, the two that matter most x 16 seeds and the others x 5. One world,
 # which is not the one that the settings were chosen in, one set of teachers and of stores; a seed decides the first weights,
 # the order of the clips, and which clips are trained on.
 #   python tools/study.py configs/study/miniworld.py --jobs 2
 # The short form is one seed of two cells: configs/study/miniworld_short.py.
 name = 'miniworld'
 title = 'Ego-Exo in the small world: third-person pre-training, first-person fine-tuning and test'
-seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+seeds = list(range(16))
 few = dict(seeds=[0, 1, 2, 3, 4])
 baseline = 'third_only'
 variables = dict(size='full', world_seed=1)

@@ -1,5 +1,5 @@
-# The short form: one seed of the baseline and of Ego-Exo. The same teachers and training on as many clips; fewer clips to test
-# on, in the world that the settings were chosen in.
+# The short form: one seed of the baseline and of Ego-Exo. The same teachers and training on as many clips of another world;
+# fewer clips to test on.
 #   python tools/study.py configs/study/miniworld_short.py --jobs 2
 _base_ = 'miniworld.py'
 

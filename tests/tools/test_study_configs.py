@@ -42,7 +42,7 @@ def iterations(name):
 def test_matrix_of_the_small_world():
     runs = list(plan_of('miniworld.py').runs)
     assert {cell: sum(of == cell for of, _ in runs) for cell in CELLS} == {
-        cell: 10 if cell in ('third_only', 'egoexo') else 5 for cell in CELLS}
+        cell: 16 if cell in ('third_only', 'egoexo') else 5 for cell in CELLS}
     plan = plan_of('miniworld.py', seeds=[0])
     assert plan.cells == CELLS
     names = [step.name for step in plan.steps.values()]
