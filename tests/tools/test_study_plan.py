@@ -45,6 +45,8 @@ def test_wanted_cells_and_seeds(tmp_path):
     (tmp_path / 'fewer').mkdir()
     write_study(tmp_path / 'fewer', extra="cells['scratch']['seeds'] = [1]\n")
     assert [seed for cell, seed in plan_of(tmp_path / 'fewer').runs if cell == 'scratch'] == [1]
+    with pytest.raises(StudyError, match='none of the wanted cells has one of the wanted seeds'):
+        plan_of(tmp_path / 'fewer', cells=['scratch'], seeds=[0])
     with pytest.raises(StudyError, match='no cell ego; its cells are scratch, third_only, egoexo, egoexo_star'):
         plan_of(tmp_path, cells=['ego'])
 

@@ -124,6 +124,8 @@ def make_plan(cfg: Config, work_dir: Path, *, seeds: list[int] | None = None, ce
             plan.runs[cell, seed] = maker.made
             if not maker.made:
                 raise StudyError(f'{cfg.filename}: cell {cell} has no goals, the names of the steps that end it')
+    if not plan.runs:
+        raise StudyError(f'{cfg.filename}: none of the wanted cells has one of the wanted seeds; see their seeds there')
     return plan
 
 
