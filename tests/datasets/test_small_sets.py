@@ -42,7 +42,11 @@ def test_segments_of_a_folder_do_not_mix(tmp_path):
         found = load(dict(row, segment_start=start, total_frames=4))
         assert found['array'][:, 0, 0, 1].tolist() == values
         assert found['array'][0, 0, 0].tolist() == [values[0] + 5, values[0], values[0]]
-        assert (found['start_index'], found['segment_start'], found['total_frames']) == (0, 0, 4)
+        assert found['total_frames'] == 4
+        clip = dict(type='SampleClampedFrames', clip_len=4, frame_interval=1, test_mode=True)
+        sampled = TRANSFORMS.build(clip)(found)
+        assert sampled['frame_inds'].tolist() == [0, 1, 2, 3]  # in the array
+        assert (sampled['frame_inds'] - sampled['start_index']).tolist() == list(range(start, start + 4))  # in the video
     with pytest.raises(FileNotFoundError, match='9.png'):
         load(dict(row, segment_start=4, total_frames=5))
 

@@ -20,7 +20,8 @@ class LoadWholeVideo(BaseTransform):
 
     Required keys: ``filename``, or ``frame_dir``, ``filename_tmpl``, ``total_frames`` and ``start_index`` (and
     ``segment_start`` of a segment). Added or modified keys: ``array``, read-only (L, H, W, 3) uint8 RGB,
-    ``total_frames`` (L), ``start_index`` and ``segment_start`` (0: both count in ``array``), ``modality``.
+    ``total_frames`` (L), ``modality``, ``start_index`` (minus ``segment_start``: so ``frame_inds`` count in ``array``, and
+    less ``start_index`` in the video, as targets do).
 
     Raises:
         FileNotFoundError: a frame is missing.
@@ -32,16 +33,17 @@ class LoadWholeVideo(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add ``array``, from memory if it was read before."""
         if 'frame_dir' in results:
-            first = results['start_index'] + results.get('segment_start', 0)
+            segment = results.get('segment_start', 0)
+            first = results['start_index'] + segment
             key = (results['frame_dir'], first, results['total_frames'])
         else:
-            first, key = 0, (results['filename'], )
+            segment, first, key = 0, 0, (results['filename'], )
         if key not in self._kept:
             array = self._read_frames(results, first) if 'frame_dir' in results else self._read_video(results['filename'])
             array.flags.writeable = False  # shared by all later samples
             self._kept[key] = array
         array = self._kept[key]
-        results.update(array=array, total_frames=len(array), start_index=0, segment_start=0, modality='RGB')
+        results.update(array=array, total_frames=len(array), start_index=-segment, segment_start=segment, modality='RGB')
         return results
 
     @staticmethod
