@@ -59,6 +59,13 @@ def pip_install(*arguments: str) -> None:
         sys.exit(f'pip install {" ".join(arguments)} failed; see its message above')
 
 
+def write_caches() -> None:
+    """Import yapf once: MMEngine's first import leaves a cache in the home folder, which two processes that start together
+    find half written (yapf renames the file before it is flushed)."""
+    if installed('yapf'):
+        subprocess.run([sys.executable, '-c', 'import yapf'])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--exact', action='store_true', help='replace versions that differ from requirements.txt')
@@ -73,6 +80,7 @@ def main() -> None:
     if not is_linked():
         print('== installing egoexo_mm from this checkout', flush=True)
         pip_install('--no-deps', '-e', str(ROOT))
+    write_caches()
     print('== environment ready', flush=True)
 
 

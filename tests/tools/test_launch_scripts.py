@@ -67,6 +67,15 @@ def test_missing_arguments(started, script):
     assert started(script).returncode != 0
 
 
+@pytest.mark.parametrize('script, given', [('dist_train.sh', ['c.py', '2']), ('dist_test.sh', ['c.py', 'w.pth', '2']),
+                                           ('slurm_train.sh', ['part', 'job', 'c.py']),
+                                           ('slurm_test.sh', ['part', 'job', 'c.py', 'w.pth'])])
+def test_cache_of_yapf_is_whole_before_the_ranks_start(started, tmp_path, script, given):
+    started(script, *given, XDG_CACHE_HOME=str(tmp_path / 'cache'))
+    tables = list((tmp_path / 'cache').rglob('Grammar*.pickle'))
+    assert tables and all(table.stat().st_size > 1000 for table in tables)
+
+
 def test_train_flags_reach_the_config():
     code = '''
 import sys
