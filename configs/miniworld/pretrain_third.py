@@ -1,6 +1,6 @@
 # Third-person only: the verbs of the Kinetics-like list, no teacher. As in Kinetics, a label names what is done; what it is
-# done to is not learnt from labels. All pre-trainings inherit this one and take 448 iterations. Each seed (STUDY_SEED) sees
-# 448 of the 480 clips.
+# done to is not learnt from labels. All pre-trainings inherit this one and take as many iterations (1,792; STUDY_EPOCHS
+# changes it). Each seed (STUDY_SEED) sees 448 of the 480 clips.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 num_classes = 48
@@ -22,7 +22,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='VerbNounMetric')
 
-max_epochs = 16  # of 28 iterations
+max_epochs = int('{{$STUDY_EPOCHS:64}}')  # of 28 iterations
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
 param_scheduler = [
     dict(type='WarmupCosineLR', T_max=max_epochs, warmup=max_epochs / 10, start_factor=0.1, end=max_epochs, by_epoch=True,

@@ -7,7 +7,7 @@ charades = dict(
 train_dataloader = dict(
     dataset=dict(_delete_=True, type='ConcatDataset', datasets=[_base_.train_dataloader.dataset, charades]))
 
-max_epochs = 14  # of 32 iterations
+max_epochs = _base_.max_epochs * 7 // 8  # of 32 iterations
 train_cfg = dict(max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
 param_scheduler = [
     dict(type='WarmupCosineLR', T_max=max_epochs, warmup=max_epochs / 10, start_factor=0.1, end=max_epochs, by_epoch=True,

@@ -11,7 +11,7 @@ from tests.tools.toy_study import ROOT  # first: it makes study importable
 from study.plan import make_plan  # isort: skip
 
 CELLS = ['scratch', 'third_only', 'ego_only', 'third_ego', 'ego_score', 'object_score', 'interaction_map', 'egoexo',
-         'egoexo_star']
+         'egoexo_star']  # of every study; the small world has third_half besides
 MINI = sorted(path.name for path in (ROOT / 'configs' / 'miniworld').glob('*.py'))
 LOSSES = dict(ego_score={'ego_score'}, object_score={'object_score'}, interaction_map={'interaction_map'},
               egoexo={'ego_score', 'object_score', 'interaction_map'})
@@ -41,19 +41,21 @@ def iterations(name):
 
 def test_matrix_of_the_small_world():
     runs = list(plan_of('miniworld.py').runs)
-    assert {cell: sum(of == cell for of, _ in runs) for cell in CELLS} == {
-        cell: 16 if cell in ('third_only', 'egoexo') else 5 for cell in CELLS}
+    assert {cell: sum(of == cell for of, _ in runs) for cell in [*CELLS, 'third_half']} == {
+        cell: 10 if cell in ('third_only', 'third_half', 'egoexo') else 5 for cell in [*CELLS, 'third_half']}
     plan = plan_of('miniworld.py', seeds=[0])
-    assert plan.cells == CELLS
+    assert plan.cells == [*CELLS[:2], 'third_half', *CELLS[2:]]
     names = [step.name for step in plan.steps.values()]
     assert {name: names.count(name) for name in set(names)} == dict(
         world=1, detector=1, ego_teacher=1, object_teacher=1, ego_score=1, object_score=1, interaction_map=1,
-        ego_videos=1, interaction_map_ego=1, pretrain=7, finetune=9, test=9, map_probe=1, maps=3, maps_ego=3)
+        ego_videos=1, interaction_map_ego=1, pretrain=8, finetune=10, test=10, map_probe=1, maps=3, maps_ego=3)
 
 
 def test_short_form():
     plan = plan_of('miniworld_short.py')
     assert list(plan.runs) == [('third_only', 0), ('egoexo', 0)]
+    assert plan.step('egoexo', 0, 'pretrain').env['STUDY_EPOCHS'] == '16'
+    assert 'load_from=/study/pretrain/egoexo/seed0/epoch_16.pth' in plan.step('egoexo', 0, 'finetune').command
     names = {step.name for step in plan.steps.values()}
     assert {'world', 'detector', 'ego_teacher', 'object_teacher', 'ego_score', 'object_score', 'interaction_map', 'test',
             'maps'} <= names and 'interaction_map_ego' not in names
@@ -61,9 +63,9 @@ def test_short_form():
 
 @pytest.mark.parametrize('name', [name for name in MINI if name.startswith('pretrain_')])
 def test_equal_pretraining(name):
-    """448 iterations of 16 clips with one optimizer, schedule and augmentation; only data, heads and targets differ."""
+    """1,792 iterations (third_half: half) of 16 clips, one optimizer and schedule; only data, heads and targets differ."""
     cfg, base = config(name), config('pretrain_third.py')
-    assert iterations(name) == (448, 16)
+    assert iterations(name) == (1792 // (1 + ('half' in name)), 16)
     assert cfg.optim_wrapper == base.optim_wrapper and cfg.model.cls_head == base.model.cls_head
     assert cfg.model.backbone == base.model.backbone
     schedule = cfg.param_scheduler[0]
