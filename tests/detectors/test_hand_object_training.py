@@ -1,6 +1,5 @@
-"""The light detector learns drawn hands: a short run always, a whole one where EGOEXO_SLOW_TESTS=1 asks for it."""
+"""The light detector learns drawn hands: a short run always, a whole one with --slow."""
 import json
-import os
 import sys
 from importlib import util
 from pathlib import Path
@@ -52,7 +51,7 @@ def test_own_test_script(data, short, tmp_path):
     assert len(list(tmp_path.glob('*/pictures/*.jpg'))) == 8
 
 
-@pytest.mark.skipif(os.environ.get('EGOEXO_SLOW_TESTS') != '1', reason='minutes of training; EGOEXO_SLOW_TESTS=1 runs it')
+@pytest.mark.slow
 def test_all_six_pass_80_on_held_out_images(tmp_path, monkeypatch):
     """Trained by our script; tested by mmdet's, which needs mmcv's compiled ops before it reads the config: without them the
     cures have to come first."""
