@@ -2,8 +2,10 @@
 from egoexo_mm import compat
 from egoexo_mm.version import __version__
 
-compat.apply()  # before mmaction.models is first imported
-if not compat.doctor_is_running():  # the doctor must start where a host is missing
+
+def register() -> None:
+    """Import what registers with MMAction2's registries; ``import egoexo_mm`` calls it."""
+    compat.apply()  # before mmaction.models is first imported
     compat.import_mmaction_models()
     from mmengine.registry import DefaultScope
 
@@ -12,4 +14,8 @@ if not compat.doctor_is_running():  # the doctor must start where a host is miss
     if DefaultScope.get_current_instance() is None:  # so that MODELS.build works in a notebook; a Runner sets its own
         DefaultScope.get_instance('mmaction', scope_name='mmaction')
 
-__all__ = ['__version__', 'compat']
+
+if not compat.started_as_command():  # python -m egoexo_mm, and its doctor, start where a host is missing
+    register()
+
+__all__ = ['__version__', 'compat', 'register']

@@ -2,8 +2,9 @@ from .backbone_speed_hook import BackboneSpeedHook
 from .check_weights_hook import CheckWeightsHook
 from .extraction_loop import ExtractTargetsLoop
 from .frozen_model_wrapper import FrozenModelWrapper
+from .fused_sgd import FusedSGD
 from .sample_seed_hook import SampleSeedHook
 from .warmup_cosine_lr import WarmupCosineLR
 
-__all__ = ['BackboneSpeedHook', 'CheckWeightsHook', 'ExtractTargetsLoop', 'FrozenModelWrapper', 'SampleSeedHook',
-           'WarmupCosineLR']
+__all__ = ['BackboneSpeedHook', 'CheckWeightsHook', 'ExtractTargetsLoop', 'FrozenModelWrapper', 'FusedSGD',
+           'SampleSeedHook', 'WarmupCosineLR']
