@@ -12,7 +12,8 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ('configs', 'tools', 'model-index.yml')
-CHECKOUT_ONLY = ('__pycache__', '*.pyc', 'run_demo.sh', 'run_tests.sh', 'setup_env.*', 'release_dry_run.sh', 'test_matrix.py')
+CHECKOUT_ONLY = ('__pycache__', '*.pyc', 'run_demo.sh', 'run_tests.sh', 'setup_env.*', 'release_dry_run.sh',
+                 'test_matrix.py')
 
 
 class BuildWithMim(build_py):

@@ -18,7 +18,8 @@ from pathlib import Path
 from egoexo_mm import shipped
 from egoexo_mm.compat.cure import package_dir
 
-CHECKOUT_ONLY = ('run_demo', 'run_tests', 'setup_env')  # they install what a checkout needs
+# They install what a checkout needs.
+CHECKOUT_ONLY = ('release_dry_run', 'run_demo', 'run_tests', 'setup_env', 'test_matrix')
 
 
 def main(argv: list[str] | None = None) -> int:
