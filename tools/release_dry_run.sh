@@ -83,7 +83,7 @@ python -m egoexo_mm strip_aux train/epoch_1.pth plain.pth
 
 step 'extraction: a teacher over the clips'
 python -m egoexo_mm test egoexo_mm::teachers/object_score_k400.py none --work-dir extract --cfg-options \
-    test_dataloader.dataset.ann_file=demo/clips/train.txt test_dataloader.dataset.data_prefix.video=demo/clips/videos \
+    test_dataloader.dataset.ann_file=demo/clips/val.txt test_dataloader.dataset.data_prefix.video=demo/clips/videos \
     test_dataloader.num_workers=1 test_cfg.store=demo/targets/extracted > extract.log 2>&1 || {
     tail -n 30 extract.log >&2
     exit 1

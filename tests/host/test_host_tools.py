@@ -13,7 +13,7 @@ import egoexo_mm
 from mmaction.apis.inferencers import ActionRecogInferencer
 inferencer = ActionRecogInferencer('{config}', 'plain.pth', device='cpu')
 found = inferencer('{video}', return_vis=False)['predictions'][0]
-print('SCORES', len(found['rec_scores'][0]), round(sum(found['rec_scores'][0]), 4))
+print('SCORES', len(found['pred_scores']), round(sum(found['pred_scores']), 4))
 '''
 
 pytestmark = pytest.mark.slow
