@@ -61,8 +61,9 @@ def start_own_tool(name: str, args: list[str]) -> int:
     if script is None:
         raise FileNotFoundError(f'there is no tool {name!r}; expected run, doctor, configs or one of: '
                                 f'{", ".join(sorted(tools))}')
-    paths = [str(shipped.PACKAGE.parent), os.environ.get('PYTHONPATH', '')]
-    env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths)))
+    env = dict(os.environ)
+    if shipped.is_checkout():  # it may not be installed; site-packages must not come before the standard library
+        env['PYTHONPATH'] = os.pathsep.join(filter(None, [str(shipped.PACKAGE.parent), env.get('PYTHONPATH')]))
     program = ['bash'] if script.suffix == '.sh' else [sys.executable]
     sys.stdout.flush()
     os.execvpe(program[0], [*program, str(script), *args], env)

@@ -47,7 +47,7 @@ NEEDED = {
     'opencv': 'pip install opencv-python',
     'pyarrow': 'pip install "pyarrow>=14"',
 }
-# Lowest version that is supported, and the first that is not, of what is neither in NEEDED's range anyway nor mmcv.
+# The lowest version that works and the first that does not, None where none is known; mmcv is below.
 RANGES = {
     'torch': ((2, 0, 0), None),
     'mmengine': ((0, 8, 0), (1, 0, 0)),
@@ -186,8 +186,8 @@ def _wrong_versions(facts: Facts) -> list[Problem]:
 
 
 def _other_version(name: str) -> str:
-    if name == 'torch':  # a newer one is the user's to choose
-        return 'make an environment with torch 2.0 or newer, or take an mmaction2 setup without egoexo_mm'
+    if name == 'torch':  # the doctor never replaces it
+        return 'make another environment with torch 2.0 or newer'
     return NEEDED.get(name, 'pip install --no-deps mmdet==3.3.0')
 
 

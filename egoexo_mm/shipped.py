@@ -8,15 +8,22 @@ PACKAGE = Path(__file__).resolve().parent
 PREFIX = 'egoexo_mm::'
 
 
+def is_checkout() -> bool:
+    """Whether this package is part of a checkout, not of a wheel."""
+    return (PACKAGE.parent / 'pyproject.toml').is_file()
+
+
 def shipped(name: str) -> Path:
     """The folder ``configs`` or ``tools``.
 
     Raises:
         FileNotFoundError: This installation has no such folder.
     """
-    for folder in (PACKAGE / '.mim' / name, PACKAGE.parent / name):
-        if folder.is_dir() and (folder.parent.name == '.mim' or (PACKAGE.parent / 'pyproject.toml').is_file()):
-            return folder
+    inside, beside = PACKAGE / '.mim' / name, PACKAGE.parent / name
+    if inside.is_dir():
+        return inside
+    if is_checkout() and beside.is_dir():
+        return beside
     raise FileNotFoundError(
         f'{PACKAGE} has no {name}: expected {PACKAGE / ".mim" / name}, which every wheel of '
         'egoexo_mm has, or a checkout around it; install a wheel, or this package with pip install -e')
