@@ -114,9 +114,8 @@ def another(kinds: dict[str, type[Reader]], reader: Reader, error: ReaderLimitEr
             say(f'{mine} {name}', f'{error}. So {name} reads it, and other files of which this is true (not named again); '
                 f"set reader='{name}' to choose it")
             return other
-    missing = ', '.join(name for name in _ORDER if name != mine and not installed(name))
-    if missing:
-        raise BrokenVideoError(f'{error}; {missing} may read it, but is not installed') from None
+    if mine != 'pyav' and not installed('pyav'):
+        raise BrokenVideoError(f'{error}; PyAV may read it, but is not installed (pip install av)') from None
     raise BrokenVideoError(str(error)) from None
 
 

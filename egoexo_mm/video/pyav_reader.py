@@ -6,6 +6,7 @@ Frames are numbered in the order in which a player shows them; only those count 
 from __future__ import annotations
 
 import bisect
+import errno
 import importlib.util
 import itertools
 import os
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from .base import RandomAccess, VideoFile
-from .errors import BrokenVideoError, ReaderLimitError, naming
+from .errors import BrokenVideoError, ReaderLimitError, naming, of_the_machine
 from .pictures import Pictures, shown_size
-from .streams import Packets, frame_rate, read_packets, video_stream
+from .streams import RAW, Packets, frame_rate, read_packets, video_stream
 
 if TYPE_CHECKING:
     import av
@@ -52,6 +53,18 @@ class OpenVideo:
         if hasattr(self, 'container'):
             self.container.close()
 
+    def packets(self) -> Iterator[av.Packet]:
+        """Packets from here on, the last one empty. A file that is cut off ends there."""
+        import av
+        try:
+            yield from self.container.demux(self.stream)
+        except av.error.FFmpegError as error:
+            if error.errno != errno.EIO and not isinstance(error, av.error.InvalidDataError):
+                raise
+            end = av.Packet(0)
+            end.stream = self.stream
+            yield end
+
     def frames(self, needed: set[int] | None = None) -> Iterator[av.VideoFrame]:
         """Decode from here on.
 
@@ -61,26 +74,34 @@ class OpenVideo:
             needed: times of the frames to give; others may be left out where nothing depends on them. None: all.
 
         Raises:
-            av.error.InvalidDataError: for damage between two frames.
+            av.error.FFmpegError: for damage between two frames.
         """
-        from av.error import InvalidDataError
         context, damage, begun = self.stream.codec_context, None, False
         try:
-            for packet in self.container.demux(self.stream):
+            for packet in self.packets():
                 if needed is not None and packet.size:
                     context.skip_frame = 'DEFAULT' if packet.pts in needed else 'NONREF'
-                try:
-                    decoded = packet.decode()
-                except InvalidDataError as error:
+                decoded, error = decode(packet)
+                if error is not None:
                     damage = error if begun else None
-                    continue
-                if decoded and damage is not None and needed is None:
+                elif damage is not None and decoded and packet.size:
                     raise damage
                 begun = begun or bool(decoded)
                 yield from decoded
         finally:
             if needed is not None:
                 context.skip_frame = 'DEFAULT'
+
+
+def decode(packet: av.Packet) -> tuple[list[av.VideoFrame], Exception | None]:
+    """Frames that come out of the decoder with a packet, and what is wrong with the packet."""
+    from av.error import FFmpegError
+    try:
+        return packet.decode(), None
+    except FFmpegError as error:
+        if of_the_machine(error):
+            raise
+        return [], error
 
 
 def key_frame_sizes(source: str) -> set[tuple[int, int]]:
@@ -116,8 +137,9 @@ class Index:
         unit = float(stream.time_base or 0)
         self.seconds = _seconds(self.pts or _best_times(shown, packets, video.container.format.name), unit, self.fps,
                                 len(shown))
-        if not self.fps and len(shown) > 1 and self.seconds[-1] > 0:
-            self.fps = float((len(shown) - 1) / self.seconds[-1])
+        measured = (len(shown) - 1) / self.seconds[-1] if len(shown) > 2 and self.seconds[-1] > 0 else self.fps
+        if abs(self.fps - measured) > 0.1 * measured:  # headers of videos of variable rate name another, or none
+            self.fps = float(measured)
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -125,13 +147,11 @@ class Index:
 
 def _decoded_times(source: str | BinaryIO) -> list[int | None]:
     """Times of all frames that can be shown, in their order."""
-    from av.error import InvalidDataError
     video, shown, damage = OpenVideo(source), [], None
-    for packet in video.container.demux(video.stream):
-        try:
-            shown += [frame.pts for frame in packet.decode()]
-        except InvalidDataError as error:
-            damage = error
+    for packet in video.packets():
+        decoded, error = decode(packet)
+        shown += [frame.pts for frame in decoded]
+        damage = damage or error
     if not shown and damage is not None:
         raise damage
     return shown
@@ -139,6 +159,8 @@ def _decoded_times(source: str | BinaryIO) -> list[int | None]:
 
 def _best_times(shown: list[int | None], packets: Packets, container: str) -> list[int] | None:
     """Ascending times of frames whose own are not told for each packet."""
+    if container in RAW:
+        return None
     if container in ('avi', 'asf'):  # which tell when a packet is to be decoded: as many times, in order
         shown = sorted(packets.dts) if None not in packets.dts and len(packets.dts) == len(shown) else [None]
     elif not packets.timed and None not in shown and len(shown) == len(packets.pts) and not packets.doubt:
@@ -166,7 +188,7 @@ def build_index(video: OpenVideo, source: str | BinaryIO, decode: bool = True) -
         key = (os.path.abspath(source), facts.st_size, facts.st_mtime_ns)
         if key in _COUNTED:
             return _COUNTED[key]
-    packets = read_packets(video.container, video.stream)
+    packets = read_packets(video.container, video.stream, video.packets())
     if packets.doubt and not decode:
         return None
     index = Index(video, source, packets)
