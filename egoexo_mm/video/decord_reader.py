@@ -1,7 +1,7 @@
 """Videos read by decord (or decord2, which installs under the same name): MMAction2's reader, here by choice.
 
 decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order; of others it gives
-frames from another place and does not tell.
+frames from another place and does not tell. Most of it is found out here; without PyAV open groups of pictures are not.
 """
 from __future__ import annotations
 
@@ -63,7 +63,34 @@ def _known_to_pyav(source: str | BinaryIO) -> Index | None:
     if index is None or index.pts is None or index.counted or video.container.format.name not in _EXACT:
         raise ReaderLimitError('decord would give frames of another place: it is exact for MP4, MOV and Matroska files '
                                'that begin with a key frame and tell when each frame is shown')
+    if not _closed(OpenVideo(source)):
+        raise ReaderLimitError('decord would give frames of another place behind a jump, since frames that are shown before '
+                               'a key frame, or right behind it, need others before it (open GOP, intra refresh)')
     return index
+
+
+def _closed(video: OpenVideo) -> bool:
+    """Whether decoding can begin at each key frame, and all frames stored behind it are shown behind it."""
+    key = None
+    for packet in video.packets():
+        if packet.is_keyframe:
+            key = packet.pts
+            if video.stream.codec_context.name == 'h264' and not _has_idr(bytes(packet)):
+                return False
+        elif packet.pts is not None and key is not None and packet.pts < key:
+            return False
+    return True
+
+
+def _has_idr(data: bytes) -> bool:
+    """Whether an H.264 packet of an MP4 or Matroska file (lengths of 4 bytes before the units) has a picture that resets
+    the decoder."""
+    start = 0
+    while start + 4 < len(data):
+        if data[start + 4] & 0x1f == 5:
+            return True
+        start += 4 + int.from_bytes(data[start:start + 4], 'big')
+    return False
 
 
 def _check_alone(source: str | BinaryIO, reader: Any, times: np.ndarray) -> None:

@@ -56,8 +56,9 @@ def check_reader(name: str | None) -> str:
         for known in _ORDER:
             if installed(known):
                 if known != _ORDER[0]:
-                    say('no PyAV', f'PyAV is not installed, so {known} reads the videos, which takes longer and cannot do '
-                        'all; pip install av')
+                    say('no PyAV', f'PyAV is not installed, so {known} reads the videos. That takes longer, and some files '
+                        'cannot be read; of videos with open groups of pictures decord gives frames a few places off '
+                        'without telling. pip install av')
                 return known
         raise ValueError('no package that reads videos is installed; pip install av')
     if name not in READERS:
