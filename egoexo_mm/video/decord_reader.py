@@ -12,7 +12,7 @@ import numpy as np
 
 from .base import RandomAccess, VideoFile
 from .errors import BrokenVideoError, ReaderLimitError
-from .pyav_reader import Index, OpenVideo, build_index, pyav_installed
+from .pyav_reader import Index, OpenVideo, known_index, pyav_installed
 
 _EXACT = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
 
@@ -55,7 +55,7 @@ def _known_to_pyav(source: str | BinaryIO) -> Index | None:
     """What PyAV tells of a file; None where it cannot read it."""
     try:
         video = OpenVideo(source)
-        index = build_index(video, source, decode=False)
+        index, _ = known_index(video, source)
     except BrokenVideoError:
         raise
     except Exception:  # what PyAV cannot read, decord may

@@ -110,7 +110,8 @@ def another(kinds: dict[str, type[Reader]], reader: Reader, error: ReaderLimitEr
         if name != mine and installed(name):
             try:
                 other = make(kinds[name])
-            except ReaderLimitError:
+            except ReaderLimitError as other_error:
+                error = other_error if name == 'pyav' else error  # its messages are the clearest
                 continue
             say(f'{mine} {name}', f'{error}. So {name} reads it, and other files of which this is true (not named again); '
                 f"set reader='{name}' to choose it")

@@ -11,6 +11,7 @@ import importlib.util
 import itertools
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -177,26 +178,44 @@ def _seconds(times: list[int] | None, unit: float, fps: float, count: int) -> np
     return np.concatenate([np.zeros(min(count, 1)), np.cumsum(steps)])
 
 
-def build_index(video: OpenVideo, source: str | BinaryIO, decode: bool = True) -> Index | None:
-    """Index of an open file; of files that must be decoded for it, the latest ones are remembered.
-
-    With ``decode=False`` there is none of such files, unless it is remembered.
-    """
-    key = None
-    if isinstance(source, str):
-        facts = os.stat(source)
-        key = (os.path.abspath(source), facts.st_size, facts.st_mtime_ns)
-        if key in _COUNTED:
-            return _COUNTED[key]
-    packets = read_packets(video.container, video.stream, video.packets())
-    if packets.doubt and not decode:
-        return None
-    index = Index(video, source, packets)
-    if index.counted and key is not None:
+def build_index(video: OpenVideo, source: str | BinaryIO) -> Index:
+    """Index of an open file; of files that must be decoded for it, the latest ones are remembered."""
+    index, packets = known_index(video, source)
+    if index is not None:
+        return index
+    index, key = Index(video, source, packets), _key(source)
+    if key is not None:
         if len(_COUNTED) >= _MOST_COUNTED:
             _COUNTED.pop(next(iter(_COUNTED)))
         _COUNTED[key] = index
     return index
+
+
+def known_index(video: OpenVideo, source: str | BinaryIO) -> tuple[Index | None, Packets | None]:
+    """Index of an open file without decoding it, or None and its packets."""
+    if _key(source) in _COUNTED:
+        return _COUNTED[_key(source)], None
+    packets = read_packets(video.container, video.stream, video.packets())
+    return (None if packets.doubt else Index(video, source, packets)), packets
+
+
+def _key(source: str | BinaryIO) -> tuple | None:
+    """What stands for the file while it stays as it is."""
+    if not isinstance(source, str):
+        return None
+    facts = os.stat(source)
+    return os.path.abspath(source), facts.st_size, facts.st_mtime_ns
+
+
+def _first(source: str | BinaryIO) -> av.VideoFrame:
+    for frame in OpenVideo(source).frames():
+        return frame
+    raise ReaderLimitError('has no frame that can be decoded')
+
+
+def _first_size(source: str | BinaryIO) -> tuple[int, int]:
+    frame = _first(source)
+    return frame.width, frame.height
 
 
 class PyAVFrames(RandomAccess):
@@ -217,9 +236,9 @@ class PyAVFrames(RandomAccess):
         context = self._video.stream.codec_context
         stored = (context.width, context.height)
         if self._video.container.format.name in _TRUSTED_SIZE and 0 not in stored:
-            self._pictures = Pictures(stored, self._first_size)
+            self._pictures = Pictures(stored, partial(_first_size, self._source))
         else:
-            self._pictures = Pictures(self._first_size())
+            self._pictures = Pictures(_first_size(self._source))
 
     @property
     def timed(self) -> bool:
@@ -232,16 +251,7 @@ class PyAVFrames(RandomAccess):
         if self._other:
             return self._other.size
         with naming(self.name):
-            return shown_size(self._first())
-
-    def _first(self) -> av.VideoFrame:
-        for frame in OpenVideo(self._source).frames():
-            return frame
-        raise ReaderLimitError('has no frame that can be decoded')
-
-    def _first_size(self) -> tuple[int, int]:
-        frame = self._first()
-        return frame.width, frame.height
+            return shown_size(_first(self._source))
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
         found = self._by_time(wanted) if self.timed else {}
@@ -318,9 +328,11 @@ class PyAVFile(VideoFile):
 
     def _open(self, path: str) -> None:
         self._video = OpenVideo(path)
-        index = build_index(self._video, path, decode=False)
+        index, packets = known_index(self._video, path)
         if index is None:
             self.fps = frame_rate(self._video.container, self._video.stream)
+            if packets.promised > len(packets.pts):  # cut off
+                self.num_frames = packets.promised
         else:
             self.fps, self.num_frames, self.times = index.fps, index.promised, index.seconds
         self._video = OpenVideo(path)
