@@ -78,35 +78,31 @@ class OpenVideo:
         Raises:
             av.error.FFmpegError: for damage between two frames.
         """
+        from av.error import FFmpegError
         context, damage, begun = self.stream.codec_context, None, False
         try:
             for packet in self.packets():
-                if from_key and packet.size and not packet.is_keyframe:
+                size = packet.size
+                if from_key and size and not packet.is_keyframe:
                     continue
                 from_key = False
-                if needed is not None and packet.size:
+                if needed is not None and size:
                     context.skip_frame = 'DEFAULT' if packet.pts in needed else 'NONREF'
-                decoded, error = decode(packet)
-                if error is not None:
+                try:
+                    decoded = packet.decode()
+                except FFmpegError as error:
+                    if of_the_machine(error):
+                        raise
                     damage = error if begun else None
-                elif damage is not None and decoded and packet.size:
-                    raise damage
-                begun = begun or bool(decoded)
-                yield from decoded
+                    continue
+                if decoded:
+                    if damage is not None and size:
+                        raise damage
+                    begun = True
+                    yield from decoded
         finally:
             if needed is not None:
                 context.skip_frame = 'DEFAULT'
-
-
-def decode(packet: av.Packet) -> tuple[list[av.VideoFrame], Exception | None]:
-    """Frames that come out of the decoder with a packet, and what is wrong with the packet."""
-    from av.error import FFmpegError
-    try:
-        return packet.decode(), None
-    except FFmpegError as error:
-        if of_the_machine(error):
-            raise
-        return [], error
 
 
 def key_frame_sizes(source: str) -> set[tuple[int, int]]:
@@ -152,14 +148,18 @@ class Index:
 
 def _decoded_times(source: str | BinaryIO, from_key: bool) -> list[int | None]:
     """Times of all frames that can be shown, in their order."""
+    from av.error import FFmpegError
     video, shown, damage = OpenVideo(source), [], None
     for packet in video.packets():
         if from_key and not packet.is_keyframe:
             continue
         from_key = False
-        decoded, error = decode(packet)
-        shown += [frame.pts for frame in decoded]
-        damage = damage or error
+        try:
+            shown += [frame.pts for frame in packet.decode()]
+        except FFmpegError as error:
+            if of_the_machine(error):
+                raise
+            damage = error
     if not shown and damage is not None:
         raise damage
     return shown
