@@ -128,10 +128,8 @@ def _judge(container: str, stream: av.video.stream.VideoStream, found: Packets, 
     known = None not in found.pts and len(set(found.pts)) == len(found.pts)
     family = codec.name
     if container in _TIMED or container == 'mpegts' and family in ('h264', 'hevc'):
-        if None not in found.pts:
-            places = np.argsort(np.array(found.pts), kind='stable')
-            if np.abs(places - np.arange(len(places))).max() > _FARTHEST:
-                return False, 'its time stamps jump back'
+        if None not in found.pts and not nearly_in_order(found.pts):
+            return False, 'its time stamps jump back'
         doubt = 'may be coded in half frames' if _half_frames(codec) else ''
         if not known and container == 'mpegts':
             doubt = 'does not say when each frame is shown'
@@ -141,6 +139,12 @@ def _judge(container: str, stream: av.video.stream.VideoStream, found: Packets, 
     if container == 'avi' and family == 'mpeg4':
         return False, '' if smallest > _NOTHING_CODED else 'may hold two frames in one packet'
     return False, 'does not say when each frame is shown'
+
+
+def nearly_in_order(times: list[int]) -> bool:
+    """Whether sorting moves no time further than a codec reorders frames."""
+    places = np.argsort(np.array(times, np.int64), kind='stable')
+    return not len(places) or np.abs(places - np.arange(len(places))).max() <= _FARTHEST
 
 
 def _half_frames(codec: av.video.codeccontext.VideoCodecContext) -> bool:

@@ -123,6 +123,11 @@ def _cut(path: Path) -> None:
     copy(encode(path.with_suffix('.long.mp4'), *X264, '-g', '20'), path, before=('-ss', '0.4'))
 
 
+def _copied_from_avi(path: Path) -> None:
+    """Times guessed from those of decoding, as AVI has no others."""
+    ffmpeg('-fflags', '+genpts', '-i', encode(path.with_suffix('.avi'), *X264), '-c', 'copy', path)
+
+
 def _live(path: Path) -> None:
     """Written to a pipe: no duration, no index."""
     plain = encode(path.with_suffix('.plain.webm'), *VP9, *YUV)
@@ -156,6 +161,7 @@ KINDS: dict[str, Kind] = dict(
     h264_ts=_encoded('.ts', *X264),
     h264_m2ts=_encoded('.m2ts', *X264),
     h264_ts_wrap=_encoded('.ts', *X264, '-output_ts_offset', '95443.2'),
+    h264_from_avi=Kind(_copied_from_avi, '.mkv'),
     h264_raw=_encoded('.h264', *X264),
     h264_no_key=_without_first_key(8, *X264),
     h264_open_no_key=_without_first_key(8, *X264[:-1], 'scenecut=0:open-gop=1:bframes=3'),
