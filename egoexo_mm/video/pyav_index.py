@@ -162,7 +162,7 @@ def _best_times(shown: list[int | None], packets: Packets, container: str) -> li
         shown = packets.dts if len(packets.dts) == len(shown) else [None]
     if None in shown:
         return None
-    return sorted(shown) if nearly_in_order(shown) else shown
+    return sorted(shown) if not packets.jumps and nearly_in_order(shown) else shown
 
 
 def _seconds(times: list[int] | None, unit: float, fps: float, count: int) -> np.ndarray:

@@ -66,6 +66,7 @@ class Packets:
             frames; '' where both are sure.
         clean_start: the first packet is a key frame, and no frame before it needs others.
         from_key: there is a key frame, but not at the start; what comes before it cannot be shown.
+        jumps: the times of decoding jump back, as in recordings that were joined.
         timed: frames can be told apart by ``pts``, also after seeking.
         promised: number of frames by the header; more than there are packets where the file ends early.
     """
@@ -75,6 +76,7 @@ class Packets:
     doubt: str = ''
     clean_start: bool = True
     from_key: bool = False
+    jumps: bool = False
     timed: bool = False
     promised: int = 0
 
@@ -110,6 +112,8 @@ def read_packets(container: av.container.InputContainer, stream: av.video.stream
     found.keys.sort()
     if first is None:
         return found
+    told = [time for time in found.dts if time is not None]
+    found.jumps = told != sorted(told)
     found.timed, found.doubt = _judge(container.format.name, stream, found, smallest)
     if corrupt:
         found.doubt = found.doubt or 'a packet is damaged'
@@ -128,7 +132,7 @@ def _judge(container: str, stream: av.video.stream.VideoStream, found: Packets, 
     known = None not in found.pts and len(set(found.pts)) == len(found.pts)
     family = codec.name
     if container in _TIMED or container == 'mpegts' and family in ('h264', 'hevc'):
-        if None not in found.pts and not nearly_in_order(found.pts):
+        if found.jumps or None not in found.pts and not nearly_in_order(found.pts):
             return False, 'its time stamps jump back'
         doubt = 'may be coded in half frames' if _half_frames(codec) else ''
         if not known and container == 'mpegts':

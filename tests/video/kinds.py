@@ -115,7 +115,7 @@ def _two_sizes(suffix: str, options: tuple, sizes=((96, 64), (192, 128))) -> Kin
         else:
             join(path, *parts)
 
-    return Kind(make, suffix, times=None if suffix in ('.avi', '.ts') else np.arange(COUNT) / RATE, size=sizes[0])
+    return Kind(make, suffix, size=sizes[0])
 
 
 def _cut(path: Path) -> None:
@@ -206,7 +206,7 @@ KINDS: dict[str, Kind] = dict(
     grows_mp4=_two_sizes('.mp4', X264), shrinks_mp4=_two_sizes('.mp4', X264, ((192, 128), (96, 64))),
     grows_ts=_two_sizes('.ts', X264), grows_avi=_two_sizes('.avi', ('-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p')),
     grows_webm=_two_sizes('.webm', (*VP9, *YUV)),
-    restart_ts=Kind(_restart, '.ts', times=None), offset_restart_ts=Kind(_offset_restart, '.ts', times=None),
+    restart_ts=Kind(_restart, '.ts'), offset_restart_ts=Kind(_offset_restart, '.ts'),
     one_frame=_encoded('.mp4', *X264, count=1),
     equal_times=_encoded('.mkv', '-c:v', 'mpeg4', *YUV, '-g', '8', rate=2000),
     equal_times_b=_encoded('.mkv', *X264, rate=2000),
