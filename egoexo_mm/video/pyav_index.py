@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from .errors import of_the_machine
+from .pictures import display_turns
 from .streams import RAW, Packets, frame_rate, nearly_in_order, read_packets, video_stream
 
 if TYPE_CHECKING:
@@ -94,11 +95,16 @@ class OpenVideo:
                 context.skip_frame = 'DEFAULT'
 
 
-def key_frame_sizes(source: str) -> set[tuple[int, int]]:
-    """Widths and heights that occur in a file; they change at key frames."""
+def key_frame_shapes(source: str) -> set[tuple[int, int, int, bool]]:
+    """Widths, heights, quarter turns and mirroring that occur in a file; they change at key frames."""
     video = OpenVideo(source)
     video.stream.codec_context.skip_frame = 'NONKEY'
-    return {(frame.width, frame.height) for frame in video.frames()}
+    return {(frame.width, frame.height, *display_turns(frame)) for frame in video.frames()}
+
+
+def is_mirrored(source: str | BinaryIO) -> bool:
+    """Whether a player exchanges left and right."""
+    return any(display_turns(frame)[1] for frame in itertools.islice(OpenVideo(source).frames(), 1))
 
 
 class Index:

@@ -1,6 +1,7 @@
 """What PyAV finds in a video file without decoding: which stream is the video, and its packets."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ _TIMED = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm', 'flv')
 # Containers with one time a packet, that of decoding: the order of showing is known only where the codec does not reorder.
 _DECODING_TIMES = ('avi', 'asf')
 RAW = ('h264', 'hevc', 'm4v', 'mpegvideo', 'obu', 'vvc', 'cavsvideo', 'h263', 'h261', 'vc1', 'dirac', 'mjpeg')
+_TAG = re.compile(r'\d+:\d+:\d+(\.\d+)?')
 _FARTHEST = 32  # places by which codecs reorder frames at most
 _NOTHING_CODED = 8  # bytes; smaller MPEG-4 packets stand for a frame that an earlier packet brought
 
@@ -167,8 +169,8 @@ def _promised(container, stream, found: Packets, last: av.Packet) -> int:
         told = stream.frames  # of time steps, some of them empty
     elif container.format.name == _TIMED[0]:
         told = stream.duration or 0
-    elif container.format.name == _TIMED[1] and 'DURATION' in stream.metadata:
-        hours, minutes, seconds = stream.metadata['DURATION'].split(':')
-        told = (int(hours) * 3600 + int(minutes) * 60 + float(seconds)) / float(stream.time_base)
+    elif container.format.name == _TIMED[1] and container.duration and _TAG.fullmatch(stream.metadata.get('DURATION', '')):
+        hours, minutes, seconds = map(float, stream.metadata['DURATION'].split(':'))  # of the stream; the other, of all
+        told = min(hours * 3600 + minutes * 60 + seconds, container.duration / 1e6) / float(stream.time_base)
     promised = round(count * told / length) if length > 0 else count
     return promised if promised - max(2, promised // 20) > count else count
