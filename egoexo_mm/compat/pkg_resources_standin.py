@@ -4,14 +4,18 @@ Broken: setuptools 82 dropped ``pkg_resources``, and a fresh Python 3.12 or newe
 mmengine's ``is_installed`` and ``get_installed_path`` import it, and with them ``_base_ =
 'mmdet::...'``, ``get_config`` and mmengine's inferencers fail.
 Workaround: a stand-in with ``get_distribution`` and ``DistributionNotFound`` over
-``importlib.metadata``; any other name of it raises ``AttributeError`` as in an empty module.
+``importlib.metadata``, and with what pytest and old namespace packages call once such a module is
+there. Importing any other name from it raises ``ImportError``, as where there is none.
 Inactive: where ``pkg_resources`` is installed.
 Delete: once the oldest mmengine that we support asks ``importlib.metadata``.
 """
 from __future__ import annotations
 
 import importlib.metadata
+import pkgutil
+import sys
 from types import ModuleType
+from typing import Any
 
 from .cure import Cure, package_dir
 from .standin import ORIGIN, provide
@@ -61,8 +65,20 @@ class Distribution:
         return text
 
 
+def declare_namespace(name: str) -> None:
+    """For a package that calls it in its ``__init__``: its parts in all folders of ``sys.path``."""
+    package = sys.modules[name]
+    package.__path__ = pkgutil.extend_path(package.__path__, name)
+
+
+def fixup_namespace_packages(path_item: str, parent: Any = None) -> None:
+    """pytest calls it after a change of ``sys.path``; there is nothing to do."""
+
+
 def _fill(module: ModuleType) -> None:
     module.DistributionNotFound = DistributionNotFound
     module.Distribution = Distribution
     module.get_distribution = Distribution
+    module.declare_namespace = declare_namespace
+    module.fixup_namespace_packages = fixup_namespace_packages
     module.__file__ = ORIGIN

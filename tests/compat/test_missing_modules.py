@@ -48,6 +48,19 @@ def test_a_distribution(standin_here):
         _ = standin_here.working_set
 
 
+def test_what_others_ask_of_it(standin_here, tmp_path, monkeypatch):
+    for part in 'ab':
+        (tmp_path / part / 'egoexo_old_namespace').mkdir(parents=True)
+        (tmp_path / part / 'egoexo_old_namespace' / '__init__.py').write_text(
+            '__import__("pkg_resources").declare_namespace(__name__)\n')
+        (tmp_path / part / 'egoexo_old_namespace' / f'{part}.py').write_text('')
+        monkeypatch.syspath_prepend(str(tmp_path / part))  # pytest calls fixup_namespace_packages here
+    importlib.import_module('egoexo_old_namespace.a')
+    importlib.import_module('egoexo_old_namespace.b')
+    with pytest.raises(ImportError):
+        from pkg_resources import parse_version  # noqa: F401
+
+
 def test_inert_where_it_is_installed(monkeypatch):
     monkeypatch.setattr(pkg_resources_standin, 'package_dir', lambda name: Path('.'))
     assert not pkg_resources_standin.apply().active
