@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from _cli import VIDEO_SUFFIXES, find_files, inside, make_parser, number, read_json, run, video_item
-from _media import require_ffmpeg
+import _light  # noqa: F401
+from _annotations import inside, number, read_json
+from _cli import find_files, make_parser, run, video_item
 from _report import Item
+from egoexo_light.video.ffmpeg import require_ffmpeg
+from egoexo_light.video.names import VIDEO_SUFFIXES
 
 _SLACK = 0.5  # seconds; annotated ends are rounded
 
@@ -25,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def collect(args: argparse.Namespace) -> list[Item]:
     require_ffmpeg()
-    videos = find_files(args.source, VIDEO_SUFFIXES, leave=args.out)
+    videos, = find_files(args, VIDEO_SUFFIXES)
     need = {} if args.ann else dict.fromkeys(sorted(videos), 0.)
     for path in args.ann:
         for row in read_json(path, 'clips'):

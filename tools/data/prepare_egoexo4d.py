@@ -12,9 +12,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from _cli import VIDEO_SUFFIXES, inside, make_parser, number, read_json, run, video_item
-from _media import StopRun, require_ffmpeg
+import _light  # noqa: F401
+from _annotations import inside, number, read_json
+from _cli import make_parser, run, video_item
 from _report import Item
+from egoexo_light.video.ffmpeg import StopRun, require_ffmpeg
+from egoexo_light.video.names import is_video
 
 _SLACK = 0.5  # seconds; clips are cut at frames
 
@@ -49,7 +52,7 @@ def segment_names(row: dict, views: str, path: Path) -> list[str]:
 
 
 def clip_item(args: argparse.Namespace, name: str, need: float) -> Item:
-    relative = name if name.lower().endswith(VIDEO_SUFFIXES) else f'{name}.mp4'
+    relative = name if is_video(name) else f'{name}.mp4'
     source = args.source / relative
     return video_item(args, name, source if source.exists() else None, relative, need)
 
