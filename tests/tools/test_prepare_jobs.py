@@ -169,7 +169,8 @@ def test_what_concerns_all_videos_ends_the_run_with_one_sentence(folder, say, me
     for i in range(1, 9):
         Path('in').mkdir(exist_ok=True)
         Path(f'in/P01_{i:02}.MP4').write_text('video')
-    fake_program(folder / 'bin', 'ffprobe', 'echo \'{"streams": [{"width": 64, "height": 48, "duration": "1"}]}\'')
+    fake_program(folder / 'bin', 'ffprobe', 'echo \'{"streams": [{"index": 0, "codec_type": '
+                                        '"video", "width": 64, "height": 48, "duration": "1"}]}\'')
     fake_program(folder / 'bin', 'ffmpeg', f'echo x >> {folder}/calls; echo "{say}" >&2; exit 1')
     done = prepare('epic', 'in', 'out', '--workers', 2, path=f'{folder}/bin:{os.environ["PATH"]}')
     lines = done.stderr.splitlines()
@@ -245,7 +246,7 @@ def test_a_folder_of_the_user_is_never_deleted(folder):
     (['nowhere', 'out'], 'nowhere: no such folder; give the folder of what was downloaded'),
     (['in', 'in'], 'in: is the source folder; give another folder to write to'),
     (['in', 'out'], 'in: nothing to prepare was found'),
-    (['in', 'out', '--ann', 'gone.csv'], 'gone.csv: cannot be read as csv'),
+    (['in', 'out', '--ann', 'gone.csv'], 'gone.csv: cannot be read (No such file or directory)'),
     (['in', 'out', '--ann', 'empty.csv'], 'empty.csv: has no rows; give the published csv'),
     (['in', 'out', '--ann', 'other.csv'], 'other.csv: lacks the columns video_id, stop_frame'),
     (['in', 'out', '--ann', 'bad.csv'], "bad.csv: stop_frame is 'x', expected a number"),
