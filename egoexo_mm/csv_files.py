@@ -9,32 +9,31 @@ from pathlib import Path
 from .video_lists import read_text
 
 
-def read_csv_rows(path: str | Path, columns: Iterable[str]) -> tuple[list[str], list[dict[str, str]]]:
+def read_csv_rows(path: str | Path, columns: Iterable[str]) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Header and rows of a csv file, without blanks around names and values.
 
     A byte order mark and Windows line ends are taken, and tabs or semicolons in place of commas where the header then has
-    the ``columns``.
+    more of the ``columns``.
 
     Returns:
-        The names in the header, and a row for each line that is not empty; a short line lacks its last names.
+        The names in the header; number and fields of each line that is not empty. A short line lacks its last fields.
 
     Raises:
         ValueError: the file cannot be read, is not UTF-8, or is no csv.
     """
     text, columns = read_text(path), set(columns)
-    lines = [line for line in text.split('\n') if line.strip()]
-    if not lines:
+    tables = [_cells(text, mark, path) for mark in ',;\t']
+    table = max(tables, key=lambda table: len(columns & set(table[0][1])) if table else 0)  # the first of equals
+    if not table:
         return [], []
-    parsed = {mark: _cells(lines[0], mark, path)[0] for mark in ',;\t'}
-    mark = max(parsed, key=lambda mark: len(columns & set(parsed[mark])))  # the first of equals
-    cells = _cells(text, mark, path)
-    header = [name for name in cells[0] if name]
-    return header, [dict(zip(cells[0], row)) for row in cells[1:] if any(row)]
+    header = table[0][1]
+    return [name for name in header if name], [(line, dict(zip(header, cells))) for line, cells in table[1:]]
 
 
-def _cells(text: str, mark: str, path: str | Path) -> list[list[str]]:
+def _cells(text: str, mark: str, path: str | Path) -> list[tuple[int, list[str]]]:
+    """Line numbers and fields of the lines that are not empty."""
+    rows = csv.reader(io.StringIO(text, newline=''), delimiter=mark, skipinitialspace=True)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=''), delimiter=mark, skipinitialspace=True))
+        return [(rows.line_num, [cell.strip() for cell in cells]) for cells in rows if any(map(str.strip, cells))]
     except csv.Error as error:
         raise ValueError(f'{path}: cannot be read as csv ({error}); get or make the file again') from None
-    return [[cell.strip() for cell in row] for row in rows if row]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 VIDEO_SUFFIXES = (
@@ -30,6 +31,21 @@ def is_video(name: str | os.PathLike) -> bool:
 def is_image(name: str | os.PathLike) -> bool:
     """Whether a file is a picture by its suffix, in any case; hidden files are not."""
     return os.fspath(name).lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
+
+
+def files_below(root: str | os.PathLike, *, leave: Path | None = None, skip: str | None = None) -> Iterator[Path]:
+    """All files at any depth, in order of their paths, less hidden ones and those in hidden folders. Links are followed.
+
+    Args:
+        root: folder to look into.
+        leave: A folder not to look into.
+        skip: Nor into folders with this in their name.
+    """
+    leave = leave.resolve() if leave else None
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted(name for name in folders if not is_hidden(name) and not (skip and skip in name)
+                            and not (leave and Path(folder, name).resolve() == leave))
+        yield from (Path(folder, name) for name in sorted(names) if not is_hidden(name))
 
 
 def natural_key(name: str | os.PathLike) -> list:

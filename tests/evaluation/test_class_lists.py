@@ -40,5 +40,5 @@ def test_bad_files(tmp_path, text, message):
 def test_unknown_class_file(tmp_path):
     with pytest.raises(ValueError, match='list.csv: expected columns id/key or .*, found number, name'):
         read_class_names(write(tmp_path, 'number,name\n0,a\n'))
-    with pytest.raises(ValueError, match='gone.csv: no such file; correct the path'):
+    with pytest.raises(ValueError, match=r'gone.csv: cannot be read \(No such file or directory\); give an existing file'):
         read_class_names('gone.csv')

@@ -129,7 +129,7 @@ def test_bad_dumps_write_nothing(folder, capsys, change, message):
 
 @pytest.mark.parametrize(('options', 'message'), [
     (['--sls-td', '6'], 'sls_td (supervision level, training data) must be a whole number from 0 to 5, got 6'),
-    (['--annotation', 'gone.csv'], 'gone.csv: no such file'),
+    (['--annotation', 'gone.csv'], 'gone.csv: cannot be read (No such file'),
 ])
 def test_bad_options(folder, capsys, options, message):
     assert message in fails(capsys, folder / 'd.pkl', '--out', folder / 'out', *options)

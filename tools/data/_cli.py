@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import _light  # noqa: F401
 from _jobs import prepare
 from _report import READY, Found, Item, settings_lines, table
 from egoexo_light.video.ffmpeg import StopRun, disk_full, is_disk_full, probe, reencode
-from egoexo_light.video.names import is_hidden, is_image
+from egoexo_light.video.names import files_below, is_image
 
 _ASIDE = ('.txt', '.csv', '.json', '.jsonl', '.pkl', '.md', '.html', '.pdf', '.xml', '.md5', '.sha1', '.sha256', '.log')
 
@@ -84,20 +84,6 @@ def run(args: argparse.Namespace, collect: Callable[[argparse.Namespace], list[I
     return 0 if all(result.state == READY for result in results) and len(different) < 2 else 1
 
 
-def files_below(root: Path, *, leave: Path | None = None, skip: str | None = None) -> Iterator[Path]:
-    """All files in order of their paths, less hidden ones, such as the ``._`` companions that macOS writes.
-
-    Args:
-        leave: A folder not to look into.
-        skip: Nor into folders with this in their name; hidden ones never.
-    """
-    leave = leave.resolve() if leave else None
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not is_hidden(name) and not (skip and skip in name)
-                            and not (leave and Path(folder, name).resolve() == leave))
-        yield from (Path(folder, name) for name in sorted(names) if not is_hidden(name))
-
-
 def find_files(args: argparse.Namespace, *kinds: tuple[str, ...], skip: str | None = None,
                frames: bool = False) -> list[dict[str, Path]]:
     """Files in SOURCE by name without suffix (any case), for each of ``kinds`` of suffixes; others are told of.
@@ -105,7 +91,7 @@ def find_files(args: argparse.Namespace, *kinds: tuple[str, ...], skip: str | No
     Args:
         args: of the script.
         kinds: the first kind that has its suffix gets a file.
-        skip: as in :func:`files_below`.
+        skip: do not look into folders with this in their name.
         frames: SOURCE may hold pictures as well.
 
     Raises:

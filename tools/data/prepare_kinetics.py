@@ -19,10 +19,10 @@ from pathlib import Path
 
 import _light  # noqa: F401
 from _annotations import inside, read_text
-from _cli import files_below, make_parser, run, tell_passed_over, video_item
+from _cli import make_parser, run, tell_passed_over, video_item
 from _report import READY, Item, Result
 from egoexo_light.video.ffmpeg import StopRun, require_ffmpeg
-from egoexo_light.video.names import is_hidden, is_video
+from egoexo_light.video.names import files_below, is_hidden, is_video
 from egoexo_light.video_lists import parse_video_list
 
 
