@@ -64,8 +64,8 @@ def check_numbers(names: list[Path]) -> None:
                              'frames of this video again, or rename them')
         if before is not None and number != before[1] + 1:
             problem = 'follow each other' if number <= before[1] else f'lack frame {before[1] + 1} between them'
-            raise SystemExit(f'{before[0]} and {path.name} {problem}; expected one picture for each number: extract the frames '
-                             'of this video again, or remove what is no frame of it')
+            raise SystemExit(f'{before[0]} and {path.name} {problem}; expected one picture for each number: extract the '
+                             'frames of this video again, or remove what is no frame of it')
         before = (path, number)
 
 

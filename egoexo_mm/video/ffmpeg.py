@@ -144,6 +144,16 @@ def _number(text: object) -> float:
         return 0.
 
 
+def seconds_of(path: Path, need: float = 0) -> float:
+    """How long a video lasts; where that is less than ``need``, its packets are counted, as some containers only guess.
+
+    Raises:
+        MediaError: not a video.
+    """
+    found = probe(path)
+    return found.seconds if found.seconds >= need else max(found.seconds, packet_seconds(path, found.stream)[0])
+
+
 def packet_seconds(path: Path, stream: int) -> tuple[float, float, float]:
     """Seconds of packets, without decoding; 0 where they have no times.
 
@@ -199,10 +209,11 @@ def extract_frames(source: Path, folder: Path, pattern: str, *, fps: float, shor
     found = probe(source)
     folder.mkdir(parents=True)
     # ffmpeg runs inside the folder: a percent sign in a folder's name would be part of the pattern
-    _run([*_read(source, found, threads), '-vf', _filters(found, short_side, f'fps={fps:g}'), '-q:v', str(quality),
-          '-threads', str(threads), '-start_number', '1', f'./{pattern}'], source, folder, cwd=folder)
-    made = sum(1 for _ in os.scandir(folder))
-    _check_complete(source, found, made / fps, made, slack=2 / fps)
+    out = _run([*_read(source, found, threads), '-vf', _filters(found, short_side, f'fps={fps:g}'), '-q:v', str(quality),
+                '-threads', str(threads), '-start_number', '1', '-progress', 'pipe:1', f'./{pattern}'], source, folder,
+               cwd=folder)
+    frames = sum(1 for _ in os.scandir(folder))
+    _check_complete(source, found, frames, _progress(out).get('out_time_us', 1e6 * frames / fps), slack=2 / fps)
 
 
 def reencode(source: Path, target: Path, *, short_side: int, crf: int, threads: int) -> None:
@@ -218,11 +229,16 @@ def reencode(source: Path, target: Path, *, short_side: int, crf: int, threads: 
     out = _run([*_read(source, found, threads), '-an', '-vf', _filters(found, short_side), *_own_times(), '-c:v', 'libx264',
                 '-preset', 'fast', '-crf', str(crf), '-g', '32', '-pix_fmt', 'yuv420p', '-threads', str(threads),
                 '-movflags', '+faststart', '-progress', 'pipe:1', '-f', 'mp4', _url(target)], source, target)
-    told = dict(line.split('=', 1) for line in out.splitlines() if '=' in line)  # the last report counts
-    if told.get('drop_frames', '0') != '0' or told.get('dup_frames', '0') != '0':
-        raise MediaError(f'{told["drop_frames"]} frames were left out and {told["dup_frames"]} repeated by ffmpeg; install '
-                         'another version of ffmpeg')
-    _check_complete(source, found, probe(target).seconds, int(told.get('frame', 1)), slack=1)
+    told = _progress(out)
+    dropped, repeated = told.get('drop_frames', 0), told.get('dup_frames', 0)
+    if dropped or repeated:
+        raise MediaError(f'{dropped} frames were left out and {repeated} repeated by ffmpeg; install another version of it')
+    _check_complete(source, found, told.get('frame', 1), told.get('out_time_us', 1e6 * probe(target).seconds), slack=1)
+
+
+def _progress(out: str) -> dict[str, int]:
+    """Numbers in the last report of ``-progress``."""
+    return {name: int(text) for name, _, text in (line.partition('=') for line in out.splitlines()) if text.isdecimal()}
 
 
 def _read(source: Path, found: Probe, threads: int) -> list[str]:
@@ -253,11 +269,12 @@ def _version() -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (99, 0)
 
 
-def _check_complete(source: Path, found: Probe, seconds: float, frames: int, slack: float) -> None:
-    """ffmpeg ends well on a file that breaks off in the middle; the duration tells.
+def _check_complete(source: Path, found: Probe, frames: int, reached: float, slack: float) -> None:
+    """ffmpeg ends well on a file that breaks off in the middle; how far it came (in microseconds) tells.
 
-    A container may count a longer sound track or the long last frame, so the packets decide where something is lacking.
+    A container may count a longer sound track or a long last frame, so the packets decide where something is lacking.
     """
+    seconds = reached / 1e6
     if frames and seconds >= 0.95 * found.seconds - slack:
         return
     _, everything, last = packet_seconds(source, found.stream)

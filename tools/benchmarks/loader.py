@@ -183,6 +183,7 @@ def run(options: measuring.Options) -> list[dict]:
 
 def _extract(video: Path, folder: Path) -> Path:
     folder.mkdir(parents=True)
-    for number, frame in enumerate(iter(open_stream(str(video)).read, None)):
-        cv2.imwrite(str(folder / f'img_{number:05}.jpg'), frame[..., ::-1])
+    stream = open_stream(str(video))
+    while (frame := stream.read()) is not None:
+        cv2.imwrite(str(folder / f'img_{stream.position - 1:05}.jpg'), frame[..., ::-1])
     return folder

@@ -12,7 +12,7 @@ from pathlib import Path
 import _light  # noqa: F401
 from _jobs import prepare
 from _report import READY, Found, Item, settings_lines, table
-from egoexo_light.video.ffmpeg import StopRun, disk_full, is_disk_full, probe, reencode
+from egoexo_light.video.ffmpeg import StopRun, disk_full, is_disk_full, probe, reencode, seconds_of
 from egoexo_light.video.names import files_below, is_image
 
 _ASIDE = ('.txt', '.csv', '.json', '.jsonl', '.pkl', '.md', '.html', '.pdf', '.xml', '.md5', '.sha1', '.sha256', '.log')
@@ -128,4 +128,4 @@ def video_item(args: argparse.Namespace, name: str, source: Path | None, relativ
     target = args.out / relative if args.out else source or args.source / relative
     return Item(name, source, target,
                 make=lambda one, other: reencode(one, other, short_side=args.short_side, crf=args.crf, threads=count),
-                check=lambda path: Found(probe(path).seconds), check_source=probe, need=need, unit='s')
+                check=lambda path: Found(seconds_of(path, need)), check_source=probe, need=need, unit='s')

@@ -47,9 +47,11 @@ def read_frames(path: Path) -> tuple[np.ndarray, float]:
     Raises:
         SystemExit: the video cannot be read.
     """
+    frames = []
     try:
         video = open_stream(str(path))
-        frames = list(iter(video.read, None))
+        while (frame := video.read()) is not None:
+            frames.append(frame)
     except BrokenVideoError as error:
         raise SystemExit(f'{error}; delete it and run the demo again') from None
     if not frames:
