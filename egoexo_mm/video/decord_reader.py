@@ -5,7 +5,6 @@ frames from another place and does not tell.
 """
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from .base import RandomAccess, VideoFile
 from .errors import ReaderLimitError
+from .pyav_reader import OpenVideo, build_index, pyav_installed
 
 _EXACT = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
 
@@ -38,8 +38,7 @@ def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray]:
         source.seek(0)
     reader = open_video(source)
     told = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0].astype(float) if len(reader) else np.zeros(0)
-    if importlib.util.find_spec('av'):
-        from .pyav_reader import OpenVideo, build_index
+    if pyav_installed():
         video = OpenVideo(source)
         index = build_index(video, source, decode=False)
         exact = index is not None and index.pts is not None and not index.counted

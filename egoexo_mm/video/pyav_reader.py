@@ -6,6 +6,7 @@ Frames are numbered in the order in which a player shows them; only those count 
 from __future__ import annotations
 
 import bisect
+import importlib.util
 import itertools
 import os
 from collections.abc import Iterator
@@ -26,6 +27,11 @@ _TRUSTED_SIZE = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')  # headers that tel
 
 _COUNTED: dict[tuple, Index] = {}
 _MOST_COUNTED = 1024
+
+
+def pyav_installed() -> bool:
+    """Whether the others can ask PyAV about a file."""
+    return importlib.util.find_spec('av') is not None
 
 
 class OpenVideo:
@@ -77,6 +83,13 @@ class OpenVideo:
                 context.skip_frame = 'DEFAULT'
 
 
+def key_frame_sizes(source: str) -> set[tuple[int, int]]:
+    """Widths and heights that occur in a file; they change at key frames."""
+    video = OpenVideo(source)
+    video.stream.codec_context.skip_frame = 'NONKEY'
+    return {(frame.width, frame.height) for frame in video.frames()}
+
+
 class Index:
     """Number and times of the frames of a file.
 
@@ -86,13 +99,13 @@ class Index:
         keys: ``pts`` of key frames, ascending.
         fps: average rate, 0 where unknown.
         counted: the file was decoded to count its frames.
-        promised: see :class:`Packets`.
+        clean_start, promised: see :class:`Packets`.
     """
 
     def __init__(self, video: OpenVideo, source: str | BinaryIO, packets: Packets) -> None:
         stream = video.stream
         self.fps = frame_rate(video.container, stream)
-        self.keys = packets.keys
+        self.keys, self.clean_start = packets.keys, packets.clean_start
         self.counted = bool(packets.doubt)
         shown = _decoded_times(source) if self.counted else packets.pts
         self.promised = max(len(shown), packets.promised if packets.promised > len(packets.pts) else 0)

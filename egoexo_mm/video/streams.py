@@ -56,6 +56,7 @@ class Packets:
         keys: ``pts`` of key frames, ascending.
         doubt: why the number of packets may not be the number of frames that can be shown, or their times not those of the
             frames; '' where both are sure.
+        clean_start: the first packet is a key frame, and no frame before it needs others.
         timed: frames can be told apart by ``pts``, also after seeking.
         promised: number of frames by the header; more than there are packets where the file ends early.
     """
@@ -63,6 +64,7 @@ class Packets:
     dts: list[int | None] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     doubt: str = ''
+    clean_start: bool = True
     timed: bool = False
     promised: int = 0
 
@@ -93,10 +95,10 @@ def read_packets(container: av.container.InputContainer, stream: av.video.stream
     found.timed, found.doubt = _judge(container.format.name, stream, found, smallest)
     if corrupt:
         found.doubt = found.doubt or 'a packet is damaged'
-    if not first.is_keyframe:
-        found.doubt = found.doubt or 'does not begin with a key frame'
-    elif found.timed and first.pts is not None and min(found.pts) < first.pts:
-        found.doubt = found.doubt or 'its first frames need some that are not there'
+    early = found.timed and first.pts is not None and min(found.pts, default=first.pts) < first.pts
+    found.clean_start = first.is_keyframe and not early
+    if not found.clean_start:
+        found.doubt = found.doubt or 'its first frames need others that are not there'
     found.promised = _promised(container, stream, found, last)
     return found
 

@@ -40,12 +40,12 @@ class RandomRescaleCrop(BaseTransform):
         self.crop = RandomCrop(size)
 
     def transform(self, results: dict) -> dict:
-        """Leaves ``imgs`` as one (T, S, S, 3) array."""
+        """Leaves ``imgs`` as the host does, a list of T arrays (S, S, 3); they lie one after the other in one array."""
         frames = results.pop('imgs')
         results = self.rescale.transform(results)
         resized = results['img_shape']
         results = self.crop.transform(results)
-        results['imgs'] = crop_of_resized(frames, resized, results['crop_bbox'])
+        results['imgs'] = list(crop_of_resized(frames, resized, results['crop_bbox']))
         return results
 
 
