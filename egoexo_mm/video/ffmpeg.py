@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 _FULL = ('No space left on device', 'Disk quota exceeded')
 _MORE = ('-probesize', '200M', '-analyzeduration', '100M')  # for streams whose size is told late
+# Filters that are set up anew where the frame size changes lose a frame; those that turn frames cannot do without.
+_ONE_GRAPH = (('-reinit_filter', '0'), ())
 _NOT_A_VIDEO = ('attached_pic', 'timed_thumbnails', 'still_image')
 _children: set[subprocess.Popen] = set()
 _stopped = threading.Event()
@@ -43,14 +45,18 @@ class Probe(NamedTuple):
         seconds: how long the video stream lasts.
         stream: number of the video stream in the file.
         rate: frames a second as text, such as ``'30000/1001'``; ``'0/0'`` where unknown.
+        turn: degrees by which a player turns the frames.
         timed: whether frames have times of showing; AVI and ASF keep none for H.264 and HEVC with B-frames.
+        keyless: the stream is HEVC and does not begin with a key frame, so that its first frames cannot be shown.
     """
     width: int
     height: int
     seconds: float
     stream: int
     rate: str
+    turn: int
     timed: bool
+    keyless: bool
 
 
 def disk_full(where: str | os.PathLike) -> StopRun:
@@ -99,14 +105,23 @@ def probe(path: Path) -> Probe:
         stream, told = _video_stream(path, _MORE)
     if not stream.get('width'):
         raise MediaError('has a video stream of unknown size; it holds no frame that can be decoded')
-    seconds = _seconds(stream) or _number(told.get('format', {}).get('duration')) or packet_seconds(path, stream['index'])[0]
-    width, height = stream['width'], stream['height']
-    if _turn(stream) % 180 == 90:
+    container = told.get('format', {})
+    kind, codec = container.get('format_name', ''), stream.get('codec_name')
+    late = _number(container.get('start_time')) if kind.startswith('matroska') else 0.  # where durations count from 0
+    seconds = _seconds(stream, late) or _number(container.get('duration')) - late
+    width, height, turn = stream['width'], stream['height'], _turn(stream)
+    if turn % 180 == 90:
         width, height = height, width
-    formats = told.get('format', {}).get('format_name', '')
-    reordered = bool(stream.get('has_b_frames'))
-    timed = not reordered or not (formats == 'avi' or formats == 'asf' and stream.get('codec_name') in ('h264', 'hevc'))
-    return Probe(width, height, seconds, stream['index'], stream.get('r_frame_rate') or '0/0', timed)
+    untimed = stream.get('has_b_frames') and (kind == 'avi' or kind == 'asf' and codec in ('h264', 'hevc'))
+    return Probe(width, height, seconds if seconds > 0 else packet_seconds(path, stream['index'])[0], stream['index'],
+                 stream.get('r_frame_rate') or '0/0', turn, not untimed,
+                 codec == 'hevc' and not _begins_with_key(path, stream['index']))
+
+
+def _begins_with_key(path: Path, stream: int) -> bool:
+    out = _run(['ffprobe', '-v', 'error', '-select_streams', str(stream), '-read_intervals', '%+#1', '-show_entries',
+                'packet=flags', '-of', 'csv=p=0', _url(path)], path, path)
+    return out.strip().startswith('K')
 
 
 def _video_stream(path: Path, options: tuple[str, ...]) -> tuple[dict, dict]:
@@ -129,12 +144,14 @@ def _turn(stream: dict) -> int:
     return round(_number(stream.get('tags', {}).get('rotate')))
 
 
-def _seconds(stream: dict) -> float:
-    """Duration of the stream itself; Matroska has it as a tag, 00:00:05.033000000."""
+def _seconds(stream: dict, late: float) -> float:
+    """Duration of the stream itself; Matroska has it as a tag, 00:00:05.033000000, that counts from 0."""
+    told = _number(stream.get('duration'))
     tags = {name.upper(): text for name, text in stream.get('tags', {}).items()}
     clock = re.match(r'(\d+):(\d+):(\d+(?:\.\d*)?)', tags.get('DURATION', ''))
-    told = _number(stream.get('duration'))
-    return told or (int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) if clock else 0.)
+    if told or not clock:
+        return told
+    return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) - late
 
 
 def _number(text: object) -> float:
@@ -213,6 +230,8 @@ def extract_frames(source: Path, folder: Path, pattern: str, *, fps: float, shor
                 '-threads', str(threads), '-start_number', '1', '-progress', 'pipe:1', f'./{pattern}'], source, folder,
                cwd=folder)
     frames = sum(1 for _ in os.scandir(folder))
+    if not frames and 0 < found.seconds < 1 / fps:
+        raise MediaError(f'lasts {found.seconds:.3g} s, less than one frame at {fps:g} frames a second')
     _check_complete(source, found, frames, _progress(out).get('out_time_us', 1e6 * frames / fps), slack=2 / fps)
 
 
@@ -243,15 +262,19 @@ def _progress(out: str) -> dict[str, int]:
 
 def _read(source: Path, found: Probe, threads: int) -> list[str]:
     more = _MORE if found.rate == '0/0' else ()
-    return ['ffmpeg', '-v', 'error', '-nostdin', '-y', '-threads', str(threads), '-fflags', '+genpts', *more, '-i',
-            _url(source), '-map', f'0:{found.stream}']
+    return ['ffmpeg', '-v', 'error', '-nostdin', '-y', '-threads', str(threads), '-fflags', '+genpts', *more,
+            *_ONE_GRAPH[found.turn != 0], '-i', _url(source), '-map', f'0:{found.stream}']
 
 
-def _filters(found: Probe, short_side: int, *first: str) -> str:
-    """One size for all frames; where frames have no times, they are evenly spaced."""
+def _filters(found: Probe, short_side: int, *last: str) -> str:
+    """One size for all frames, those that can be shown; where frames have no times, they are evenly spaced."""
     width, height = shrunk_size(found.width, found.height, short_side)
-    even = () if found.timed or found.rate.startswith('0/') else (f'setpts=N/({found.rate})/TB', )
-    return ','.join([*even, *first, f'scale={width}:{height}'])
+    filters = [f'scale={width}:{height}']
+    if found.keyless:
+        filters.append("select='key+gt(selected_n,0)'")
+    if not found.timed and not found.rate.startswith('0/'):
+        filters.append(f'setpts=round(N/({found.rate})/TB)')
+    return ','.join([*filters, *last])
 
 
 def _own_times() -> list[str]:
