@@ -207,11 +207,10 @@ def even_size(width: int, height: int) -> tuple[int, int]:
 
 def shrunk_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     """Size with the short side at most ``short_side``, never enlarged, with even sides."""
-    scale = min(1., short_side / min(width, height))
-    if scale == 1:
+    if short_side >= min(width, height):
         return even_size(width, height)
     short = max(2, short_side // 2 * 2)
-    long = max(2, round(max(width, height) * scale / 2) * 2)
+    long = max(2, round(max(width, height) * short / min(width, height) / 2) * 2)
     return (short, long) if width <= height else (long, short)
 
 
@@ -232,7 +231,9 @@ def extract_frames(source: Path, folder: Path, pattern: str, *, fps: float, shor
     frames = sum(1 for _ in os.scandir(folder))
     if not frames and 0 < found.seconds < 1 / fps:
         raise MediaError(f'lasts {found.seconds:.3g} s, less than one frame at {fps:g} frames a second')
-    _check_complete(source, found, frames, _progress(out).get('out_time_us', 1e6 * frames / fps), slack=2 / fps)
+    reached = _progress(out).get('out_time_us', 1e6 * frames / fps) / 1e6
+    if not frames or reached < 0.95 * found.seconds - 2 / fps:
+        _check_packets(source, found, frames, reached, slack=2 / fps)
 
 
 def reencode(source: Path, target: Path, *, short_side: int, crf: int, threads: int) -> None:
@@ -252,7 +253,9 @@ def reencode(source: Path, target: Path, *, short_side: int, crf: int, threads: 
     dropped, repeated = told.get('drop_frames', 0), told.get('dup_frames', 0)
     if dropped or repeated:
         raise MediaError(f'{dropped} frames were left out and {repeated} repeated by ffmpeg; install another version of it')
-    _check_complete(source, found, told.get('frame', 1), told.get('out_time_us', 1e6 * probe(target).seconds), slack=1)
+    frames = told.get('frame', 1)
+    if not frames or probe(target).seconds < 0.95 * found.seconds - 1:
+        _check_packets(source, found, frames, packet_seconds(target, 0)[2] if frames else 0., slack=1)
 
 
 def _progress(out: str) -> dict[str, int]:
@@ -292,17 +295,13 @@ def _version() -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (99, 0)
 
 
-def _check_complete(source: Path, found: Probe, frames: int, reached: float, slack: float) -> None:
-    """ffmpeg ends well on a file that breaks off in the middle; how far it came (in microseconds) tells.
-
-    A container may count a longer sound track or a long last frame, so the packets decide where something is lacking.
+def _check_packets(source: Path, found: Probe, frames: int, reached: float, slack: float) -> None:
+    """ffmpeg ends well on a file that breaks off in the middle. Where it came less far than the header promises, the packets
+    tell that from a longer sound track and from a long last frame.
     """
-    seconds = reached / 1e6
-    if frames and seconds >= 0.95 * found.seconds - slack:
-        return
     _, everything, last = packet_seconds(source, found.stream)
-    if not frames or everything < 0.95 * found.seconds - slack or seconds < 0.95 * last - slack:
-        raise MediaError(f'breaks off, {seconds:.4g} of about {found.seconds:.4g} s could be decoded')
+    if not frames or everything < 0.95 * found.seconds - slack or reached < 0.95 * last - slack:
+        raise MediaError(f'breaks off, {reached:.4g} of about {found.seconds:.4g} s could be decoded')
 
 
 def _url(path: Path) -> str:

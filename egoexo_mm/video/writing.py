@@ -44,7 +44,8 @@ def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, code
     first = next(pictures, None)
     if first is None:
         raise VideoWriteError(f'{path}: there is no frame to write')
-    size = even_size(first.shape[1], first.shape[0]) if first.ndim == 3 else (0, 0)
+    _check_picture(path, 0, first, first.shape)
+    size = even_size(first.shape[1], first.shape[0])
     frames = _checked(path, first, pictures, size)
     with whole_file(path) as temporary:
         count = (_write_h264 if codec in _H264 else _write_opencv)(path, temporary, frames, fps, size, codec)
@@ -53,16 +54,21 @@ def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, code
     return count
 
 
+def _check_picture(path: str | Path, number: int, picture: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Refuse what OpenCV would leave out without a word."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise VideoWriteError(f'{path}: picture {number} is {picture.dtype} of the shape {picture.shape}; expected uint8 of '
+                              'the shape (height, width, 3)')
+    if picture.shape != shape:
+        raise VideoWriteError(f'{path}: picture {number} has the shape {picture.shape}, the first one {shape}; all must be '
+                              'of one size')
+
+
 def _checked(path: str | Path, first: np.ndarray, rest: Iterator[np.ndarray], size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """The pictures at ``size`` (width, height); OpenCV would leave out one of another size without a word."""
+    """The pictures at ``size`` (width, height)."""
     number, picture = 0, first
     while picture is not None:
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise VideoWriteError(f'{path}: picture {number} is {picture.dtype} of the shape {picture.shape}; expected '
-                                  'uint8 of the shape (height, width, 3)')
-        if picture.shape != first.shape:
-            raise VideoWriteError(f'{path}: picture {number} has the shape {picture.shape}, the first one {first.shape}; '
-                                  'all must be of one size')
+        _check_picture(path, number, picture, first.shape)
         if picture.shape[1::-1] != size:
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         yield picture
@@ -100,7 +106,10 @@ def _write_h264(path: str | Path, temporary: str, frames: Iterator[np.ndarray], 
     import av
     count = 0
     with av.open(temporary, 'w') as file:
-        stream = file.add_stream('libx264', rate=Fraction(fps).limit_denominator(1001), options=dict(crf='23'))
+        try:
+            stream = file.add_stream('libx264', rate=Fraction(fps).limit_denominator(1001), options=dict(crf='23'))
+        except ValueError as error:
+            raise VideoWriteError(f"{path}: this PyAV cannot encode {codec!r} ({error}); write 'mp4v'") from None
         (stream.width, stream.height), stream.pix_fmt = size, 'yuv420p'
         for frame in frames:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), 'rgb24')))
