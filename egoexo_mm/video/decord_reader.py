@@ -1,7 +1,7 @@
 """Videos read by decord (or decord2, which installs under the same name): MMAction2's reader, here by choice.
 
 decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order; of others it gives
-frames from another place and does not tell.
+frames from another place and does not tell. Most of it is found out here; without PyAV open groups of pictures are not.
 """
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .base import RandomAccess, VideoFile
-from .errors import ReaderLimitError
-from .pyav_reader import OpenVideo, build_index, pyav_installed
+from .errors import BrokenVideoError, ReaderLimitError
+from .pyav_reader import Index, OpenVideo, known_index, pyav_installed
 
 _EXACT = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
 
@@ -38,22 +38,59 @@ def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray]:
         source.seek(0)
     reader = open_video(source)
     told = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0].astype(float) if len(reader) else np.zeros(0)
-    if pyav_installed():
-        video = OpenVideo(source)
-        index = build_index(video, source, decode=False)
-        exact = index is not None and index.pts is not None and not index.counted
-        if not exact or video.container.format.name not in _EXACT:
-            raise ReaderLimitError('decord would give frames of another place: it is exact for MP4, MOV and Matroska files '
-                                   'that begin with a key frame and tell when each frame is shown')
-        if len(reader) != len(index):
-            raise ReaderLimitError(f'decord finds {len(reader)} frames, {len(index)} can be shown')
-        told = index.seconds
-    else:
+    index = _known_to_pyav(source) if pyav_installed() else None
+    if index is None:
         _check_alone(source, reader, told)
+    elif len(reader) != len(index):
+        raise ReaderLimitError(f'decord finds {len(reader)} frames, {len(index)} can be shown')
+    else:
+        told = index.seconds
     shape = reader[0].shape
     if shape[2] != 3:
         raise ReaderLimitError(f'decord gives {shape[2]} channels instead of 3 for frames {shape[1]} pixels wide')
     return reader, told
+
+
+def _known_to_pyav(source: str | BinaryIO) -> Index | None:
+    """What PyAV tells of a file; None where it cannot read it."""
+    try:
+        video = OpenVideo(source)
+        index, _ = known_index(video, source)
+    except BrokenVideoError:
+        raise
+    except Exception:  # what PyAV cannot read, decord may
+        return None
+    if index is None or index.pts is None or index.counted or video.container.format.name not in _EXACT:
+        raise ReaderLimitError('decord would give frames of another place: it is exact for MP4, MOV and Matroska files '
+                               'that begin with a key frame and tell when each frame is shown')
+    if not _closed(OpenVideo(source)):
+        raise ReaderLimitError('decord would give frames of another place behind a jump, since frames that are shown before '
+                               'a key frame, or right behind it, need others before it (open GOP, intra refresh)')
+    return index
+
+
+def _closed(video: OpenVideo) -> bool:
+    """Whether decoding can begin at each key frame, and all frames stored behind it are shown behind it."""
+    key = None
+    for packet in video.packets():
+        if packet.is_keyframe:
+            key = packet.pts
+            if video.stream.codec_context.name == 'h264' and not _has_idr(bytes(packet)):
+                return False
+        elif packet.pts is not None and key is not None and packet.pts < key:
+            return False
+    return True
+
+
+def _has_idr(data: bytes) -> bool:
+    """Whether an H.264 packet of an MP4 or Matroska file (lengths of 4 bytes before the units) has a picture that resets
+    the decoder."""
+    start = 0
+    while start + 4 < len(data):
+        if data[start + 4] & 0x1f == 5:
+            return True
+        start += 4 + int.from_bytes(data[start:start + 4], 'big')
+    return False
 
 
 def _check_alone(source: str | BinaryIO, reader: Any, times: np.ndarray) -> None:

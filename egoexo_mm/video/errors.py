@@ -36,8 +36,13 @@ def naming(path: str, kind: type[BrokenVideoError] = BrokenVideoError) -> Iterat
     except (MemoryError, ImportError, IndexError):
         raise
     except Exception as error:  # each decoder has its own
-        text = ' '.join(str(error).split())
-        if getattr(error, 'errno', None) in _MACHINE_ERRNO or any(words in text.lower() for words in _MACHINE):
+        if of_the_machine(error):
             raise
-        text = _DECORD_PLACE.sub('', text)[:200]
+        text = _DECORD_PLACE.sub('', ' '.join(str(error).split()))[:200]
         raise kind(f'{path}: {type(error).__name__}: {text}') from error
+
+
+def of_the_machine(error: Exception) -> bool:
+    """Whether memory or file handles ran out, which is not the file's fault."""
+    text = str(error).lower()
+    return getattr(error, 'errno', None) in _MACHINE_ERRNO or any(words in text for words in _MACHINE)

@@ -2,7 +2,7 @@
 
 OpenCV 4.11 does not follow a change of the frame size (it repeats the last picture or gives parts of it, and nothing tells),
 takes the first video stream even if that is a cover picture, and guesses the number of frames. Where PyAV is installed, it
-looks for all three beforehand.
+looks for all three beforehand; else what can be seen of them is said.
 """
 from __future__ import annotations
 
@@ -20,16 +20,34 @@ def _known_to_pyav(path: str) -> Index | None:
         ReaderLimitError: OpenCV would show other frames.
     """
     if not pyav_installed():
+        _check_alone(path)
         return None
-    video = OpenVideo(path)
+    try:
+        video = OpenVideo(path)
+        index = build_index(video, path)
+    except BrokenVideoError:
+        raise
+    except Exception:  # what PyAV cannot read, OpenCV may
+        _check_alone(path)
+        return None
     if video.stream.index != video.container.streams.video[0].index:
         raise ReaderLimitError('OpenCV takes the first video stream, which is a cover picture or no film')
-    index = build_index(video, path)
     if not index.clean_start:
         raise ReaderLimitError('OpenCV may also show the first frames, which need others that are not there')
     if len(key_frame_sizes(path)) > 1:
         raise ReaderLimitError('OpenCV does not follow changes of the frame size')
     return index
+
+
+def _check_alone(path: str) -> None:
+    """What OpenCV itself tells of a file that it would show wrongly."""
+    capture = Capture(path)
+    capture.grab()
+    kind = capture.get('CAP_PROP_FRAME_TYPE')
+    if kind and kind != ord('I'):
+        raise ReaderLimitError('does not begin with a key frame, so OpenCV may show its first frames wrongly')
+    if not capture.grab() and capture.said > 2:
+        raise ReaderLimitError('OpenCV shows a single picture of it, perhaps the cover')
 
 
 class Capture:
@@ -77,12 +95,20 @@ class Capture:
         done, frame = self._capture.retrieve()
         if not done:
             raise BrokenVideoError(f'frame {self.position - 1} cannot be decoded')
-        if self._last is not None and np.array_equal(frame, self._last):
-            from .opening import say
-            say('same picture', f'{self._path}: OpenCV gives one picture twice, at frame {self.position - 1}. If the frame '
-                'size changes there, the frames behind it are wrong; PyAV follows such changes (pip install av)')
-        self._last = None if pyav_installed() else frame
+        if not pyav_installed():
+            self._compare(frame)
         return np.ascontiguousarray(np.rot90(frame[..., ::-1], self._turns))
+
+    def _compare(self, frame: np.ndarray) -> None:
+        """Say so where the lower or right edge stays as it was, as behind a change of the frame size."""
+        if self._last is not None:
+            edges = ((frame[-1], self._last[-1]), (frame[:, -1], self._last[:, -1]))
+            if any(np.ptp(now) and np.array_equal(now, before) for now, before in edges):
+                from .opening import say
+                say('same edge', f'{self._path}: an edge of frame {self.position - 1} is that of a frame before. If the '
+                    'frame size has changed there, what OpenCV shows from then on is wrong; PyAV follows such changes (pip '
+                    'install av)')
+        self._last = frame
 
 
 class OpenCVFrames(RandomAccess):
@@ -101,8 +127,6 @@ class OpenCVFrames(RandomAccess):
         times = []
         while capture.grab():
             times.append(capture.get('CAP_PROP_POS_MSEC') / 1e3)
-        if len(times) == 1 and capture.said > 2:
-            raise ReaderLimitError('OpenCV shows a single picture of it, perhaps the cover')
         self.times, self.fps = _ascending(np.array(times), capture.fps), capture.fps
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
@@ -126,14 +150,14 @@ def _ascending(times: np.ndarray, fps: float) -> np.ndarray:
 
 class OpenCVFile(VideoFile):
     """Frames one after the other. Passed-over frames are decoded but not converted; without PyAV the number of frames is
-    what OpenCV reads or guesses from the header."""
+    not known, since OpenCV guesses it."""
 
     module = 'cv2'
 
     def _open(self, path: str) -> None:
         index = _known_to_pyav(path)
         self._capture = Capture(path)
-        self.num_frames, self.fps = self._capture.said, self._capture.fps
+        self.fps = self._capture.fps
         if index is not None:
             self.num_frames, self.fps, self.times = index.promised, index.fps, index.seconds
 

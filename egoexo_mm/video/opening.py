@@ -56,8 +56,9 @@ def check_reader(name: str | None) -> str:
         for known in _ORDER:
             if installed(known):
                 if known != _ORDER[0]:
-                    say('no PyAV', f'PyAV is not installed, so {known} reads the videos, which takes longer and cannot do '
-                        'all; pip install av')
+                    say('no PyAV', f'PyAV is not installed, so {known} reads the videos. That takes longer, and some files '
+                        'cannot be read; of videos with open groups of pictures decord gives frames a few places off '
+                        'without telling. pip install av')
                 return known
         raise ValueError('no package that reads videos is installed; pip install av')
     if name not in READERS:
@@ -109,14 +110,14 @@ def another(kinds: dict[str, type[Reader]], reader: Reader, error: ReaderLimitEr
         if name != mine and installed(name):
             try:
                 other = make(kinds[name])
-            except ReaderLimitError:
+            except ReaderLimitError as other_error:
+                error = other_error if name == 'pyav' else error  # its messages are the clearest
                 continue
             say(f'{mine} {name}', f'{error}. So {name} reads it, and other files of which this is true (not named again); '
                 f"set reader='{name}' to choose it")
             return other
-    missing = ', '.join(name for name in _ORDER if name != mine and not installed(name))
-    if missing:
-        raise BrokenVideoError(f'{error}; {missing} may read it, but is not installed') from None
+    if mine != 'pyav' and not installed('pyav'):
+        raise BrokenVideoError(f'{error}; PyAV may read it, but is not installed (pip install av)') from None
     raise BrokenVideoError(str(error)) from None
 
 

@@ -6,18 +6,20 @@ Frames are numbered in the order in which a player shows them; only those count 
 from __future__ import annotations
 
 import bisect
+import errno
 import importlib.util
 import itertools
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from .base import RandomAccess, VideoFile
-from .errors import BrokenVideoError, ReaderLimitError, naming
+from .errors import BrokenVideoError, ReaderLimitError, naming, of_the_machine
 from .pictures import Pictures, shown_size
-from .streams import Packets, frame_rate, read_packets, video_stream
+from .streams import RAW, Packets, frame_rate, read_packets, video_stream
 
 if TYPE_CHECKING:
     import av
@@ -52,6 +54,18 @@ class OpenVideo:
         if hasattr(self, 'container'):
             self.container.close()
 
+    def packets(self) -> Iterator[av.Packet]:
+        """Packets from here on, the last one empty. A file that is cut off ends there."""
+        import av
+        try:
+            yield from self.container.demux(self.stream)
+        except av.error.FFmpegError as error:
+            if error.errno != errno.EIO and not isinstance(error, av.error.InvalidDataError):
+                raise
+            end = av.Packet(0)
+            end.stream = self.stream
+            yield end
+
     def frames(self, needed: set[int] | None = None) -> Iterator[av.VideoFrame]:
         """Decode from here on.
 
@@ -61,26 +75,34 @@ class OpenVideo:
             needed: times of the frames to give; others may be left out where nothing depends on them. None: all.
 
         Raises:
-            av.error.InvalidDataError: for damage between two frames.
+            av.error.FFmpegError: for damage between two frames.
         """
-        from av.error import InvalidDataError
         context, damage, begun = self.stream.codec_context, None, False
         try:
-            for packet in self.container.demux(self.stream):
+            for packet in self.packets():
                 if needed is not None and packet.size:
                     context.skip_frame = 'DEFAULT' if packet.pts in needed else 'NONREF'
-                try:
-                    decoded = packet.decode()
-                except InvalidDataError as error:
+                decoded, error = decode(packet)
+                if error is not None:
                     damage = error if begun else None
-                    continue
-                if decoded and damage is not None and needed is None:
+                elif damage is not None and decoded and packet.size:
                     raise damage
                 begun = begun or bool(decoded)
                 yield from decoded
         finally:
             if needed is not None:
                 context.skip_frame = 'DEFAULT'
+
+
+def decode(packet: av.Packet) -> tuple[list[av.VideoFrame], Exception | None]:
+    """Frames that come out of the decoder with a packet, and what is wrong with the packet."""
+    from av.error import FFmpegError
+    try:
+        return packet.decode(), None
+    except FFmpegError as error:
+        if of_the_machine(error):
+            raise
+        return [], error
 
 
 def key_frame_sizes(source: str) -> set[tuple[int, int]]:
@@ -116,8 +138,9 @@ class Index:
         unit = float(stream.time_base or 0)
         self.seconds = _seconds(self.pts or _best_times(shown, packets, video.container.format.name), unit, self.fps,
                                 len(shown))
-        if not self.fps and len(shown) > 1 and self.seconds[-1] > 0:
-            self.fps = float((len(shown) - 1) / self.seconds[-1])
+        measured = (len(shown) - 1) / self.seconds[-1] if len(shown) > 2 and self.seconds[-1] > 0 else self.fps
+        if abs(self.fps - measured) > 0.1 * measured:  # headers of videos of variable rate name another, or none
+            self.fps = float(measured)
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -125,13 +148,11 @@ class Index:
 
 def _decoded_times(source: str | BinaryIO) -> list[int | None]:
     """Times of all frames that can be shown, in their order."""
-    from av.error import InvalidDataError
     video, shown, damage = OpenVideo(source), [], None
-    for packet in video.container.demux(video.stream):
-        try:
-            shown += [frame.pts for frame in packet.decode()]
-        except InvalidDataError as error:
-            damage = error
+    for packet in video.packets():
+        decoded, error = decode(packet)
+        shown += [frame.pts for frame in decoded]
+        damage = damage or error
     if not shown and damage is not None:
         raise damage
     return shown
@@ -139,6 +160,8 @@ def _decoded_times(source: str | BinaryIO) -> list[int | None]:
 
 def _best_times(shown: list[int | None], packets: Packets, container: str) -> list[int] | None:
     """Ascending times of frames whose own are not told for each packet."""
+    if container in RAW:
+        return None
     if container in ('avi', 'asf'):  # which tell when a packet is to be decoded: as many times, in order
         shown = sorted(packets.dts) if None not in packets.dts and len(packets.dts) == len(shown) else [None]
     elif not packets.timed and None not in shown and len(shown) == len(packets.pts) and not packets.doubt:
@@ -155,26 +178,44 @@ def _seconds(times: list[int] | None, unit: float, fps: float, count: int) -> np
     return np.concatenate([np.zeros(min(count, 1)), np.cumsum(steps)])
 
 
-def build_index(video: OpenVideo, source: str | BinaryIO, decode: bool = True) -> Index | None:
-    """Index of an open file; of files that must be decoded for it, the latest ones are remembered.
-
-    With ``decode=False`` there is none of such files, unless it is remembered.
-    """
-    key = None
-    if isinstance(source, str):
-        facts = os.stat(source)
-        key = (os.path.abspath(source), facts.st_size, facts.st_mtime_ns)
-        if key in _COUNTED:
-            return _COUNTED[key]
-    packets = read_packets(video.container, video.stream)
-    if packets.doubt and not decode:
-        return None
-    index = Index(video, source, packets)
-    if index.counted and key is not None:
+def build_index(video: OpenVideo, source: str | BinaryIO) -> Index:
+    """Index of an open file; of files that must be decoded for it, the latest ones are remembered."""
+    index, packets = known_index(video, source)
+    if index is not None:
+        return index
+    index, key = Index(video, source, packets), _key(source)
+    if key is not None:
         if len(_COUNTED) >= _MOST_COUNTED:
             _COUNTED.pop(next(iter(_COUNTED)))
         _COUNTED[key] = index
     return index
+
+
+def known_index(video: OpenVideo, source: str | BinaryIO) -> tuple[Index | None, Packets | None]:
+    """Index of an open file without decoding it, or None and its packets."""
+    if _key(source) in _COUNTED:
+        return _COUNTED[_key(source)], None
+    packets = read_packets(video.container, video.stream, video.packets())
+    return (None if packets.doubt else Index(video, source, packets)), packets
+
+
+def _key(source: str | BinaryIO) -> tuple | None:
+    """What stands for the file while it stays as it is."""
+    if not isinstance(source, str):
+        return None
+    facts = os.stat(source)
+    return os.path.abspath(source), facts.st_size, facts.st_mtime_ns
+
+
+def _first(source: str | BinaryIO) -> av.VideoFrame:
+    for frame in OpenVideo(source).frames():
+        return frame
+    raise ReaderLimitError('has no frame that can be decoded')
+
+
+def _first_size(source: str | BinaryIO) -> tuple[int, int]:
+    frame = _first(source)
+    return frame.width, frame.height
 
 
 class PyAVFrames(RandomAccess):
@@ -195,9 +236,9 @@ class PyAVFrames(RandomAccess):
         context = self._video.stream.codec_context
         stored = (context.width, context.height)
         if self._video.container.format.name in _TRUSTED_SIZE and 0 not in stored:
-            self._pictures = Pictures(stored, self._first_size)
+            self._pictures = Pictures(stored, partial(_first_size, self._source))
         else:
-            self._pictures = Pictures(self._first_size())
+            self._pictures = Pictures(_first_size(self._source))
 
     @property
     def timed(self) -> bool:
@@ -210,16 +251,7 @@ class PyAVFrames(RandomAccess):
         if self._other:
             return self._other.size
         with naming(self.name):
-            return shown_size(self._first())
-
-    def _first(self) -> av.VideoFrame:
-        for frame in OpenVideo(self._source).frames():
-            return frame
-        raise ReaderLimitError('has no frame that can be decoded')
-
-    def _first_size(self) -> tuple[int, int]:
-        frame = self._first()
-        return frame.width, frame.height
+            return shown_size(_first(self._source))
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
         found = self._by_time(wanted) if self.timed else {}
@@ -296,9 +328,11 @@ class PyAVFile(VideoFile):
 
     def _open(self, path: str) -> None:
         self._video = OpenVideo(path)
-        index = build_index(self._video, path, decode=False)
+        index, packets = known_index(self._video, path)
         if index is None:
             self.fps = frame_rate(self._video.container, self._video.stream)
+            if packets.promised > len(packets.pts):  # cut off
+                self.num_frames = packets.promised
         else:
             self.fps, self.num_frames, self.times = index.fps, index.promised, index.seconds
         self._video = OpenVideo(path)

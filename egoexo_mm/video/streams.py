@@ -1,6 +1,7 @@
 """What PyAV finds in a video file without decoding: which stream is the video, and its packets."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ _DEFAULT, _NOT_A_VIDEO = 0x1, 0x400 | 0x800 | 0x100000  # cover picture, thumbna
 _TIMED = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm', 'flv')
 # Containers with one time a packet, that of decoding: the order of showing is known only where the codec does not reorder.
 _DECODING_TIMES = ('avi', 'asf')
-_RAW = ('h264', 'hevc', 'm4v', 'mpegvideo', 'obu', 'vvc', 'cavsvideo', 'h263', 'h261', 'vc1', 'dirac', 'mjpeg')
+RAW = ('h264', 'hevc', 'm4v', 'mpegvideo', 'obu', 'vvc', 'cavsvideo', 'h263', 'h261', 'vc1', 'dirac', 'mjpeg')
 _FARTHEST = 32  # places by which codecs reorder frames at most
 _NOTHING_CODED = 8  # bytes; smaller MPEG-4 packets stand for a frame that an earlier packet brought
 
@@ -41,7 +42,7 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
 
 def frame_rate(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:
     """Average frames per second as the file says, 0 where it does not."""
-    if container.format.name in _RAW:  # the average is then a constant of FFmpeg's, and the codec may know better
+    if container.format.name in RAW:  # the average is then a constant of FFmpeg's, and the codec may know better
         return float(stream.guessed_rate or stream.average_rate or 0)
     return float(stream.average_rate or 0)
 
@@ -69,13 +70,14 @@ class Packets:
     promised: int = 0
 
 
-def read_packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Packets:
+def read_packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream,
+                 packets: Iterable[av.Packet]) -> Packets:
     """Read the file once without decoding."""
     found = Packets()
     first = None  # of all packets, also of those that an edit list hides
     corrupt, smallest, last = False, 1 << 60, None
     hidden_by_codec = stream.codec_context.name.startswith(('vp8', 'libvpx')) and 'vp9' not in stream.codec_context.name
-    for packet in container.demux(stream):
+    for packet in packets:
         if not packet.size:
             continue
         first = first or packet
@@ -131,10 +133,17 @@ def _half_frames(codec: av.video.codeccontext.VideoCodecContext) -> bool:
 
 def _promised(container, stream, found: Packets, last: av.Packet) -> int:
     """Number of frames by the header, where far more than are there; else those that are there."""
-    count, promised = len(found.pts), 0
+    count = len(found.pts)
+    if None in found.dts or not count:
+        return count
+    length = max(found.dts) - min(found.dts) + (last.duration or 0)
+    told = 0
     if container.format.name == 'avi':
-        promised = stream.frames
-    elif container.format.name == _TIMED[0] and found.timed and stream.duration:
-        length = max(found.pts) - min(found.pts) + (last.duration or 0)
-        promised = round(count * stream.duration / length) if length > 0 else count
+        told = stream.frames  # of time steps, some of them empty
+    elif container.format.name == _TIMED[0]:
+        told = stream.duration or 0
+    elif container.format.name == _TIMED[1] and 'DURATION' in stream.metadata:
+        hours, minutes, seconds = stream.metadata['DURATION'].split(':')
+        told = (int(hours) * 3600 + int(minutes) * 60 + float(seconds)) / float(stream.time_base)
+    promised = round(count * told / length) if length > 0 else count
     return promised if promised - max(2, promised // 20) > count else count

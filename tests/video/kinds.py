@@ -14,6 +14,7 @@ YUV = ('-pix_fmt', 'yuv420p')
 X264 = ('-c:v', 'libx264', *YUV, '-g', '8', '-bf', '2', '-x264-params', 'scenecut=0')
 X265 = ('-c:v', 'libx265', *YUV, '-x265-params', 'log-level=error:keyint=8:bframes=3:open-gop=1:pools=1')
 VP9 = ('-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-g', '8')
+ALT_REF = ('-cpu-used', '5', '-auto-alt-ref', '1', '-lag-in-frames', '16', *YUV)  # frames to predict from, not to show
 MPEG = (*YUV, '-g', '8', '-bf', '2', '-q:v', '3')
 RATES = "setpts='if(lt(N,20),N,20+(N-20)*4)/25/TB'"  # 20 frames at 25 a second, 10 at 6.25
 
@@ -52,21 +53,22 @@ def _part(numbers: range, make: Callable[[Path], object], suffix: str, **kwargs)
 def _turned(suffix: str, degrees: int) -> Kind:
     """As phones store it: on its side, with the rotation in the header."""
     def make(path: Path) -> None:
-        stored = encode(path.with_suffix('.stored.mp4'), *X264, turns=-degrees // 90)  # ffmpeg 5 takes it as counterclockwise
+        stored = encode(path.with_suffix('.stored.mp4'), *X264, turns=-degrees // 90)  # ffmpeg 5 counts so
         ffmpeg('-i', stored, '-c', 'copy', '-metadata:s:v', f'rotate={degrees}', path)
 
     return Kind(make, suffix)
 
 
-def _without_first_key(suffix: str, *options) -> Kind:
-    """A recording that begins in the middle: the packets before the second key frame cannot be shown."""
+def _without_first_key(first: int, *options) -> Kind:
+    """A recording that begins in the middle: frames before the second key frame, ``first``, cannot be shown."""
     def make(path: Path) -> None:
         data = encode(path.with_suffix('.plain.ts'), *options, '-f', 'mpegts').read_bytes()
         packets = [data[i:i + 188] for i in range(0, len(data), 188)]
         video = [i for i, packet in enumerate(packets) if packet[1] & 0x5f == 0x41 and packet[2] == 0]  # start of a picture
         path.write_bytes(b''.join(packets[:3] + packets[video[1]:]))
 
-    return Kind(make, suffix, [], None)
+    numbers = list(range(first, COUNT))
+    return Kind(make, '.ts', numbers, np.arange(len(numbers)) / RATE)
 
 
 def _boxes(data: bytes, start: int, end: int):
@@ -148,26 +150,25 @@ KINDS: dict[str, Kind] = dict(
     h264_all_keys=_encoded('.mkv', *X264, '-g', '1'),
     h264_fragments=_encoded('.mp4', *X264, '-movflags', 'frag_keyframe+empty_moov'),
     h264_odd=_encoded('.mp4', '-c:v', 'libx264', '-pix_fmt', 'yuv444p', '-g', '8', size=(97, 65)),
-    h264_16_wide=_encoded('.mp4', *X264, size=(48, 48)),
+    h264_48_wide=_encoded('.mp4', *X264, size=(48, 48)),
     h264_flv=_encoded('.flv', *X264),
     h264_avi=_encoded('.avi', *X264),
     h264_ts=_encoded('.ts', *X264),
     h264_m2ts=_encoded('.m2ts', *X264),
     h264_ts_wrap=_encoded('.ts', *X264, '-output_ts_offset', '95443.2'),
     h264_raw=_encoded('.h264', *X264),
-    h264_no_key=_without_first_key('.ts', *X264),
-    h264_open_no_key=_without_first_key('.ts', *X264[:-1], 'scenecut=0:open-gop=1:bframes=3'),
+    h264_no_key=_without_first_key(8, *X264),
+    h264_open_no_key=_without_first_key(8, *X264[:-1], 'scenecut=0:open-gop=1:bframes=3'),
     hevc_mkv=_encoded('.mkv', *X265),
     hevc_mp4_10bit=_encoded('.mp4', *X265, '-pix_fmt', 'yuv420p10le'),
     hevc_ts=_encoded('.ts', *X265),
     hevc_raw=_encoded('.hevc', *X265),
-    hevc_no_key=_without_first_key('.ts', *X265),
+    hevc_no_key=_without_first_key(8, *X265),
     vp9_webm=_encoded('.webm', *VP9, *YUV),
-    vp9_alt_ref=_encoded('.webm', '-c:v', 'libvpx-vp9', '-cpu-used', '5', '-auto-alt-ref', '1', '-lag-in-frames', '16', *YUV),
+    vp9_alt_ref=_encoded('.webm', '-c:v', 'libvpx-vp9', *ALT_REF), vp8_alt_ref=_encoded('.webm', '-c:v', 'libvpx', *ALT_REF),
     vp9_alpha=_encoded('.webm', *VP9, '-pix_fmt', 'yuva420p'),
     vp9_odd=_encoded('.webm', *VP9, *YUV, size=(97, 65)),
     vp9_live=Kind(_live, '.webm'),
-    vp8_alt_ref=_encoded('.webm', '-c:v', 'libvpx', '-cpu-used', '5', '-auto-alt-ref', '1', '-lag-in-frames', '16', *YUV),
     av1_mp4=_encoded('.mp4', '-c:v', 'libaom-av1', '-cpu-used', '8', '-g', '8', *YUV),
     mpeg4_mp4=_encoded('.mp4', '-c:v', 'mpeg4', *MPEG),
     mpeg4_3gp=_encoded('.3gp', '-c:v', 'mpeg4', *YUV, '-g', '8'),
@@ -178,7 +179,7 @@ KINDS: dict[str, Kind] = dict(
     mpeg1_mpg=_encoded('.mpg', '-c:v', 'mpeg1video', *MPEG),
     mpeg2_vob=_encoded('.vob', '-c:v', 'mpeg2video', *MPEG),
     mpeg2_ts=_encoded('.ts', '-c:v', 'mpeg2video', *MPEG, '-flags', '+ildct+ilme'),
-    mpeg2_no_key=_without_first_key('.ts', '-c:v', 'mpeg2video', *MPEG),
+    mpeg2_no_key=_without_first_key(9, '-c:v', 'mpeg2video', *MPEG),
     wmv1_asf=_encoded('.asf', '-c:v', 'wmv1', *YUV, '-g', '8'),
     wmv2_wmv=_encoded('.wmv', '-c:v', 'wmv2', *YUV, '-g', '8'),
     mjpeg_avi=_encoded('.avi', '-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p'),
@@ -203,3 +204,7 @@ KINDS: dict[str, Kind] = dict(
     equal_times=_encoded('.mkv', '-c:v', 'mpeg4', *YUV, '-g', '8', rate=2000),
     equal_times_b=_encoded('.mkv', *X264, rate=2000),
 )
+# tried with --slow only
+RARE = ('h264_mov', 'h264_interlaced', 'h264_all_keys', 'h264_m2ts', 'h264_open_no_key', 'hevc_raw', 'vp9_alpha',
+        'mpeg4_3gp', 'mpeg4_packed', 'mpeg2_no_key', 'wmv1_asf', 'flv1_flv', 'variable_ts', 'turned_270', 'cover_mkv',
+        'late_start_mkv', 'grows_webm', 'restart_ts', 'equal_times_b')

@@ -22,8 +22,8 @@ class LoadTargets(BaseTransform):
     ``PackActionInputs(algorithm_keys=('ego_score', 'object_score', 'interaction_map'))``.
 
     Required keys: ``frame_inds``, ``start_index``, ``num_clips``, ``clip_len``, ``img_shape``, ``keypoint`` (of
-    ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Optional key: ``frame_times``. Added keys, each only if its
-    store has the video:
+    ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Optional key: ``frame_times``. Added keys, each only
+    if its store has the video:
 
     - ``ego_score``, ``object_score``: (C,) float32 logits; stored probabilities become ``log p``.
     - ``interaction_map``: (2, T, H, W) float32, channel 0 hand and 1 object, T maps a clip at the frames that the

@@ -49,7 +49,7 @@ class TrimSegment(BaseTransform):
                 first, last = (math.floor(time * fps + 1e-6) for time in (start, stop))
             else:
                 first, last = (int(frame_at(times, time)) for time in (start, stop))
-                first = total if start >= duration(times, fps) else first
+                first = total if start + 1e-6 >= duration(times, fps) else first
             last = min(last, total - 1)
             if first > last:
                 raise ValueError(f'{_source(results)}: the segment from {start:g} to {stop:g} s does not lie in its {total} '
