@@ -2,6 +2,7 @@
 import json
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -229,6 +230,29 @@ def test_bad_csv(tmp_path, text, message):
 
 def black_video(path, width, height):
     write_video(path, np.zeros((3, height, width, 3), np.uint8), fps=25)
+
+
+@pytest.mark.skipif(not shutil.which('ffmpeg'), reason='ffmpeg is not installed')
+@pytest.mark.parametrize('kind, size', [('turned_90', (96, 64)), ('cover_first', (96, 64)), ('vp9_live', (96, 64)),
+                                        ('wmv2_wmv', (96, 64)), ('av1_mp4', (96, 64)), ('grows_ts', (96, 64))])
+def test_sizes_from_videos_of_any_kind(tmp_path, kind, size):
+    """As a player shows them: turned, never the cover picture, the first size; a companion of macOS is passed over."""
+    from tests.video.kinds import KINDS
+    (tmp_path / 'root').mkdir()
+    KINDS[kind].make(tmp_path / f'v{KINDS[kind].suffix}')
+    name = f'v{KINDS[kind].suffix.upper()}'
+    (tmp_path / f'v{KINDS[kind].suffix}').rename(tmp_path / 'root' / name)
+    (tmp_path / 'root' / f'._{name}').write_bytes(b'Mac OS X')
+    found = sizes_from_videos(tmp_path / 'root', 128)('v')
+    assert found[:2] == (2 * size[0], 2 * size[1]) and found.fps == pytest.approx(25, rel=0.05)
+
+
+def test_sizes_as_people_save_them(tmp_path):
+    (tmp_path / 'sizes.csv').write_bytes('\ufeffvideo_id;width;height\r\n a ; 400;200\r\n\r\n'.encode())
+    assert sizes_from_csv(tmp_path / 'sizes.csv')('a') == (400, 200, 0., 0)
+    (tmp_path / 'sizes.csv').write_bytes('video_id,width,height\na,4,4\n'.encode('utf-16'))
+    with pytest.raises(TargetStoreError, match='sizes.csv: is text in UTF-16 .*save it as UTF-8'):
+        sizes_from_csv(tmp_path / 'sizes.csv')
 
 
 def test_sizes_from_videos(tmp_path):

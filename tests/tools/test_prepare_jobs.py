@@ -1,6 +1,7 @@
 """What all prepare scripts share: whole or not at all, resuming, parallel work, bad media, and how a run ends."""
 import errno
 import io
+import json
 import os
 import re
 import shutil
@@ -118,6 +119,8 @@ def test_corrupt_videos_are_listed_and_the_others_made(folder):
     assert done.stdout.splitlines()[-1] == 'each of the others, with the reason: out/failed.jsonl'
     found = failures('out')
     assert sorted(found) == ['P01_02', 'P01_03', 'P01_04'] and os.listdir('out/P01/rgb_frames') == ['P01_01']
+    lines = [json.loads(line) for line in Path('out/failed.jsonl').read_text().splitlines()]
+    assert sorted(line['path'] for line in lines) == ['in/P01_02.MP4', 'in/P01_03.MP4', 'in/P01_04.MP4']
     assert re.fullmatch(r'in/P01_02.MP4: cannot be decoded \(P01_02.MP4: .*\)', found['P01_02'][1])
     shutil.copy('in/P01_01.MP4', 'in/P01_02.MP4')  # mended
     assert prepare('epic', 'in', 'out').returncode == 1

@@ -104,7 +104,8 @@ class _Notes:
                     self.index.write(json.dumps([key, stamp, result.length, result.settings]) + '\n')
                     self.index.flush()
             if result.state in (SHORT, MISSING, BROKEN):
-                line = dict(video_id=result.item.name, state=result.state, reason=result.reason)
+                path = result.item.target if result.item.target.exists() else result.item.source
+                line = dict(video_id=result.item.name, path=path and str(path), reason=result.reason, state=result.state)
                 with open(self.out / 'failed.jsonl', 'a', encoding='utf-8') as file:
                     file.write(json.dumps(line, ensure_ascii=False) + '\n')
         return result
