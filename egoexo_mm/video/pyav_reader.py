@@ -66,13 +66,14 @@ class OpenVideo:
             end.stream = self.stream
             yield end
 
-    def frames(self, needed: set[int] | None = None) -> Iterator[av.VideoFrame]:
+    def frames(self, needed: set[int] | None = None, *, from_key: bool = False) -> Iterator[av.VideoFrame]:
         """Decode from here on.
 
         Packets before the first frame that cannot be decoded are passed over, as are those behind the last one.
 
         Args:
             needed: times of the frames to give; others may be left out where nothing depends on them. None: all.
+            from_key: pass over the packets before the first key frame, of which some decoders make grey pictures.
 
         Raises:
             av.error.FFmpegError: for damage between two frames.
@@ -80,6 +81,9 @@ class OpenVideo:
         context, damage, begun = self.stream.codec_context, None, False
         try:
             for packet in self.packets():
+                if from_key and packet.size and not packet.is_keyframe:
+                    continue
+                from_key = False
                 if needed is not None and packet.size:
                     context.skip_frame = 'DEFAULT' if packet.pts in needed else 'NONREF'
                 decoded, error = decode(packet)
@@ -121,15 +125,15 @@ class Index:
         keys: ``pts`` of key frames, ascending.
         fps: average rate, 0 where unknown.
         counted: the file was decoded to count its frames.
-        clean_start, promised: see :class:`Packets`.
+        clean_start, from_key, promised: see :class:`Packets`.
     """
 
     def __init__(self, video: OpenVideo, source: str | BinaryIO, packets: Packets) -> None:
         stream = video.stream
         self.fps = frame_rate(video.container, stream)
-        self.keys, self.clean_start = packets.keys, packets.clean_start
+        self.keys, self.clean_start, self.from_key = packets.keys, packets.clean_start, packets.from_key
         self.counted = bool(packets.doubt)
-        shown = _decoded_times(source) if self.counted else packets.pts
+        shown = _decoded_times(source, packets.from_key) if self.counted else packets.pts
         self.promised = max(len(shown), packets.promised if packets.promised > len(packets.pts) else 0)
         told = packets.timed and None not in shown and len(set(shown)) == len(shown)
         if self.counted:  # frames without a time of their own get one that the demuxer may guess otherwise after a seek
@@ -146,10 +150,13 @@ class Index:
         return len(self.seconds)
 
 
-def _decoded_times(source: str | BinaryIO) -> list[int | None]:
+def _decoded_times(source: str | BinaryIO, from_key: bool) -> list[int | None]:
     """Times of all frames that can be shown, in their order."""
     video, shown, damage = OpenVideo(source), [], None
     for packet in video.packets():
+        if from_key and not packet.is_keyframe:
+            continue
+        from_key = False
         decoded, error = decode(packet)
         shown += [frame.pts for frame in decoded]
         damage = damage or error
@@ -207,14 +214,14 @@ def _key(source: str | BinaryIO) -> tuple | None:
     return os.path.abspath(source), facts.st_size, facts.st_mtime_ns
 
 
-def _first(source: str | BinaryIO) -> av.VideoFrame:
-    for frame in OpenVideo(source).frames():
+def _first(source: str | BinaryIO, from_key: bool) -> av.VideoFrame:
+    for frame in OpenVideo(source).frames(from_key=from_key):
         return frame
     raise ReaderLimitError('has no frame that can be decoded')
 
 
-def _first_size(source: str | BinaryIO) -> tuple[int, int]:
-    frame = _first(source)
+def _first_size(source: str | BinaryIO, from_key: bool) -> tuple[int, int]:
+    frame = _first(source, from_key)
     return frame.width, frame.height
 
 
@@ -236,9 +243,9 @@ class PyAVFrames(RandomAccess):
         context = self._video.stream.codec_context
         stored = (context.width, context.height)
         if self._video.container.format.name in _TRUSTED_SIZE and 0 not in stored:
-            self._pictures = Pictures(stored, partial(_first_size, self._source))
+            self._pictures = Pictures(stored, partial(_first_size, self._source, self._index.from_key))
         else:
-            self._pictures = Pictures(_first_size(self._source))
+            self._pictures = Pictures(_first_size(self._source, self._index.from_key))
 
     @property
     def timed(self) -> bool:
@@ -251,7 +258,7 @@ class PyAVFrames(RandomAccess):
         if self._other:
             return self._other.size
         with naming(self.name):
-            return shown_size(_first(self._source))
+            return shown_size(_first(self._source, self._index.from_key))
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
         found = self._by_time(wanted) if self.timed else {}
@@ -268,7 +275,7 @@ class PyAVFrames(RandomAccess):
             except FFmpegError:  # a raw stream
                 return {}
             missing = {pts[number] for number in run}
-            for frame in self._video.frames(missing):
+            for frame in self._video.frames(missing, from_key=bool(self._index.keys)):
                 if frame.pts in missing:
                     found[number_at[frame.pts]] = self._pictures.rgb(frame)
                     missing.remove(frame.pts)
@@ -307,11 +314,11 @@ class PyAVFrames(RandomAccess):
 def numbered(video: OpenVideo, index: Index) -> Iterator[av.VideoFrame | None]:
     """Frames of a file that has just been opened, each at its number; None for one that cannot be decoded."""
     if index.pts is None:
-        yield from video.frames()
+        yield from video.frames(from_key=index.from_key)
         return
     number_of = {pts: number for number, pts in enumerate(index.pts)}
     position = 0
-    for frame in video.frames():
+    for frame in video.frames(from_key=index.from_key):
         number = number_of.get(frame.pts, -1)
         if number < position:  # of no packet that is shown
             continue
@@ -336,7 +343,7 @@ class PyAVFile(VideoFile):
         else:
             self.fps, self.num_frames, self.times = index.fps, index.promised, index.seconds
         self._video = OpenVideo(path)
-        frames = numbered(self._video, index) if index else self._video.frames()
+        frames = numbered(self._video, index) if index else self._video.frames(from_key=packets.from_key)
         first = next(frames, None)  # what cannot be decoded at all is seen here
         if first is None:
             raise ReaderLimitError('has no frame that can be decoded')

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # FFmpeg's disposition bits, which PyAV gives as a number
 _DEFAULT, _NOT_A_VIDEO = 0x1, 0x400 | 0x800 | 0x100000  # cover picture, thumbnails, still image
+_STILLS = ('mjpeg', 'png', 'bmp', 'gif', 'webp')
 # Containers whose packets carry the time at which their frame is shown. MPEG-TS does for most codecs.
 _TIMED = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm', 'flv')
 # Containers with one time a packet, that of decoding: the order of showing is known only where the codec does not reorder.
@@ -25,19 +26,25 @@ _NOTHING_CODED = 8  # bytes; smaller MPEG-4 packets stand for a frame that an ea
 
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream:
     """The stream a player shows: never a cover picture; marked as default and of the largest frames, as FFmpeg selects.
+    Before PyAV 13, which cannot tell a cover picture, one of a codec for films comes first.
 
     Raises:
         BrokenVideoError: there is none.
     """
-    streams = [stream for stream in container.streams.video if not int(stream.disposition) & _NOT_A_VIDEO]
+    streams = [stream for stream in container.streams.video if not _disposition(stream) & _NOT_A_VIDEO]
     if not streams:
         cover = 'a cover picture but ' if container.streams.video else ''
         raise BrokenVideoError(f'has {cover}no video stream')
     known = [stream for stream in streams if stream.codec_context is not None]
     if not known:
         raise ReaderLimitError('PyAV has no decoder for its video stream')
-    return max(known, key=lambda stream: (int(stream.disposition) & _DEFAULT,
+    return max(known, key=lambda stream: (stream.codec_context.name not in _STILLS, _disposition(stream) & _DEFAULT,
                                           stream.codec_context.width * stream.codec_context.height))
+
+
+def _disposition(stream: av.video.stream.VideoStream) -> int:
+    flags = getattr(stream, 'disposition', 0)  # from PyAV 13 on; later an enumeration
+    return int(getattr(flags, 'value', flags))
 
 
 def frame_rate(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:
@@ -58,6 +65,7 @@ class Packets:
         doubt: why the number of packets may not be the number of frames that can be shown, or their times not those of the
             frames; '' where both are sure.
         clean_start: the first packet is a key frame, and no frame before it needs others.
+        from_key: there is a key frame, but not at the start; what comes before it cannot be shown.
         timed: frames can be told apart by ``pts``, also after seeking.
         promised: number of frames by the header; more than there are packets where the file ends early.
     """
@@ -66,6 +74,7 @@ class Packets:
     keys: list[int] = field(default_factory=list)
     doubt: str = ''
     clean_start: bool = True
+    from_key: bool = False
     timed: bool = False
     promised: int = 0
 
@@ -75,13 +84,13 @@ def read_packets(container: av.container.InputContainer, stream: av.video.stream
     """Read the file once without decoding."""
     found = Packets()
     first = None  # of all packets, also of those that an edit list hides
-    corrupt, smallest, last = False, 1 << 60, None
+    corrupt, smallest, last, any_key = False, 1 << 60, None, False
     hidden_by_codec = stream.codec_context.name.startswith(('vp8', 'libvpx')) and 'vp9' not in stream.codec_context.name
     for packet in packets:
         if not packet.size:
             continue
         first = first or packet
-        corrupt = corrupt or packet.is_corrupt
+        corrupt, any_key = corrupt or packet.is_corrupt, any_key or packet.is_keyframe
         if packet.is_discard or hidden_by_codec and not bytes(packet)[0] & 0x10:  # VP8: a frame to predict from, not to show
             continue
         last = packet
@@ -99,6 +108,7 @@ def read_packets(container: av.container.InputContainer, stream: av.video.stream
         found.doubt = found.doubt or 'a packet is damaged'
     early = found.timed and first.pts is not None and min(found.pts, default=first.pts) < first.pts
     found.clean_start = first.is_keyframe and not early
+    found.from_key = any_key and not first.is_keyframe
     if not found.clean_start:
         found.doubt = found.doubt or 'its first frames need others that are not there'
     found.promised = _promised(container, stream, found, last)

@@ -180,6 +180,7 @@ KINDS: dict[str, Kind] = dict(
     mpeg2_vob=_encoded('.vob', '-c:v', 'mpeg2video', *MPEG),
     mpeg2_ts=_encoded('.ts', '-c:v', 'mpeg2video', *MPEG, '-flags', '+ildct+ilme'),
     mpeg2_no_key=_without_first_key(9, '-c:v', 'mpeg2video', *MPEG),
+    mpeg4_no_key=_without_first_key(8, '-c:v', 'mpeg4', *YUV, '-g', '8', '-q:v', '3'),
     wmv1_asf=_encoded('.asf', '-c:v', 'wmv1', *YUV, '-g', '8'),
     wmv2_wmv=_encoded('.wmv', '-c:v', 'wmv2', *YUV, '-g', '8'),
     mjpeg_avi=_encoded('.avi', '-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p'),
