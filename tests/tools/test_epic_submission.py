@@ -3,14 +3,17 @@ import json
 import math
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
 from egoexo_mm.evaluation import epic_submission_check
 from tests.scripts import load_script
 
+PICKLES = Path(__file__).parents[1] / 'data/epic_pickles'
 IDS = ['P01_11_0', 'P01_11_1', 'P33_05_7']
 
 
@@ -70,6 +73,18 @@ def test_dump_becomes_a_submission_that_passes_its_own_check(folder, capsys):
     (folder / 'plain.json').write_text(json.dumps(dict(document, results=results)))
     assert run(capsys, '--check', folder / 'plain.json')[1].endswith(
         'valid, 3 segments, not compared with an annotation (the test set has 13092)')
+
+
+def test_official_pickle_in_place_of_the_csv(folder, capsys):
+    """``narration_id`` is its index, as in EPIC_100_test_timestamps.pkl."""
+    pickled = PICKLES / 'index_pandas2.2.3_protocol5.pkl'
+    ids = read_dataframe_pickle(pickled).index
+    (folder / 'd.pkl').write_bytes(pickle.dumps(samples(ids)))
+    assert run(capsys, folder / 'd.pkl', '--out', folder / 'out', '--annotation', pickled) == (
+        0, f'{folder / "out/submission.zip"}: {len(ids)} segments, all of the annotation')
+    assert run(capsys, '--check', folder / 'out/submission.zip', '--annotation', pickled)[0] == 0
+    (folder / 'd.pkl').write_bytes(pickle.dumps(samples(ids[1:])))
+    assert ids[0] in fails(capsys, folder / 'd.pkl', '--out', folder / 'other', '--annotation', pickled)
 
 
 def test_logits_go_in_as_they_are_and_levels_as_given(folder, capsys):

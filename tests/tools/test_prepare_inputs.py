@@ -224,3 +224,25 @@ def test_json_with_a_mark(folder):
     Path('in').mkdir()
     done = prepare('ego4d', 'in', '--check-only', '--ann', 'a.json')
     assert table(done)['missing'][0] == '1' if shutil.which('ffmpeg') else 'ffmpeg is not' in done.stderr
+
+
+@needs_ffmpeg
+def test_clips_in_another_container(folder):
+    """Ego4D: with OUT they become .mp4; without it the setting is told. Ego-Exo4D: copies have the names of the json."""
+    from egoexo_mm.video import open_frames
+    source = video(folder / 'made.avi', num_frames=30)
+    Path('in/sub').mkdir(parents=True)
+    ffmpeg('-i', source, '-c:v', 'mpeg2video', 'in/sub/uid.MTS')
+    shutil.copy('in/sub/uid.MTS', 'in/start1.0_end2.0_cam.ts')
+    Path('a.json').write_text(json.dumps(dict(clips=[dict(clip_uid='uid', action_clip_end_sec=1)])))
+    done = prepare('ego4d', 'in', '--ann', 'a.json')
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == (
+        "1 videos are read with path_tmpl='sub/{clip_uid}.MTS' in the data set: uid")
+    done = prepare('ego4d', 'in', 'out', '--ann', 'a.json')
+    assert done.returncode == 0 and len(open_frames('out/uid.mp4')) == 30 and 'path_tmpl' not in done.stdout
+    name = 'start1.0_end2.0_cam.mp4'
+    Path('b.json').write_text(json.dumps(dict(segments=[dict(
+        segment_name_list=[name], ego_segment_name=name, take_name='t', start_time=1., end_time=2.)])))
+    assert prepare('egoexo4d', 'in', 'clips', '--ann', 'b.json').returncode == 0
+    assert len(open_frames(f'clips/{name}')) == 30
+    assert prepare('egoexo4d', 'in', '--ann', 'b.json').returncode == 1  # the data set reads the name of the json

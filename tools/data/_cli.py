@@ -122,10 +122,11 @@ def tell_passed_over(root: Path, paths: list[Path]) -> None:
               f'({kinds}; such as {others[0].relative_to(root)})', file=sys.stderr)
 
 
-def video_item(args: argparse.Namespace, name: str, source: Path | None, relative: str, need: float = 0) -> Item:
-    """A video to be re-encoded to ``OUT/relative``, or with no OUT, to be checked where it is."""
+def video_item(args: argparse.Namespace, name: str, source: Path | None, relative: str, need: float = 0,
+               settings: str = '') -> Item:
+    """A video to be re-encoded to ``OUT/relative``, or with no OUT, to be checked where it is; ``settings`` then read it."""
     count = threads(args)
     target = args.out / relative if args.out else source or args.source / relative
     return Item(name, source, target,
                 make=lambda one, other: reencode(one, other, short_side=args.short_side, crf=args.crf, threads=count),
-                check=lambda path: Found(seconds_of(path, need)), check_source=probe, need=need, unit='s')
+                check=lambda path: Found(seconds_of(path, need), settings), check_source=probe, need=need, unit='s')

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import _light  # noqa: F401
 from _annotations import inside, number, read_json
@@ -34,7 +35,16 @@ def collect(args: argparse.Namespace) -> list[Item]:
         for row in read_json(path, 'clips'):
             name = inside(str(row.get('clip_uid') or ''), path)
             need[name] = max(need.get(name, 0), number(row, 'action_clip_end_sec', path) - _SLACK)
-    return [video_item(args, name, videos.get(name), f'{name}.mp4', need[name]) for name in need]
+    return [clip_item(args, name, videos.get(name), need[name]) for name in need]
+
+
+def clip_item(args: argparse.Namespace, name: str, source: Path | None, need: float) -> Item:
+    """A clip; where it is only checked and is not ``<clip_uid>.mp4`` in SOURCE, with the setting that reads it."""
+    settings = ''
+    if args.out is None and source and source != args.source / f'{name}.mp4':
+        where = source.relative_to(args.source).as_posix().replace(name, '{clip_uid}')
+        settings = f"path_tmpl='{where}'"
+    return video_item(args, name, source, f'{name}.mp4', need, settings)
 
 
 if __name__ == '__main__':

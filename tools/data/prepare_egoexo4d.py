@@ -9,6 +9,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import glob
 import sys
 from pathlib import Path
 
@@ -53,8 +54,15 @@ def segment_names(row: dict, views: str, path: Path) -> list[str]:
 
 def clip_item(args: argparse.Namespace, name: str, need: float) -> Item:
     relative = name if is_video(name) else f'{name}.mp4'
-    source = args.source / relative
-    return video_item(args, name, source if source.exists() else None, relative, need)
+    return video_item(args, name, find_clip(args.source / relative, any_container=args.out is not None), relative, need)
+
+
+def find_clip(path: Path, *, any_container: bool) -> Path | None:
+    """The clip at ``path``, or one of that name in another container, which a copy can be made of."""
+    if path.exists() or not any_container:
+        return path if path.exists() else None
+    return next((other for other in sorted(path.parent.glob(f'{glob.escape(path.stem)}.*'))
+                 if is_video(other) and other.stem == path.stem), None)
 
 
 if __name__ == '__main__':
