@@ -22,12 +22,12 @@ def read_csv_rows(path: str | Path, columns: Iterable[str]) -> tuple[list[str], 
         ValueError: the file cannot be read, is not UTF-8, or is no csv.
     """
     text, columns = read_text(path), set(columns)
-    tables = [_cells(text, mark, path) for mark in ',;\t']
-    table = max(tables, key=lambda table: len(columns & set(table[0][1])) if table else 0)  # the first of equals
-    if not table:
-        return [], []
-    header = table[0][1]
-    return [name for name in header if name], [(line, dict(zip(header, cells))) for line, cells in table[1:]]
+    first = next((line for line in text.split('\n') if line.strip()), '')
+    headers = {mark: _cells(first, mark, path) for mark in ',;\t'}
+    # the first of equals
+    mark = max(headers, key=lambda mark: sum(name in columns for _, names in headers[mark] for name in names))
+    (_, names), *rows = _cells(text, mark, path) or [(0, [])]
+    return [name for name in names if name], [(line, dict(zip(names, cells))) for line, cells in rows]
 
 
 def _cells(text: str, mark: str, path: str | Path) -> list[tuple[int, list[str]]]:

@@ -18,8 +18,6 @@ from typing import NamedTuple
 
 _FULL = ('No space left on device', 'Disk quota exceeded')
 _MORE = ('-probesize', '200M', '-analyzeduration', '100M')  # for streams whose size is told late
-# Filters that are set up anew where the frame size changes lose a frame; those that turn frames cannot do without.
-_ONE_GRAPH = (('-reinit_filter', '0'), ())
 _NOT_A_VIDEO = ('attached_pic', 'timed_thumbnails', 'still_image')
 _children: set[subprocess.Popen] = set()
 _stopped = threading.Event()
@@ -264,9 +262,11 @@ def _progress(out: str) -> dict[str, int]:
 
 
 def _read(source: Path, found: Probe, threads: int) -> list[str]:
-    more = _MORE if found.rate == '0/0' else ()
-    return ['ffmpeg', '-v', 'error', '-nostdin', '-y', '-threads', str(threads), '-fflags', '+genpts', *more,
-            *_ONE_GRAPH[found.turn != 0], '-i', _url(source), '-map', f'0:{found.stream}']
+    more = list(_MORE) if found.rate == '0/0' else []
+    if not found.turn:  # filters that are set up anew where the frame size changes lose a frame; turning cannot do without
+        more += ['-reinit_filter', '0']
+    return ['ffmpeg', '-v', 'error', '-nostdin', '-y', '-threads', str(threads), '-fflags', '+genpts', *more, '-i',
+            _url(source), '-map', f'0:{found.stream}']
 
 
 def _filters(found: Probe, short_side: int, *last: str) -> str:
