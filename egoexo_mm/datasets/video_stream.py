@@ -109,7 +109,7 @@ class VideoStreamDataset(IterableDataset):
             try:
                 yield from self._read(Chunk(video_id, path))
             except BrokenVideoError as error:
-                yield Chunk(video_id, path, failure=str(error))
+                yield Chunk(video_id, path, failure=str(error).removeprefix(f'{path}: '))  # which stands beside it
         self._reading[first % _MAX_WORKERS] = -1
 
     def _read(self, blank: Chunk) -> Iterator[Chunk]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .base import RandomAccess, VideoFile
 from .errors import BrokenVideoError, ReaderLimitError
-from .pyav_reader import Index, OpenVideo, known_index, pyav_installed
+from .pyav_index import Index, OpenVideo, known_index, pyav_installed
 
 _EXACT = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
 

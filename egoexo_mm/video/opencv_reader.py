@@ -10,7 +10,7 @@ import numpy as np
 
 from .base import RandomAccess, VideoFile
 from .errors import BrokenVideoError, ReaderLimitError
-from .pyav_reader import Index, OpenVideo, build_index, key_frame_sizes, pyav_installed
+from .pyav_index import Index, OpenVideo, build_index, key_frame_sizes, pyav_installed
 
 
 def _known_to_pyav(path: str) -> Index | None:

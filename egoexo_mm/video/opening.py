@@ -106,19 +106,21 @@ def another(kinds: dict[str, type[Reader]], reader: Reader, error: ReaderLimitEr
         BrokenVideoError: there is none.
     """
     mine = next((name for name, kind in kinds.items() if kind.module == reader.module), '')
+    clearest = error
     for name in _ORDER:
         if name != mine and installed(name):
             try:
                 other = make(kinds[name])
             except ReaderLimitError as other_error:
-                error = other_error if name == 'pyav' else error  # its messages are the clearest
+                clearest = other_error if name == 'pyav' else clearest
                 continue
-            say(f'{mine} {name}', f'{error}. So {name} reads it, and other files of which this is true (not named again); '
-                f"set reader='{name}' to choose it")
+            reason = str(error).partition(': ')[2][:40]
+            say(f'{mine} {name} {reason}', f'{error}. So {name} reads it, and other files of which this is true (not named '
+                f"again); set reader='{name}' to choose it")
             return other
     if mine != 'pyav' and not installed('pyav'):
-        raise BrokenVideoError(f'{error}; PyAV may read it, but is not installed (pip install av)') from None
-    raise BrokenVideoError(str(error)) from None
+        raise BrokenVideoError(f'{clearest}; PyAV may read it, but is not installed (pip install av)') from None
+    raise BrokenVideoError(str(clearest)) from None
 
 
 def say(kind: str, text: str) -> None:

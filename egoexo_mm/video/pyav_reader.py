@@ -1,217 +1,27 @@
 """Videos read by PyAV: the reader whose rules the others are held to.
 
-Frames are numbered in the order in which a player shows them; only those count that can be shown. ``F`` frames asked for,
-``H x W`` pixels.
+Frames are numbered in the order in which a player shows them; only those count that can be shown.
 """
 from __future__ import annotations
 
 import bisect
-import errno
-import importlib.util
 import itertools
-import os
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from .base import RandomAccess, VideoFile
-from .errors import BrokenVideoError, ReaderLimitError, naming, of_the_machine
+from .errors import BrokenVideoError, ReaderLimitError, naming
 from .pictures import Pictures, shown_size
-from .streams import RAW, Packets, frame_rate, read_packets, video_stream
+from .pyav_index import OpenVideo, build_index, known_index, numbered
+from .streams import frame_rate
 
 if TYPE_CHECKING:
     import av
 
 _TRUSTED_SIZE = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')  # headers that tell the size of the first frame
-
-
-_COUNTED: dict[tuple, Index] = {}
-_MOST_COUNTED = 1024
-
-
-def pyav_installed() -> bool:
-    """Whether the others can ask PyAV about a file."""
-    return importlib.util.find_spec('av') is not None
-
-
-class OpenVideo:
-    """An open file and its video stream, set up for decoding on one thread (one data worker a core)."""
-
-    def __init__(self, source: str | BinaryIO) -> None:
-        if not isinstance(source, str):
-            source.seek(0)
-        import av  # only who reads with it needs it
-        self.container = av.open(source)
-        self.stream = video_stream(self.container)
-        context = self.stream.codec_context
-        context.thread_count = 1
-        context.thread_type = 'SLICE'  # whether a packet is skipped shall be known when it is decoded
-
-    def __del__(self) -> None:
-        # PyAV's containers refer to themselves: file and buffers would stay until the collector finds them
-        if hasattr(self, 'container'):
-            self.container.close()
-
-    def packets(self) -> Iterator[av.Packet]:
-        """Packets from here on, the last one empty. A file that is cut off ends there."""
-        import av
-        try:
-            yield from self.container.demux(self.stream)
-        except av.error.FFmpegError as error:
-            if error.errno != errno.EIO and not isinstance(error, av.error.InvalidDataError):
-                raise
-            end = av.Packet(0)
-            end.stream = self.stream
-            yield end
-
-    def frames(self, needed: set[int] | None = None, *, from_key: bool = False) -> Iterator[av.VideoFrame]:
-        """Decode from here on.
-
-        Packets before the first frame that cannot be decoded are passed over, as are those behind the last one.
-
-        Args:
-            needed: times of the frames to give; others may be left out where nothing depends on them. None: all.
-            from_key: pass over the packets before the first key frame, of which some decoders make grey pictures.
-
-        Raises:
-            av.error.FFmpegError: for damage between two frames.
-        """
-        context, damage, begun = self.stream.codec_context, None, False
-        try:
-            for packet in self.packets():
-                if from_key and packet.size and not packet.is_keyframe:
-                    continue
-                from_key = False
-                if needed is not None and packet.size:
-                    context.skip_frame = 'DEFAULT' if packet.pts in needed else 'NONREF'
-                decoded, error = decode(packet)
-                if error is not None:
-                    damage = error if begun else None
-                elif damage is not None and decoded and packet.size:
-                    raise damage
-                begun = begun or bool(decoded)
-                yield from decoded
-        finally:
-            if needed is not None:
-                context.skip_frame = 'DEFAULT'
-
-
-def decode(packet: av.Packet) -> tuple[list[av.VideoFrame], Exception | None]:
-    """Frames that come out of the decoder with a packet, and what is wrong with the packet."""
-    from av.error import FFmpegError
-    try:
-        return packet.decode(), None
-    except FFmpegError as error:
-        if of_the_machine(error):
-            raise
-        return [], error
-
-
-def key_frame_sizes(source: str) -> set[tuple[int, int]]:
-    """Widths and heights that occur in a file; they change at key frames."""
-    video = OpenVideo(source)
-    video.stream.codec_context.skip_frame = 'NONKEY'
-    return {(frame.width, frame.height) for frame in video.frames()}
-
-
-class Index:
-    """Number and times of the frames of a file.
-
-    Attributes:
-        pts: time of each frame in units of the stream; None where frames are found by counting alone.
-        seconds: float64 (n,) from the first frame on, never descending.
-        keys: ``pts`` of key frames, ascending.
-        fps: average rate, 0 where unknown.
-        counted: the file was decoded to count its frames.
-        clean_start, from_key, promised: see :class:`Packets`.
-    """
-
-    def __init__(self, video: OpenVideo, source: str | BinaryIO, packets: Packets) -> None:
-        stream = video.stream
-        self.fps = frame_rate(video.container, stream)
-        self.keys, self.clean_start, self.from_key = packets.keys, packets.clean_start, packets.from_key
-        self.counted = bool(packets.doubt)
-        shown = _decoded_times(source, packets.from_key) if self.counted else packets.pts
-        self.promised = max(len(shown), packets.promised if packets.promised > len(packets.pts) else 0)
-        told = packets.timed and None not in shown and len(set(shown)) == len(shown)
-        if self.counted:  # frames without a time of their own get one that the demuxer may guess otherwise after a seek
-            told = told and shown == sorted(shown) and set(shown) <= set(packets.pts)
-        self.pts = sorted(shown) if told else None
-        unit = float(stream.time_base or 0)
-        self.seconds = _seconds(self.pts or _best_times(shown, packets, video.container.format.name), unit, self.fps,
-                                len(shown))
-        measured = (len(shown) - 1) / self.seconds[-1] if len(shown) > 2 and self.seconds[-1] > 0 else self.fps
-        if abs(self.fps - measured) > 0.1 * measured:  # headers of videos of variable rate name another, or none
-            self.fps = float(measured)
-
-    def __len__(self) -> int:
-        return len(self.seconds)
-
-
-def _decoded_times(source: str | BinaryIO, from_key: bool) -> list[int | None]:
-    """Times of all frames that can be shown, in their order."""
-    video, shown, damage = OpenVideo(source), [], None
-    for packet in video.packets():
-        if from_key and not packet.is_keyframe:
-            continue
-        from_key = False
-        decoded, error = decode(packet)
-        shown += [frame.pts for frame in decoded]
-        damage = damage or error
-    if not shown and damage is not None:
-        raise damage
-    return shown
-
-
-def _best_times(shown: list[int | None], packets: Packets, container: str) -> list[int] | None:
-    """Ascending times of frames whose own are not told for each packet."""
-    if container in RAW:
-        return None
-    if container in ('avi', 'asf'):  # which tell when a packet is to be decoded: as many times, in order
-        shown = sorted(packets.dts) if None not in packets.dts and len(packets.dts) == len(shown) else [None]
-    elif not packets.timed and None not in shown and len(shown) == len(packets.pts) and not packets.doubt:
-        shown = sorted(shown)
-    return None if None in shown else shown
-
-
-def _seconds(times: list[int] | None, unit: float, fps: float, count: int) -> np.ndarray:
-    frame = 1 / fps if fps else 0.
-    if times is None or not unit:
-        return np.arange(count) * frame
-    steps = np.diff(np.array(times, np.int64)) * unit
-    steps[steps < 0] = frame  # recordings joined without new time stamps
-    return np.concatenate([np.zeros(min(count, 1)), np.cumsum(steps)])
-
-
-def build_index(video: OpenVideo, source: str | BinaryIO) -> Index:
-    """Index of an open file; of files that must be decoded for it, the latest ones are remembered."""
-    index, packets = known_index(video, source)
-    if index is not None:
-        return index
-    index, key = Index(video, source, packets), _key(source)
-    if key is not None:
-        if len(_COUNTED) >= _MOST_COUNTED:
-            _COUNTED.pop(next(iter(_COUNTED)))
-        _COUNTED[key] = index
-    return index
-
-
-def known_index(video: OpenVideo, source: str | BinaryIO) -> tuple[Index | None, Packets | None]:
-    """Index of an open file without decoding it, or None and its packets."""
-    if _key(source) in _COUNTED:
-        return _COUNTED[_key(source)], None
-    packets = read_packets(video.container, video.stream, video.packets())
-    return (None if packets.doubt else Index(video, source, packets)), packets
-
-
-def _key(source: str | BinaryIO) -> tuple | None:
-    """What stands for the file while it stays as it is."""
-    if not isinstance(source, str):
-        return None
-    facts = os.stat(source)
-    return os.path.abspath(source), facts.st_size, facts.st_mtime_ns
+_END = object()
 
 
 def _first(source: str | BinaryIO, from_key: bool) -> av.VideoFrame:
@@ -299,33 +109,12 @@ class PyAVFrames(RandomAccess):
 
     def _by_count(self, wanted: list[int]) -> dict[int, np.ndarray]:
         found, numbers = {}, set(wanted)
-        for number, frame in enumerate(self._numbered()):
+        for number, frame in enumerate(numbered(OpenVideo(self._source), self._index)):
             if frame is not None and number in numbers:
                 found[number] = self._pictures.rgb(frame)
             if number == wanted[-1]:
                 break
         return found
-
-    def _numbered(self) -> Iterator[av.VideoFrame | None]:
-        """All frames from the first on; None for one that cannot be decoded."""
-        return numbered(OpenVideo(self._source), self._index)
-
-
-def numbered(video: OpenVideo, index: Index) -> Iterator[av.VideoFrame | None]:
-    """Frames of a file that has just been opened, each at its number; None for one that cannot be decoded."""
-    if index.pts is None:
-        yield from video.frames(from_key=index.from_key)
-        return
-    number_of = {pts: number for number, pts in enumerate(index.pts)}
-    position = 0
-    for frame in video.frames(from_key=index.from_key):
-        number = number_of.get(frame.pts, -1)
-        if number < position:  # of no packet that is shown
-            continue
-        for _ in range(position, number):
-            yield None
-        yield frame
-        position = number + 1
 
 
 class PyAVFile(VideoFile):
@@ -337,16 +126,18 @@ class PyAVFile(VideoFile):
         self._video = OpenVideo(path)
         index, packets = known_index(self._video, path)
         if index is None:
-            self.fps = frame_rate(self._video.container, self._video.stream)
+            self.fps = frame_rate(self._video.container, self._video.stream) or build_index(self._video, path).fps
             if packets.promised > len(packets.pts):  # cut off
                 self.num_frames = packets.promised
         else:
             self.fps, self.num_frames, self.times = index.fps, index.promised, index.seconds
         self._video = OpenVideo(path)
         frames = numbered(self._video, index) if index else self._video.frames(from_key=packets.from_key)
-        first = next(frames, None)  # what cannot be decoded at all is seen here
-        if first is None:
+        first = next(frames, _END)
+        if first is _END:  # what cannot be decoded at all is seen here
             raise ReaderLimitError('has no frame that can be decoded')
+        if first is None:
+            raise BrokenVideoError(f'frame 0 of {self.num_frames} cannot be decoded')
         self._frames = itertools.chain([first], frames)
         self._pictures = Pictures((first.width, first.height))
 

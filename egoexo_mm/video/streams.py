@@ -83,23 +83,30 @@ def read_packets(container: av.container.InputContainer, stream: av.video.stream
                  packets: Iterable[av.Packet]) -> Packets:
     """Read the file once without decoding."""
     found = Packets()
-    first = None  # of all packets, also of those that an edit list hides
-    corrupt, smallest, last, any_key = False, 1 << 60, None, False
-    hidden_by_codec = stream.codec_context.name.startswith(('vp8', 'libvpx')) and 'vp9' not in stream.codec_context.name
+    shown, stored, keys = found.pts.append, found.dts.append, found.keys.append
+    first = last = None  # first of all packets, also of those that an edit list hides
+    corrupt, any_key, smallest = False, False, 1 << 60
+    vp8 = stream.codec_context.name in ('vp8', 'libvpx')
     for packet in packets:
-        if not packet.size:
+        size = packet.size
+        if not size:
             continue
-        first = first or packet
-        corrupt, any_key = corrupt or packet.is_corrupt, any_key or packet.is_keyframe
-        if packet.is_discard or hidden_by_codec and not bytes(packet)[0] & 0x10:  # VP8: a frame to predict from, not to show
+        key = packet.is_keyframe
+        if first is None:
+            first = packet
+        if packet.is_corrupt:
+            corrupt = True
+        if key:
+            any_key = True
+        if packet.is_discard or vp8 and not bytes(packet)[0] & 0x10:  # VP8: a frame to predict from, not to show
             continue
-        last = packet
-        pts = packet.pts
-        found.pts.append(pts)
-        found.dts.append(packet.dts)
-        smallest = min(smallest, packet.size)
-        if packet.is_keyframe and pts is not None:
-            found.keys.append(pts)
+        last, pts = packet, packet.pts
+        shown(pts)
+        stored(packet.dts)
+        if size < smallest:
+            smallest = size
+        if key and pts is not None:
+            keys(pts)
     found.keys.sort()
     if first is None:
         return found

@@ -85,19 +85,19 @@ def test_lengths_that_are_not_those_of_the_header(stream, monkeypatch):
         assert (last.num_frames, [frames for _, frames in last.items]) == (40, items)
     Guess.said = 50
     last = list(stream({'a.avi': 40}, plan=clips, reader='guess'))[-1]
-    assert last.failure.endswith('a.avi: only 40 of its 50 frames can be decoded')
+    assert last.failure == 'only 40 of its 50 frames can be decoded'
 
 
 @pytest.mark.parametrize('reader', ['decord', 'opencv', 'pyav', None])
 @pytest.mark.parametrize('plan', [dict(type='EveryKthFrame', stride=2), dict(type='EvenFrames', num_frames=4)])
-def test_broken_videos(stream, reader, plan, tmp_path):
+def test_broken_videos(stream, reader, plan):
     videos = {'zero.avi': no_frames, 'cut.avi': cut, 'text.avi': lambda path: path.write_text('x'), 'ok.avi': 9}
     last = {chunk.video_id: chunk for chunk in stream(videos, plan=plan, reader=reader)}
     assert list(last) == ['zero', 'cut', 'text', 'ok']
     assert (last['ok'].num_frames, last['ok'].failure) == (9, None)
-    assert re.match(r'\S+zero.avi: has no frame that can be decoded$', last['zero'].failure)
-    assert re.match(r'\S+cut.avi: only (9|10) of its 40 frames can be decoded', last['cut'].failure)  # the last is in part
-    assert last['text'].failure.startswith(str(tmp_path / 'videos' / 'text.avi'))
+    assert last['zero'].failure == 'has no frame that can be decoded'
+    assert re.match('only (9|10) of its 40 frames can be decoded', last['cut'].failure)  # the last is in part
+    assert 'Invalid data' in last['text'].failure
     assert last['cut'].num_frames is None
     assert {name for name, chunk in last.items() if chunk.failure} == {'zero', 'cut', 'text'}
     assert last['zero'].num_frames is None and last['text'].num_frames is None

@@ -123,11 +123,11 @@ def test_mirrored(tmp_path, made):
 
 
 def test_counted_files_are_decoded_once_in_a_process(made, monkeypatch):
-    from egoexo_mm.video import pyav_reader
-    monkeypatch.setattr(pyav_reader, '_COUNTED', {})
+    from egoexo_mm.video import pyav_index
+    monkeypatch.setattr(pyav_index, '_COUNTED', {})
     path = made('h264_avi')
     open_frames(path)
-    monkeypatch.setattr(pyav_reader, '_decoded_times', None)  # not called again
+    monkeypatch.setattr(pyav_index, '_decoded_times', None)  # not called again
     assert len(open_frames(path)) == COUNT
 
 
