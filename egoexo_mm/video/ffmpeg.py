@@ -45,7 +45,8 @@ class Probe(NamedTuple):
         rate: frames a second as text, such as ``'30000/1001'``; ``'0/0'`` where unknown.
         turn: degrees by which a player turns the frames.
         timed: whether frames have times of showing; AVI and ASF keep none for H.264 and HEVC with B-frames.
-        keyless: the stream is HEVC and does not begin with a key frame, so that its first frames cannot be shown.
+        keyless: the stream does not begin with a key frame, and its codec decodes the frames before it all the same (H.264
+            does not).
     """
     width: int
     height: int
@@ -113,7 +114,7 @@ def probe(path: Path) -> Probe:
     untimed = stream.get('has_b_frames') and (kind == 'avi' or kind == 'asf' and codec in ('h264', 'hevc'))
     return Probe(width, height, seconds if seconds > 0 else packet_seconds(path, stream['index'])[0], stream['index'],
                  stream.get('r_frame_rate') or '0/0', turn, not untimed,
-                 codec == 'hevc' and not _begins_with_key(path, stream['index']))
+                 codec != 'h264' and not _begins_with_key(path, stream['index']))
 
 
 def _begins_with_key(path: Path, stream: int) -> bool:
