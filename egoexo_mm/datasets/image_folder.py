@@ -7,14 +7,12 @@ import os.path as osp
 from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
 
-from egoexo_mm.video.names import is_hidden
-
 _ENDINGS = ('.jpg', '.jpeg', '.png')
 
 
 @DATASETS.register_module()
 class ImageFolderDataset(BaseActionDataset):
-    """``<folder>/<class>/<picture>``; classes are numbered in the order of their names. Hidden files are left out.
+    """``<folder>/<class>/<picture>``; classes are numbered in the order of their names.
 
     Rows have ``frame_dir``, ``filename_tmpl`` (the name of the picture), ``total_frames`` 1 and ``label``, for
     ``RawFrameDecode`` after a sampling of one frame.
@@ -31,14 +29,13 @@ class ImageFolderDataset(BaseActionDataset):
     def load_data_list(self) -> list[dict]:
         """One row a picture."""
         root = self.ann_file
-        classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not is_hidden(entry.name)
-                         ) if osp.isdir(root) else []
+        classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir()) if osp.isdir(root) else []
         if not classes:
             raise ValueError(f'{root}: expected a folder with one folder of pictures a class')
         rows = []
         for label, name in enumerate(classes):
             folder = osp.join(root, name)
-            pictures = sorted(file for file in os.listdir(folder) if file.lower().endswith(_ENDINGS) and not is_hidden(file))
+            pictures = sorted(file for file in os.listdir(folder) if file.lower().endswith(_ENDINGS))
             if not pictures:
                 raise ValueError(f'{folder}: holds no picture ({", ".join(_ENDINGS)}); add some or remove the class')
             rows += [dict(frame_dir=folder, filename_tmpl=file.replace('{', '{{').replace('}', '}}'), total_frames=1,

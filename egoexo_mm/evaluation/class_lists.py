@@ -42,7 +42,7 @@ def read_class_ids(source: Source, column: str) -> list[int]:
     """
     values = list(source) if not isinstance(source, (str, os.PathLike)) else read_column(source, column)
     for value in values:
-        if not re.fullmatch(r'\d+', str(value)):
+        if not re.fullmatch(r'\d{1,18}', str(value)):
             where = source if isinstance(source, (str, os.PathLike)) else f'list of {column} ids'
             raise ValueError(f'{where}: expected class ids (0, 1, ...), got {value!r}')
     return [int(value) for value in values]

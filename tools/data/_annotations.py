@@ -75,7 +75,7 @@ def read_json(path: Path, key: str) -> list[dict]:
     """
     try:
         content = json.loads(read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StopRun(f'{path}: cannot be read as json ({error}); give the published json') from None
     rows = content.get(key) if isinstance(content, dict) else None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
