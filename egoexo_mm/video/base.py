@@ -100,7 +100,7 @@ class RandomAccess:
         """A step of this reader, or of another where this one says that it cannot."""
         opening = step == self._open
         try:
-            with naming(self.name, ReaderLimitError if opening else BrokenVideoError):
+            with naming(self.name, ReaderLimitError if opening or self.module != 'av' else BrokenVideoError):
                 return step(*args)
         except ReaderLimitError as error:
             if self._alone or self._other:
@@ -157,7 +157,7 @@ class VideoFile:
         target = self.position + skip
         if self._other is None:
             try:
-                with naming(self.path):
+                with naming(self.path, ReaderLimitError if self.module != 'av' else BrokenVideoError):
                     return self._read(skip)
             except ReaderLimitError as error:
                 self._hand_over(error)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .base import RandomAccess, VideoFile
 from .errors import BrokenVideoError, ReaderLimitError
-from .pyav_index import Index, OpenVideo, known_index, pyav_installed
+from .pyav_index import Index, OpenVideo, is_mirrored, known_index, pyav_installed
 
 _EXACT = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
 
@@ -28,8 +28,8 @@ def open_video(path: str | Path | BinaryIO) -> Any:
     return decord.VideoReader(path if hasattr(path, 'read') else str(path), ctx=decord.cpu(0), num_threads=1)
 
 
-def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray]:
-    """A reader whose numbers are those of the frames, and the times of the frames.
+def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:
+    """A reader whose numbers are those of the frames, the times of the frames from the first, and their average rate.
 
     Raises:
         ReaderLimitError: decord would give other frames.
@@ -43,12 +43,12 @@ def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray]:
         _check_alone(source, reader, told)
     elif len(reader) != len(index):
         raise ReaderLimitError(f'decord finds {len(reader)} frames, {len(index)} can be shown')
-    else:
-        told = index.seconds
     shape = reader[0].shape
     if shape[2] != 3:
         raise ReaderLimitError(f'decord gives {shape[2]} channels instead of 3 for frames {shape[1]} pixels wide')
-    return reader, told
+    if index is None:
+        return reader, told - told[0], float(reader.get_avg_fps())
+    return reader, index.seconds, index.fps
 
 
 def _known_to_pyav(source: str | BinaryIO) -> Index | None:
@@ -63,6 +63,8 @@ def _known_to_pyav(source: str | BinaryIO) -> Index | None:
     if index is None or index.pts is None or index.counted or video.container.format.name not in _EXACT:
         raise ReaderLimitError('decord would give frames of another place: it is exact for MP4, MOV and Matroska files '
                                'that begin with a key frame and tell when each frame is shown')
+    if is_mirrored(source):
+        raise ReaderLimitError('decord does not mirror')
     if not _closed(OpenVideo(source)):
         raise ReaderLimitError('decord would give frames of another place behind a jump, since frames that are shown before '
                                'a key frame, or right behind it, need others before it (open GOP, intra refresh)')
@@ -114,8 +116,7 @@ class DecordFrames(RandomAccess):
     module = 'decord'
 
     def _open(self) -> None:
-        self._reader, times = _open(self._source)
-        self.times, self.fps = times - times[0], float(self._reader.get_avg_fps())
+        self._reader, self.times, self.fps = _open(self._source)
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
         return dict(zip(wanted, self._reader.get_batch(wanted).asnumpy()))
@@ -127,8 +128,8 @@ class DecordFile(VideoFile):
     module = 'decord'
 
     def _open(self, path: str) -> None:
-        self._reader, self.times = _open(path)
-        self.num_frames, self.fps = len(self._reader), float(self._reader.get_avg_fps())
+        self._reader, self.times, self.fps = _open(path)
+        self.num_frames = len(self._reader)
 
     def _read(self, skip: int) -> np.ndarray | None:
         number = self.position + skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from .base import RandomAccess, VideoFile
 from .errors import BrokenVideoError, ReaderLimitError
-from .pyav_index import Index, OpenVideo, build_index, key_frame_sizes, pyav_installed
+from .pyav_index import Index, OpenVideo, build_index, key_frame_shapes, pyav_installed
 
 
 def _known_to_pyav(path: str) -> Index | None:
@@ -34,8 +34,9 @@ def _known_to_pyav(path: str) -> Index | None:
         raise ReaderLimitError('OpenCV takes the first video stream, which is a cover picture or no film')
     if not index.clean_start:
         raise ReaderLimitError('OpenCV may also show the first frames, which need others that are not there')
-    if len(key_frame_sizes(path)) > 1:
-        raise ReaderLimitError('OpenCV does not follow changes of the frame size')
+    shapes = key_frame_shapes(path)
+    if len(shapes) > 1 or any(mirrored for *_, mirrored in shapes):
+        raise ReaderLimitError('OpenCV does not follow changes of the frame size, and does not mirror')
     return index
 
 
@@ -90,11 +91,11 @@ class Capture:
         """The frame passed last, RGB (H, W, 3).
 
         Raises:
-            BrokenVideoError: it cannot be decoded.
+            ReaderLimitError: it cannot be decoded.
         """
         done, frame = self._capture.retrieve()
         if not done:
-            raise BrokenVideoError(f'frame {self.position - 1} cannot be decoded')
+            raise ReaderLimitError(f'OpenCV: frame {self.position - 1} cannot be decoded')
         if not pyav_installed():
             self._compare(frame)
         return np.ascontiguousarray(np.rot90(frame[..., ::-1], self._turns))

@@ -14,7 +14,7 @@ from .errors import BrokenVideoError, ReaderLimitError
 from .opencv_reader import OpenCVFile, OpenCVFrames
 from .pyav_reader import PyAVFile, PyAVFrames
 
-# Readers by name, the first choice last mentioned in `_ORDER`: frames one after the other, and frames by number.
+# Readers by name: of frames one after the other, and of frames by number. They are tried in the order below.
 READERS: dict[str, type[VideoFile]] = dict(decord=DecordFile, opencv=OpenCVFile, pyav=PyAVFile)
 FRAMES: dict[str, type[RandomAccess]] = dict(decord=DecordFrames, opencv=OpenCVFrames, pyav=PyAVFrames)
 _ORDER = ('pyav', 'decord', 'opencv')

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import itertools
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from .errors import of_the_machine
-from .streams import RAW, Packets, frame_rate, read_packets, video_stream
+from .pictures import display_turns
+from .streams import RAW, Packets, frame_rate, nearly_in_order, read_packets, video_stream
 
 if TYPE_CHECKING:
     import av
 
-_MOST_COUNTED = 1024  # files that had to be decoded are remembered
+_MOST_COUNTED, _MOST_ASCENDING = 1024, 65536  # files that had to be decoded are remembered
+_SOME = 48  # frames
 
 
 def pyav_installed() -> bool:
@@ -92,11 +95,16 @@ class OpenVideo:
                 context.skip_frame = 'DEFAULT'
 
 
-def key_frame_sizes(source: str) -> set[tuple[int, int]]:
-    """Widths and heights that occur in a file; they change at key frames."""
+def key_frame_shapes(source: str) -> set[tuple[int, int, int, bool]]:
+    """Widths, heights, quarter turns and mirroring that occur in a file; they change at key frames."""
     video = OpenVideo(source)
     video.stream.codec_context.skip_frame = 'NONKEY'
-    return {(frame.width, frame.height) for frame in video.frames()}
+    return {(frame.width, frame.height, *display_turns(frame)) for frame in video.frames()}
+
+
+def is_mirrored(source: str | BinaryIO) -> bool:
+    """Whether a player exchanges left and right."""
+    return any(display_turns(frame)[1] for frame in itertools.islice(OpenVideo(source).frames(), 1))
 
 
 class Index:
@@ -157,10 +165,10 @@ def _best_times(shown: list[int | None], packets: Packets, container: str) -> li
     if container in RAW:
         return None
     if container in ('avi', 'asf'):  # which tell when a packet is to be decoded: as many times, in order
-        shown = sorted(packets.dts) if None not in packets.dts and len(packets.dts) == len(shown) else [None]
-    elif not packets.timed and None not in shown and len(shown) == len(packets.pts) and not packets.doubt:
-        shown = sorted(shown)
-    return None if None in shown else shown
+        shown = packets.dts if len(packets.dts) == len(shown) else [None]
+    if None in shown:
+        return None
+    return sorted(shown) if not packets.jumps and nearly_in_order(shown) else shown
 
 
 def _seconds(times: list[int] | None, unit: float, fps: float, count: int) -> np.ndarray:
@@ -186,14 +194,36 @@ def build_index(video: OpenVideo, source: str | BinaryIO) -> Index:
 
 
 def known_index(video: OpenVideo, source: str | BinaryIO) -> tuple[Index | None, Packets | None]:
-    """Index of an open file without decoding it, or None and its packets."""
+    """Index of an open file without decoding all of it, or None and its packets."""
     if _key(source) in _COUNTED:
         return _COUNTED[_key(source)], None
     packets = read_packets(video.container, video.stream, video.packets())
+    if not packets.doubt and packets.timed and _suspicious(video, packets) and not _ascend(source):
+        packets.doubt, packets.timed = 'its times are not those of showing', False
     return (None if packets.doubt else Index(video, source, packets)), packets
 
 
+def _suspicious(video: OpenVideo, packets: Packets) -> bool:
+    """Frames are stored in the order of their times, though the codec says that it reorders them: so it is in files copied
+    from AVI with guessed times, and in some that are in order."""
+    codec = video.stream.codec_context
+    return bool(codec.has_b_frames) and codec.codec.reorder and len(packets.pts) > 2 and packets.pts == sorted(packets.pts)
+
+
+def _ascend(source: str | BinaryIO) -> bool:
+    """Whether the first frames leave the decoder in the order of their times."""
+    key = _key(source)
+    if key not in _ASCENDING:
+        shown = [frame.pts for frame in itertools.islice(OpenVideo(source).frames(), _SOME)]
+        if shown != sorted(shown):
+            return False
+        if key is not None and len(_ASCENDING) < _MOST_ASCENDING:
+            _ASCENDING.add(key)
+    return True
+
+
 _COUNTED: dict[tuple, Index] = {}
+_ASCENDING: set[tuple] = set()
 
 
 def _key(source: str | BinaryIO) -> tuple | None:

@@ -1,6 +1,7 @@
 """What PyAV finds in a video file without decoding: which stream is the video, and its packets."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ _TIMED = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm', 'flv')
 # Containers with one time a packet, that of decoding: the order of showing is known only where the codec does not reorder.
 _DECODING_TIMES = ('avi', 'asf')
 RAW = ('h264', 'hevc', 'm4v', 'mpegvideo', 'obu', 'vvc', 'cavsvideo', 'h263', 'h261', 'vc1', 'dirac', 'mjpeg')
+_TAG = re.compile(r'\d+:\d+:\d+(\.\d+)?')
 _FARTHEST = 32  # places by which codecs reorder frames at most
 _NOTHING_CODED = 8  # bytes; smaller MPEG-4 packets stand for a frame that an earlier packet brought
 
@@ -66,6 +68,7 @@ class Packets:
             frames; '' where both are sure.
         clean_start: the first packet is a key frame, and no frame before it needs others.
         from_key: there is a key frame, but not at the start; what comes before it cannot be shown.
+        jumps: the times of decoding jump back, as in recordings that were joined.
         timed: frames can be told apart by ``pts``, also after seeking.
         promised: number of frames by the header; more than there are packets where the file ends early.
     """
@@ -75,6 +78,7 @@ class Packets:
     doubt: str = ''
     clean_start: bool = True
     from_key: bool = False
+    jumps: bool = False
     timed: bool = False
     promised: int = 0
 
@@ -110,6 +114,8 @@ def read_packets(container: av.container.InputContainer, stream: av.video.stream
     found.keys.sort()
     if first is None:
         return found
+    told = [time for time in found.dts if time is not None]
+    found.jumps = told != sorted(told)
     found.timed, found.doubt = _judge(container.format.name, stream, found, smallest)
     if corrupt:
         found.doubt = found.doubt or 'a packet is damaged'
@@ -128,10 +134,8 @@ def _judge(container: str, stream: av.video.stream.VideoStream, found: Packets, 
     known = None not in found.pts and len(set(found.pts)) == len(found.pts)
     family = codec.name
     if container in _TIMED or container == 'mpegts' and family in ('h264', 'hevc'):
-        if None not in found.pts:
-            places = np.argsort(np.array(found.pts), kind='stable')
-            if np.abs(places - np.arange(len(places))).max() > _FARTHEST:
-                return False, 'its time stamps jump back'
+        if found.jumps or None not in found.pts and not nearly_in_order(found.pts):
+            return False, 'its time stamps jump back'
         doubt = 'may be coded in half frames' if _half_frames(codec) else ''
         if not known and container == 'mpegts':
             doubt = 'does not say when each frame is shown'
@@ -141,6 +145,12 @@ def _judge(container: str, stream: av.video.stream.VideoStream, found: Packets, 
     if container == 'avi' and family == 'mpeg4':
         return False, '' if smallest > _NOTHING_CODED else 'may hold two frames in one packet'
     return False, 'does not say when each frame is shown'
+
+
+def nearly_in_order(times: list[int]) -> bool:
+    """Whether sorting moves no time further than a codec reorders frames."""
+    places = np.argsort(np.array(times, np.int64), kind='stable')
+    return not len(places) or np.abs(places - np.arange(len(places))).max() <= _FARTHEST
 
 
 def _half_frames(codec: av.video.codeccontext.VideoCodecContext) -> bool:
@@ -159,8 +169,8 @@ def _promised(container, stream, found: Packets, last: av.Packet) -> int:
         told = stream.frames  # of time steps, some of them empty
     elif container.format.name == _TIMED[0]:
         told = stream.duration or 0
-    elif container.format.name == _TIMED[1] and 'DURATION' in stream.metadata:
-        hours, minutes, seconds = stream.metadata['DURATION'].split(':')
-        told = (int(hours) * 3600 + int(minutes) * 60 + float(seconds)) / float(stream.time_base)
+    elif container.format.name == _TIMED[1] and container.duration and _TAG.fullmatch(stream.metadata.get('DURATION', '')):
+        hours, minutes, seconds = map(float, stream.metadata['DURATION'].split(':'))  # of the stream; the other, of all
+        told = min(hours * 3600 + minutes * 60 + seconds, container.duration / 1e6) / float(stream.time_base)
     promised = round(count * told / length) if length > 0 else count
     return promised if promised - max(2, promised // 20) > count else count

@@ -115,12 +115,17 @@ def _two_sizes(suffix: str, options: tuple, sizes=((96, 64), (192, 128))) -> Kin
         else:
             join(path, *parts)
 
-    return Kind(make, suffix, times=None if suffix in ('.avi', '.ts') else np.arange(COUNT) / RATE, size=sizes[0])
+    return Kind(make, suffix, size=sizes[0])
 
 
 def _cut(path: Path) -> None:
     """Cut without encoding: an edit list hides the key frame that the first frames need."""
     copy(encode(path.with_suffix('.long.mp4'), *X264, '-g', '20'), path, before=('-ss', '0.4'))
+
+
+def _copied_from_avi(path: Path) -> None:
+    """Times guessed from those of decoding, as AVI has no others."""
+    ffmpeg('-fflags', '+genpts', '-i', encode(path.with_suffix('.avi'), *X264), '-c', 'copy', path)
 
 
 def _live(path: Path) -> None:
@@ -156,6 +161,7 @@ KINDS: dict[str, Kind] = dict(
     h264_ts=_encoded('.ts', *X264),
     h264_m2ts=_encoded('.m2ts', *X264),
     h264_ts_wrap=_encoded('.ts', *X264, '-output_ts_offset', '95443.2'),
+    h264_from_avi=Kind(_copied_from_avi, '.mkv'),
     h264_raw=_encoded('.h264', *X264),
     h264_no_key=_without_first_key(8, *X264),
     h264_open_no_key=_without_first_key(8, *X264[:-1], 'scenecut=0:open-gop=1:bframes=3'),
@@ -200,7 +206,7 @@ KINDS: dict[str, Kind] = dict(
     grows_mp4=_two_sizes('.mp4', X264), shrinks_mp4=_two_sizes('.mp4', X264, ((192, 128), (96, 64))),
     grows_ts=_two_sizes('.ts', X264), grows_avi=_two_sizes('.avi', ('-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p')),
     grows_webm=_two_sizes('.webm', (*VP9, *YUV)),
-    restart_ts=Kind(_restart, '.ts', times=None), offset_restart_ts=Kind(_offset_restart, '.ts', times=None),
+    restart_ts=Kind(_restart, '.ts'), offset_restart_ts=Kind(_offset_restart, '.ts'),
     one_frame=_encoded('.mp4', *X264, count=1),
     equal_times=_encoded('.mkv', '-c:v', 'mpeg4', *YUV, '-g', '8', rate=2000),
     equal_times_b=_encoded('.mkv', *X264, rate=2000),
