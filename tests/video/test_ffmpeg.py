@@ -23,8 +23,9 @@ X264 = ('-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '8', '-bf', '2')
 # one of each fault that was found; the others take half a minute
 OFTEN = ('h264_mp4', 'h264_odd', 'h264_avi', 'h264_raw', 'hevc_no_key', 'vp9_live', 'mpeg1_mpg', 'variable_mp4', 'turned_90',
          'cover_first', 'late_start_mkv', 'grows_ts')
-# two frames in one packet and one lost: nothing says when its frames are shown. Half a millisecond a frame: no frame at 25/s
-NO_TIMES, TOO_FAST = ('mpeg4_packed', ), ('equal_times', 'equal_times_b')
+NO_TIMES = ('mpeg4_packed', )  # two frames in one packet and one lost: nothing says when its frames are shown
+GUESSED = ('h264_from_avi', )  # the file itself says 0.28 s of two frames; ffmpeg leaves one of them there, a frame late
+TOO_FAST = ('equal_times', 'equal_times_b')  # half a millisecond a frame: no frame at 25 a second
 
 
 def numbers(frames, size) -> list[int]:
@@ -47,9 +48,9 @@ def test_copies_and_extracted_frames(tmp_path, name):
     copy = open_frames(str(tmp_path / 'copy.mp4'))
     assert copy.size == ffmpeg.shrunk_size(*kind.size, 64)
     assert numbers(copy.get_batch(range(len(copy))), kind.size) == expected
-    np.testing.assert_allclose(copy.times, video.times, atol=0.0021)  # ASF has milliseconds
+    np.testing.assert_allclose(copy.times, video.times, atol=1 / RATE if name in GUESSED else 0.0021)  # ASF: milliseconds
 
-    if name not in TOO_FAST:
+    if name not in TOO_FAST + GUESSED:
         ffmpeg.extract_frames(source, tmp_path / 'frames', '%d.jpg', fps=RATE, short_side=64, quality=2, threads=1)
         count = len(os.listdir(tmp_path / 'frames'))
         frames = [cv2.imread(str(tmp_path / f'frames/{n}.jpg'))[..., ::-1] for n in range(1, count + 1)]
