@@ -77,8 +77,9 @@ def _checked(path: str | Path, first: np.ndarray, rest: Iterator[np.ndarray], si
 
 def _write_opencv(path: str | Path, temporary: str, frames: Iterator[np.ndarray], fps: float, size: tuple[int, int],
                   codec: str) -> int:
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)  # silent: the errors here say it in one sentence
+    logs = getattr(cv2.utils, 'logging', cv2)  # OpenCV 5 has them there alone, OpenCV 4.11 in cv2 alone
+    level = logs.getLogLevel()
+    logs.setLogLevel(0)  # silent: the errors here say it in one sentence
     try:
         writer = cv2.VideoWriter(temporary, cv2.VideoWriter_fourcc(*codec), fps, size) if len(codec) == 4 else None
         if writer is None or not writer.isOpened():
@@ -93,7 +94,7 @@ def _write_opencv(path: str | Path, temporary: str, frames: Iterator[np.ndarray]
             writer.release()
         return count
     finally:
-        cv2.setLogLevel(level)
+        logs.setLogLevel(level)
 
 
 def _write_h264(path: str | Path, temporary: str, frames: Iterator[np.ndarray], fps: float, size: tuple[int, int],
