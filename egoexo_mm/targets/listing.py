@@ -47,6 +47,23 @@ def check_one_video_an_id(paths: Iterable[str], rule: str, where: str = '') -> N
                                    + _remedy(other, path, rule))
 
 
+def check_listed_once(paths: Iterable[str], rule: str) -> None:
+    """Refuse two lines of one id, also of the same video: each gives a row of the store.
+
+    Raises:
+        TargetStoreError: for the first pair.
+    """
+    paths = list(paths)
+    check_one_video_an_id(paths, rule)
+    seen: set[str] = set()
+    for path in paths:
+        key = video_id_from_path(path, rule)
+        if key in seen:
+            raise TargetStoreError(f'two videos of the list have the id {key!r}: {path!r} and {path!r}; remove one of the '
+                                   'lines')
+        seen.add(key)
+
+
 def _plain(path: str) -> str:
     return posixpath.normpath(path.replace('\\', '/'))
 

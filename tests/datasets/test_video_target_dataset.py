@@ -133,12 +133,16 @@ def test_broken_video(broken, index, name):
 
 
 def test_broken_video_is_skipped_and_listed(broken):
-    data = dataset(broken, broken_videos='skip', failed_file=str(broken / 'failed.jsonl'))
-    np.random.seed(0)
-    assert data[1]['data_samples'].gt_label is not None  # another sample was drawn
+    data = dataset(broken, broken_videos='skip', max_broken_share=0.5, failed_file=str(broken / 'failed.jsonl'))
+    for _ in range(20):
+        for index in range(4):
+            assert data[index]['data_samples'].gt_label is not None  # another sample was drawn
     listed = [json.loads(line) for line in (broken / 'failed.jsonl').read_text().splitlines()]
-    assert listed[0]['video'].endswith('clip_1.mp4') and listed[0]['reason']
-    with pytest.raises(RuntimeError, match='clip_1.mp4'):  # never in testing
+    assert [list(line) for line in listed] == [['video_id', 'path', 'reason']] * 2
+    assert [(line['video_id'], line['path']) for line in listed] == [
+        (name, str(broken / 'videos' / f'{name}.mp4')) for name in ('clip_1', 'clip_2')]
+    assert 'Error reading' in listed[0]['reason'] and listed[1]['reason'] == 'no such file'
+    with pytest.raises(RuntimeError, match='clip_1.mp4: cannot be read .*validation and testing leave nothing out'):
         dataset(broken, broken_videos='skip', test_mode=True)[1]
 
 
