@@ -29,8 +29,8 @@ def test_several_labels():
     assert parse('a.mp4 1 3\nb c.mp4 2\nd.mp4\t0,4\n', several=True) == [
         ('a.mp4', 1, 3), ('b c.mp4', 2), ('d.mp4', 0, 4)]
     with pytest.raises(ValueError, match=(
-            "list.txt, line 2: expected \"path label\" .* got 'a.mp4 1 3'; set multi_class=True and num_classes for lists of "
-            'several labels, or correct or remove the line')):
+            "list.txt, line 2: expected .* got 'a.mp4 1 3'; set multi_class=True and num_classes for lists of several "
+            'labels, or correct or remove the line')):
         parse('b.mp4 1\na.mp4 1 3\n')
 
 

@@ -37,8 +37,7 @@ def test_nine_tables_are_shipped():
 
 def test_pandas_is_not_imported():
     code = ('import sys; sys.modules["pandas"] = None; '
-            'from egoexo_mm.datasets.arrow_strings import arrow_chunks, arrow_strings
-from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle; '
+            'from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle; '
             f'print(read_dataframe_pickle({str(PICKLES / "index_pandas2.2.3_protocol5.pkl")!r}).index)')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.stdout.strip().endswith(str(IDS)), done.stderr
