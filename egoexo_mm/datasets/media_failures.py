@@ -14,9 +14,8 @@ from .readers import BrokenVideoError
 
 # what the next file needs as well
 _MACHINE_ERRNO = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
-# raised by a transform itself: a key that no transform before it has added, an argument of the wrong kind
-_CONFIG_ERRORS = (KeyError, IndexError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError,
-                  ValueError)
+# raised by a transform's own lines: a key that no transform before it has added, an argument of the wrong kind
+_CONFIG_ERRORS = (KeyError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 _HOSTS = re.compile(r'(mmaction|mmcv|mmengine)(\.|$)')
 _STEP = re.compile(r'\w*(Init|Decode)')  # DecordInit, ClipReaderInit, RawFrameDecode, ...: all opening and decoding steps
 
@@ -44,8 +43,9 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
     """What an error of the pipeline says of the sample's media; None where it is not the media's fault.
 
     An error is the media's if it was raised while a transform opened or decoded them (by whatever code below it), is a
-    ``BrokenVideoError`` of a reader, or comes of a video without frames or without the segment asked for. It is not where a
-    transform was used wrongly, a target store is damaged, or the machine ran out of memory or file handles.
+    ``BrokenVideoError`` of a reader, is an ``OSError`` before there are frames, or comes of a video without frames or
+    without the segment asked for. It is not where a transform was used wrongly, a target store is damaged, or the machine
+    ran out of memory or file handles.
 
     Args:
         error: as it was raised, with its traceback.
@@ -62,7 +62,8 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
         if isinstance(error, ValueError) and type(frames[-1].f_locals.get('self')).__name__ == 'TrimSegment':
             return MediaError(path, _reason(error, path), False)
         if not steps:
-            return None
+            unread = isinstance(error, OSError) and 'imgs' not in info
+            return MediaError(path, _reason(error, path), False) if unread else None
         if missing := _undecoded(steps[-1].f_locals.get('imgs'), info):
             return MediaError(path, missing, False)
         if _is_own_mistake(error, frames[-1], steps[-1]):
@@ -84,7 +85,7 @@ def _undecoded(imgs: Any, info: dict) -> str | None:
         return None
     number = int(info['frame_inds'][[img is None for img in imgs].index(True)])
     name = info['filename_tmpl'].format(number) if 'filename_tmpl' in info else f'frame {number}'
-    return f'{name} cannot be decoded'
+    return f'{name}: cannot be decoded'
 
 
 def _frames(error: Exception) -> Iterator[FrameType]:
@@ -101,10 +102,14 @@ def _is_reading_step(owner: Any) -> bool:
 
 def _is_own_mistake(error: Exception, innermost: FrameType, step: FrameType) -> bool:
     """Whether an error came from the transform's or the host's own lines, not from a decoder or a file system."""
-    if not isinstance(error, _CONFIG_ERRORS) or isinstance(error, OSError) or type(error).__module__.split('.')[0] == 'av':
+    if isinstance(error, OSError) or type(error).__module__.split('.')[0] == 'av':
         return False
-    module = innermost.f_globals.get('__name__', '')
-    return isinstance(error, IndexError) or bool(_HOSTS.match(module)) or innermost is step
+    if isinstance(error, IndexError):  # a frame beyond the video was asked for
+        return True
+    at_host = bool(_HOSTS.match(innermost.f_globals.get('__name__', '')))
+    if isinstance(error, ValueError):
+        return at_host  # such as an unknown io_backend
+    return isinstance(error, _CONFIG_ERRORS) and (at_host or innermost is step)
 
 
 def _reason(error: Exception, path: str) -> str:
@@ -113,4 +118,6 @@ def _reason(error: Exception, path: str) -> str:
         return text.removeprefix(f'{path}: ')
     if isinstance(error, FileNotFoundError):
         return 'no such file' if error.filename in (None, path) else f'no such file: {error.filename}'
+    if type(error).__module__ == 'cv2' and '.empty()' in text:
+        return 'cannot be decoded'
     return f'{type(error).__name__}: {text[:300]}'
