@@ -139,7 +139,7 @@ class BrokenMedia:
         row = idx
         for attempt in range(_RANDOM_TRIES):
             state = np.random.SeedSequence([*words, idx, attempt]).generate_state(1, np.uint64)
-            row = int(state[0] % len(self))
+            row = int(state[0]) % len(self)  # in numpy 1 uint64 % int is a float
             yield attempt, row
         for step in range(1, len(self)):
             yield _RANDOM_TRIES + step, (row + step) % len(self)
@@ -162,8 +162,8 @@ class BrokenMedia:
             RuntimeError: in one sentence with the figures.
         """
         found = self.failed.found()
-        hashes = self._source_hashes
-        lost = sum(int(np.searchsorted(hashes, hash(path), 'right') - np.searchsorted(hashes, hash(path))) for path in found)
+        hashes, broken = self._source_hashes, [hash(path) for path in found]
+        lost = int((np.searchsorted(hashes, broken, 'right') - np.searchsorted(hashes, broken)).sum())
         if lost > self.max_broken_share * len(hashes):
             path, reason = next(iter(found.items()))
             listed = f', listed in {self.failed.file}' if self.failed.file else ''

@@ -48,11 +48,12 @@ def check_batches(loader: Any) -> None:
     ranks, size, samples = get_world_size(), loader.batch_size or 1, len(loader.dataset)
     share = -(-samples // ranks)  # samplers give every rank as many
     source = next((data.ann_file for data in inner_datasets(loader.dataset) if hasattr(data, 'ann_file')), 'training set')
+    fewer = 'start fewer processes, ' if ranks > 1 else ''
     raise ValueError(
         f'{source}: {samples} videos or segments give no batch, since train_dataloader has batch_size={size} on {ranks} '
         f'process{"es" * (ranks > 1)} and drop_last=True, which needs {(size - 1) * ranks + 1}; set '
         f'train_dataloader.batch_size={share} or less (and --auto-scale-lr, since the learning rate is that of larger '
-        'batches), start fewer processes, or set train_dataloader.drop_last=False')
+        f'batches), {fewer}or set train_dataloader.drop_last=False')
 
 
 def check_labels(dataset: Any, head: Any) -> None:

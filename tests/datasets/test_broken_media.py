@@ -284,3 +284,11 @@ def test_every_data_set_has_the_options(tmp_path, kind, make):
     else:  # all rows are of that video
         with pytest.raises(RuntimeError, match=r'\(100\.0%\) are of files that cannot be read'):
             skipping[0]
+
+
+def test_replacements_are_spread_over_the_list(tmp_path):
+    """Each of 64 rows is as likely: 64,000 draws give 1,000 each, with a standard deviation of 31."""
+    data = build(tmp_path, [f'sound_{i}.mp4' for i in range(64)])
+    rows = [row for idx in range(64) for (_, row), _ in zip(data._other_rows(idx), range(1000))]
+    counts = np.bincount(rows, minlength=64)
+    assert abs(counts - 1000).max() < 5 * 31.4
