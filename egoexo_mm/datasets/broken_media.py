@@ -6,15 +6,18 @@ however often the run was interrupted.
 """
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 import torch
+from mmaction.datasets.transforms import RawFrameDecode
 from mmengine.dataset import BaseDataset
+from mmengine.fileio import FileClient
 
 from .failed_media import FailedMedia
-from .media_failures import MediaError, media_error, media_source, undecoded_frame
+from .media_failures import MediaError, WholePictures, media_error, media_source, undecoded_frame
 from .transforms import SeedAugmentations
 
 _RANDOM_TRIES = 1000  # then the rows that follow, in order
@@ -50,6 +53,11 @@ class BrokenMedia:
         self._never_opens: dict[str, str] = {}  # path -> reason, as met in this process
         # shared memory, because persistent workers outlive the epoch in which they started
         self._draw_seed = torch.full((2,), -1, dtype=torch.int64).share_memory_()
+
+    def begin_run(self, work_dir: str) -> None:
+        """Name the work dir, and forget what an earlier run in this process met."""
+        self._never_opens.clear()
+        self.failed.begin(work_dir)
 
     def set_draw_epoch(self, seed: int, epoch: int) -> None:
         """Announce the epoch to every worker, for pipelines without ``SeedAugmentations``."""
@@ -104,6 +112,8 @@ class BrokenMedia:
         results = info
         for step in getattr(self.pipeline, 'transforms', None) or [self.pipeline]:
             decoded = 'imgs' in results
+            if isinstance(step, RawFrameDecode) and step.file_client is None:
+                step.file_client = WholePictures(FileClient(step.io_backend, **step.kwargs))
             try:
                 results = step(results)
             except Exception as error:
@@ -162,7 +172,7 @@ class BrokenMedia:
             RuntimeError: in one sentence with the figures.
         """
         found = self.failed.found()
-        hashes, broken = self._source_hashes, [hash(path) for path in found]
+        hashes, broken = self._source_hashes, [_hash(path) for path in found]
         lost = int((np.searchsorted(hashes, broken, 'right') - np.searchsorted(hashes, broken)).sum())
         if lost > self.max_broken_share * len(hashes):
             path, reason = next(iter(found.items()))
@@ -176,4 +186,9 @@ class BrokenMedia:
     @cached_property
     def _source_hashes(self) -> np.ndarray:
         """Hashes of the rows' files, sorted: 8 bytes a row, where the names would be megabytes in each worker."""
-        return np.sort([hash(media_source(BaseDataset.get_data_info(self, i))) for i in range(len(self))])
+        return np.sort([_hash(media_source(BaseDataset.get_data_info(self, i))) for i in range(len(self))])
+
+
+def _hash(path: str) -> int:
+    """63 bits, the same in every process."""
+    return int.from_bytes(hashlib.blake2b(path.encode('utf-8', 'surrogateescape'), digest_size=8).digest(), 'big') >> 1

@@ -51,6 +51,10 @@ class FailedMedia:
         self._begin(Path(work_dir, self._given or FAILED_NAME))
 
     def _begin(self, file: Path) -> None:
+        self._met.clear()
+        self._listed.clear()
+        self._of_this_run.clear()
+        self._read_to = 0
         name = os.fsencode(file.absolute())
         self._begin_at.fill_(file.stat().st_size if file.exists() else 0)
         self._name[:len(name)] = torch.tensor(list(name), dtype=torch.uint8)
@@ -60,10 +64,12 @@ class FailedMedia:
         """Take down a broken file; True the first time that this process meets it."""
         new = path not in self._met
         self._met.setdefault(path, reason)
+        if path in self._listed:
+            return new
         file = self.file
         if file is None and new:
             self._warn(f'{path}: skipped ({reason}); add BrokenMediaHook to list such files in the work dir')
-        if file is not None and path not in self._listed:
+        if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             with open(file, 'ab+') as handle, _locked(handle):
                 self._read_lines(handle)

@@ -16,6 +16,7 @@ from .readers import BrokenVideoError
 _MACHINE_ERRNO = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 # raised by a transform's own lines: a key that no transform before it has added, an argument of the wrong kind
 _CONFIG_ERRORS = (KeyError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+_ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89PNG': b'IEND'}  # first and last bytes of JPEG and PNG
 _HOSTS = re.compile(r'(mmaction|mmcv|mmengine)(\.|$)')
 _STEP = re.compile(r'\w*(Init|Decode)')  # DecordInit, ClipReaderInit, RawFrameDecode, ...: all opening and decoding steps
 
@@ -72,6 +73,29 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
     opening = any(type(step.f_locals['self']).__name__.endswith('Init') for step in steps)
     where = f'{osp.basename(picture)}: ' if isinstance(picture, str) and not isinstance(error, FileNotFoundError) else ''
     return MediaError(path, where + _reason(error, path), opening)
+
+
+class WholePictures:
+    """File client for ``RawFrameDecode`` that refuses pictures that are cut off: OpenCV fills the rest with grey.
+
+    Args:
+        client: MMEngine's file client, which reads the bytes.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get(self, path: str) -> bytes:
+        """Content of a picture.
+
+        Raises:
+            BrokenVideoError: a JPEG or PNG without its end.
+        """
+        content = bytes(self._client.get(path))
+        for start, end in _ENDS.items():
+            if content.startswith(start) and end not in content[-1024:]:  # some programs add a few bytes
+                raise BrokenVideoError('is cut off')
+        return content
 
 
 def undecoded_frame(info: dict, path: str) -> MediaError | None:

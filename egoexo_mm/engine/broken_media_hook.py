@@ -22,7 +22,7 @@ class BrokenMediaHook(Hook):
         """Name the work dir, before there are data workers."""
         for dataset in inner_datasets(runner.train_dataloader.dataset):
             if isinstance(dataset, BrokenMedia):
-                dataset.failed.begin(runner.work_dir)
+                dataset.begin_run(runner.work_dir)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Announce the epoch, for pipelines without ``SeedAugmentations``."""

@@ -244,12 +244,15 @@ CLIP = [dict(type='SampleClampedFrames', clip_len=4, frame_interval=2), dict(typ
 
 @pytest.mark.parametrize('content, reason', [
     (None, 'no such file: .*frame_0000000002.jpg'), (b'', 'frame_0000000002.jpg: cannot be decoded'),
-    (b'<html>404</html>', 'frame_0000000002.jpg: cannot be decoded')])
+    (b'<html>404</html>', 'frame_0000000002.jpg: cannot be decoded'), ('half', 'frame_0000000002.jpg: is cut off')])
 def test_damaged_frames(tmp_path, content, reason):
-    """Of frame folders: a missing picture, an empty one (full disk), something else under its name."""
+    """Of frame folders: a missing picture, an empty one (full disk), something else under its name, half of one."""
     options = finetune_data.epic100(tmp_path)
     picture = tmp_path / 'P01/rgb_frames/P01_101/frame_0000000002.jpg'
     picture.unlink()
+    if content == 'half':
+        whole = (picture.parent / 'frame_0000000003.jpg').read_bytes()
+        content = whole[:len(whole) // 2]
     if content is not None:
         picture.write_bytes(content)
     data = DATASETS.build(dict(type='EpicKitchensDataset', pipeline=CLIP, **options))
