@@ -51,7 +51,7 @@ def simulate(root, videos, broken, epochs, seeds):
     rows = np.sort(rng.choice(videos, broken, replace=False))
     names = np.where(np.isin(np.arange(videos), rows), 'broken', 'sound').tolist()
     (root / 'list.txt').write_text(''.join(f'{name}_{i}.mp4 {i % 400}\n' for i, name in enumerate(names)))
-    for seed in range(seeds):
+    for seed in seeds:
         data = build(root, seed)
         resumed_at = {epochs // 3, epochs - 1}
         for epoch in range(epochs):
@@ -68,10 +68,10 @@ def simulate(root, videos, broken, epochs, seeds):
 
 
 def test_a_short_training(tmp_path, mocked):
-    simulate(tmp_path, videos=1200, broken=20, epochs=30, seeds=2)
+    simulate(tmp_path, videos=1200, broken=20, epochs=30, seeds=range(2))
 
 
 @pytest.mark.slow
 def test_200_epochs_of_240000_videos(tmp_path, mocked):
     """2,000 broken: the replacements are drawn from a list of which 0.8 % is broken, 400,000 times a run."""
-    simulate(tmp_path, videos=240_000, broken=2000, epochs=200, seeds=8)
+    simulate(tmp_path, videos=240_000, broken=2000, epochs=200, seeds=range(8))
