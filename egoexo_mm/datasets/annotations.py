@@ -36,13 +36,17 @@ class Row:
         """The error of this row; ``problem`` says what is wrong and what was expected."""
         return ValueError(f'{self.where}: {problem}; correct or remove the row')
 
-    def value(self, name: str) -> Any:
-        """The field, where a missing value is an error."""
+    def has(self, name: str) -> bool:
+        """Whether the field has a value."""
         value = self.fields.get(name)
         text = value.strip().lower() if isinstance(value, str) else value
-        if text in (None, '', 'nan') or isinstance(value, float) and math.isnan(value):
+        return not (text in (None, '', 'nan') or isinstance(value, float) and math.isnan(value))
+
+    def value(self, name: str) -> Any:
+        """The field, where a missing value is an error."""
+        if not self.has(name):
             raise self.bad(f'{name} has no value')
-        return value
+        return self.fields[name]
 
     def text(self, name: str) -> str:
         """A text or a number as text."""

@@ -142,7 +142,7 @@ class CharadesEgoDataset(MediaDataset):
         infos, absent, rates = [], {}, []
         for i, (row, info) in enumerate(zip(rows, self._folders(rows, root))):
             problem = info.pop('problem')
-            length = row.seconds('length') if row.fields.get('length') else 0
+            length = row.seconds('length') if row.has('length') else 0
             if not problem and length:
                 rates.append(info['total_frames'] / length)
                 problem = 'shorter than the annotation' if rates[-1] < 0.8 * self.fps else None
@@ -175,7 +175,7 @@ class CharadesEgoDataset(MediaDataset):
 
     def _actions(self, row: Row) -> list[tuple[int, float, float]]:
         actions = []
-        for text in filter(None, (row.fields['actions'] or '').strip().split(';')):
+        for text in filter(None, row.text('actions').split(';')) if row.has('actions') else ():
             match = _ACTION.fullmatch(text.strip())
             if not match:
                 raise row.bad(f'the action {text!r} is unreadable, expected a class, start and end in seconds as in '

@@ -43,7 +43,7 @@ def check_batches(loader: Any) -> None:
     Raises:
         ValueError: with samples, batch size, ranks and what to set.
     """
-    if len(loader):
+    if not hasattr(loader.dataset, '__len__') or len(loader):
         return
     ranks, size, samples = get_world_size(), loader.batch_size or 1, len(loader.dataset)
     share = -(-samples // ranks)  # samplers give every rank as many

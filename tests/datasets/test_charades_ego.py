@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 from mmaction.registry import DATASETS
@@ -196,3 +197,13 @@ def test_count_frames(tmp_path):
     assert count_frames(str(tmp_path / 'A'), 'A-{:04}.jpg', 1, 'A') == (
         0, "with files named otherwise (set filename_tmpl='{video_id}-{{:06}}.jpg')")
     assert count_frames(str(tmp_path / 'B'), 'B-{:06}.jpg') == (0, 'missing')
+
+
+def test_table_as_a_pickle(tmp_path):
+    """What pandas makes of the csv: fields without value are NaN."""
+    path = Path(__file__).parents[1] / 'data' / 'epic_pickles' / 'charades_pandas3.1.1arrow_protocol5.pkl'
+    write_frames(tmp_path, 'AEGO', 48)
+    write_frames(tmp_path, 'CEGO', 5)
+    first, other = build(path, data_prefix=dict(img=str(tmp_path)), check_files=True)
+    assert first['total_frames'] == 48 and first['frame_labels'][0] == [5] and first['frame_labels'][30] == [100]
+    assert other['video_id'] == 'CEGO' and other['frame_labels'] == [[]] * 5
