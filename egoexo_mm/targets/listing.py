@@ -1,4 +1,6 @@
 """Videos of annotation lists, and the ids under which a store keeps them."""
+from __future__ import annotations
+
 import posixpath
 from collections.abc import Iterable
 from pathlib import Path
