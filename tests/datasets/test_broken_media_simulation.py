@@ -15,6 +15,8 @@ from tests.conftest import ROOT
 
 
 class Reader:
+    steady = True  # of constant rate
+
     def __len__(self):
         return 300
 
