@@ -3,6 +3,8 @@
 A line is a JSON object with ``video_id``, ``path`` (of the file; lines of older versions lack it) and ``reason``. The same
 schema is used in a target store, beside prepared data and in the work dir of a training run.
 """
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path

@@ -1,4 +1,6 @@
 """Videos of annotation lists, and the ids under which a store keeps them."""
+from __future__ import annotations
+
 import posixpath
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,6 +47,23 @@ def check_one_video_an_id(paths: Iterable[str], rule: str, where: str = '') -> N
         if other != path and _plain(other) != _plain(path):
             raise TargetStoreError(f'{where}two videos of the list have the id {key!r}: {other!r} and {path!r}; '
                                    + _remedy(other, path, rule))
+
+
+def check_listed_once(paths: Iterable[str], rule: str) -> None:
+    """Refuse two lines of one id, also of the same video: each gives a row of the store.
+
+    Raises:
+        TargetStoreError: for the first pair.
+    """
+    paths = list(paths)
+    check_one_video_an_id(paths, rule)
+    seen: set[str] = set()
+    for path in paths:
+        key = video_id_from_path(path, rule)
+        if key in seen:
+            raise TargetStoreError(f'two videos of the list have the id {key!r}: {path!r} and {path!r}; remove one of the '
+                                   'lines')
+        seen.add(key)
 
 
 def _plain(path: str) -> str:

@@ -41,7 +41,7 @@ class OnlineTeachers:
             if name not in learned:
                 known = ', '.join(learned) or 'nothing'
                 raise ValueError(f'teachers: no auxiliary head learns {name!r} (they learn {known}); add a head with that '
-                                 'target to aux_heads, or leave the teacher out')
+                                 f'target to aux_heads, or set model.teachers.{name}=None as well')
         if amp not in _AMP:
             raise ValueError(f"teacher_amp must be 'float16', 'bfloat16' or None, got {amp!r}")
         self.amp = _AMP[amp]
