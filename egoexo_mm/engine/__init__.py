@@ -1,9 +1,10 @@
 from .backbone_speed_hook import BackboneSpeedHook
 from .check_weights_hook import CheckWeightsHook
 from .extraction_loop import ExtractTargetsLoop
+from .finite_loss_hook import FiniteLossHook
 from .frozen_model_wrapper import FrozenModelWrapper
 from .sample_seed_hook import SampleSeedHook
 from .warmup_cosine_lr import WarmupCosineLR
 
-__all__ = ['BackboneSpeedHook', 'CheckWeightsHook', 'ExtractTargetsLoop', 'FrozenModelWrapper', 'SampleSeedHook',
+__all__ = ['BackboneSpeedHook', 'CheckWeightsHook', 'ExtractTargetsLoop', 'FiniteLossHook', 'FrozenModelWrapper', 'SampleSeedHook',
            'WarmupCosineLR']
