@@ -1,4 +1,6 @@
 from .backbone_speed_hook import BackboneSpeedHook
+from .check_gradients_hook import CheckGradientsHook
+from .check_targets_hook import CheckTargetsHook
 from .check_weights_hook import CheckWeightsHook
 from .extraction_loop import ExtractTargetsLoop
 from .finite_loss_hook import FiniteLossHook
@@ -6,5 +8,7 @@ from .frozen_model_wrapper import FrozenModelWrapper
 from .sample_seed_hook import SampleSeedHook
 from .warmup_cosine_lr import WarmupCosineLR
 
-__all__ = ['BackboneSpeedHook', 'CheckWeightsHook', 'ExtractTargetsLoop', 'FiniteLossHook', 'FrozenModelWrapper', 'SampleSeedHook',
-           'WarmupCosineLR']
+__all__ = [
+    'BackboneSpeedHook', 'CheckGradientsHook', 'CheckTargetsHook', 'CheckWeightsHook',
+    'ExtractTargetsLoop', 'FiniteLossHook', 'FrozenModelWrapper', 'SampleSeedHook', 'WarmupCosineLR'
+]

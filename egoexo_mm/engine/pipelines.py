@@ -1,26 +1,30 @@
-"""Finding the transforms of a data set, however it is wrapped."""
+"""Finding data sets and their transforms, however they are wrapped."""
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
 
-def pipeline_transforms(dataset: Any) -> Iterator[Any]:
-    """Every transform of a data set's pipeline, and of the data sets that it wraps.
+def unwrapped_datasets(dataset: Any) -> Iterator[Any]:
+    """A data set, or those inside a wrapper such as ``ConcatDataset``, ``RepeatDataset``,
+    ``ClassBalancedDataset`` or torch's ``Subset``."""
+    inner = [*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)]
+    inner = [one for one in inner if one is not None]
+    for one in inner:
+        yield from unwrapped_datasets(one)
+    if not inner:
+        yield dataset
 
-    Args:
-        dataset: A data set, or a wrapper such as ``ConcatDataset``, ``RepeatDataset`` or torch's
-            ``Subset``.
-    """
-    for inner in (*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)):
-        if inner is not None:
-            yield from pipeline_transforms(inner)
-    yield from _inside(getattr(dataset, 'pipeline', None))
+
+def pipeline_transforms(dataset: Any) -> Iterator[Any]:
+    """Every transform of a data set and of those that it wraps."""
+    for one in unwrapped_datasets(dataset):
+        yield from _inside(getattr(one, 'pipeline', None))
 
 
 def _inside(transform: Any) -> Iterator[Any]:
     """The transforms of ``Compose``, ``RandomApply``, ``RandomChoice`` and their kin."""
-    for inner in getattr(transform, 'transforms', ()):
+    for inner in getattr(transform, 'transforms', None) or ():
         for one in inner if isinstance(inner, (list, tuple)) else (inner, ):
             yield one
             yield from _inside(one)
