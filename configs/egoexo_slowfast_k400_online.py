@@ -16,4 +16,6 @@ model = dict(
             type='HandObjectTeacher',
             detector='{{fileDirname}}/teachers/hand_object_r101_c4.py',
             checkpoint='checkpoints/faster_rcnn_1_8_132028.pth',
-            every=4)))  # of the 8 slow frames, which are the backbone's, the detector sees 2
+            every=4,  # of the 8 slow frames the detector sees 2
+            time_stride=4,
+            frame_sampling='linspace')))

@@ -82,7 +82,10 @@ class LoadTargets(BaseTransform):
         """(2, T, H, W), or (V, 2, T, H, W) for more than one view."""
         clip_len, num_clips = results['clip_len'], results['num_clips']
         if clip_len not in self._seen:
-            self._seen[clip_len] = self.geometry.frames(clip_len).numpy()
+            try:
+                self._seen[clip_len] = self.geometry.frames(clip_len).numpy()
+            except ValueError as error:
+                raise ValueError(f'LoadTargets: {error}') from None
         seen = self._seen[clip_len]
         frames = results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
         # of a segment of a long video, total_frames counts the segment and source_frames (None: unknown) the video

@@ -76,10 +76,19 @@ class HandObjectTeacher(Teacher):
         given = dict(short_side=short_side, max_long_side=max_long_side)
         self.scaling = ScaleImage(**(image_scaling(cfg) if short_side is None else given))
         self.every = every
-        self.geometry = MapGeometry(time_stride, frame_sampling, cell_size, soft)
+        self.time_stride = time_stride
+        self.frame_sampling = frame_sampling
+        self.cell_size = cell_size
+        self.soft = soft
+        _ = self.geometry  # wrong settings fail here, not in training
         self.batch_size = batch_size
         self._preparation = _preparation(self.detector.data_preprocessor)
         self.freeze()
+
+    @property
+    def geometry(self) -> MapGeometry:
+        """Of the maps that :meth:`targets` makes."""
+        return MapGeometry(self.time_stride, self.frame_sampling, self.cell_size, self.soft)
 
     def batch_key(self, prepared: Tensor, frame_size: tuple[int, int]) -> Hashable:
         """Images of one size before and after scaling: boxes are scaled back together."""
@@ -150,7 +159,10 @@ class HandObjectTeacher(Teacher):
             ValueError: if ``time_stride`` does not divide ``T``.
         """
         num_frames, height, width = pixels.shape[2:]
-        slow = self.geometry.frames(num_frames)
+        try:
+            slow = self.geometry.frames(num_frames)
+        except ValueError as error:
+            raise ValueError(f'HandObjectTeacher: {error}') from None
         nearest = stored_frames(np.arange(len(slow)), VideoInfo(len(slow), 0, width, height, self.every))
         seen, source = np.unique(nearest, return_inverse=True)  # slow frame -> place among those that are seen
         frames = torch.stack([pixels[:, :, int(slow[i])] for i in seen], dim=1).flatten(0, 1)  # (N * seen, 3, H, W)
@@ -165,7 +177,7 @@ class HandObjectTeacher(Teacher):
         box, score, kind = (np.concatenate([found[name] for found in results]) for name in ('box', 'score', 'kind'))
         slot = np.repeat(np.arange(len(results)), [len(found['score']) for found in results])
         return boxes_to_maps(box, score, kind, slot, num_frames=len(results), grid=self.geometry.grid(size),
-                             soft=self.geometry.soft)
+                             soft=self.soft)
 
 
 def _preparation(preprocessor: Any) -> tuple[bool, list[tuple[float, float]], int, float]:

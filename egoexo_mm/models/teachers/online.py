@@ -130,8 +130,8 @@ def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
         raise ValueError(f'teachers: cannot undo the normalisation of {type(preprocessor).__name__}; expected an '
                          'ActionDataPreprocessor, or targets in stores (train_dataloader.dataset.targets)')
     if preprocessor.blending is not None:
-        raise ValueError(f'teachers: cannot see the clips that {type(preprocessor.blending).__name__} blends; set '
-                         'model.data_preprocessor.blending=None')
+        raise ValueError(f'teachers: cannot see the clips that {type(preprocessor.blending).__name__} blends; remove '
+                         'blending of the data_preprocessor')
     pixels = clips.float()
     if getattr(preprocessor, 'mean', None) is not None:
         pixels = pixels * preprocessor.std + preprocessor.mean
