@@ -168,7 +168,7 @@ def why_unreadable(path: str) -> str | None:
         return 'is damaged (cut off or not a checkpoint)'
     except Exception as error:  # torch and zipfile raise many kinds on damaged files
         text = (str(error) or type(error).__name__).splitlines()[0]
-        return f'is damaged ({text})'
+        return f'is damaged ({text.partition(". ")[0]})'
     return None
 
 
