@@ -59,5 +59,5 @@ class CheckGradientsHook(Hook):
             if runner.rank == 0:
                 runner.logger.error(message)
             else:  # the first process speaks, where it finds the same
-                time.sleep(5)
+                time.sleep(30)
             raise RunError(message, logged=runner.rank == 0)

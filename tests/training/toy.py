@@ -28,6 +28,7 @@ class ToyClips(BaseDataset):
         return [dict(index=i) for i in range(self.num_clips)]
 
     def prepare_data(self, idx: int) -> dict:
+        idx = self.get_data_info(idx)['index']  # of the whole list
         x = torch.tensor([idx / 6, 1 - idx / 6, 0.5, 1.])
         x = x * float('nan') if idx in self.bad else x * 1e30 if idx in self.huge else x
         return dict(inputs=x, data_samples=BaseDataElement(metainfo=dict(filename=f'clips/{idx}.mp4')))
