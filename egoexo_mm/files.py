@@ -25,7 +25,8 @@ def whole_file(path: str | os.PathLike, *, suffix: str | None = None,
     os.close(handle)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets the owner alone read
+        with suppress(PermissionError):  # some network file systems have no modes
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets the owner alone read
         if sync:
             _sync(temporary)
         os.replace(temporary, path)

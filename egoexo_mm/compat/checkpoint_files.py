@@ -30,7 +30,7 @@ from .cure import Cure, package_dir
 
 NAME = 'checkpoint files'
 PARTIAL = '.partial'
-_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # never from reading
 
 
 def apply() -> Cure:
@@ -48,6 +48,10 @@ def apply() -> Cure:
     Runner.train = _say_unwritable(Runner.train)
     return Cure(NAME, True, 'local files are written under another name and renamed; older '
                             'checkpoints are removed afterwards')
+
+
+class _NotWrittenError(OSError):
+    """A file of a run that could not be written, for whatever reason."""
 
 
 def _put_complete(put: Callable) -> Callable:
@@ -69,7 +73,7 @@ def _write(path: str, mode: str, content: bytes | str) -> None:
             with builtins.open(temporary, mode) as file:
                 file.write(content)
     except OSError as error:  # named after the file that was wanted, also where write() fails
-        raise OSError(error.errno, error.strerror, path) from error
+        raise _NotWrittenError(error.errno, error.strerror, path) from error
 
 
 def _open_complete(path: str, mode: str = 'r', **kwargs: Any) -> IO:
@@ -168,7 +172,7 @@ def _say_unwritable(train: Callable) -> Callable:
         try:
             return train(self)
         except OSError as error:
-            if error.errno not in _UNWRITABLE:
+            if error.errno not in _FULL and not isinstance(error, _NotWrittenError):
                 raise
             good = newest_checkpoint(checkpoint_folder(self))
             raise RunError(

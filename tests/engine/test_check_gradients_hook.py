@@ -42,7 +42,7 @@ def model():
     (dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel')), ' model_wrapper_cfg.find_unused_parameters=True')])
 def test_ddp_names_them_and_the_setting(model, cfg, setting):
     runner = Runner(Wrapped(model), **cfg)
-    with pytest.raises(RunError, match=r'^2 parameters get no gradient from any loss \(layer4\.weight, layer4\.bias\)') as stop:
+    with pytest.raises(RunError, match=r'^2 parameters get no gradient .*\(layer4\.weight, layer4\.bias\)') as stop:
         CheckGradientsHook._look(runner)
     assert f'set{setting} in the config, or freeze these layers' in str(stop.value)
     assert runner.errors == [str(stop.value)]
