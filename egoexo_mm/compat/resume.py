@@ -101,19 +101,28 @@ def _place(folder: str, recorded: str) -> str:
 
 
 def _newest_first(folder: str, recorded: str | None) -> list[str]:
-    """Checkpoints of training in ``folder``, those saved last first, by the time in the files."""
+    """Checkpoints of training in ``folder``: unreadable ones, then by the time in them, last first."""
     name = os.path.basename(recorded or '')
     like = re.compile(r'\d+'.join(map(re.escape, re.split(r'\d+', name)))) if name else _NUMBERED
     found = []
     for file in os.listdir(folder) if os.path.isdir(folder) else ():
         if _NUMBERED.fullmatch(file) or like.fullmatch(file):
             path = os.path.join(folder, file)
-            try:
-                time = str(_read(path)['meta'].get('time', ''))
-            except Exception:  # whatever is wrong with it is told by why_not_resumable
-                time = ''
-            found.append((time, [int(number) for number in re.findall(r'\d+', file)], path))
+            saved = _saved_at(path)
+            numbers = [int(number) for number in re.findall(r'\d+', file)]
+            found.append((saved is None, saved or '', numbers, path))
     return [path for *_, path in sorted(found, reverse=True)]
+
+
+def _saved_at(path: str) -> str | None:
+    """The time of saving in a checkpoint (``''`` without one), or None if it is not resumable."""
+    try:
+        checkpoint = _read(path)
+        return str(checkpoint['meta'].get('time', '')) if not _lacking(checkpoint) else None
+    except pickle.UnpicklingError as error:
+        return '' if _UNKNOWN_CLASS.search(str(error)) else None
+    except Exception:  # torch raises many kinds on damaged files
+        return None
 
 
 def _warn(path: str, recorded: str | None, faults: list[str], candidate: str) -> None:
@@ -125,12 +134,11 @@ def _warn(path: str, recorded: str | None, faults: list[str], candidate: str) ->
 
 
 def newest_checkpoint(folder: str) -> str | None:
-    """The checkpoint of ``folder`` that training would resume from, or None; not checked bit by
-    bit."""
+    """The checkpoint of ``folder`` that training would resume from, or None; not read to the end."""
     recorded = _recorded(folder)
     files = [_place(folder, recorded)] if recorded and '://' not in recorded else []
     for path in [*files, *_newest_first(folder, recorded)]:
-        if os.path.isfile(path):
+        if os.path.isfile(path) and _saved_at(path) is not None:
             return path
     return None
 
@@ -141,7 +149,7 @@ def why_not_resumable(path: str) -> str | None:
     if fault is not None:
         return fault
     try:
-        lacking = [key for key in _NEEDED if key not in _read(path)]
+        lacking = _lacking(_read(path))
     except pickle.UnpicklingError:  # in need of other classes: the host says which
         return None
     return f'holds no training state (no {", ".join(lacking)})' if lacking else None
@@ -166,10 +174,18 @@ def why_unreadable(path: str) -> str | None:
         if _UNKNOWN_CLASS.search(str(error)):  # not known to be safe: the host says which
             return None
         return 'is damaged (cut off or not a checkpoint)'
-    except Exception as error:  # torch and zipfile raise many kinds on damaged files
+    except PermissionError as error:
+        return f'cannot be read ({error.strerror})'
+    except (OSError, EOFError, zipfile.BadZipFile):
+        return 'is damaged (cut off or overwritten)'
+    except Exception as error:  # torch raises many kinds on damaged files
         text = (str(error) or type(error).__name__).splitlines()[0]
         return f'is damaged ({text.partition(". ")[0]})'
     return None
+
+
+def _lacking(checkpoint: Any) -> list[str]:
+    return [key for key in _NEEDED if not isinstance(checkpoint, dict) or key not in checkpoint]
 
 
 def _has_checksums() -> bool:
