@@ -1,5 +1,5 @@
 # Three epochs of three steps on a model of a few numbers, with the shipped runtime.
-_base_ = '../../configs/_base_/default_runtime.py'
+_base_ = '../../configs/_egoexo_base_/default_runtime.py'
 custom_imports = dict(imports=['egoexo_mm', 'tests.training.toy'])
 
 model = dict(type='ToyRecognizer')

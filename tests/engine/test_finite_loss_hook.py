@@ -133,8 +133,7 @@ def test_names_of_any_batch():
     assert list(video_names(torch.zeros(2))) == []
 
 
-CONFIGS = sorted(path for path in (Path(__file__).parents[2] / 'configs').rglob('*.py') if '_base_' not in path.parts
-                 and 'study' not in path.parts)
+CONFIGS = sorted(path for path in (Path(__file__).parents[2] / 'configs').rglob('*.py') if not {'_base_', '_egoexo_base_', 'study'} & set(path.parts))
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
