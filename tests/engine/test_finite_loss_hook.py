@@ -133,7 +133,8 @@ def test_names_of_any_batch():
     assert list(video_names(torch.zeros(2))) == []
 
 
-CONFIGS = sorted(path for path in (Path(__file__).parents[2] / 'configs').rglob('*.py') if not {'_base_', '_egoexo_base_', 'study'} & set(path.parts))
+CONFIGS = sorted(path for path in (Path(__file__).parents[2] / 'configs').rglob('*.py')
+                 if not {'_base_', '_egoexo_base_', 'study'} & set(path.parts))
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
