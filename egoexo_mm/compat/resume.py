@@ -19,7 +19,7 @@ import pickle
 import re
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +57,11 @@ def _find_good(find: Callable) -> Callable:
         first = recorded and _place(path, recorded)
         folder = os.path.dirname(first) if first else path
         faults = []
-        for candidate in [first] if first else []:
+        for candidate in _candidates(first, folder, recorded):
             fault = why_not_resumable(candidate)
             if fault is None:
-                return candidate
-            faults.append(f'{candidate} {fault}')
-        for candidate in _newest_first(folder, recorded):
-            if candidate == first:
-                continue
-            fault = why_not_resumable(candidate)
-            if fault is None:
-                _warn(path, recorded, faults, candidate)
+                if candidate != first:
+                    _warn(path, recorded, faults, candidate)
                 return candidate
             faults.append(f'{candidate} {fault}')
         if faults:
@@ -77,6 +71,13 @@ def _find_good(find: Callable) -> Callable:
         return find(path)  # says that there is nothing to resume
 
     return find_latest_checkpoint
+
+
+def _candidates(first: str | None, folder: str, recorded: str | None) -> Iterator[str]:
+    """The recorded checkpoint; the others are only looked at if it does not serve."""
+    if first:
+        yield first
+    yield from (path for path in _newest_first(folder, recorded) if path != first)
 
 
 def _recorded(folder: str) -> str | None:
@@ -136,8 +137,8 @@ def _warn(path: str, recorded: str | None, faults: list[str], candidate: str) ->
 def newest_checkpoint(folder: str) -> str | None:
     """The checkpoint of ``folder`` that training would resume from, or None; not read to the end."""
     recorded = _recorded(folder)
-    files = [_place(folder, recorded)] if recorded and '://' not in recorded else []
-    for path in [*files, *_newest_first(folder, recorded)]:
+    first = _place(folder, recorded) if recorded and '://' not in recorded else None
+    for path in _candidates(first, folder, recorded):
         if os.path.isfile(path) and _saved_at(path) is not None:
             return path
     return None

@@ -103,6 +103,19 @@ def test_too_many_in_a_row(tmp_path):
     assert run.model.norm.num_batches_tracked == 2
 
 
+def test_infinite_gradients_under_loss_scaling_are_no_fault(tmp_path, monkeypatch):
+    """A scale of 2^127 makes the scaled loss infinite; GradScaler halves it and leaves the steps out. The scaler is CUDA's,
+    run on the CPU, so that it does scale here."""
+    from mmengine.optim.optimizer import amp_optimizer_wrapper
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', lambda **kwargs: torch.amp.GradScaler('cpu', **kwargs))
+    run = toy_run(tmp_path, epochs=1, optim_wrapper__type='AmpOptimWrapper',
+                  optim_wrapper__loss_scale=dict(init_scale=2.**127), train_dataloader__dataset__num_clips=12)
+    assert run.optim_wrapper.loss_scaler.get_scale() < 2.**127
+    assert all(value.isfinite().all() for value in run.model.state_dict().values())
+    assert 'epoch_1.pth' in files(tmp_path)
+
+
 def test_infinite_loss(tmp_path):
     with pytest.raises(RunError, match='the loss is inf; not finite: loss_cls inf, loss_size inf; videos'):
         toy_run(tmp_path, optim_wrapper__optimizer__lr=1e30, train_dataloader__dataset__num_clips=4)
