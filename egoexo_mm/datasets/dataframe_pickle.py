@@ -2,7 +2,7 @@
 
 EPIC-KITCHENS releases its annotations as csv and as such pickles. A pickle names functions and calls them; here the few
 pandas names of a plain table stand for inert records, from which the columns are put together, and numpy arrays pass
-through :class:`egoexo_mm.targets.unpickle.RestrictedUnpickler`. Read are pandas 0.23 to 3.0, protocols 0 to 5, columns of
+through :class:`egoexo_mm.untrusted.unpickler.RestrictedUnpickler`. Read are pandas 0.23 to 3.0, protocols 0 to 5, columns of
 numbers, texts and lists; categories, dates and arrow columns are refused.
 """
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from egoexo_mm.targets.unpickle import RestrictedUnpickler
+from egoexo_mm.untrusted import quote, shorten
+from egoexo_mm.untrusted.pickle_parts import Standin
+from egoexo_mm.untrusted.unpickler import RestrictedUnpickler
 
 _MOST_ROWS = 10**8
 
@@ -24,7 +26,7 @@ class DataFrameColumns(NamedTuple):
     index_name: str | None
 
 
-class _Record:
+class _Record(Standin):
     """Keeps what it is given. ``__setstate__`` exists in every instance, so no pickle can set its attributes."""
     __slots__ = ('args', 'state')
 
@@ -84,7 +86,7 @@ class _TableUnpickler(RestrictedUnpickler):
 
     def _reconstructor(self, kind: Any, _base: Any, _state: Any) -> _Record:
         if kind not in (_Frame, _Manager):
-            raise ValueError(f'an object of type {kind!r} where a DataFrame was expected')
+            raise ValueError(f'an object of type {quote(kind)} where a DataFrame was expected')
         return kind()
 
     def _new_index(self, kind: Any, parts: dict) -> _Index:
@@ -100,7 +102,7 @@ class _TableUnpickler(RestrictedUnpickler):
 
     def _strings(self, kind: Any, _checksum: Any, state: Any) -> _Strings:
         if kind != 'StringArray':
-            raise ValueError(f'an array of type {kind!r}')
+            raise ValueError(f'an array of type {quote(kind)}')
         strings = _Strings()
         strings.state = state
         return strings
@@ -121,7 +123,7 @@ def read_dataframe_pickle(path: str | Path) -> DataFrameColumns:
     except OSError as error:
         raise ValueError(f'{path}: cannot be read ({error}); give an annotation file') from None
     except Exception as error:  # whatever a damaged or hostile byte stream leads to
-        reason = ' '.join(f'{type(error).__name__}: {error}'.split())
+        reason = shorten(f'{type(error).__name__}: {error}')
         raise ValueError(f'{path}: not a pickle of a plain pandas DataFrame, or one that asks for code that is not run '
                          f'({reason}); give the csv of the same annotation instead') from None
 
