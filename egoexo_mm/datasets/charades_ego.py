@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from mmaction.registry import DATASETS
 from mmengine.logging import MMLogger
 
+from egoexo_mm.untrusted import quote
+
 from .annotations import Row, check_unique, read_table
 from .media_dataset import MediaDataset
 
@@ -98,20 +100,20 @@ class CharadesEgoDataset(MediaDataset):
     def _add_frame(self, videos: dict[str, dict], row: Row, root: str) -> None:
         fields = row.fields['line'].split()
         if len(fields) != 5 or not re.fullmatch(r'"(\d+(,\d+)*)?"', fields[4]):
-            raise row.bad(f'got {row.fields["line"]!r}, expected five fields, the last a double-quoted list of '
+            raise row.bad(f'got {quote(row.fields["line"])}, expected five fields, the last a double-quoted list of '
                           'classes')
         name, _, _, path, labels = fields
         folder, file_name = osp.split(path)
         stem, dash, number = file_name.rpartition('-')
         number, extension = osp.splitext(number)
         if not dash or not number.isdigit():
-            raise row.bad(f'the path {path!r} has no frame number, expected VIDEO/VIDEO-000001.jpg')
+            raise row.bad(f'the path {quote(path)} has no frame number, expected VIDEO/VIDEO-000001.jpg')
         tmpl = stem.replace('{', '{{').replace('}', '}}') + f'-{{:0{len(number)}}}{extension}'
         info = videos.setdefault(name, dict(frame_dir=osp.join(root, folder), filename_tmpl=tmpl, video_id=stem,
                                             total_frames=0, frame_labels=[]))
         expected = osp.join(info['frame_dir'], info['filename_tmpl'].format(info['total_frames'] + self.start_index))
         if osp.join(root, path) != expected:
-            raise row.bad(f'the path {path!r} breaks the numbering of {name}, expected {expected}')
+            raise row.bad(f'the path {quote(path)} breaks the numbering of {name}, expected {expected}')
         classes = [int(label) for label in fields[4].strip('"').split(',') if label]
         self._check_classes(row, classes)
         info['frame_labels'].append(classes)
@@ -159,7 +161,7 @@ class CharadesEgoDataset(MediaDataset):
     def _is_first(self, row: Row) -> bool:
         answer = row.text('egocentric')
         if answer not in ('Yes', 'No'):
-            raise row.bad(f'egocentric is {answer!r}, expected Yes or No')
+            raise row.bad(f'egocentric is {quote(answer)}, expected Yes or No')
         return answer == 'Yes'
 
     def _actions(self, row: Row) -> list[tuple[int, float, float]]:
@@ -167,12 +169,12 @@ class CharadesEgoDataset(MediaDataset):
         for text in filter(None, (row.fields['actions'] or '').strip().split(';')):
             match = _ACTION.fullmatch(text.strip())
             if not match:
-                raise row.bad(f'the action {text!r} is unreadable, expected a class, start and end in seconds as in '
+                raise row.bad(f'the action {quote(text)} is unreadable, expected a class, start and end in seconds as in '
                               '"c092 11.90 21.20"')
             label, start, end = int(match[1]), float(match[2]), float(match[3])
             self._check_classes(row, [label])
             if end < start:
-                raise row.bad(f'the action {text!r} ends before it starts, expected start before end')
+                raise row.bad(f'the action {quote(text)} ends before it starts, expected start before end')
             actions.append((label, start, end))
         return actions
 

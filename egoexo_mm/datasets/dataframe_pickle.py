@@ -29,6 +29,7 @@ class DataFrameColumns(NamedTuple):
 class _Record(Standin):
     """Keeps what it is given. ``__setstate__`` exists in every instance, so no pickle can set its attributes."""
     __slots__ = ('args', 'state')
+    is_value = True
 
     def __new__(cls, *args: Any) -> _Record:
         record = super().__new__(cls)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from egoexo_mm.untrusted import quote, quote_names, shorten
+
 Source = Sequence | str | os.PathLike
 
 # Header of the id column and of the name column: EPIC-KITCHENS class files, Ego-Exo4D label_mapping.csv.
@@ -21,7 +23,7 @@ def read_column(path: str | os.PathLike, column: str) -> list[str]:
     """
     header, rows = _rows(path)
     if column not in header:
-        raise ValueError(f'{path}: expected a column {column!r}, found {", ".join(header) or "nothing"}')
+        raise ValueError(f'{path}: expected a column {column!r}, found {quote_names(header) or "nothing"}')
     values = [(row[column] or '').strip() for row in rows]
     if '' in values:
         raise ValueError(f'{path}, line {values.index("") + 2}: column {column!r} is empty; complete or remove the line')
@@ -36,9 +38,9 @@ def read_class_ids(source: Source, column: str) -> list[int]:
     """
     values = list(source) if not isinstance(source, (str, os.PathLike)) else read_column(source, column)
     for value in values:
-        if not re.fullmatch(r'\d+', str(value)):
+        if not re.fullmatch(r'\d{1,18}', str(value)):
             where = source if isinstance(source, (str, os.PathLike)) else f'list of {column} ids'
-            raise ValueError(f'{where}: expected class ids (0, 1, ...), got {value!r}')
+            raise ValueError(f'{where}: expected class ids (0, 1, ...), got {quote(value)}')
     return [int(value) for value in values]
 
 
@@ -60,14 +62,17 @@ def read_class_names(source: Source) -> dict[int, str]:
     columns = next((pair for pair in _NAME_COLUMNS if set(pair) <= set(header)), None)
     if columns is None:
         known = ' or '.join('/'.join(pair) for pair in _NAME_COLUMNS)
-        raise ValueError(f'{source}: expected columns {known}, found {", ".join(header)}')
+        raise ValueError(f'{source}: expected columns {known}, found {quote_names(header)}')
     ids, names = (read_column(source, column) for column in columns)
     return dict(zip(read_class_ids(ids, f'{source} {columns[0]}'), names))
 
 
 def _rows(path: str | os.PathLike) -> tuple[list[str], list[dict]]:
     lines = csv.DictReader(_read(path).splitlines())
-    rows = list(lines)
+    try:
+        rows = list(lines)
+    except csv.Error as error:
+        raise ValueError(f'{path}: cannot be read as csv ({shorten(str(error))}); get the file again') from None
     if not rows:
         raise ValueError(f'{path}: no rows; expected a csv file with a header and a row for each entry')
     return [name for name in lines.fieldnames if name], rows

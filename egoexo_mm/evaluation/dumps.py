@@ -14,6 +14,14 @@ from egoexo_mm.untrusted.torch_parts import Storage, TensorUnpickler
 from .predictions import to_numpy
 
 
+class _StorageUnpickler(TensorUnpickler):
+    """``TensorUnpickler`` of a storage alone."""
+
+    def _check_values(self, parts: list[Any]) -> None:
+        if len(parts) != 1 or type(parts[0]) is not Storage:
+            super()._check_values(parts)
+
+
 class DumpUnpickler(TensorUnpickler):
     """``RestrictedUnpickler`` that also knows CPU tensors, and gives them as numpy arrays.
 
@@ -38,7 +46,7 @@ class DumpUnpickler(TensorUnpickler):
     def _storage_in_bytes(self, raw: Any) -> Storage:
         if type(raw) is not bytes:
             raise RefusedError('a tensor storage that is not in bytes')
-        storage = load_legacy(raw, 'cpu', TensorUnpickler)
+        storage = load_legacy(raw, 'cpu', _StorageUnpickler)
         if type(storage) is not Storage:
             raise RefusedError(f'a tensor storage that holds {type(storage).__name__}')
         return storage

@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from egoexo_mm.untrusted import quote
+
 _COLUMNS = ('verb_class', 'noun_class')
 
 
@@ -33,7 +35,7 @@ def action_table(actions: Sequence[tuple[int, int]] | str, num_verbs: int, num_n
         try:
             verb, noun = (int(value) for value in row)
         except (TypeError, ValueError):
-            raise ValueError(f'{where}row {number}: expected a verb and a noun class id, got {row!r}') from None
+            raise ValueError(f'{where}row {number}: expected a verb and a noun class id, got {quote(row)}') from None
         if not (0 <= verb < num_verbs and 0 <= noun < num_nouns):
             raise ValueError(f'{where}row {number}: ({verb}, {noun}) is out of range; expected a verb below {num_verbs} and '
                              f'a noun below {num_nouns}')

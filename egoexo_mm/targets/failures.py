@@ -1,7 +1,8 @@
 """What ``failed.jsonl`` of a store says: videos that gave no row, and why."""
-import json
 from pathlib import Path
 from typing import NamedTuple
+
+from egoexo_mm.untrusted.json_text import parse_json
 
 FAILED_NAME = 'failed.jsonl'
 
@@ -19,7 +20,7 @@ def read_failures(folder: Path) -> Failures:
     lines = path.read_bytes().splitlines() if path.exists() else []
     for number, line in enumerate(lines, 1):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             reasons[str(entry['video_id'])] = str(entry['reason'])
         except (ValueError, KeyError, TypeError):
             faults.append(f'{path}, line {number}: expected a JSON object with video_id and reason; remove the line')

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from egoexo_mm.untrusted import quote, shorten
 from egoexo_mm.video import open_video
 
 from .errors import TargetStoreError
@@ -39,12 +40,12 @@ def sizes_from_csv(path: str | Path) -> SizeOf:
             reader = csv.DictReader(file)
             names = reader.fieldnames or []
             if not {'video_id', 'width', 'height'} <= set(names):
-                raise TargetStoreError(f'{path}: header is {names}; expected '
+                raise TargetStoreError(f'{path}: header is {quote(names)}; expected '
                                        'video_id,width,height[,fps,num_frames]')
             for row in reader:
                 table[row['video_id']] = _size_from_row(row, f'{path} line {reader.line_num}')
-    except (OSError, UnicodeDecodeError) as error:
-        raise TargetStoreError(f'{path}: cannot be read ({error}); expected a CSV of frame '
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TargetStoreError(f'{path}: cannot be read ({shorten(str(error))}); expected a CSV of frame '
                                'sizes') from None
 
     def size_of(video_id: str) -> FrameSize:
@@ -64,7 +65,7 @@ def _size_from_row(row: dict[str, str], where: str) -> FrameSize:
     if not (size.width > 0 and size.height > 0 and size.num_frames >= 0
             and 0 <= size.fps < float('inf')):
         raise TargetStoreError(f'{where}: width and height must be positive whole numbers, fps and '
-                               f'num_frames numbers or empty, found {list(row.values())}')
+                               f'num_frames numbers or empty, found {quote(list(row.values()))}')
     return size
 
 

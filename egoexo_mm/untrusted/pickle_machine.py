@@ -7,18 +7,20 @@ is of a function of ours. Opcodes: https://github.com/python/cpython/blob/main/L
 from __future__ import annotations
 
 import codecs
+import gc
 import struct
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .pickle_parts import PLAIN, DamagedError, Pending, RefusedError, Standin
-from .pickle_sizes import Sizes
+from .pickle_sizes import DEEPEST, Sizes
 from .quoting import quote, shorten
 
 _MOST_MARKS = 1000
+_MOST_UNMARKED = 10 * DEEPEST  # on the stack without a mark: a few for each level
 _MOST_TUPLE_KEYS = 10_000  # hashes of numbers are no secret: many keys of one hash would take quadratic time
 _LONGEST_INTEGER = 128  # bytes; of text, digits: three times as many
 _MEMO_GAP = 16  # picklers number what they memoise one by one
@@ -68,6 +70,8 @@ class PickleMachine:
         """
         if self.at >= self._end:
             raise DamagedError('Ran out of input')
+        collecting = gc.isenabled()
+        gc.disable()  # there is no garbage yet, and the collector would walk through all objects again and again
         try:
             return self._run()
         except (RefusedError, DamagedError):
@@ -76,6 +80,9 @@ class PickleMachine:
             raise DamagedError('the pickle is truncated, or damaged') from None
         except Exception as error:  # of a constructor that was called with something else
             raise DamagedError(shorten(f'{type(error).__name__}: {error}')) from None
+        finally:
+            if collecting:
+                gc.enable()
 
     def _run(self) -> Any:
         data, handlers = self.data, _HANDLERS
@@ -84,8 +91,7 @@ class PickleMachine:
             self.at += 1
             if opcode == 0x2e:  # STOP
                 result = self._stack.pop()
-                if isinstance(result, Pending):
-                    raise DamagedError('it ends before the state of an object')
+                self._check_values([result])
                 return result
             handler = handlers[opcode]
             if handler is None:
@@ -168,6 +174,8 @@ class PickleMachine:
         return items
 
     def _new(self, container: Any) -> None:
+        if len(self._stack) > _MOST_UNMARKED and not self._marks:
+            raise RefusedError(f'objects nested deeper than {DEEPEST}')
         self._sizes.made(type(container))
         self._stack.append(container)
 
@@ -199,6 +207,7 @@ class PickleMachine:
         target = self._stack[-1]
         if type(target) is not list:
             raise RefusedError(f'items appended to a {type(target).__name__}')
+        self._check_values(parts)
         items, depth = self._sizes.of(parts)
         self._sizes.check_open(target)
         self._sizes.grow(target, items, depth)
@@ -212,10 +221,17 @@ class PickleMachine:
         if len(keys) != len(values):
             raise DamagedError('a dict with a key that has no value')
         self._check_keys(keys)
+        self._check_values(values)
         items, depth = self._sizes.of(parts)
         self._sizes.check_open(target)
         self._sizes.grow(target, items, depth)
         target.update(zip(keys, values))
+
+    def _check_values(self, parts: list[Any]) -> None:
+        """Types and functions of ours are for calls only."""
+        for part in () if PLAIN.issuperset(map(type, parts)) else parts:
+            if callable(part) or isinstance(part, Standin) and not part.is_value:
+                raise RefusedError(f'{quote(part)} as a value')
 
     def _add_items(self, parts: list[Any]) -> None:
         target = self._stack[-1]

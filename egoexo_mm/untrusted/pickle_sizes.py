@@ -29,7 +29,7 @@ class Sizes:
 
     def __init__(self, file_size: int) -> None:
         self._most_items = 1_000_000 + 4 * file_size
-        self._memory_left = 100_000_000 + 64 * file_size
+        self._memory_left = 50_000_000 + 48 * file_size
         self._known: dict[int, tuple[Any, int, int]] = {}  # id -> object (kept, so that the id stays its), items, depth
         self._closed: dict[int, Any] = {}  # id -> object that is inside another one
 

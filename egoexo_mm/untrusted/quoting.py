@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
-_LONGEST_INTEGER = 256  # bits
+_LONGEST_INTEGER = 4096  # bits
 
 
 class _Quoting(reprlib.Repr):

@@ -98,6 +98,8 @@ class _Archive:
         if len(roots) != 1:
             raise DamagedError('a zip archive without data.pkl in its folder, so not of torch.save')
         self._root = roots[0]
+        if any(not name.startswith(f'{self._root}/') or '..' in name for name in self._records):
+            raise RefusedError('zip records outside its folder')
         if f'{self._root}/constants.pkl' in self._records:
             raise RefusedError('TorchScript, which is a program')
         if self._read('byteorder', b'little') != b'little':
