@@ -1,8 +1,9 @@
 """MMEngine's checkpoints, read without running what they ask for.
 
-Broken: since torch 2.6 ``torch.load`` defaults to ``weights_only=True``, which refuses what every MMEngine checkpoint holds
-beside its weights: ``HistoryBuffer`` objects and the numpy arrays in them. ``resume`` and ``load_from`` fail. Before 2.6, and
-with every torch for a URL, MMEngine runs whatever code is in the file.
+Broken: since torch 2.6 ``torch.load`` defaults to ``weights_only=True``, which refuses what every
+MMEngine checkpoint holds beside its weights: ``HistoryBuffer`` objects and the numpy arrays in them.
+``resume`` and ``load_from`` fail. Before 2.6, and with every torch for a URL, MMEngine runs whatever
+code is in the file.
 Cure: where MMEngine's loaders of checkpoints call ``torch.load``, they reach
 :func:`egoexo_mm.untrusted.torch_files.load_torch` instead. Nothing is declared safe in torch itself: every other call of
 ``torch.load`` is as strict as without this package.
@@ -10,6 +11,7 @@ Inert: where torch or MMEngine is missing. ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`
 trusted, switches it off too.
 Delete: once MMEngine reads its checkpoints with ``weights_only=True``.
 """
+
 from __future__ import annotations
 
 import os
@@ -29,10 +31,15 @@ def apply() -> Cure:
         return Cure(NAME, False, 'torch or mmengine is not installed')
     import mmengine.runner.checkpoint as loaders
     import torch
+
     if not isinstance(loaders.torch, _Torch):
         loaders.torch = _Torch(torch)
         loaders.load_url = load_url
-    return Cure(NAME, True, f'torch {torch.__version__}: resume and load_from read history buffers and run no code')
+    return Cure(
+        NAME,
+        True,
+        f'torch {torch.__version__}: resume and load_from read history buffers and run no code',
+    )
 
 
 class _Torch:
@@ -67,6 +74,7 @@ def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
     import torch
 
     from egoexo_mm.untrusted.torch_files import load_torch
+
     if os.environ.get(_SWITCH, '').lower() in ('1', 'y', 'yes', 'true'):
         return torch.load(file, map_location=map_location, weights_only=False)
     try:
@@ -78,13 +86,17 @@ def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
             return torch.load(file, map_location=map_location, **{**kwargs, 'weights_only': True})
         where = f'{file}: ' if isinstance(file, (str, os.PathLike)) else ''
         raise pickle.UnpicklingError(
-            f'{where}not loaded: {_what(error)}; expected tensors, plain values and the history buffers of MMEngine. Get the '
-            f'file again, or where you trust its origin set {_SWITCH}=1 for this run') from None
+            f'{where}not loaded: {_what(error)}; expected tensors, plain values and the history buffers of '
+            f'MMEngine. Get the file again, or where you trust its origin set {_SWITCH}=1 for this run'
+        ) from None
 
 
-def load_url(url: str, model_dir: str | None = None, map_location: Any = None, progress: bool = True) -> Any:
+def load_url(
+    url: str, model_dir: str | None = None, map_location: Any = None, progress: bool = True
+) -> Any:
     """As ``torch.hub.load_state_dict_from_url``, which runs what the file asks for."""
     import torch
+
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, os.path.basename(urlparse(url).path))
@@ -95,12 +107,21 @@ def load_url(url: str, model_dir: str | None = None, map_location: Any = None, p
 
 def _what(error: Exception) -> str:
     from egoexo_mm.untrusted.pickle_parts import RefusedError
-    return f'it asks for {error}' if isinstance(error, RefusedError) else f'damaged or of another format ({error})'
+
+    return (
+        f'it asks for {error}'
+        if isinstance(error, RefusedError)
+        else f'damaged or of another format ({error})'
+    )
 
 
 def _declared_safe() -> set[tuple[str, str]]:
     """(module, name) of what the user told torch to admit."""
     import torch
+
     entries = getattr(torch.serialization, 'get_safe_globals', list)()
-    names = [entry[1] if isinstance(entry, tuple) else f'{entry.__module__}.{entry.__qualname__}' for entry in entries]
+    names = [
+        entry[1] if isinstance(entry, tuple) else f'{entry.__module__}.{entry.__qualname__}'
+        for entry in entries
+    ]
     return {tuple(name.rpartition('.')[::2]) for name in names}

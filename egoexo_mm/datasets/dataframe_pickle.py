@@ -16,7 +16,7 @@ from egoexo_mm.untrusted import quote, shorten
 from egoexo_mm.untrusted.pickle_parts import Standin
 from egoexo_mm.untrusted.unpickler import RestrictedUnpickler
 
-_MOST_ROWS = 10**8
+_MOST_ROWS, _MOST_COLUMNS = 10**8, 10**5
 
 
 class DataFrameColumns(NamedTuple):
@@ -138,7 +138,10 @@ def _columns(frame: Any) -> DataFrameColumns:
     else:
         parts = manager.state[3]['0.14.1']
         axes, blocks = parts['axes'], [_Block(block['values'], block['mgr_locs']) for block in parts['blocks']]
-    names, index = (_plain(axis.values) for axis in axes)
+    names, index = _plain(axes[0].values), axes[1].values
+    if not names:
+        raise ValueError('it has no columns')
+    index = index if isinstance(index, range) else _plain(index)
     found: dict[int, list] = {}
     for block in blocks:
         where = np.arange(len(names))[block.columns]
@@ -147,10 +150,12 @@ def _columns(frame: Any) -> DataFrameColumns:
             found[column] = cells.tolist()
     if sorted(found) != list(range(len(names))) or len(set(names)) != len(names):
         raise ValueError('its blocks and column names do not match')
-    return DataFrameColumns({name: found[i] for i, name in enumerate(names)}, index, axes[1].name)
+    return DataFrameColumns({name: found[i] for i, name in enumerate(names)}, list(index), axes[1].name)
 
 
 def _plain(values: Any) -> list:
     if isinstance(values, range):
+        if len(values) > _MOST_COLUMNS:
+            raise ValueError(f'a table of {len(values)} columns')
         return list(values)
     return np.asarray(values.state[1] if isinstance(values, _Strings) else values).tolist()

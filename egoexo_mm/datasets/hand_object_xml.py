@@ -168,5 +168,6 @@ def _read_size(path: str | os.PathLike, root: ET.Element) -> tuple[int, int] | N
     try:
         width, height = map(int, texts)
     except (TypeError, ValueError):
-        raise ValueError(f'{path}: size is {shorten(str(texts[0]), 40)} x {shorten(str(texts[1]), 40)}, expected width and height in pixels') from None
+        found = ' x '.join(shorten(str(text), 40) for text in texts)
+        raise ValueError(f'{path}: size is {found}, expected width and height in pixels') from None
     return (width, height) if width > 0 and height > 0 else None  # some tools write zeros for unknown

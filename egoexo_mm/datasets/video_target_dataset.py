@@ -58,12 +58,12 @@ class VideoTargetDataset(TargetRows, VideoDataset):
         try:
             label = int(label)
         except ValueError:
-            raise ValueError(f'{where}: expected "path{self.delimiter}label" with an integer label, got {quote(line.strip())}; '
-                             'correct or remove the line') from None
+            raise ValueError(f'{where}: expected "path{self.delimiter}label" with an integer label, got '
+                             f'{quote(line.strip())}; correct or remove the line') from None
         if not path or label < 0 or (self.num_classes and label >= self.num_classes):
             upper = f' below {self.num_classes}' if self.num_classes else ''
-            raise ValueError(f'{where}: expected a path and a label from 0{upper}, got {quote(line.strip())}; correct or remove '
-                             'the line')
+            raise ValueError(f'{where}: expected a path and a label from 0{upper}, got {quote(line.strip())}; correct '
+                             'or remove the line')
         rule = next((store.manifest.video_id for store in self.stores.values()), 'stem')
         return dict(filename=osp.join(self.data_prefix['video'] or '', path), label=label,
                     video_id=video_id_from_path(path, rule))

@@ -58,11 +58,12 @@ def _read(path: Path) -> bytes:
             if info.file_size > _MAX_BYTES:
                 raise ValueError(f'{MEMBER} unpacks to {info.file_size / 1e9:.1f} GB, a full submission has about 0.1 GB')
             if info.file_size > _SMALL + _MOST_GROWTH * min(info.compress_size, path.stat().st_size):
-                raise ValueError(f'{MEMBER} unpacks to more than {_MOST_GROWTH} times its size in the archive, which scores do not; '
-                                 'pack the json of the scores')
+                raise ValueError(f'{MEMBER} unpacks to more than {_MOST_GROWTH} times its size in the archive, which scores '
+                                 'do not; pack the json of the scores')
             return archive.read(info)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError) as error:
-        raise ValueError(f'the archive is damaged or encrypted ({shorten(str(error))}); pack test.json with zip again') from None
+        raise ValueError(f'the archive is damaged or encrypted ({shorten(str(error))}); pack test.json with zip '
+                         'again') from None
 
 
 def _parse(raw: bytes) -> Any:

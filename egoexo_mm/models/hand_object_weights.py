@@ -83,7 +83,8 @@ def to_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     missing = [old for old in names if old not in weights and not old.endswith('num_batches_tracked')]
     unknown = [old for old in weights if old not in names]
     if missing or unknown:
-        what = f'lacks {missing[0]} ({len(missing)} missing)' if missing else f'has {shorten(unknown[0], 80)} ({len(unknown)} unknown)'
+        what = (f'lacks {missing[0]} ({len(missing)} missing)' if missing else
+                f'has {shorten(unknown[0], 80)} ({len(unknown)} unknown)')
         raise ValueError(f"{what}; expected the weights of Shan et al.'s hand-object detector with ResNet-101")
     for old, (_, shape) in _LAYERS.items():
         for name, expected in ((f'{old}.weight', shape), (f'{old}.bias', shape[:1])):

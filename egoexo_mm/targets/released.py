@@ -79,6 +79,9 @@ def _checked_rows(table: Mapping, manifest: Manifest, source: Path) -> dict[str,
         if not isinstance(key, str):
             raise TargetStoreError(f'{source}: key {quote(key)} is not a path; expected the first '
                                    'field of the training list')
+        if any(ord(character) < 32 for character in key):
+            raise TargetStoreError(f'{source}: key {quote(key)} has control characters; expected '
+                                   'the first field of the training list')
         name = video_id_from_path(key, manifest.video_id)
         if name in rows:
             raise TargetStoreError(

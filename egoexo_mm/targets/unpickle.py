@@ -1,4 +1,4 @@
-"""Pickles and ``.npy`` files with teachers' outputs, read by :mod:`egoexo_mm.untrusted` without running what they ask for."""
+"""Pickles and ``.npy`` files with teachers' outputs, read without running what they ask for."""
 from __future__ import annotations
 
 import os

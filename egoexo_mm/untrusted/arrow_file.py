@@ -4,6 +4,7 @@ A compressed batch names the size it unpacks to, and many entries of the footer 
 metadata before Arrow allocates anything. Format: https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format, in
 flatbuffers (``format/File.fbs``, ``format/Message.fbs``).
 """
+
 from __future__ import annotations
 
 import struct
@@ -21,22 +22,24 @@ def check_arrow_file(data: memoryview) -> None:
         ValueError: they are, or this is no Arrow file.
     """
     try:
-        if bytes(data[-len(_END):]) != _END:
+        if bytes(data[-len(_END) :]) != _END:
             raise ValueError('it does not end as an Arrow file')
         end = len(data) - len(_END) - 4
         size = _number('<i', data, end)
         if not 0 < size <= end:
             raise ValueError('its footer is damaged')
         left = len(data)
-        for offset, metadata, body in _blocks(data[end - size:end]):
+        for offset, metadata, body in _blocks(data[end - size : end]):
             left -= metadata + body
             if offset < 0 or metadata <= 0 or body < 0 or left < 0:
                 raise ValueError('its record batches overlap or exceed the file')
-            message = data[offset:offset + metadata]
-            message = message[8 if _number('<I', message, 0) == 0xffffffff else 4:]
+            message = data[offset : offset + metadata]
+            message = message[8 if _number('<I', message, 0) == 0xFFFFFFFF else 4 :]
             batch = _follow(message, _field(message, _number('<I', message, 0), _HEADER_OF_MESSAGE))
             if _field(message, batch, _COMPRESSION_OF_BATCH):
-                raise ValueError('its record batches are compressed; write them without compression')
+                raise ValueError(
+                    'its record batches are compressed; write them without compression'
+                )
     except struct.error:
         raise ValueError('its metadata is damaged') from None
 

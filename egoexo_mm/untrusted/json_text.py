@@ -1,4 +1,5 @@
 """JSON with the checks that ``json.loads`` leaves out."""
+
 from __future__ import annotations
 
 import json
@@ -14,7 +15,8 @@ def parse_json(text: str | bytes) -> Any:
     """What a JSON text says.
 
     Raises:
-        ValueError: not JSON in UTF-8, a key twice in one object, nested deeper than 100 levels, or an integer of over 4000 digits.
+        ValueError: not JSON in UTF-8, a key twice in one object, nested deeper than 100 levels, or an integer
+            of over 4000 digits.
     """
     try:
         text = text.decode('utf-8-sig') if isinstance(text, bytes) else text
@@ -24,7 +26,9 @@ def parse_json(text: str | bytes) -> Any:
     except UnicodeDecodeError:
         raise ValueError('not text in UTF-8') from None
     except json.JSONDecodeError as error:
-        raise ValueError(f'line {error.lineno}, column {error.colno}: {shorten(error.msg)}') from None
+        raise ValueError(
+            f'line {error.lineno}, column {error.colno}: {shorten(error.msg)}'
+        ) from None
     _check_depth(value, 0)
     return value
 

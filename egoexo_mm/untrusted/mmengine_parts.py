@@ -1,8 +1,9 @@
 """MMEngine's ``HistoryBuffer`` in a checkpoint: two arrays of numbers, and the names of four statistics.
 
-The buffer's pickle also asks for ``getattr``, to name its statistics. A free ``getattr`` would let a pickle reach anything, so
-that name is answered by a function that knows those four and refuses the rest.
+The buffer's pickle also asks for ``getattr``, to name its statistics. A free ``getattr`` would let a
+pickle reach anything, so that name is answered by a function that knows those four and refuses the rest.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -19,6 +20,7 @@ _STATE = {'max_length', '_log_history', '_count_history', 'statistics_methods'}
 
 class History(Pending):
     """A buffer whose state is not there yet."""
+
     __slots__ = ()
 
     def __init__(self, *arguments: Any) -> None:
@@ -28,14 +30,21 @@ class History(Pending):
 
     def finish(self, state: Any) -> Any:
         from mmengine.logging import HistoryBuffer
-        if type(state) is not dict or not set(state) <= _STATE or not {'_log_history', '_count_history'} <= set(state):
+
+        if (
+            type(state) is not dict
+            or not set(state) <= _STATE
+            or not {'_log_history', '_count_history'} <= set(state)
+        ):
             raise RefusedError(f'a HistoryBuffer with the state {quote(state)}')
         values, counts = (_numbers(state[name]) for name in ('_log_history', '_count_history'))
         most = state.get('max_length', 1000000)
         if type(most) is not int or not 0 < most < 2**31 or len(values) != len(counts):
             raise RefusedError('a HistoryBuffer whose lengths do not match')
         methods = state.get('statistics_methods', {})
-        if type(methods) is not dict or any(methods[name] is not _Statistic.known.get(name) for name in methods):
+        if type(methods) is not dict or any(
+            methods[name] is not _Statistic.known.get(name) for name in methods
+        ):
             raise RefusedError(f'a HistoryBuffer with the statistics {quote(methods)}')
         buffer = HistoryBuffer(max_length=most)
         buffer._log_history, buffer._count_history = values, counts
@@ -44,6 +53,7 @@ class History(Pending):
 
 class _Statistic:
     """Stands for a method of the buffer."""
+
     known: dict[str, _Statistic] = {}
 
     def __init__(self, name: str) -> None:
@@ -61,8 +71,10 @@ def history_getattr(owner: Any, name: Any) -> _Statistic:
     """
     if owner is History and type(name) is str and name in _Statistic.known:
         return _Statistic.known[name]
-    raise RefusedError(f'attribute {quote(name)} of {quote(owner)}, but it may name only {", ".join(STATISTICS)} of '
-                       "MMEngine's HistoryBuffer")
+    raise RefusedError(
+        f'attribute {quote(name)} of {quote(owner)}, but it may name only {", ".join(STATISTICS)} of '
+        "MMEngine's HistoryBuffer"
+    )
 
 
 NAMES = {

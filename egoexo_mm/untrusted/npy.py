@@ -2,6 +2,7 @@
 
 Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
+
 from __future__ import annotations
 
 import re
@@ -14,12 +15,15 @@ from .quoting import quote
 
 MAGIC = b'\x93NUMPY'
 _LONGEST_HEADER = 10_000
-_HEADER = re.compile(r"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), "
-                     r"'shape': \(((?:\d{1,13}L?, ?)*(?:\d{1,13}L?)?)\),? ?\}\s*")
+_HEADER = re.compile(
+    r"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), "
+    r"'shape': \(((?:\d{1,13}L?, ?)*(?:\d{1,13}L?)?)\),? ?\}\s*"
+)
 
 
 class NpyHeader(NamedTuple):
     """Shape, type and order of the array."""
+
     shape: tuple[int, ...]
     dtype: np.dtype
     fortran: bool
@@ -39,7 +43,9 @@ def read_npy_header(file: BinaryIO) -> NpyHeader:
     length = int.from_bytes(file.read(width), 'little')
     text = file.read(min(length, _LONGEST_HEADER + 1))
     if length > _LONGEST_HEADER or len(text) < length:
-        raise ValueError(f'ends inside its header, or the header is longer than {_LONGEST_HEADER} bytes')
+        raise ValueError(
+            f'ends inside its header, or the header is longer than {_LONGEST_HEADER} bytes'
+        )
     found = _HEADER.fullmatch(text.decode('latin1'))
     if found is None or not PLAIN_DTYPE.fullmatch(found[1]):
         raise ValueError(f'its header is not of a plain array: {quote(text.decode("latin1"))}')
@@ -56,4 +62,6 @@ def read_plain_npy(file: BinaryIO, header: NpyHeader) -> np.ndarray:
     try:
         return plain_array(file.read(), header.dtype, header.shape, 'F' if header.fortran else 'C')
     except Exception:  # refused, or numpy's word on it
-        raise ValueError('the data do not fill the shape in the header, or are no values of its type') from None
+        raise ValueError(
+            'the data do not fill the shape in the header, or are no values of its type'
+        ) from None

@@ -4,6 +4,7 @@ The machine of Python trusts a pickle: a length, an index or an item assignment 
 checked. Here every length is compared with the bytes that are there, items are set on dicts and lists alone, and each call
 is of a function of ours. Opcodes: https://github.com/python/cpython/blob/main/Lib/pickletools.py
 """
+
 from __future__ import annotations
 
 import codecs
@@ -21,7 +22,9 @@ from .quoting import quote, shorten
 
 _MOST_MARKS = 1000
 _MOST_UNMARKED = 10 * DEEPEST  # on the stack without a mark: a few for each level
-_MOST_TUPLE_KEYS = 10_000  # hashes of numbers are no secret: many keys of one hash would take quadratic time
+_MOST_TUPLE_KEYS = (
+    10_000  # hashes of numbers are no secret: many keys of one hash would take quadratic time
+)
 _LONGEST_INTEGER = 128  # bytes; of text, digits: three times as many
 _MEMO_GAP = 16  # picklers number what they memoise one by one
 _FLOATS = np.dtype([('opcode', 'u1'), ('value', '>f8')])
@@ -85,11 +88,18 @@ class PickleMachine:
                 gc.enable()
 
     def _run(self) -> Any:
-        data, handlers = self.data, _HANDLERS
+        data, handlers, memo = self.data, _HANDLERS, self._memo
         while True:
             opcode = data[self.at]
             self.at += 1
-            if opcode == 0x2e:  # STOP
+            if opcode == 0x94:  # MEMOIZE, the most frequent
+                memo.append(self._stack[-1])
+                continue
+            if opcode == 0x4B:  # BININT1
+                self._stack.append(data[self.at])
+                self.at += 1
+                continue
+            if opcode == 0x2E:  # STOP
                 result = self._stack.pop()
                 self._check_values([result])
                 return result
@@ -106,7 +116,7 @@ class PickleMachine:
         begin, self.at = self.at, self.at + size
         if size < 0 or self.at > self._end:
             raise DamagedError('the pickle is truncated: a length exceeds the bytes that are there')
-        return self.data[begin:self.at]
+        return self.data[begin : self.at]
 
     def _unpack(self, layout: struct.Struct) -> int:
         value = layout.unpack_from(self.data, self.at)[0]
@@ -150,7 +160,9 @@ class PickleMachine:
 
     def _text_integer(self) -> None:
         line = self._line(3 * _LONGEST_INTEGER)
-        self._stack.append({b'00': False, b'01': True}[line] if line in (b'00', b'01') else int(line))
+        self._stack.append(
+            {b'00': False, b'01': True}[line] if line in (b'00', b'01') else int(line)
+        )
 
     def _text_string(self) -> None:
         line = self._line().strip()
@@ -193,7 +205,10 @@ class PickleMachine:
 
     def _tuple(self, parts: list[Any]) -> None:
         result = tuple(parts)
-        self._sizes.made_of(result, *self._sizes.of(result))
+        for part in result:
+            if type(part) not in PLAIN:
+                self._sizes.made_of(result, *self._sizes.of(result))
+                break
         self._stack.append(result)
 
     def _tuple_of(self, count: int) -> None:
@@ -265,7 +280,9 @@ class PickleMachine:
             else:
                 good = type(key) in PLAIN or isinstance(key, np.integer)
             if not good:
-                raise RefusedError(f'a key or set item {quote(key)}; texts, numbers and some short tuples can be keys')
+                raise RefusedError(
+                    f'a key or set item {quote(key)}; texts, numbers and some short tuples can be keys'
+                )
 
     # Memo
 
@@ -319,7 +336,7 @@ class PickleMachine:
 
     def _build(self) -> None:
         state, target = self._stack.pop(), self._stack[-1]
-        items, depth = self._sizes.of((state, ))
+        items, depth = self._sizes.of((state,))
         self._sizes.check_open(target)
         if isinstance(target, Pending):
             if target.finished:
@@ -331,13 +348,15 @@ class PickleMachine:
             target.__setstate__(state)
             self._sizes.made_of(target, items, depth)
         elif type(target) is OrderedDict and type(state) is dict and list(state) == ['_metadata']:
-            target._metadata = state['_metadata']  # of torch: versions of the modules in a state dict
+            target._metadata = state[
+                '_metadata'
+            ]  # of torch: versions of the modules in a state dict
             self._sizes.grow(target, items, depth)
         else:
             raise RefusedError(f'a state for {quote(target)}')
 
     def _persistent(self, key: Any) -> None:
-        items, depth = self._sizes.of((key, ))
+        items, depth = self._sizes.of((key,))
         result = self.persistent_load(key)
         self._sizes.made_of(result, items, depth)
         self._stack.append(result)
@@ -352,12 +371,16 @@ def _push(value: Any) -> Callable[[PickleMachine], None]:
     return lambda machine: machine._stack.append(value)
 
 
-def _sized(layout: struct.Struct, use: Callable[[PickleMachine, int], None]) -> Callable[[PickleMachine], None]:
+def _sized(
+    layout: struct.Struct, use: Callable[[PickleMachine, int], None]
+) -> Callable[[PickleMachine], None]:
     """The opcode reads a number and hands it on."""
+
     def handler(machine: PickleMachine) -> None:
         value = layout.unpack_from(machine.data, machine.at)[0]
         machine.at += layout.size
         use(machine, value)
+
     return handler
 
 
@@ -387,34 +410,62 @@ def _pop(machine: PickleMachine) -> None:
 _OPCODES: dict[bytes, Callable[[PickleMachine], None]] = {
     b'\x80': PickleMachine._proto,
     b'\x95': PickleMachine._frame,
-    b'N': _push(None), b'\x88': _push(True), b'\x89': _push(False), b')': _push(()),
+    b'N': _push(None),
+    b'\x88': _push(True),
+    b'\x89': _push(False),
+    b')': _push(()),
     b'G': PickleMachine._float,
     b'F': lambda m: m._stack.append(float(m._line(400))),
-    b'K': _sized(_U1, _push_number), b'M': _sized(_U2, _push_number), b'J': _sized(_I4, _push_number),
-    b'\x8a': _sized(_U1, PickleMachine._integer), b'\x8b': _sized(_U4, PickleMachine._integer),
+    b'K': _sized(_U1, _push_number),
+    b'M': _sized(_U2, _push_number),
+    b'J': _sized(_I4, _push_number),
+    b'\x8a': _sized(_U1, PickleMachine._integer),
+    b'\x8b': _sized(_U4, PickleMachine._integer),
     b'I': PickleMachine._text_integer,
     b'L': lambda m: m._stack.append(int(m._line(3 * _LONGEST_INTEGER).rstrip(b'L'))),
     b'S': PickleMachine._text_string,
-    b'T': _sized(_I4, _push_latin1), b'U': _sized(_U1, _push_latin1),
+    b'T': _sized(_I4, _push_latin1),
+    b'U': _sized(_U1, _push_latin1),
     b'V': lambda m: m._stack.append(m._line().decode('raw-unicode-escape')),
-    b'X': _sized(_U4, _push_text), b'\x8c': _sized(_U1, _push_text), b'\x8d': _sized(_U8, _push_text),
-    b'B': _sized(_U4, _push_bytes), b'C': _sized(_U1, _push_bytes), b'\x8e': _sized(_U8, _push_bytes),
+    b'X': _sized(_U4, _push_text),
+    b'\x8c': _sized(_U1, _push_text),
+    b'\x8d': _sized(_U8, _push_text),
+    b'B': _sized(_U4, _push_bytes),
+    b'C': _sized(_U1, _push_bytes),
+    b'\x8e': _sized(_U8, _push_bytes),
     b'\x96': _sized(_U8, PickleMachine._reserved_bytes),
     b'(': PickleMachine._mark,
-    b'0': _pop, b'1': lambda m: m._to_mark(), b'2': lambda m: m._stack.append(m._stack[-1]),
-    b']': lambda m: m._new([]), b'}': lambda m: m._new({}), b'\x8f': lambda m: m._new(set()),
-    b'l': lambda m: m._list_of(m._to_mark()), b'd': lambda m: m._dict_of(m._to_mark()),
+    b'0': _pop,
+    b'1': lambda m: m._to_mark(),
+    b'2': lambda m: m._stack.append(m._stack[-1]),
+    b']': lambda m: m._new([]),
+    b'}': lambda m: m._new({}),
+    b'\x8f': lambda m: m._new(set()),
+    b'l': lambda m: m._list_of(m._to_mark()),
+    b'd': lambda m: m._dict_of(m._to_mark()),
     b't': lambda m: m._tuple(m._to_mark()),
-    b'\x85': lambda m: m._tuple_of(1), b'\x86': lambda m: m._tuple_of(2), b'\x87': lambda m: m._tuple_of(3),
+    b'\x85': lambda m: m._tuple_of(1),
+    b'\x86': lambda m: m._tuple_of(2),
+    b'\x87': lambda m: m._tuple_of(3),
     b'\x91': lambda m: m._frozenset(m._to_mark()),
-    b'a': lambda m: m._append([m._stack.pop()]), b'e': lambda m: m._append(m._to_mark()),
-    b's': lambda m: m._set_items(m._last_two()), b'u': lambda m: m._set_items(m._to_mark()),
+    b'a': lambda m: m._append([m._stack.pop()]),
+    b'e': lambda m: m._append(m._to_mark()),
+    b's': lambda m: m._set_items(m._last_two()),
+    b'u': lambda m: m._set_items(m._to_mark()),
     b'\x90': lambda m: m._add_items(m._to_mark()),
-    b'p': lambda m: m._put(int(m._line(20))), b'q': _sized(_U1, PickleMachine._put), b'r': _sized(_U4, PickleMachine._put),
+    b'p': lambda m: m._put(int(m._line(20))),
+    b'q': _sized(_U1, PickleMachine._put),
+    b'r': _sized(_U4, PickleMachine._put),
     b'\x94': lambda m: m._put(len(m._memo)),
-    b'g': lambda m: m._get(int(m._line(20))), b'h': _sized(_U1, PickleMachine._get), b'j': _sized(_U4, PickleMachine._get),
-    b'c': PickleMachine._text_global, b'\x93': PickleMachine._stack_global,
-    b'R': PickleMachine._call, b'\x81': lambda m: m._call(new=True), b'b': PickleMachine._build,
-    b'P': lambda m: m._persistent(m._line(400).decode()), b'Q': lambda m: m._persistent(m._stack.pop()),
+    b'g': lambda m: m._get(int(m._line(20))),
+    b'h': _sized(_U1, PickleMachine._get),
+    b'j': _sized(_U4, PickleMachine._get),
+    b'c': PickleMachine._text_global,
+    b'\x93': PickleMachine._stack_global,
+    b'R': PickleMachine._call,
+    b'\x81': lambda m: m._call(new=True),
+    b'b': PickleMachine._build,
+    b'P': lambda m: m._persistent(m._line(400).decode()),
+    b'Q': lambda m: m._persistent(m._stack.pop()),
 }
 _HANDLERS = [_OPCODES.get(bytes([number])) for number in range(256)]

@@ -1,4 +1,5 @@
 """What the pickle reader shares with the constructors that it calls."""
+
 from __future__ import annotations
 
 import pickle
@@ -31,12 +32,14 @@ class Standin:
 
     Only where ``is_value`` is true may it be inside a list or dict, and be the object that the pickle is of.
     """
+
     __slots__ = ()
     is_value = False
 
 
 class Pending(Standin):
     """An object of which only the type is known; BUILD gives its state and ``finish`` the object."""
+
     __slots__ = ('result', 'finished')
 
     def __init__(self) -> None:

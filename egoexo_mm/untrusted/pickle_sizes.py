@@ -1,10 +1,12 @@
 """How large and how deep a pickled object is once every shared part is counted where it is used.
 
-A list may hold another one ten times, and that one a third: ten levels of this, in a hundred bytes, are ten billion items for
-whoever walks through them. So the size of each container counts its parts as often as they occur, and is bounded by the size
-of the file. That works because a container cannot change any more once it is inside another one, which no pickler does
-except for objects that contain themselves; these are refused.
+A list may hold another one ten times, and that one a third: ten levels of this, in a hundred bytes,
+are ten billion items for whoever walks through them. So the size of each container counts its parts as
+often as they occur, and is bounded by the size of the file. That works because here a container cannot
+change any more once it is inside another one. Picklers change one there only where an object contains
+itself; such objects are refused.
 """
+
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
@@ -13,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .pickle_parts import PLAIN, Pending, RefusedError
+from .pickle_parts import PLAIN, Pending, RefusedError, Standin
 
 DEEPEST = 100
-_CONTAINERS = frozenset({tuple, list, dict, set, frozenset, OrderedDict, Counter})
+_CHANGING = frozenset({list, dict, set, OrderedDict, Counter})  # of the containers
+_CONTAINERS = _CHANGING | {tuple, frozenset}
 _BYTES = {list: 72, dict: 80, set: 232, frozenset: 232}
 
 
@@ -30,7 +33,9 @@ class Sizes:
     def __init__(self, file_size: int) -> None:
         self._most_items = 1_000_000 + 4 * file_size
         self._memory_left = 50_000_000 + 48 * file_size
-        self._known: dict[int, tuple[Any, int, int]] = {}  # id -> object (kept, so that the id stays its), items, depth
+        self._known: dict[
+            int, tuple[Any, int, int]
+        ] = {}  # id -> object (kept, so that the id stays its), items, depth
         self._closed: dict[int, Any] = {}  # id -> object that is inside another one
 
     def made(self, kind: type) -> None:
@@ -48,25 +53,24 @@ class Sizes:
             RefusedError: a part is an object whose state is not known yet.
         """
         items, depth = len(parts), 0
-        if PLAIN.issuperset(map(type, parts)):
+        if items > 3 and PLAIN.issuperset(map(type, parts)):
             return items, depth
         for part in parts:
             kind = type(part)
-            if kind in PLAIN or isinstance(part, np.generic):
+            if kind in PLAIN:
                 continue
-            if isinstance(part, Pending):
-                raise RefusedError('an object inside another one before its own state is given')
             known = self._known.get(id(part))
             if known is not None:
                 items += known[1]
                 depth = max(depth, known[2])
-            elif kind in _CONTAINERS:
-                items += len(part)
-                depth = max(depth, 1)
             elif kind is np.ndarray:
                 items += part.size
-                continue  # cannot be changed from a pickle
-            if kind is not tuple:
+            elif kind in _CONTAINERS:
+                items += len(part)
+                depth = depth or 1
+            elif isinstance(part, Pending):
+                raise RefusedError('an object inside another one before its own state is given')
+            if kind in _CHANGING or isinstance(part, Standin):
                 self._closed[id(part)] = part
         return items, depth
 

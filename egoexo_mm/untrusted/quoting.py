@@ -1,4 +1,5 @@
 """Foreign data in messages, bounded in length and depth."""
+
 from __future__ import annotations
 
 import numbers
@@ -19,12 +20,14 @@ class _Quoting(reprlib.Repr):
         self.maxstring = self.maxother = 80
 
     def repr_int(self, x: int, level: int) -> str:
-        if x.bit_length() > _LONGEST_INTEGER:  # as text it takes time that grows with the square of its length
+        if (
+            x.bit_length() > _LONGEST_INTEGER
+        ):  # as text it takes time that grows with the square of its length
             return f'<an integer of {x.bit_length()} bits>'
         return repr(int(x))
 
     def repr_bytes(self, x: bytes, level: int) -> str:
-        return repr(bytes(x[:self.maxother // 2])) + ('...' if len(x) > self.maxother // 2 else '')
+        return repr(bytes(x[: self.maxother // 2])) + ('...' if len(x) > self.maxother // 2 else '')
 
     repr_bytearray = repr_bytes
 
@@ -38,7 +41,10 @@ class _Quoting(reprlib.Repr):
 
 
 _QUOTING = _Quoting()
-for _name in ('array', 'deque'):  # reprlib chooses by the name of the type; these would be shown as they like
+for _name in (
+    'array',
+    'deque',
+):  # reprlib chooses by the name of the type; these would be shown as they like
     setattr(_QUOTING, f'repr_{_name}', _QUOTING.repr_instance)
 
 
@@ -67,10 +73,10 @@ def shorten(text: str, most: int = 200) -> str:
     """Text on one line of at most ``most`` characters, all of them printable."""
     text = str(text)
     if len(text) > 4 * most:
-        text = text[:2 * most] + text[-2 * most:]
+        text = text[: 2 * most] + text[-2 * most :]
     text = ' '.join(text.split())
     text = ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     if len(text) <= most:
         return text
     head = most * 2 // 3
-    return f'{text[:head]}...{text[-(most - head - 3):]}'
+    return f'{text[:head]}...{text[-(most - head - 3) :]}'

@@ -1,13 +1,14 @@
 """Files of ``torch.save`` read without ``torch.load``: the zip format since torch 1.6 and the older one.
 
-``torch.load(weights_only=True)`` checks what a pickle calls, but not the sizes in it: a storage may be said to be longer than
-its record in the file. It also differs from version to version. Here both formats are taken apart in Python, and every size is
-compared with the bytes that are there. Not read: the tar format before torch 0.4, TorchScript, big-endian files, sparse and
-quantised tensors.
+What ``torch.load`` refuses differs from version to version, and where numpy arrays are admitted it takes
+their state on trust. Here both formats are taken apart in Python, and every size is compared with the
+bytes that are there, the same with every torch. Not read: the tar
+format before torch 0.4, TorchScript, big-endian files, sparse and quantised tensors.
 """
+
 from __future__ import annotations
 
-import io
+import errno
 import os
 import pickle
 import zipfile
@@ -21,7 +22,7 @@ from .pickle_parts import DamagedError, RefusedError
 from .quoting import quote, shorten
 from .torch_parts import Storage, TensorUnpickler, item_size
 
-MAGIC_NUMBER = 0x1950a86a20f9469cfc6c
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _PROTOCOL_VERSION = 1001
 _CHUNK = 1 << 24
 
@@ -58,20 +59,22 @@ def load_torch(file: str | os.PathLike | BinaryIO, map_location: Any = None) -> 
 def _load_zip(file: BinaryIO, map_location: Any) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
-            return _Archive(archive, os.fstat(file.fileno()).st_size if _is_real(file) else _length(file), map_location).load()
+            return _Archive(archive, _length(file), map_location).load()
     except pickle.UnpicklingError:
         raise
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError, UnicodeError) as error:
+    except (
+        zipfile.BadZipFile,
+        RuntimeError,
+        NotImplementedError,
+        EOFError,
+        ValueError,
+        OSError,
+    ) as error:
         if isinstance(error, RuntimeError) and 'deserialize' in str(error):
             raise  # torch's word on a device that is not there, with the remedy
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise  # the disk, not a position before the start of the file
         raise DamagedError(f'the zip archive is damaged: {shorten(str(error))}') from None
-
-
-def _is_real(file: BinaryIO) -> bool:
-    try:
-        return file.fileno() >= 0
-    except (OSError, AttributeError, io.UnsupportedOperation):
-        return False
 
 
 def _length(file: BinaryIO) -> int:
@@ -91,10 +94,20 @@ class _Archive:
         total = 0
         for info in archive.infolist():
             total += info.file_size
-            if info.filename in self._records or total > size or info.compress_type != zipfile.ZIP_STORED:
-                raise RefusedError(f'the zip record {quote(info.filename)} that is compressed, comes twice or overlaps another')
+            if (
+                info.filename in self._records
+                or total > size
+                or info.compress_type != zipfile.ZIP_STORED
+            ):
+                raise RefusedError(
+                    f'the zip record {quote(info.filename)} that is compressed, comes twice or overlaps another'
+                )
             self._records[info.filename] = info
-        roots = [name[:-len('/data.pkl')] for name in self._records if name.count('/') == 1 and name.endswith('/data.pkl')]
+        roots = [
+            name[: -len('/data.pkl')]
+            for name in self._records
+            if name.count('/') == 1 and name.endswith('/data.pkl')
+        ]
         if len(roots) != 1:
             raise DamagedError('a zip archive without data.pkl in its folder, so not of torch.save')
         self._root = roots[0]
@@ -107,7 +120,9 @@ class _Archive:
         self._storages: dict[str, torch.UntypedStorage] = {}
 
     def load(self) -> Any:
-        return _CheckpointUnpickler(self._read('data.pkl'), self._storage, file_size=self._size).load()
+        return _CheckpointUnpickler(
+            self._read('data.pkl'), self._storage, file_size=self._size
+        ).load()
 
     def _read(self, name: str, default: bytes | None = None) -> bytes:
         info = self._records.get(f'{self._root}/{name}')
@@ -121,7 +136,9 @@ class _Archive:
             self._storages[key] = self._restore(self._read_storage(info), location)
         untyped = self._storages[key]
         if untyped.nbytes() != numel * item_size(dtype):
-            raise DamagedError(f'a tensor storage of {quote(numel)} elements, whose record has {untyped.nbytes()} bytes')
+            raise DamagedError(
+                f'a tensor storage of {quote(numel)} elements, whose record has {untyped.nbytes()} bytes'
+            )
         return Storage(untyped, dtype)
 
     def _read_storage(self, info: zipfile.ZipInfo) -> torch.UntypedStorage:
@@ -133,7 +150,7 @@ class _Archive:
                     chunk = member.read(_CHUNK)
                     if not chunk:
                         raise DamagedError(f'the zip record {quote(info.filename)} is cut off')
-                    view[at:at + len(chunk)] = chunk
+                    view[at : at + len(chunk)] = chunk
                     at += len(chunk)
         return content.untyped_storage()
 
@@ -159,9 +176,13 @@ def load_legacy(data: bytes, map_location: Any, unpickler: type[TensorUnpickler]
     if found.get('little_endian') is not True:
         raise RefusedError('bytes in big-endian order')
     sizes = _StorageSizes(len(data))
-    _, behind = _next(unpickler(data, sizes.note, start=at))  # only to learn what it needs and where it ends
+    _, behind = _next(
+        unpickler(data, sizes.note, start=at)
+    )  # only to learn what it needs and where it ends
     storages = sizes.read(data, behind, map_location, unpickler)
-    return unpickler(data, lambda key, dtype, numel, location: Storage(storages[key], dtype), start=at).load()
+    return unpickler(
+        data, lambda key, dtype, numel, location: Storage(storages[key], dtype), start=at
+    ).load()
 
 
 def _next(unpickler: TensorUnpickler) -> tuple[Any, int]:
@@ -185,12 +206,17 @@ class _StorageSizes:
             size = numel * item_size(dtype)
             self._left -= size
             if self._left < 0:
-                raise DamagedError(f'a tensor storage of {quote(numel)} elements, more than the file holds')
-            self._empty[key] = Storage(torch.empty(size, dtype=torch.uint8).untyped_storage(), dtype)
+                raise DamagedError(
+                    f'a tensor storage of {quote(numel)} elements, more than the file holds'
+                )
+            self._empty[key] = Storage(
+                torch.empty(size, dtype=torch.uint8).untyped_storage(), dtype
+            )
         return self._empty[key]
 
-    def read(self, data: bytes, at: int, map_location: Any,
-             unpickler: type[TensorUnpickler]) -> dict[str, torch.UntypedStorage]:
+    def read(
+        self, data: bytes, at: int, map_location: Any, unpickler: type[TensorUnpickler]
+    ) -> dict[str, torch.UntypedStorage]:
         """Fill the storages from the bytes behind the pickle."""
         keys, at = _next(unpickler(data, start=at))
         if type(keys) is not list or set(keys) != set(self._found) or len(keys) != len(self._found):
@@ -199,17 +225,19 @@ class _StorageSizes:
         for key in keys:
             dtype, numel, location = self._found[key]
             size = numel * item_size(dtype)
-            if int.from_bytes(data[at:at + 8], 'little') != numel or at + 8 + size > len(data):
+            if int.from_bytes(data[at : at + 8], 'little') != numel or at + 8 + size > len(data):
                 raise DamagedError(f'the tensor storage {quote(key)} is cut off or of another size')
             untyped = self._empty[key].untyped
             if size:
-                content = torch.empty(0, dtype=torch.uint8).set_(untyped, 0, (size, ), (1, ))
-                memoryview(content.numpy())[:] = memoryview(data)[at + 8:at + 8 + size]
+                content = torch.empty(0, dtype=torch.uint8).set_(untyped, 0, (size,), (1,))
+                memoryview(content.numpy())[:] = memoryview(data)[at + 8 : at + 8 + size]
             storages[key] = restore(untyped, location)
             at += 8 + size
         return storages
 
 
-def restore_location(map_location: Any) -> Callable[[torch.UntypedStorage, str], torch.UntypedStorage]:
+def restore_location(
+    map_location: Any,
+) -> Callable[[torch.UntypedStorage, str], torch.UntypedStorage]:
     """What moves a storage to its device, as in ``torch.load``."""
     return torch.serialization._get_restore_location(map_location)

@@ -1,4 +1,5 @@
 """An unpickler for numpy arrays and builtin containers."""
+
 from __future__ import annotations
 
 import re
@@ -31,8 +32,10 @@ class RestrictedUnpickler(PickleMachine):
             ('numpy._core.multiarray', 'scalar'): scalar,
             ('numpy._core.numeric', '_frombuffer'): from_buffer,
             ('_codecs', 'encode'): _encode,
-            ('builtins', 'bytes'): _bytes, ('builtins', 'bytearray'): _bytearray,
-            ('builtins', 'set'): self._set, ('builtins', 'frozenset'): self._frozenset_of,
+            ('builtins', 'bytes'): _bytes,
+            ('builtins', 'bytearray'): _bytearray,
+            ('builtins', 'set'): self._set,
+            ('builtins', 'frozenset'): self._frozenset_of,
         }
 
     def find_class(self, module: str, name: str) -> Any:

@@ -1,4 +1,5 @@
 """XML without entities, which a few lines can let grow to gigabytes."""
+
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
@@ -36,8 +37,14 @@ def parse_xml(file: BinaryIO) -> ET.Element:
         raise ValueError('declares entities, which are not read')
 
     parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, builder.data
-    parser.EntityDeclHandler = parser.UnparsedEntityDeclHandler = parser.ExternalEntityRefHandler = refuse
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = (
+        start,
+        end,
+        builder.data,
+    )
+    parser.EntityDeclHandler = parser.UnparsedEntityDeclHandler = (
+        parser.ExternalEntityRefHandler
+    ) = refuse
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:

@@ -1,4 +1,5 @@
 """Runs a reader on many inputs in child processes with limits; what kills a child is known by its input."""
+
 import json
 import os
 import resource
@@ -12,17 +13,18 @@ _ADDRESS_SPACE = 3 << 30  # above what the parent has
 
 class Outcome(NamedTuple):
     """What became of an input: accepted, refused, error (another exception), signal, hang or memory."""
+
     kind: str
     text: str
     seconds: float
     megabytes: int  # above the start of the child
 
 
-def run(reader, inputs, refusals=(ValueError, )):
+def run(reader, inputs, refusals=(ValueError,)):
     """Outcome of each input; ``reader(input)`` is called in a fork of this process."""
     found = []
     while len(found) < len(inputs):
-        found += _batch(reader, inputs[len(found):], refusals)
+        found += _batch(reader, inputs[len(found) :], refusals)
     return found
 
 
@@ -71,7 +73,12 @@ def _child(reader, inputs, refusals, send):
         megabytes = (_peak() - start) >> 20
         if megabytes > MEGABYTES:
             kind, text = 'memory', f'{kind}: {text}'
-        line = json.dumps([kind, text.encode('utf-8', 'replace').decode(), round(seconds, 3), megabytes]) + '\n'
+        line = (
+            json.dumps(
+                [kind, text.encode('utf-8', 'replace').decode(), round(seconds, 3), megabytes]
+            )
+            + '\n'
+        )
         os.write(send, line.encode())
         if kind == 'memory':
             os._exit(0)

@@ -46,7 +46,8 @@ def _read_safetensors(path: str | Path) -> dict[str, Tensor]:
     except ImportError:
         raise ValueError(f'{path}: needs the package safetensors; pip install safetensors') from None
     except Exception as error:  # SafetensorError comes from Rust
-        raise ValueError(f'{path}: is missing or not a safetensors file ({shorten(str(error))}); copy or download it again') from None
+        raise ValueError(f'{path}: is missing or not a safetensors file ({shorten(str(error))}); copy or download it '
+                         'again') from None
 
 
 def fill(network: nn.Module, weights: dict[str, Tensor], path: str | Path, expected: str) -> None:
@@ -66,7 +67,8 @@ def fill(network: nn.Module, weights: dict[str, Tensor], path: str | Path, expec
     unknown = [name for name in weights if name not in own]
     shapes = [f'{name} {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}'
               for name in own if name in weights and weights[name].shape != own[name].shape]
-    problems = [f'{len(names)} {what} ({", ".join(shorten(name, 120) for name in names[:_SHOWN])}{", ..." if len(names) > _SHOWN else ""})'
+    problems = [f'{len(names)} {what} ({", ".join(shorten(name, 120) for name in names[:_SHOWN])}'
+                f'{", ..." if len(names) > _SHOWN else ""})'
                 for what, names in (('missing', missing), ('unknown', unknown), ('of another shape', shapes)) if names]
     if problems:
         raise ValueError(f'{path}: its weights do not fit: {"; ".join(problems)}; expected {expected}')
