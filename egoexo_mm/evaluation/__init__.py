@@ -1,3 +1,0 @@
-from .metrics import CharadesMetric, EgoScoreMetric, HandObjectMetric, InteractionMapMetric, KeystepMetric, VerbNounMetric
-
-__all__ = ['CharadesMetric', 'EgoScoreMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric', 'VerbNounMetric']

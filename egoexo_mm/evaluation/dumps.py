@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from egoexo_mm.untrusted import shorten
+from egoexo_mm.untrusted import quote_names, shorten
+from egoexo_mm.untrusted.npz import read_npz
 from egoexo_mm.untrusted.pickle_parts import RefusedError
 from egoexo_mm.untrusted.torch_files import load_legacy
 from egoexo_mm.untrusted.torch_parts import Storage, TensorUnpickler
@@ -61,10 +62,15 @@ class DumpUnpickler(TensorUnpickler):
 def read_dump(path: str | os.PathLike) -> list[dict]:
     """Data samples of a test dump, with numpy arrays in place of tensors.
 
+    Args:
+        path: the pickle of MMEngine's ``DumpResults``, or by its ending the ``.npz`` of ``DumpScores``.
+
     Raises:
         ValueError: the file is no such dump, is damaged, or asks for something other than tensors, arrays and containers.
     """
     try:
+        if str(path).endswith('.npz'):
+            return _samples(read_npz(path))
         with open(path, 'rb') as file:
             samples = DumpUnpickler(file).load()
     except FileNotFoundError:
@@ -78,4 +84,22 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
                          'tools/test.py --dump')
     if not samples:
         raise ValueError(f'{path}: the dump is empty; test again with --dump')
+    return samples
+
+
+def _samples(columns: dict[str, np.ndarray]) -> list[dict]:
+    """Rows of a file of ``DumpScores``."""
+    scores = [name for name in columns if name.partition('.')[0] == 'pred_score']
+    if not scores or any(column.ndim < 1 or len(column) != len(columns[scores[0]]) for column in columns.values()):
+        raise ValueError(f'its arrays are {quote_names(columns)}, without scores or not of one length')
+    samples = []
+    for row in range(len(columns[scores[0]])):
+        sample: dict = {'pred_score': {}}
+        for name, column in columns.items():
+            part = name.partition('.')[2]
+            if name in scores and part:
+                sample['pred_score'][part] = column[row]
+            else:
+                sample[name] = str(column[row]) if column.dtype.kind == 'U' else column[row]
+        samples.append(sample)
     return samples

@@ -61,7 +61,7 @@ def _read(path: Path) -> bytes:
                 raise ValueError(f'{MEMBER} unpacks to more than {_MOST_GROWTH} times its size in the archive, which scores '
                                  'do not; pack the json of the scores')
             return archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, IndexError, OSError) as error:
         raise ValueError(f'the archive is damaged or encrypted ({shorten(str(error))}); pack test.json with zip '
                          'again') from None
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from egoexo_mm.untrusted import quote
+from egoexo_mm.untrusted.json_text import parse_json
 
 _COLUMNS = ('verb_class', 'noun_class')
 
@@ -54,7 +54,7 @@ def _read(path: str) -> list:
     with open(path, encoding='utf-8', newline='') as file:
         if path.endswith('.json'):
             try:
-                rows = json.load(file)
+                rows = parse_json(file.read())
             except ValueError:
                 rows = None
             if not isinstance(rows, list):

@@ -81,6 +81,10 @@ class Manifest:
                 f'video_id is {quote(self.video_id)}: expected one of {_ID_RULES}')
         if self.frame_size is not None:  # JSON has no tuples
             object.__setattr__(self, 'frame_size', tuple(self.frame_size))
+            if len(self.frame_size) != 2 or not all(isinstance(side, int) and side > 0 for side in self.frame_size):
+                raise TargetStoreError(f'frame_size is {quote(self.frame_size)}: expected width and height in pixels')
+        if self.fps is not None and not (isinstance(self.fps, (int, float)) and 0 < self.fps < 1e6):
+            raise TargetStoreError(f'fps is {quote(self.fps)}: expected a number of frames per second')
         if self.kind == 'scores':
             self._check_scores()
         elif self.score_kind is not None or self.num_scores is not None:
@@ -95,7 +99,7 @@ class Manifest:
                 f'for signal {quote(self.signal)}')
         if self.num_scores is None:
             object.__setattr__(self, 'num_scores', _NUM_SCORES[self.signal])
-        if not isinstance(self.num_scores, int) or self.num_scores < 1:
+        if type(self.num_scores) is not int or not 1 <= self.num_scores < 2**31:
             raise TargetStoreError(
                 f'num_scores is {quote(self.num_scores)}: expected a positive integer')
 

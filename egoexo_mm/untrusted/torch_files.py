@@ -66,7 +66,7 @@ def _load_zip(file: BinaryIO, map_location: Any) -> Any:
         zipfile.BadZipFile,
         RuntimeError,
         NotImplementedError,
-        EOFError,
+        EOFError, IndexError,
         ValueError,
         OSError,
     ) as error:

@@ -108,7 +108,7 @@ def read_json(path: Path, key: str) -> list[dict]:
     try:
         with open(path, encoding='utf-8') as file:
             content = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StopRun(f'{path}: cannot be read as json ({error}); give the published json') from None
     rows = content.get(key) if isinstance(content, dict) else None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
