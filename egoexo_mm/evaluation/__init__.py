@@ -1,0 +1,14 @@
+from .metrics import (
+    CharadesMetric,
+    DumpScores,
+    EgoScoreMetric,
+    HandObjectMetric,
+    InteractionMapMetric,
+    KeystepMetric,
+    VerbNounMetric,
+)
+
+__all__ = [
+    'CharadesMetric', 'DumpScores', 'EgoScoreMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric',
+    'VerbNounMetric'
+]
