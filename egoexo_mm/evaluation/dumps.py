@@ -56,6 +56,7 @@ class DumpUnpickler(TensorUnpickler):
         """An array in place of a tensor."""
         tensor = super().tensor(*arguments)
         self._sizes.check_room(tensor.numel())  # a view of one number may have any shape
+        self._sizes.copied(tensor.numel())
         return np.array(to_numpy(tensor))
 
 

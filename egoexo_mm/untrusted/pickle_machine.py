@@ -26,6 +26,9 @@ _MOST_TUPLE_KEYS = (
     10_000  # hashes of numbers are no secret: many keys of one hash would take quadratic time
 )
 _LONGEST_INTEGER = 128  # bytes; of text, digits: three times as many
+_TEXTS = frozenset({str, bytes, bytearray})
+_COPIED = _TEXTS | {list, tuple, dict}
+_OF_A_SET, _OF_AN_ARRAY = 16, 4  # for an item, against the 4 for each byte of the file that may be copied
 _MEMO_GAP = 16  # picklers number what they memoise one by one
 _FLOATS = np.dtype([('opcode', 'u1'), ('value', '>f8')])
 _FLOAT_RUN = 1000  # items that a pickler writes between MARK and APPENDS
@@ -330,9 +333,17 @@ class PickleMachine:
         if known is None or new and not (isinstance(known, type) and issubclass(known, Standin)):
             raise RefusedError(f'a call of {quote(function)}')
         items, depth = self._sizes.of(arguments)
+        self._count_copies(arguments, _OF_A_SET)
         result = known(*arguments)
         self._sizes.made_of(result, items, depth)
         self._stack.append(result)
+
+    def _count_copies(self, parts: tuple[Any, ...], item: int) -> None:
+        """Count what a constructor may copy of its arguments: bytes, and so many for each item."""
+        for part in parts:
+            kind = type(part)
+            if kind in _COPIED:
+                self._sizes.copied(len(part) if kind in _TEXTS else item * len(part))
 
     def _build(self) -> None:
         state, target = self._stack.pop(), self._stack[-1]
@@ -341,13 +352,20 @@ class PickleMachine:
         if isinstance(target, Pending):
             if target.finished:
                 raise RefusedError('a second state of one object')
+            if type(state) is tuple:
+                self._count_copies(state, _OF_AN_ARRAY)
             target.result, target.finished = target.finish(state), True
             self._stack[-1] = target.result
             self._sizes.made_of(target.result, items, depth)
         elif isinstance(target, Standin):
             target.__setstate__(state)
             self._sizes.made_of(target, items, depth)
-        elif type(target) is OrderedDict and type(state) is dict and list(state) == ['_metadata']:
+        elif (
+            type(target) is OrderedDict
+            and type(state) is dict
+            and list(state) == ['_metadata']
+            and isinstance(state['_metadata'], dict)
+        ):
             target._metadata = state[
                 '_metadata'
             ]  # of torch: versions of the modules in a state dict

@@ -33,6 +33,7 @@ class Sizes:
     def __init__(self, file_size: int) -> None:
         self._most_items = 1_000_000 + 4 * file_size
         self._memory_left = 50_000_000 + 48 * file_size
+        self._copies_left = 10_000_000 + 4 * file_size
         self._known: dict[
             int, tuple[Any, int, int]
         ] = {}  # id -> object (kept, so that the id stays its), items, depth
@@ -73,6 +74,12 @@ class Sizes:
             if kind in _CHANGING or isinstance(part, Standin):
                 self._closed[id(part)] = part
         return items, depth
+
+    def copied(self, size: int) -> None:
+        """Count bytes or items that are copied; each part of a file is copied about once."""
+        self._copies_left -= size
+        if self._copies_left < 0:
+            raise RefusedError('more copies of its parts than a file of this size should hold')
 
     def check_room(self, items: int) -> None:
         """Refuse an array of so many items, before it is made."""

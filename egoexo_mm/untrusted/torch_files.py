@@ -66,7 +66,8 @@ def _load_zip(file: BinaryIO, map_location: Any) -> Any:
         zipfile.BadZipFile,
         RuntimeError,
         NotImplementedError,
-        EOFError, IndexError,
+        EOFError,
+        IndexError,
         ValueError,
         OSError,
     ) as error:

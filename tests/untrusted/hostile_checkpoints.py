@@ -166,6 +166,15 @@ HISTORIES = {
     + text('min')
     + b'\x86Rsub',
     'history_without_state': name(*HISTORY) + b')\x81',
+    'counters': b']('
+    + (
+        name('collections', 'Counter')
+        + b'}('
+        + b''.join(b'J' + struct.pack('<i', i) + b'K\x01' for i in range(3000))
+        + b'uq\x07\x85R'
+    )
+    + (name('collections', 'Counter') + b'h\x07\x85R') * 9000
+    + b'e',
     'metadata': name('collections', 'OrderedDict') + b')R}' + text('items') + b'K\x01sb',
     'counter': name('collections', 'Counter') + b'}' + text('a') + b']s\x85R',
     'array_without_state': EMPTY,

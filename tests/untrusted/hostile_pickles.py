@@ -238,6 +238,17 @@ def hostile_pickles():
         + b'q\x000]('
         + b'h\x00' * 10**5
         + b'e.',
+        'copies_of_bytes': P4
+        + raw(bytes(10**6))
+        + b'q\x000]('
+        + array((10**6,), dtype(text('u1')), b'h\x00') * 1000
+        + b'e.',
+        'copies_of_list': P4
+        + b']q\x00('
+        + b'K\x01' * 50_000
+        + b'e0]('
+        + (name('builtins', 'set') + b'h\x00\x85R') * 20_000
+        + b'e.',
         'tuples_as_key': P4 + TUPLES + b'}h\x05K\x01s.',
         'tuples_as_key_9': P4 + TUPLES + b'}h\x09K\x01s.',
         'tuples_in_set': P4 + TUPLES + b'\x8f(h\x09\x90.',
