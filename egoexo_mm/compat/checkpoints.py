@@ -124,4 +124,5 @@ def _declared_safe() -> set[tuple[str, str]]:
         entry[1] if isinstance(entry, tuple) else f'{entry.__module__}.{entry.__qualname__}'
         for entry in entries
     ]
-    return {tuple(name.rpartition('.')[::2]) for name in names}
+    # torch declares some of its own, which are nobody's wish here.
+    return {tuple(name.rpartition('.')[::2]) for name in names if not name.startswith('torch.')}
