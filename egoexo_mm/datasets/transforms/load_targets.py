@@ -22,7 +22,8 @@ class LoadTargets(BaseTransform):
     ``PackActionInputs(algorithm_keys=('ego_score', 'object_score', 'interaction_map'))``.
 
     Required keys: ``frame_inds``, ``start_index``, ``num_clips``, ``clip_len``, ``img_shape``, ``keypoint`` (of
-    ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Added keys, each only if its store has the video:
+    ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Optional key: ``frame_times``. Added keys, each only
+    if its store has the video:
 
     - ``ego_score``, ``object_score``: (C,) float32 logits; stored probabilities become ``log p``.
     - ``interaction_map``: (2, T, H, W) float32, channel 0 hand and 1 object, T maps a clip at the frames that the
@@ -89,7 +90,8 @@ class LoadTargets(BaseTransform):
         frames = results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
         # of a segment of a long video, total_frames counts the segment and source_frames (None: unknown) the video
         total_frames = results.get('source_frames', results.get('total_frames'))
-        found = store.detections(video_id, frames.ravel(), total_frames=total_frames, fps=results.get('avg_fps'))
+        found = store.detections(video_id, frames.ravel(), total_frames=total_frames, fps=results.get('avg_fps'),
+                                 frame_times=results.get('frame_times'))
         scale, offsets = view_geometry(results)
         grid = tuple(-(-size // self.cell_size) for size in results['img_shape'])
         views = []
