@@ -256,6 +256,7 @@ FORMATS = {  # good files, name of the file, reader
     'xml': (xmls, 'a.xml', read_hand_object_xml),
     'video_opencv': (videos, 'v.mp4', lambda path: every_frame(path, 'opencv')),
     'video_decord': (videos, 'v.mp4', lambda path: every_frame(path, 'decord')),
+    'video_pyav': (videos, 'v.mp4', lambda path: every_frame(path, 'pyav')),
 }
 
 
@@ -294,8 +295,8 @@ def fuzz(folder, name, count):
 @pytest.mark.slow
 @pytest.mark.parametrize('name', FORMATS)
 def test_mutated_files(folder, name):
-    if name == 'video_decord':
-        pytest.importorskip('decord')
+    if name.startswith('video'):
+        pytest.importorskip(readers.READERS[name.partition('_')[2]].module)
     fuzz(folder, name, COUNT)
 
 
