@@ -45,7 +45,7 @@ NEEDED = {
     'mmaction2': 'pip install mmaction2==1.2.0',
     'numpy': 'pip install numpy==1.26.4',
     'opencv': 'pip install opencv-python==4.11.0.86',
-    'pyarrow': 'pip install "pyarrow>=14,<26"',
+    'pyarrow': 'pip install "pyarrow>=14.0.1,<26"',
 }
 
 
