@@ -7,11 +7,12 @@ from .check_weights_hook import CheckWeightsHook
 from .extraction_loop import ExtractTargetsLoop
 from .finite_loss_hook import FiniteLossHook
 from .frozen_model_wrapper import FrozenModelWrapper
+from .fused_sgd import FusedSGD
 from .sample_seed_hook import SampleSeedHook
 from .warmup_cosine_lr import WarmupCosineLR
 
 __all__ = [
     'BackboneSpeedHook', 'BrokenMediaHook', 'CheckDataHook', 'CheckGradientsHook',
     'CheckTargetsHook', 'CheckWeightsHook', 'ExtractTargetsLoop', 'FiniteLossHook',
-    'FrozenModelWrapper', 'SampleSeedHook', 'WarmupCosineLR',
+    'FrozenModelWrapper', 'FusedSGD', 'SampleSeedHook', 'WarmupCosineLR',
 ]
