@@ -1,0 +1,38 @@
+"""What the site needs beside MkDocs: the pages are written for a checkout, where links may leave docs/.
+
+MkDocs calls the ``on_...`` functions (``hooks`` of mkdocs.yml).
+"""
+from __future__ import annotations
+
+import re
+
+# files outside docs/ that have a page on the site
+PAGES = {'../tools/data/README.md': 'data.md', '../README.md': 'index.md'}
+_OUTSIDE = re.compile(r'\[([^\]]+)\]\((\.\./[^)#\s]+)(#[^)\s]+)?\)')
+_FENCE = re.compile(r'^(```.*?^```)', re.MULTILINE | re.DOTALL)
+_LIST = re.compile(r'^(?!\s*(?:[-*]|\d+\.) |\s*$|#|\|)(.+)\n(?=(?:[-*]|1\.) )', re.MULTILINE)
+_ROLE = re.compile(r':(?:class|func|mod|meth|attr):<code>[.~]?([^<]*)</code>')
+
+
+def on_page_markdown(markdown: str, page, **kwargs) -> str:
+    """Links that leave docs/ become pages or plain file names, and lists may follow a paragraph directly.
+
+    GitHub starts a list right below a paragraph, Python-Markdown wants an empty line between.
+    """
+    if page.file.src_path.endswith('.ipynb'):
+        return markdown
+    parts = _FENCE.split(markdown)
+    parts[::2] = [_LIST.sub(r'\1\n\n', _OUTSIDE.sub(_inside, text)) for text in parts[::2]]
+    return ''.join(parts)
+
+
+def on_page_content(html: str, page, **kwargs) -> str:
+    """Names in docstrings are marked the way Sphinx does it; show them as code."""
+    return _ROLE.sub(r'<code>\1</code>', html) if page.file.src_path.startswith('api/') else html
+
+
+def _inside(match: re.Match) -> str:
+    text, target, anchor = match[1], match[2], match[3] or ''
+    if target in PAGES:
+        return f'[{text}]({PAGES[target]}{anchor})'
+    return f'`{target.replace("../", "")}`'
