@@ -1,7 +1,8 @@
-"""What the site needs beside MkDocs: the pages are written for a checkout, where links may leave docs/.
+"""What the site needs beside MkDocs: pages are written for a checkout, where links may leave docs/.
 
 MkDocs calls the ``on_...`` functions (``hooks`` of mkdocs.yml).
 """
+
 from __future__ import annotations
 
 import re
@@ -15,7 +16,7 @@ _ROLE = re.compile(r':(?:class|func|mod|meth|attr):<code>[.~]?([^<]*)</code>')
 
 
 def on_page_markdown(markdown: str, page, **kwargs) -> str:
-    """Links that leave docs/ become pages or plain file names, and lists may follow a paragraph directly.
+    """Links that leave docs/ become pages or file names; lists may follow a paragraph directly.
 
     GitHub starts a list right below a paragraph, Python-Markdown wants an empty line between.
     """

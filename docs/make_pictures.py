@@ -1,13 +1,14 @@
 #!/usr/bin/env python
 """Make the pictures of README.md and docs/ again, with the project's own code.
 
-``docs/images/method.png`` shows a clip that nobody trained on, what the teachers say about it, and what the student
-predicts; it needs the run of ``configs/study/readme_picture.py``. ``docs/images/study.png`` draws the table of
-``docs/study.md``.
+``docs/images/method.png`` shows a clip that nobody trained on, what the teachers say about it, and
+what the student predicts; it needs the run of ``configs/study/readme_picture.py``.
+``docs/images/study.png`` draws the table of ``docs/study.md``.
 
     python tools/study.py configs/study/readme_picture.py --jobs 2
     python docs/make_pictures.py
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,8 +24,10 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
 
-COLOURS = dict(teacher='#0072b2', student='#e69f00', grey='#777777')  # of Okabe and Ito
-ZOOM = 4  # the clips are small
+COLOURS = dict(
+    teacher='#5b6b7a', student='#009e73', egoexo='#0072b2', grey='#777777'
+)  # of Okabe and Ito
+ZOOM = 6  # the clips are small
 
 
 def read_example(study: Path, clip: str) -> dict:
@@ -35,8 +38,9 @@ def read_example(study: Path, clip: str) -> dict:
         clip: id of the clip.
 
     Returns:
-        ``frames`` (4, H, W, 3) uint8 with the detector's boxes; ``maps`` teacher and student -> (2, 4, S, S); ``ego``
-        teacher and student -> probability of first person; ``objects`` teacher and student -> (8,) probabilities.
+        ``frames`` and ``boxes``, four (H, W, 3) uint8 each, the latter with the detector's boxes;
+        and of teacher and student each ``maps`` (2, 4, S, S), ``ego``, the probability of first
+        person, and ``objects``, (8,) probabilities.
     """
     os.environ['MINIWORLD_STUDY'] = str(study)
     import torch
@@ -52,9 +56,16 @@ def read_example(study: Path, clip: str) -> dict:
 
     init_default_scope('mmaction')
     cfg = Config.fromfile(ROOT / 'configs' / 'miniworld' / 'pretrain_egoexo.py')
-    stores = {name: str(study / 'extract_val' / name / 'store') for name in ('ego_score', 'object_score', 'interaction_map')}
-    dataset = DATASETS.build(dict(cfg.val_dataloader.dataset, targets=stores, pipeline=cfg.pair_target_test))
-    row = next(i for i in range(len(dataset)) if Path(dataset.get_data_info(i)['filename']).stem == clip)
+    stores = {
+        name: str(study / 'extract_val' / name / 'store')
+        for name in ('ego_score', 'object_score', 'interaction_map')
+    }
+    dataset = DATASETS.build(
+        dict(cfg.val_dataloader.dataset, targets=stores, pipeline=cfg.pair_target_test)
+    )
+    row = next(
+        i for i in range(len(dataset)) if Path(dataset.get_data_info(i)['filename']).stem == clip
+    )
     results = dataset.get_data_info(row)
     for transform in dataset.pipeline.transforms[:-1]:
         results = transform(results)
@@ -62,8 +73,12 @@ def read_example(study: Path, clip: str) -> dict:
 
     model = MODELS.build(cfg.model)
     checkpoint = study / 'pretrain' / 'egoexo' / 'seed0'
-    load_checkpoint(model, str(checkpoint / Path((checkpoint / 'last_checkpoint').read_text()).name), strict=True,
-                    map_location='cpu')
+    load_checkpoint(
+        model,
+        str(checkpoint / Path((checkpoint / 'last_checkpoint').read_text()).name),
+        strict=True,
+        map_location='cpu',
+    )
     model.eval()
     with torch.inference_mode():
         batch = model.data_preprocessor(pseudo_collate([sample]), False)
@@ -72,26 +87,43 @@ def read_example(study: Path, clip: str) -> dict:
 
     seen = np.asarray(results['frame_inds'])[slow_frame_index(8, 4, 'linspace').numpy()]
     boxes = TargetStore(stores['interaction_map'])
-    frames = [square(results['array'][i], boxes.detections(clip, [i])) for i in seen]
     return dict(
-        frames=frames,
-        maps=dict(teacher=results['interaction_map'].numpy(), student=student['interaction_map'].sigmoid().numpy()),
-        ego={who: float(scores.softmax(0)[1]) for who, scores in (('teacher', results['ego_score']),
-                                                                   ('student', student['ego_score']))},
-        objects={who: scores.softmax(0).numpy() for who, scores in (('teacher', results['object_score']),
-                                                                    ('student', student['object_score']))})
+        frames=[square(results['array'][i]) for i in seen],
+        boxes=[square(results['array'][i], boxes.detections(clip, [i])) for i in seen],
+        maps=dict(
+            teacher=results['interaction_map'].numpy(),
+            student=student['interaction_map'].sigmoid().numpy(),
+        ),
+        ego={
+            who: float(scores.softmax(0)[1])
+            for who, scores in (
+                ('teacher', results['ego_score']),
+                ('student', student['ego_score']),
+            )
+        },
+        objects={
+            who: scores.softmax(0).numpy()
+            for who, scores in (
+                ('teacher', results['object_score']),
+                ('student', student['object_score']),
+            )
+        },
+    )
 
 
-def square(frame: np.ndarray, found) -> np.ndarray:
-    """The centre crop that the student sees (48 of 52 pixels of the height), enlarged, with the detector's boxes."""
+def square(frame: np.ndarray, found=None) -> np.ndarray:
+    """The centre crop that the student sees (48 of 52 pixels of the height), enlarged."""
     from egoexo_mm.visualization import COLOURS as BOX_COLOURS
+
     height, width = (ZOOM * side for side in frame.shape[:2])
     picture = cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC)
-    for box, kind in sorted(zip(found.box, found.kind), key=lambda pair: -pair[1]):  # hands over objects
+    drawn = sorted(zip(found.kind, found.box), key=lambda pair: -pair[0]) if found else ()
+    for kind, box in drawn:  # hands over objects
         x1, y1, x2, y2 = np.rint(box * [width, height, width, height]).astype(int).tolist()
-        cv2.rectangle(picture, (x1, y1), (x2, y2), BOX_COLOURS['object' if kind else 'hand'], 2, cv2.LINE_AA)
+        colour = BOX_COLOURS['object' if kind else 'hand']
+        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, 3, cv2.LINE_AA)
     half = round(height * 48 / 52 / 2)
-    return picture[height // 2 - half:height // 2 + half, width // 2 - half:width // 2 + half]
+    return picture[height // 2 - half : height // 2 + half, width // 2 - half : width // 2 + half]
 
 
 def draw_method(example: dict, path: Path) -> None:
@@ -99,27 +131,44 @@ def draw_method(example: dict, path: Path) -> None:
     from egoexo_mm.datasets.miniworld import NOUNS
     from egoexo_mm.visualization import COLOURS as BOX_COLOURS
     from egoexo_mm.visualization import dim, overlay_map
-    figure = plt.figure(figsize=(12.6, 7.1), layout='constrained', facecolor='white')
-    left, right = figure.subfigures(1, 2, width_ratios=[1.85, 1])
+
+    figure = plt.figure(figsize=(11.4, 7.4), layout='constrained', facecolor='white')
+    left, right = figure.subfigures(1, 2, width_ratios=[1.5, 1])
     axes = left.subplots(5, 4, gridspec_kw=dict(hspace=0.02, wspace=0.02))
     for column, frame in enumerate(example['frames']):
-        axes[0, column].imshow(frame)
-        for row, (channel, who) in enumerate([(0, 'teacher'), (0, 'student'), (1, 'teacher'), (1, 'student')], 1):
+        axes[0, column].imshow(example['boxes'][column])
+        for row, (channel, who) in enumerate(
+            [(0, 'teacher'), (0, 'student'), (1, 'teacher'), (1, 'student')], 1
+        ):
             cells = example['maps'][who][channel, column]
-            axes[row, column].imshow(overlay_map(dim(frame), cells, BOX_COLOURS[('hand', 'object')[channel]]))
-    labels = ['clip, boxes of\nthe detector', 'hand map\ntarget', 'hand map\npredicted', 'object map\ntarget',
-              'object map\npredicted']
+            axes[row, column].imshow(
+                overlay_map(dim(frame), cells, BOX_COLOURS[('hand', 'object')[channel]])
+            )
+    labels = [
+        'clip, boxes of\nthe detector',
+        'hand map\ntarget',
+        'hand map\npredicted',
+        'object map\ntarget',
+        'object map\npredicted',
+    ]
     for axis, label in zip(axes[:, 0], labels):
         axis.set_ylabel(label, fontsize=12, rotation=0, ha='right', va='center', labelpad=8)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     left.suptitle('Interaction-Map', fontsize=14)
     top, bottom = right.subplots(2, 1, gridspec_kw=dict(height_ratios=[2, 8.5]))
-    draw_bars(top, ['third\nperson', 'first\nperson'], {who: [1 - value, value] for who, value in example['ego'].items()})
+    draw_bars(
+        top,
+        ['third\nperson', 'first\nperson'],
+        {who: [1 - value, value] for who, value in example['ego'].items()},
+    )
     top.set_title('Ego-Score', fontsize=14)
     draw_bars(bottom, NOUNS, example['objects'])
     bottom.set_title('Object-Score', fontsize=14)
-    bottom.legend(['target, by the teacher', 'predicted by the student'], loc='lower right', fontsize=11)
+    names = ['target, by the teacher', 'predicted by the student']
+    bottom.legend(
+        names, loc='upper center', bbox_to_anchor=(0.45, -0.06), ncols=2, fontsize=11, frameon=False
+    )
     save(figure, path)
 
 
@@ -133,13 +182,19 @@ def draw_bars(axis: plt.Axes, names: list[str], values: dict[str, list[float]]) 
 
 
 def read_table(page: str) -> dict[str, dict]:
-    """Cell -> n, and for action, verb and noun (mean, None or (difference, low, high)), of the table in docs/study.md."""
+    """The first table of docs/study.md.
+
+    Returns:
+        cell -> ``n`` and, for action, verb and noun, (mean, None or (difference, low, high)).
+    """
     number = r'([+-]?\d+\.\d)'
     rows = {}
     for line in re.findall(r'^\| `\w+` \| \d+ \|.*$', page, re.MULTILINE):
         cells = [cell.strip() for cell in line.strip('|').split('|')]
         row = dict(n=int(cells[1]))
-        for kind, (mean, difference) in zip(('action', 'verb', 'noun'), (cells[2:4], cells[4:6], cells[6:8])):
+        for kind, (mean, difference) in zip(
+            ('action', 'verb', 'noun'), (cells[2:4], cells[4:6], cells[6:8])
+        ):
             found = re.match(rf'{number} \[{number}, {number}\]', difference)
             row[kind] = float(mean.split()[0]), tuple(map(float, found.groups())) if found else None
         rows[cells[0].strip('`')] = row
@@ -148,25 +203,31 @@ def read_table(page: str) -> dict[str, dict]:
 
 def draw_study(rows: dict[str, dict], path: Path) -> None:
     """Differences to third-person pre-training with their 95 % intervals."""
-    names = dict(egoexo='Ego-Exo', object_score='Object-Score alone', interaction_map='Interaction-Map alone',
-                 ego_score='Ego-Score alone', third_half='third person, half as long', scratch='no pre-training')
-    figure, axes = plt.subplots(1, 3, figsize=(12.6, 3.6), layout='constrained', sharex=True, sharey=True, facecolor='white')
+    names = dict(egoexo='Ego-Exo', object_score='Object-Score alone',
+                 interaction_map='Interaction-Map alone', ego_score='Ego-Score alone',
+                 third_only='third person only', third_half='the same, half as long',
+                 scratch='no pre-training')
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout='constrained', sharex=True,
+                                sharey=True, facecolor='white')
+    beside = dict(xycoords=('axes fraction', 'data'), va='center', fontsize=10)
     for axis, kind in zip(axes, ('action', 'verb', 'noun')):
-        for row, cell in enumerate(names):
-            mean, (difference, low, high) = rows[cell][kind]
-            colour = COLOURS['teacher'] if cell == 'egoexo' else COLOURS['grey']
-            axis.errorbar(difference, row, xerr=[[difference - low], [high - difference]], fmt='o', color=colour,
-                          capsize=4, linewidth=2, markersize=7)
-            axis.annotate(f'{mean:.1f}', (1.02, row), xycoords=('axes fraction', 'data'), va='center', fontsize=10,
-                          color=colour)
-        axis.axvline(0, color='black', linewidth=0.9)
         axis.set_title(f'{kind}s', fontsize=13)
-        axis.set_xlabel(f'points above third person only ({rows["third_only"][kind][0]:.1f} %)', fontsize=11)
-        axis.annotate('%', (1.02, -0.75), xycoords=('axes fraction', 'data'), va='center', fontsize=10)
+        for row, cell in enumerate(names):
+            mean, difference = rows[cell][kind]
+            difference, low, high = difference or (0, 0, 0)
+            colour = COLOURS['egoexo' if cell == 'egoexo' else 'grey']
+            axis.errorbar(difference, row, xerr=[[difference - low], [high - difference]], fmt='o',
+                          color=colour, capsize=4, linewidth=2, markersize=7)
+            axis.annotate(f'{mean:.1f}', (1.02, row), color=colour, **beside)
+        axis.annotate('%', (1.04, -0.75), **beside)
+        axis.axvline(0, color='black', linewidth=0.9)
         axis.grid(axis='x', color='0.9')
         axis.spines[['top', 'right', 'left']].set_visible(False)
         axis.tick_params(axis='y', length=0)
-    axes[0].set_yticks(range(len(names)), [f'{name} (n = {rows[cell]["n"]})' for cell, name in names.items()], fontsize=11)
+    figure.supxlabel('test accuracy in first person: points above third person only, paired by '
+                     'seed, with 95 % intervals', fontsize=11)
+    axes[0].set_yticks(range(len(names)), [f'{name} (n = {rows[cell]["n"]})'
+                                           for cell, name in names.items()], fontsize=11)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     save(figure, path)
 
@@ -174,6 +235,7 @@ def draw_study(rows: dict[str, dict], path: Path) -> None:
 def save(figure: plt.Figure, path: Path) -> None:
     """A PNG of few colours, which halves its size."""
     from PIL import Image
+
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
@@ -182,14 +244,28 @@ def save(figure: plt.Figure, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--study', type=Path, default=Path('work_dirs/study/readme_picture'), help='folder of the study')
-    parser.add_argument('--clip', default='val_00005', help='id of the clip in the list of validation clips')
-    parser.add_argument('--out', type=Path, default=IMAGES, help='folder of the pictures; default docs/images')
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--study',
+        type=Path,
+        default=Path('work_dirs/study/readme_picture'),
+        help='folder of the study',
+    )
+    parser.add_argument(
+        '--clip', default='val_00001', help='id of the clip in the list of validation clips'
+    )
+    parser.add_argument(
+        '--out', type=Path, default=IMAGES, help='folder of the pictures; default docs/images'
+    )
     parser.add_argument('--only', choices=['method', 'study'], help='make one of the pictures')
     args = parser.parse_args()
     if args.only != 'method':
-        draw_study(read_table((ROOT / 'docs' / 'study.md').read_text(encoding='utf-8')), args.out / 'study.png')
+        draw_study(
+            read_table((ROOT / 'docs' / 'study.md').read_text(encoding='utf-8')),
+            args.out / 'study.png',
+        )
     if args.only != 'study':
         draw_method(read_example(args.study.absolute(), args.clip), args.out / 'method.png')
 

@@ -1,5 +1,6 @@
-"""README and docs: links and anchors resolve, commands are understood by the tools they call, Python compiles, and the
-quickstart and the tutorial run."""
+"""README and docs: links and anchors resolve, tools understand the commands, Python compiles, and
+the quickstart and the tutorial run."""
+
 from __future__ import annotations
 
 import argparse
@@ -22,12 +23,16 @@ DOCS = ROOT / 'docs'
 PAGES = sorted([*ROOT.glob('*.md'), *DOCS.rglob('*.md'), ROOT / 'tools' / 'data' / 'README.md'])
 TUTORIAL = DOCS / 'tutorial.ipynb'
 _FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.MULTILINE | re.DOTALL)
-_OURS = re.compile(r'(?<![\w/])((?:tools|configs|egoexo_mm|tests|docs)/[\w./]+\.(?:py|sh|md|ipynb|svg|png))')
+_OURS = re.compile(
+    r'(?<![\w/])((?:tools|configs|egoexo_mm|tests|docs)/[\w./]+\.(?:py|sh|md|ipynb|svg|png))'
+)
 PLACEHOLDERS = {'WxH': '456x256'}  # what a page leaves to the reader, and the parser would refuse
 # launch script -> the script that gets its arguments, and which of the first ones those are
 LAUNCHERS = {
-    'dist_train.sh': ('train.py', [0], 2), 'dist_test.sh': ('test.py', [0, 1], 3),
-    'slurm_train.sh': ('train.py', [2], 3), 'slurm_test.sh': ('test.py', [2, 3], 4)
+    'dist_train.sh': ('train.py', [0], 2),
+    'dist_test.sh': ('test.py', [0, 1], 3),
+    'slurm_train.sh': ('train.py', [2], 3),
+    'slurm_test.sh': ('test.py', [2, 3], 4),
 }
 
 each_page = pytest.mark.parametrize('page', PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -40,7 +45,10 @@ def read(path: Path) -> str:
 def anchors(path: Path) -> set[str]:
     """Anchors of the headings of a page, as GitHub and MkDocs make them."""
     headings = re.findall(r'^#+ (.+)$', _FENCE.sub('', read(path)), re.MULTILINE)
-    bare = [re.sub(r'[^\w\- ]', '', re.sub(r'\[([^\]]+)\]\([^)]*\)', r'\1', heading)) for heading in headings]
+    bare = [
+        re.sub(r'[^\w\- ]', '', re.sub(r'\[([^\]]+)\]\([^)]*\)', r'\1', heading))
+        for heading in headings
+    ]
     return {heading.strip().lower().replace(' ', '-') for heading in bare}
 
 
@@ -49,16 +57,28 @@ def code_blocks(path: Path, *languages: str) -> list[str]:
 
 
 def commands(path: Path) -> list[list[str]]:
-    """The command lines of a page's shell blocks as words, without variables in front and comments behind."""
-    lines = '\n'.join(code_blocks(path, 'bash', 'shell')).replace('\\\n', ' ').replace('&&', '\n').splitlines()
+    """The commands of a page's shell blocks as words, without variables in front and comments."""
+    lines = (
+        '\n'.join(code_blocks(path, 'bash', 'shell'))
+        .replace('\\\n', ' ')
+        .replace('&&', '\n')
+        .splitlines()
+    )
     split = [shlex.split(line, comments=True) for line in lines]
-    return [words[next((i for i, word in enumerate(words) if not re.match('[A-Z_]+=', word)), 0):]
-            for words in split if words]
+    return [
+        words[next((i for i, word in enumerate(words) if not re.match('[A-Z_]+=', word)), 0) :]
+        for words in split
+        if words
+    ]
 
 
 def script_and_arguments(words: list[str]) -> tuple[Path, list[str]] | None:
-    """The Python script of this repository that a command runs at last, and what it gets; None for other commands."""
-    if len(words) < 2 or words[0] not in ('python', 'bash') or not re.match(r'(tools|docs)/', words[1]):
+    """The Python script of this repository that a command runs, and its arguments; else None."""
+    if (
+        len(words) < 2
+        or words[0] not in ('python', 'bash')
+        or not re.match(r'(tools|docs)/', words[1])
+    ):
         return None
     script, given = ROOT / words[1], [PLACEHOLDERS.get(word, word) for word in words[2:]]
     if script.name in LAUNCHERS:
@@ -87,7 +107,9 @@ def parse(script: Path, given: list[str], monkeypatch) -> None:
             with pytest.raises(Parsed):
                 runpy.run_path(str(script), run_name='__main__')
         finally:
-            for name in set(sys.modules) - known:  # helpers beside the script, whose names others may have too
+            for name in (
+                set(sys.modules) - known
+            ):  # helpers beside the script, whose names others may have too
                 if str(getattr(sys.modules[name], '__file__', None)).startswith(str(script.parent)):
                     del sys.modules[name]
 
@@ -98,7 +120,9 @@ def test_links_and_anchors(page):
     for target in re.findall(r'\]\(([^)\s]+)\)', _FENCE.sub('', read(page))):
         name, _, anchor = target.partition('#')
         path = page.parent / name if name else page
-        if not re.match('https?://', target) and not (path.exists() and (not anchor or anchor in anchors(path))):
+        if not re.match('https?://', target) and not (
+            path.exists() and (not anchor or anchor in anchors(path))
+        ):
             broken.append(target)
     assert broken == []
 
@@ -110,7 +134,7 @@ def test_named_files_exist(page):
 
 @each_page
 def test_commands(page, monkeypatch, capsys):
-    """The parser of the tool takes the arguments, and what ``--cfg-options`` changes is in the config."""
+    """The tool's parser takes the arguments; what ``--cfg-options`` changes is in the config."""
     for words in commands(page):
         found = script_and_arguments(words)
         if not found:
@@ -122,7 +146,7 @@ def test_commands(page, monkeypatch, capsys):
             pytest.fail(f'{shlex.join(words)}: {capsys.readouterr().err}')
         if '--cfg-options' in given and (ROOT / given[0]).is_file():
             cfg = Config.fromfile(ROOT / given[0])
-            for change in given[given.index('--cfg-options') + 1:]:
+            for change in given[given.index('--cfg-options') + 1 :]:
                 parent = change.partition('=')[0].rpartition('.')[0]
                 assert not parent or isinstance(cfg.get(parent.split('.')[0]), (dict, list)), change
                 node = cfg
@@ -144,7 +168,7 @@ def test_python_compiles(page):
 
 
 def test_quickstart_runs(monkeypatch):
-    code, = code_blocks(ROOT / 'README.md', 'python')
+    (code,) = code_blocks(ROOT / 'README.md', 'python')
     monkeypatch.chdir(ROOT)
     names = {}
     exec(compile(code, 'README.md', 'exec'), names)
@@ -162,7 +186,9 @@ def test_the_two_commands():
 def test_every_finetuning_config_is_documented():
     text = read(DOCS / 'finetuning.md')
     folder = ROOT / 'configs' / 'finetune'
-    assert [path for path in folder.rglob('*.py') if str(path.relative_to(folder)) not in text] == []
+    assert [
+        path for path in folder.rglob('*.py') if str(path.relative_to(folder)) not in text
+    ] == []
 
 
 def test_every_finetuning_config_that_is_documented_exists():
@@ -172,47 +198,77 @@ def test_every_finetuning_config_that_is_documented_exists():
 
 
 def test_pictures_are_small():
-    assert {path.name for path in (DOCS / 'images').iterdir()} >= {'method.png', 'study.png', 'how_it_works.svg'}
-    assert [path.name for path in (DOCS / 'images').iterdir() if path.stat().st_size > 400_000] == []
+    assert {path.name for path in (DOCS / 'images').iterdir()} >= {
+        'method.png',
+        'study.png',
+        'how_it_works.svg',
+    }
+    assert [
+        path.name for path in (DOCS / 'images').iterdir() if path.stat().st_size > 400_000
+    ] == []
 
 
 def test_study_plot_shows_the_table():
     """The figures of the plot are read from the page; these are the page's headline."""
     rows = runpy.run_path(str(DOCS / 'make_pictures.py'))['read_table'](read(DOCS / 'study.md'))
     assert rows['egoexo'] == dict(
-        n=10, action=(56.3, (10.8, 8.4, 13.3)), verb=(75.6, (-1.7, -4.6, 1.1)), noun=(73.9, (14.9, 13.3, 16.4)))
+        n=10,
+        action=(56.3, (10.8, 8.4, 13.3)),
+        verb=(75.6, (-1.7, -4.6, 1.1)),
+        noun=(73.9, (14.9, 13.3, 16.4)),
+    )
     assert rows['third_only']['action'] == (45.4, None)
 
 
 def test_tutorial_code():
-    cells = [''.join(cell['source']) for cell in json.loads(read(TUTORIAL))['cells'] if cell['cell_type'] == 'code']
+    cells = [
+        ''.join(cell['source'])
+        for cell in json.loads(read(TUTORIAL))['cells']
+        if cell['cell_type'] == 'code'
+    ]
     assert len(cells) > 8
     for cell in cells:
         ast.parse(cell)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not find_spec('nbclient') or not find_spec('ipykernel'),
-                    reason='needs nbclient and ipykernel: pip install -r docs/requirements.txt')
+@pytest.mark.skipif(
+    not find_spec('nbclient') or not find_spec('ipykernel'),
+    reason='needs nbclient and ipykernel: pip install -r docs/requirements.txt',
+)
 def test_tutorial_runs(tmp_path, monkeypatch):
-    """The notebook trains, and its maps of clips that it has not seen are better than their mean map."""
+    """The notebook trains, and its maps of unseen clips are better than their mean map."""
     import nbformat
     from nbclient import NotebookClient
+
     monkeypatch.setenv('TUTORIAL_DIR', str(tmp_path / 'tutorial'))
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')]))
     notebook = nbformat.read(TUTORIAL, 4)
-    NotebookClient(notebook, timeout=1200, kernel_name='python3',
-                   resources=dict(metadata=dict(path=str(DOCS)))).execute()
-    texts = [output['text'] for cell in notebook.cells for output in cell.get('outputs', ()) if 'text' in output]
+    NotebookClient(
+        notebook, timeout=1200, kernel_name='python3', resources=dict(metadata=dict(path=str(DOCS)))
+    ).execute()
+    texts = [
+        output['text']
+        for cell in notebook.cells
+        for output in cell.get('outputs', ())
+        if 'text' in output
+    ]
     result = json.loads(next(text for text in texts if 'hand_ap' in text))
     assert result['hand_ap'] > result['hand_ap_of_mean_map'] + 10
     assert result['object_ap'] > result['object_ap_of_mean_map'] + 10
 
 
-@pytest.mark.skipif(not find_spec('mkdocs') or not find_spec('mkdocstrings'),
-                    reason='needs MkDocs: pip install -r docs/requirements.txt')
+@pytest.mark.skipif(
+    not find_spec('mkdocs') or not find_spec('mkdocstrings'),
+    reason='needs MkDocs: pip install -r docs/requirements.txt',
+)
 def test_site_builds(tmp_path):
-    done = subprocess.run([sys.executable, '-m', 'mkdocs', 'build', '--strict', '-q', '-d', str(tmp_path / 'site')], cwd=ROOT,
-                          capture_output=True, text=True, env=dict(os.environ, NO_MKDOCS_2_WARNING='1'))
+    done = subprocess.run(
+        [sys.executable, '-m', 'mkdocs', 'build', '--strict', '-q', '-d', str(tmp_path / 'site')],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, NO_MKDOCS_2_WARNING='1'),
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'EgoExoRecognizer' in read(tmp_path / 'site' / 'api' / 'models' / 'index.html')
