@@ -132,8 +132,8 @@ def draw_method(example: dict, path: Path) -> None:
     from egoexo_mm.visualization import COLOURS as BOX_COLOURS
     from egoexo_mm.visualization import dim, overlay_map
 
-    figure = plt.figure(figsize=(11.4, 7.4), layout='constrained', facecolor='white')
-    left, right = figure.subfigures(1, 2, width_ratios=[1.5, 1])
+    figure = plt.figure(figsize=(11.4, 6), layout='constrained', facecolor='white')
+    left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])
     axes = left.subplots(5, 4, gridspec_kw=dict(hspace=0.02, wspace=0.02))
     for column, frame in enumerate(example['frames']):
         axes[0, column].imshow(example['boxes'][column])
@@ -155,7 +155,7 @@ def draw_method(example: dict, path: Path) -> None:
         axis.set_ylabel(label, fontsize=12, rotation=0, ha='right', va='center', labelpad=8)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
-    left.suptitle('Interaction-Map', fontsize=14)
+    left.suptitle('Interaction-Map', fontsize=14, x=0.6)
     top, bottom = right.subplots(2, 1, gridspec_kw=dict(height_ratios=[2, 8.5]))
     draw_bars(
         top,
@@ -165,10 +165,8 @@ def draw_method(example: dict, path: Path) -> None:
     top.set_title('Ego-Score', fontsize=14)
     draw_bars(bottom, NOUNS, example['objects'])
     bottom.set_title('Object-Score', fontsize=14)
-    names = ['target, by the teacher', 'predicted by the student']
-    bottom.legend(
-        names, loc='upper center', bbox_to_anchor=(0.45, -0.06), ncols=2, fontsize=11, frameon=False
-    )
+    names = ['teacher (target)', 'student (predicted)']
+    bottom.legend(names, loc='lower right', fontsize=11, frameon=False)
     save(figure, path)
 
 
