@@ -1,6 +1,6 @@
 # Baseline: the same backbone and recipe without teachers. (The reference also re-estimates BN statistics on 200 batches
 # before each evaluation of its baseline; that is left out here.)
 _base_ = [
-    '_base_/models/slowfast_r50.py', '_base_/datasets/k400.py', '_base_/schedules/sgd_200e.py',
-    '_base_/default_runtime.py'
+    '_egoexo_base_/models/slowfast_r50.py', '_egoexo_base_/datasets/k400.py', '_egoexo_base_/schedules/sgd_200e.py',
+    '_egoexo_base_/default_runtime.py'
 ]
