@@ -3,7 +3,7 @@
 
 ``docs/images/method.png`` shows a clip that nobody trained on, what the teachers say about it, and
 what the student predicts; it needs the run of ``configs/study/readme_picture.py``.
-``docs/images/study.png`` draws the table of ``docs/study.md``.
+``docs/images/study.png`` draws the table of ``docs/study.md``, ``small_world.png`` a few scenes.
 
     python tools/study.py configs/study/readme_picture.py --jobs 2
     python docs/make_pictures.py
@@ -230,6 +230,21 @@ def draw_study(rows: dict[str, dict], path: Path) -> None:
     save(figure, path)
 
 
+def draw_world(path: Path) -> None:
+    """Scenes of the small world in both views, as in its Charades-Ego-like part."""
+    from egoexo_mm.datasets.miniworld import NOUNS, VERBS, render_clip
+
+    figure, axes = plt.subplots(2, 4, figsize=(11, 4.4), layout='constrained', facecolor='white')
+    for number, column in enumerate(axes.T):
+        verb, noun = number, 2 * number + 1
+        for axis, view in zip(column, ('third', 'first')):
+            clip = render_clip([0, number], verb, noun, view=view, paired=True, times=[0.5])
+            axis.imshow(clip.frames[0], interpolation='bicubic')
+            axis.set(xticks=[], yticks=[])
+        column[0].set_title(f'{VERBS[verb]} the {NOUNS[noun]}', fontsize=12)
+    save(figure, path)
+
+
 def save(figure: plt.Figure, path: Path) -> None:
     """A PNG of few colours, which halves its size."""
     from PIL import Image
@@ -242,30 +257,21 @@ def save(figure: plt.Figure, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        '--study',
-        type=Path,
-        default=Path('work_dirs/study/readme_picture'),
-        help='folder of the study',
-    )
-    parser.add_argument(
-        '--clip', default='val_00001', help='id of the clip in the list of validation clips'
-    )
-    parser.add_argument(
-        '--out', type=Path, default=IMAGES, help='folder of the pictures; default docs/images'
-    )
-    parser.add_argument('--only', choices=['method', 'study'], help='make one of the pictures')
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--study', type=Path, default=Path('work_dirs/study/readme_picture'),
+                        help='folder of the study')
+    parser.add_argument('--clip', default='val_00001', help='id of a validation clip')
+    parser.add_argument('--out', type=Path, default=IMAGES, help='folder; default docs/images')
+    parser.add_argument('--only', choices=['method', 'study', 'world'], help='one of the pictures')
     args = parser.parse_args()
-    if args.only != 'method':
-        draw_study(
-            read_table((ROOT / 'docs' / 'study.md').read_text(encoding='utf-8')),
-            args.out / 'study.png',
-        )
-    if args.only != 'study':
+    if args.only in (None, 'method'):
         draw_method(read_example(args.study.absolute(), args.clip), args.out / 'method.png')
+    if args.only in (None, 'study'):
+        page = (ROOT / 'docs' / 'study.md').read_text(encoding='utf-8')
+        draw_study(read_table(page), args.out / 'study.png')
+    if args.only in (None, 'world'):
+        draw_world(args.out / 'small_world.png')
 
 
 if __name__ == '__main__':
