@@ -12,8 +12,10 @@ import runpy
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
@@ -176,6 +178,24 @@ def test_quickstart_runs(monkeypatch):
     assert losses == {'loss_cls', 'loss_ego', 'loss_object', 'loss_hand', 'loss_held_object'}
     assert all(f'{name}' in code for name in losses)
     assert names['model'].backbone.slow_path.conv1.conv.weight.grad.abs().sum() > 0
+
+
+def test_names_of_the_api_pages_exist():
+    text = '\n'.join(read(page) for page in (DOCS / 'api').glob('*.md'))
+    names = re.findall(r'^::: (.+)\.(\w+)$', text, re.MULTILINE)
+    assert len(names) > 60
+    assert [name for module, name in names if not hasattr(import_module(module), name)] == []
+
+
+def test_pages_are_adapted_to_the_site():
+    hook = runpy.run_path(str(DOCS / 'hooks.py'))['on_page_markdown']
+    page = SimpleNamespace(file=SimpleNamespace(src_path='page.md'))
+    outside = '[data](../tools/data/README.md) [t](../tests/test_docs.py) [here](study.md)'
+    assert hook(outside, page) == (
+        '[data](data.md) `tests/test_docs.py` [here](study.md)')
+    assert hook('Two things:\n- one\n- two\n', page) == 'Two things:\n\n- one\n- two\n'
+    code = '```text\nleft:\n- alone [x](../a.md)\n```\n'
+    assert hook(code, page) == code
 
 
 def test_the_two_commands():
