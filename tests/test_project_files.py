@@ -1,4 +1,5 @@
 """What the repository says about itself: workflow, hooks, citation and package data."""
+
 from __future__ import annotations
 
 import re
@@ -27,25 +28,38 @@ def pins(text: str) -> dict[str, set[str]]:
 def test_workflow_runs_what_exists():
     jobs = load('.github/workflows/ci.yml')['jobs']
     commands = [step['run'] for job in jobs.values() for step in job['steps'] if 'run' in step]
-    named = {path for command in commands for path in re.findall(r'(?:tools|docs)/[\w./]+', command)}
+    named = {
+        path for command in commands for path in re.findall(r'(?:tools|docs)/[\w./]+', command)
+    }
     assert named >= {'tools/run_tests.sh', 'tools/run_demo.sh', 'docs/requirements.txt'}
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_workflow_starts_at_the_oldest_python():
     floor = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / 'pyproject.toml').read_text())[1]
-    assert load('.github/workflows/ci.yml')['jobs']['tests']['strategy']['matrix']['python'][0] == floor
+    assert (
+        load('.github/workflows/ci.yml')['jobs']['tests']['strategy']['matrix']['python'][0]
+        == floor
+    )
 
 
 @pytest.mark.parametrize('name', ['.github/workflows/ci.yml', '.pre-commit-config.yaml'])
 def test_versions_agree_with_the_requirements(name):
     """torch and numpy are those of requirements.txt, mypy and ruff are the same in every file."""
-    files = ['requirements.txt', 'docs/requirements.txt', '.github/workflows/ci.yml', '.pre-commit-config.yaml']
+    files = [
+        'requirements.txt',
+        'docs/requirements.txt',
+        '.github/workflows/ci.yml',
+        '.pre-commit-config.yaml',
+    ]
     everywhere = pins('\n'.join((ROOT / file).read_text() for file in files))
     named = pins((ROOT / name).read_text())
     assert named
-    assert {package: versions for package, versions in everywhere.items()
-            if package in named and len(versions) > 1} == {}
+    assert {
+        package: versions
+        for package, versions in everywhere.items()
+        if package in named and len(versions) > 1
+    } == {}
 
 
 def test_citation():
@@ -54,8 +68,15 @@ def test_citation():
     paper = citation['preferred-citation']
     bibtex = (ROOT / 'README.md').read_text(encoding='utf-8')
     assert paper['title'] in bibtex and f'{paper["start"]}--{paper["end"]}' in bibtex
-    assert [name['family-names'] for name in paper['authors']] == ['Li', 'Nagarajan', 'Xiong', 'Grauman']
-    assert all(f'{name["family-names"]}, {name["given-names"]}' in bibtex for name in paper['authors'])
+    assert [name['family-names'] for name in paper['authors']] == [
+        'Li',
+        'Nagarajan',
+        'Xiong',
+        'Grauman',
+    ]
+    assert all(
+        f'{name["family-names"]}, {name["given-names"]}' in bibtex for name in paper['authors']
+    )
 
 
 def test_package_is_marked_as_typed():
