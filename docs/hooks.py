@@ -12,6 +12,8 @@ PAGES = {'../tools/data/README.md': 'data.md', '../README.md': 'index.md'}
 _OUTSIDE = re.compile(r'\[([^\]]+)\]\((\.\./[^)#\s]+)(#[^)\s]+)?\)')
 _FENCE = re.compile(r'^(```.*?^```)', re.MULTILINE | re.DOTALL)
 _LIST = re.compile(r'^(?!\s*(?:[-*]|\d+\.) |\s*$|#|\|)(.+)\n(?=(?:[-*]|1\.) )', re.MULTILINE)
+_CELL = re.compile(r'<td.*?</td>', re.DOTALL)
+_CODE = re.compile(r'(?<=<code>)[^<]*')
 _ROLE = re.compile(r':(?:class|func|mod|meth|attr):<code>[.~]?([^<]*)</code>')
 
 
@@ -28,8 +30,14 @@ def on_page_markdown(markdown: str, page, **kwargs) -> str:
 
 
 def on_page_content(html: str, page, **kwargs) -> str:
-    """Names in docstrings are marked the way Sphinx does it; show them as code."""
-    return _ROLE.sub(r'<code>\1</code>', html) if page.file.src_path.startswith('api/') else html
+    """Paths in tables may break after a slash; names that docstrings mark for Sphinx are code."""
+    if page.file.src_path.startswith('api/'):
+        return _ROLE.sub(r'<code>\1</code>', html)
+    return _CELL.sub(lambda cell: _CODE.sub(_breakable, cell[0]), html)
+
+
+def _breakable(code: re.Match) -> str:
+    return code[0].replace('/', '/<wbr>')
 
 
 def _inside(match: re.Match) -> str:

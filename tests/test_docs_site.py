@@ -43,6 +43,15 @@ def test_pages_are_adapted_to_the_site():
     assert hook(code, page) == code
 
 
+def test_paths_in_tables_may_break():
+    hook = runpy.run_path(str(DOCS / 'hooks.py'))['on_page_content']
+    page = SimpleNamespace(file=SimpleNamespace(src_path='page.md'))
+    assert hook('<p><code>a/b</code></p><td>1/2 <code>a/b</code></td>', page) == (
+        '<p><code>a/b</code></p><td>1/2 <code>a/<wbr>b</code></td>')
+    page.file.src_path = 'api/page.md'
+    assert hook('see :class:<code>.Teacher</code>', page) == 'see <code>Teacher</code>'
+
+
 def test_pictures_are_small():
     assert {path.name for path in (DOCS / 'images').iterdir()} >= {
         'method.png',
