@@ -11,7 +11,7 @@ import re
 PAGES = {'../tools/data/README.md': 'data.md', '../README.md': 'index.md'}
 _OUTSIDE = re.compile(r'\[([^\]]+)\]\((\.\./[^)#\s]+)(#[^)\s]+)?\)')
 _FENCE = re.compile(r'^(```.*?^```)', re.MULTILINE | re.DOTALL)
-_LIST = re.compile(r'^(?!\s*(?:[-*]|\d+\.) |\s*$|#|\|)(.+)\n(?=(?:[-*]|1\.) )', re.MULTILINE)
+_LIST = re.compile(r'^(?!\s|[-*] |\d+\. |#|\|)(.+)\n(?=(?:[-*]|1\.) )', re.MULTILINE)
 _CELL = re.compile(r'<td.*?</td>', re.DOTALL)
 _CODE = re.compile(r'(?<=<code>)[^<]*')
 _ROLE = re.compile(r':(?:class|func|mod|meth|attr):<code>[.~]?([^<]*)</code>')

@@ -39,6 +39,8 @@ def test_pages_are_adapted_to_the_site():
     outside = '[data](../tools/data/README.md) [t](../tests/test_docs.py) [here](study.md)'
     assert hook(outside, page) == ('[data](data.md) `tests/test_docs.py` [here](study.md)')
     assert hook('Two things:\n- one\n- two\n', page) == 'Two things:\n\n- one\n- two\n'
+    listed = '- one\n  of two lines\n- two\n'
+    assert hook(listed, page) == listed
     code = '```text\nleft:\n- alone [x](../a.md)\n```\n'
     assert hook(code, page) == code
 
