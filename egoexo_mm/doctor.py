@@ -45,7 +45,7 @@ NEEDED = {
     'mmaction2': 'pip install mmaction2==1.2.0',
     'numpy': 'pip install numpy',
     'opencv': 'pip install opencv-python',
-    'pyarrow': 'pip install "pyarrow>=14"',
+    'pyarrow': 'pip install "pyarrow>=14.0.1"',
 }
 # The lowest version that works and the first that does not, None where none is known; mmcv is below.
 RANGES = {

@@ -87,7 +87,7 @@ def parse_video_list(text: str, name: str | Path, *, several: bool | None = Fals
             expected = 'path{0}label{0}label ...' if several else 'path{0}label'
             remedy = 'set multi_class=True and num_classes for lists of several labels, or ' if labels else ''
             raise ValueError(f'{name}, line {number}: expected "{expected.format(delimiter or " ")}" with an integer label, '
-                             f'got {lines[number]!r}; {remedy}correct or remove the line')
+                             f'got {lines[number][:200]!r}; {remedy}correct or remove the line')
     return found
 
 

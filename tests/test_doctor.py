@@ -40,7 +40,7 @@ def test_optional_packages_may_be_missing():
     ('mmaction2', 'pip install mmaction2==1.2.0'),
     ('numpy', 'pip install numpy'),
     ('opencv', 'pip install opencv-python'),
-    ('pyarrow', 'pip install "pyarrow>=14"'),
+    ('pyarrow', 'pip install "pyarrow>=14.0.1"'),
 ])
 def test_missing(name, remedy):
     assert problems_with(**{name: {}}) == [Problem(f'{name} is not installed', remedy, True)]
@@ -184,7 +184,7 @@ def test_report_says_everything():
     assert '  inert           two: no need' in text
     assert '  mmdet           can run, with compiled ops of mmcv' in text
     assert text[-4:] == ['Problems: 1', '  1. pyarrow is not installed (stops training)',
-                         '     remedy: pip install "pyarrow>=14"', 'Training cannot run yet.']
+                         '     remedy: pip install "pyarrow>=14.0.1"', 'Training cannot run yet.']
 
 
 def test_versions_of_a_checkout_come_from_its_module(tmp_path, monkeypatch):

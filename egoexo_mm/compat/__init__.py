@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from . import (
+    checkpoint_files,
     checkpoints,
     color_jitter,
     cpu_dist,
@@ -21,6 +22,7 @@ from . import (
     mmengine_configs,
     numpy_names,
     pkg_resources_standin,
+    resume,
 )
 from .cure import Cure
 from .mmaction_models import import_mmaction_models
@@ -29,7 +31,7 @@ __all__ = ['Cure', 'active_cures', 'apply', 'import_mmaction_models', 'started_a
 
 # In this order: color_jitter imports a part of mmaction2, which needs those before it.
 _CURES = (find_loader, numpy_names, pkg_resources_standin, drn, importlib_metadata_alias,
-          checkpoints, cpu_dist, mmcv_ext, mmengine_configs, color_jitter)
+          checkpoints, cpu_dist, mmcv_ext, mmengine_configs, color_jitter, checkpoint_files, resume)
 _applied: list[Cure] = []
 
 

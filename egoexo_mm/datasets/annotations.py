@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 import re
 from collections.abc import Iterable
@@ -11,10 +11,14 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
+from egoexo_mm.untrusted import quote, quote_names, shorten
+from egoexo_mm.untrusted.json_text import parse_json
+from egoexo_mm.video_lists import read_text
+
 from .dataframe_pickle import read_dataframe_pickle
 
 _CLOCK = re.compile(r'(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)')
-_PICKLES = ('.pkl', '.pickle')
+PICKLES = ('.pkl', '.pickle')
 
 
 class Row:
@@ -33,19 +37,23 @@ class Row:
         """The error of this row; ``problem`` says what is wrong and what was expected."""
         return ValueError(f'{self.where}: {problem}; correct or remove the row')
 
-    def value(self, name: str) -> Any:
-        """The field, where a missing value is an error."""
+    def has(self, name: str) -> bool:
+        """Whether the field has a value."""
         value = self.fields.get(name)
         text = value.strip().lower() if isinstance(value, str) else value
-        if text in (None, '', 'nan') or isinstance(value, float) and math.isnan(value):
+        return not (text in (None, '', 'nan') or isinstance(value, float) and math.isnan(value))
+
+    def value(self, name: str) -> Any:
+        """The field, where a missing value is an error."""
+        if not self.has(name):
             raise self.bad(f'{name} has no value')
-        return value
+        return self.fields[name]
 
     def text(self, name: str) -> str:
         """A text or a number as text."""
         value = self.value(name)
         if not isinstance(value, (str, int)) or isinstance(value, bool):
-            raise self.bad(f'{name} is {value!r}, expected a text')
+            raise self.bad(f'{name} is {quote(value)}, expected a text')
         return str(value).strip()
 
     def integer(self, name: str, below: int | None = None) -> int:
@@ -53,11 +61,11 @@ class Row:
         value = self.value(name)
         try:
             number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not (number.is_integer() and 0 <= number < (below or math.inf)):
             upper = f' to {below - 1}' if below else ''
-            raise self.bad(f'{name} is {value!r}, expected a whole number from 0{upper}')
+            raise self.bad(f'{name} is {quote(value)}, expected a whole number from 0{upper}')
         return int(number)
 
     def seconds(self, name: str) -> float:
@@ -67,10 +75,10 @@ class Row:
         try:
             time = math.nan if isinstance(value, bool) else float(value) if clock is None else \
                 int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             time = math.nan
         if not 0 <= time < math.inf:
-            raise self.bad(f'{name} is {value!r}, expected a time as hh:mm:ss.ss or seconds')
+            raise self.bad(f'{name} is {quote(value)}, expected a time as hh:mm:ss.ss or seconds')
         return time
 
     def span(self, start: str, stop: str) -> tuple[float, float]:
@@ -95,37 +103,40 @@ def read_table(path: str, *, required: Iterable[str], known: Iterable[str] = (),
     """
     if not Path(path).is_file():
         raise ValueError(f'{path}: no such annotation file; set ann_file to an existing csv or pickle')
-    columns, rows = _read_pickle(path, index) if str(path).endswith(_PICKLES) else _read_csv(path)
+    columns, rows = _read_pickle(path, index) if str(path).endswith(PICKLES) else _read_csv(path)
     required = list(required)
     lacking = [name for name in required if name not in columns]
     unknown = [name for name in columns if name not in {*required, *known}]
-    others = f', while these are unknown: {", ".join(map(str, unknown))}' if unknown else ''
+    others = f', while these are unknown: {quote_names(unknown)}' if unknown else ''
     if lacking:
         raise ValueError(f'{path}: lacks the columns {", ".join(lacking)}{others}; use the published file or rename its '
                          'columns')
     if unknown:
-        MMLogger.get_current_instance().warning(f'{path}: ignored the unknown columns {", ".join(map(str, unknown))}')
+        MMLogger.get_current_instance().warning(f'{path}: ignored the unknown columns {quote_names(unknown)}')
     if not rows:
         raise ValueError(f'{path}: has no rows; expected one row a segment or video below the header')
     return rows
 
 
 def _read_csv(path: str) -> tuple[list[str], list[Row]]:
+    text = read_text(path)
+    header = text.partition('\n')[0]
+    delimiter = max(',;\t', key=header.count)  # spreadsheets write the other two as well
+    lines = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
     try:
-        with open(path, newline='', encoding='utf-8-sig') as file:
-            lines = csv.reader(file)
-            names = next(lines, None)
-            if not names:
-                raise ValueError(f'{path}: is empty; expected a csv with a header line')
-            rows = []
-            for cells in lines:
-                if len(cells) != len(names) and cells:
-                    raise ValueError(f'{path}, line {lines.line_num}: {len(cells)} fields, expected {len(names)} as in the '
-                                     'header; correct or remove the row')
-                if cells:
-                    rows.append(Row(f'{path}, line {lines.line_num}', dict(zip(names, cells))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f'{path}: cannot be read as csv ({error}); get or make the file again') from None
+        names = [name.strip() for name in next(lines, ())]
+        if not any(names):
+            raise ValueError(f'{path}: is empty; expected a csv with a header line')
+        rows = []
+        for cells in lines:
+            if not any(map(str.strip, cells)):  # spreadsheets leave rows of commas
+                continue
+            if len(cells) != len(names):
+                raise ValueError(f'{path}, line {lines.line_num}: {len(cells)} fields, expected {len(names)} as in the '
+                                 'header; correct or remove the row')
+            rows.append(Row(f'{path}, line {lines.line_num}', dict(zip(names, cells))))
+    except csv.Error as error:
+        raise ValueError(f'{path}: cannot be read as csv ({shorten(str(error))}); get or make the file again') from None
     return names, rows
 
 
@@ -145,18 +156,18 @@ def read_json_rows(path: str, key: str) -> list[Row]:
     Raises:
         ValueError: the file is missing, no json, has no such list, or the list is empty.
     """
+    if not Path(path).is_file():
+        raise ValueError(f'{path}: no such annotation file; set ann_file to an existing json')
+    text = read_text(path)
     try:
-        with open(path, encoding='utf-8') as file:
-            content = json.load(file)
-    except FileNotFoundError:
-        raise ValueError(f'{path}: no such annotation file; set ann_file to an existing json') from None
-    except (OSError, ValueError) as error:  # of bytes that are no text or no json
-        raise ValueError(f'{path}: cannot be read as json ({error}); get or make the file again') from None
+        content = parse_json(text)
+    except ValueError as error:
+        raise ValueError(f'{path}: cannot be read as json ({shorten(str(error))}); get or make the file again') from None
     items = content.get(key) if isinstance(content, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ValueError(f'{path}: expected an object with a list of objects under {key!r}; use the published file')
+        raise ValueError(f'{path}: expected an object with a list of objects under {quote(key)}; use the published file')
     if not items:
-        raise ValueError(f'{path}: the list {key!r} is empty; expected one object a segment')
+        raise ValueError(f'{path}: the list {quote(key)} is empty; expected one object a segment')
     return [Row(f'{path}, {key}[{i}]', item) for i, item in enumerate(items)]
 
 
@@ -170,4 +181,4 @@ def check_unique(rows: Iterable[Row], ids: Iterable[str], name: str) -> None:
     for row, identity in zip(rows, ids):
         first = seen.setdefault(identity, row)
         if first is not row:
-            raise row.bad(f'{name} {identity!r} was already used ({first.where}), expected one row for each')
+            raise row.bad(f'{name} {quote(identity)} was already used ({first.where}), expected one row for each')

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from egoexo_mm.targets import video_id_from_path
-from egoexo_mm.targets.verification import listed_paths
+from egoexo_mm.targets.listing import check_listed_once, listed_paths
 from egoexo_mm.video import READERS, BrokenVideoError, VideoFile, check_reader
 
 from .frame_plans import Item
@@ -81,7 +81,7 @@ class VideoStreamDataset(IterableDataset):
         folder = (data_prefix or {}).get('video') or ''
         names = listed_paths(ann_file)
         ids = [video_id_from_path(name, video_id) for name in names]
-        self._check_unique(names, ids)
+        check_listed_once(names, video_id)
         videos = [(key, osp.join(folder, name)) for key, name in zip(ids, names)]
         if not any(osp.isfile(path) for _, path in videos[:100]):
             raise ValueError(f'{ann_file}: none of its first videos exists, for example {videos[0][1]!r}; correct '
@@ -137,17 +137,6 @@ class VideoStreamDataset(IterableDataset):
         chunk.items += schedule.finish(last)
         chunk.num_frames = length
         yield _closed(chunk, frames, last + 1)
-
-    @staticmethod
-    def _check_unique(names: list[str], ids: list[str]) -> None:
-        first: dict[str, str] = {}
-        for name, key in zip(names, ids):
-            if key in first:
-                other = first[key]
-                remedy = 'remove one of the lines' if name == other else "or set video_id='path' for data sets whose file " \
-                    'names repeat'
-                raise ValueError(f'two videos of the list have the id {key!r}: {other!r} and {name!r}; {remedy}')
-            first[key] = name
 
 
 def _closed(chunk: Chunk, frames: list[np.ndarray], keep_from: int) -> Chunk:

@@ -1,8 +1,11 @@
 """Videos of annotation lists, and the ids under which a store keeps them."""
+from __future__ import annotations
+
 import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
+from egoexo_mm.untrusted import quote
 from egoexo_mm.video_lists import parse_video_list, read_text
 
 from .errors import TargetStoreError
@@ -43,8 +46,26 @@ def check_one_video_an_id(paths: Iterable[str], rule: str, where: str = '') -> N
         key = video_id_from_path(path, rule)
         other = first.setdefault(key, path)
         if other != path and _plain(other) != _plain(path):
-            raise TargetStoreError(f'{where}two videos of the list have the id {key!r}: {other!r} and {path!r}; '
+            raise TargetStoreError(f'{where}two videos of the list have the id {quote(key)}: '
+                                   f'{quote(other)} and {quote(path)}; '
                                    + _remedy(other, path, rule))
+
+
+def check_listed_once(paths: Iterable[str], rule: str) -> None:
+    """Refuse two lines of one id, also of the same video: each gives a row of the store.
+
+    Raises:
+        TargetStoreError: for the first pair.
+    """
+    paths = list(paths)
+    check_one_video_an_id(paths, rule)
+    seen: set[str] = set()
+    for path in paths:
+        key = video_id_from_path(path, rule)
+        if key in seen:
+            raise TargetStoreError(f'two videos of the list have the id {quote(key)}: {quote(path)} and '
+                                   f'{quote(path)}; remove one of the lines')
+        seen.add(key)
 
 
 def _plain(path: str) -> str:

@@ -78,11 +78,20 @@ class SeedAugmentations(BaseTransform):
         """Announce the epoch to every worker; call it before the epoch's data loader iterator is made."""
         self._state.copy_(torch.tensor([seed, epoch]))
 
-    def transform(self, results: dict) -> dict:
-        """Seed numpy's and Python's global generators, which the host's transforms draw from."""
+    def state(self) -> tuple[int, int]:
+        """Seed and epoch; -1 while they are not announced."""
         seed, epoch = self._state.tolist()
+        return seed, epoch
+
+    def transform(self, results: dict) -> dict:
+        """Seed numpy's and Python's global generators, which the host's transforms draw from.
+
+        ``redraw``, where there is one, tells a sample drawn in place of a broken one from the same one drawn by itself.
+        """
+        seed, epoch = self.state()
         if epoch >= 0:
-            words = np.random.SeedSequence([seed, epoch, results['sample_idx']]).generate_state(2)
+            words = np.random.SeedSequence(
+                [seed, epoch, results['sample_idx'], *results.get('redraw', ())]).generate_state(2)
             np.random.seed(words[0])
             random.seed(int(words[1]))
         return results
