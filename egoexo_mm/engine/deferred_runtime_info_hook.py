@@ -34,7 +34,8 @@ class DeferredRuntimeInfoHook(RuntimeInfoHook):
         self._kept += [(f'train/{name}', value.detach() if isinstance(value, torch.Tensor) else value)
                        for name, value in (outputs or {}).items()]
         due = (self.every_n_inner_iters, batch_idx), (self.every_n_train_iters, runner)
-        if any(every(where, self._interval) for every, where in due) or self.end_of_epoch(runner.train_dataloader, batch_idx):
+        last = self.end_of_epoch(runner.train_dataloader, batch_idx)
+        if last or any(every(where, self._interval) for every, where in due):
             self._read(runner)
 
     def before_val(self, runner: Runner) -> None:

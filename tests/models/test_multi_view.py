@@ -185,7 +185,8 @@ def test_views_cut_by_the_model_score_alike_to_the_last_bit(cls_head, limit, ord
             samples = model.test_step(dict(inputs=data, data_samples=[ActionDataSample(), ActionDataSample()]))
         scores = [sample.pred_score for sample in samples]
         found.append(torch.stack([torch.cat(list(s.values())) if isinstance(s, dict) else s for s in scores]))
-        assert all({*sample.keys(), *sample.metainfo_keys()} <= {'pred_score', 'pred_label', 'num_classes'} for sample in samples)
+        kept = {key for sample in samples for key in (*sample.keys(), *sample.metainfo_keys())}
+        assert kept <= {'pred_score', 'pred_label', 'num_classes'}  # frames and crops do not reach a dump
     assert torch.equal(*found) and (found[0][0] - found[0][1]).abs().max() > 0
 
 
