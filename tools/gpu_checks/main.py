@@ -82,7 +82,7 @@ def main() -> None:
     (out / 'logs').mkdir(parents=True, exist_ok=True)
     (out / 'figures').mkdir(exist_ok=True)
     workers = args.workers if args.workers is not None else min((os.cpu_count() or 1) // args.gpus, 16)
-    setting = runs.Setting(out, args.gpus, 0.1 if args.quick else args.seconds, args.quick, workers)
+    setting = runs.Setting(out, args.gpus, 0.1 if args.quick else args.seconds, args.quick, workers, args.device)
     steps = plans.plan(setting, args.device)
     if args.only:
         steps = [step for step in steps if any(step.name.startswith(name) for name in args.only.split(','))]

@@ -43,12 +43,14 @@ class Setting:
         seconds: timed training of a run.
         quick: smallest clips and few steps, to see that it runs.
         workers: loading processes of a rank.
+        device: ``'cpu'`` for a rehearsal, which trains in float32: MMEngine has no mixed precision there.
     """
     out: Path
     gpus: int = 1
     seconds: float = 120.
     quick: bool = False
     workers: int = 8
+    device: str = 'cuda'
 
     @property
     def untimed(self) -> tuple[int, int]:
@@ -78,6 +80,8 @@ def write(setting: Setting, name: str, base: str, *, lines: str = '', hooks: lis
     warm, counted = setting.untimed
     end = (setting.seconds if seconds is None else seconds) if ends else None
     watch = f"dict(type='StepWatchHook', out={str(figures)!r}, seconds={end}, warm={warm}, counted={counted})"
+    if setting.device == 'cpu':
+        lines = lines.replace(BF16, "optim_wrapper = dict(type='OptimWrapper')")
     data = setting.out / 'data'
     stores = {key: str(data / 'targets' / key) for key in ('ego_score', 'object_score', 'interaction_map')}
     loop = ("train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=1000000, val_interval=1000000)\n"

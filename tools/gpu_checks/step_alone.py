@@ -118,6 +118,8 @@ def main() -> None:
     names = list(SIDES)
     if args.sides or args.quick:
         names = [names[int(i)] for i in (args.sides or '1,5').split(',')]
+    if args.device == 'cpu':
+        names = [name for name in names if SIDES[name][0]['type'] == 'OptimWrapper']  # MMEngine's AMP needs a GPU
     rows, failures = [], []
     for name in names:
         if time.perf_counter() - begin > args.seconds:

@@ -48,7 +48,7 @@ def plan(setting: runs.Setting, device: str) -> list[Step]:
         _step_alone(setting, device, 'slowfast_k400.py', '1,5,7'),
         _step_alone(setting, device, 'egoexo_slowonly_k400.py', '1,5,7'),
         _benchmarks(setting, device)]
-    steps += [_training(setting, name) for name in runs.VARIANTS]
+    steps += [_training(setting, device, name) for name in runs.VARIANTS]
     steps += [_resume(setting), _testing(setting)]
     steps += [_extraction(setting, name) for name in TEACHERS]
     steps.append(_online(setting))
@@ -75,10 +75,10 @@ def _dist(script: str, setting: runs.Setting, config: Path | str, *args: object,
     return ['bash', f'tools/{script}', *where, str(setting.gpus), *map(str, args)]
 
 
-def _training(setting: runs.Setting, name: str) -> Step:
+def _training(setting: runs.Setting, device: str, name: str) -> Step:
     lines, hooks, flags = runs.VARIANTS[name]
     config, figures = runs.write(setting, f'train {name}', 'egoexo_slowfast_k400.py', lines=lines, hooks=hooks)
-    command = _dist('dist_train.sh', setting, config, '--work-dir', setting.out / 'work' / config.stem, '--no-validate', *flags)
+    command = _dist('dist_train.sh', setting, config, '--work-dir', setting.out / 'work' / config.stem, '--no-validate', *(flags if device == 'cuda' else []))
     compiles = 240 if 'compile' in name else 0
     return Step(f'train: {name}', [command], setting.seconds + 120 + compiles + 300 * setting.quick, [figures])
 
@@ -90,7 +90,7 @@ def _resume(setting: runs.Setting) -> Step:
             'default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1, save_best=None))')
     configs = [runs.write(setting, f'resume {epochs}', 'egoexo_slowfast_k400.py', lines=few + ends.format(epochs), ends=False)[0]
                for epochs in (2, 4)]
-    command = [_dist('dist_train.sh', setting, config, '--work-dir', work, '--amp', '--no-validate') for config in configs]
+    command = [_dist('dist_train.sh', setting, config, '--work-dir', work, '--no-validate') for config in configs]
     return Step('resume', [command[0], [*command[1], '--resume']], 240 + 300 * setting.quick, must_say='resumed epoch: 2')
 
 
