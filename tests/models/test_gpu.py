@@ -89,13 +89,15 @@ def test_numbers_of_the_official_code(golden):
     np.testing.assert_allclose(scores.cpu().numpy(), golden.expected['eval_scores'], rtol=1e-3)
 
 
-@pytest.mark.parametrize('dtype, bound', [(torch.float16, 0.01), (torch.bfloat16, 0.05)], ids=['float16', 'bfloat16'])
-def test_losses_in_half_precision(golden, dtype, bound):
+@pytest.mark.parametrize('dtype, rel, abs', [(torch.float16, 0.01, 1e-3), (torch.bfloat16, 0.05, 4e-3)],
+                         ids=['float16', 'bfloat16'])
+def test_losses_in_half_precision(golden, dtype, rel, abs):
+    """The smallest, loss_ego, is 0.01; normalisation over two clips enlarges rounding."""
     full = {name: value.item() for name, value in golden.step().items()}
     with torch.autocast('cuda', dtype=dtype):
         half = golden.step()
     for name in LOSSES:
-        assert half[name].item() == pytest.approx(full[name], rel=bound), name
+        assert half[name].item() == pytest.approx(full[name], rel=rel, abs=abs), name
     assert all(torch.isfinite(parameter.grad).all() for parameter in golden.model.parameters())
 
 
@@ -205,7 +207,7 @@ def test_roi_align(aligned):
                       corner + 20 + torch.rand(50, 2, generator=generator) * 200], 1)
     found = []
     for device in ('cpu', 'cuda'):
-        x = feats.to(device).requires_grad_()
+        x = feats.clone().to(device).detach().requires_grad_()
         out = RoIAlign(7, 1 / 16, 0, aligned=aligned)(x, rois.to(device))
         out.square().sum().backward()
         found.append((out.detach().cpu(), x.grad.cpu()))

@@ -32,7 +32,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--quick', action='store_true', help='small clips and few steps, to see that all of it runs')
     parser.add_argument('--seconds', type=float, default=120., help='timed training of each run (default 120)')
     parser.add_argument('--minutes', type=float, help='for everything; what does not fit is named as not run')
-    parser.add_argument('--only', metavar='STEP,...', help='steps whose names begin so; see --list')
+    parser.add_argument('--only', metavar='STEP', action='append',
+                        help='a step whose name begins so (see --list); may be given often, the order is kept')
     parser.add_argument('--list', action='store_true', help='name the steps and stop')
     parser.add_argument('--workers', type=int, help='loading processes of a rank (default: CPU cores / ranks, 16 at most)')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/gpu_checks'), help='folder for tables, logs and runs')
@@ -85,7 +86,7 @@ def main() -> None:
     setting = runs.Setting(out, args.gpus, 0.1 if args.quick else args.seconds, args.quick, workers, args.device)
     steps = plans.plan(setting, args.device)
     if args.only:
-        steps = [step for step in steps if any(step.name.startswith(name) for name in args.only.split(','))]
+        steps = list({step.name: step for name in args.only for step in steps if step.name.startswith(name)}.values())
     if args.list:
         print('\n'.join(step.name for step in steps))
         return

