@@ -89,7 +89,7 @@ def test_numbers_of_the_official_code(golden):
     np.testing.assert_allclose(scores.cpu().numpy(), golden.expected['eval_scores'], rtol=1e-3)
 
 
-@pytest.mark.parametrize('dtype, rel, abs', [(torch.float16, 0.01, 1e-3), (torch.bfloat16, 0.05, 4e-3)],
+@pytest.mark.parametrize('dtype, rel, abs', [(torch.float16, 0.01, 1e-3), (torch.bfloat16, 0.1, 4e-3)],
                          ids=['float16', 'bfloat16'])
 def test_losses_in_half_precision(golden, dtype, rel, abs):
     """The smallest, loss_ego, is 0.01; normalisation over two clips enlarges rounding."""

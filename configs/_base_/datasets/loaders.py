@@ -3,7 +3,6 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=8,
     persistent_workers=True,
-    pin_memory=True,  # with it the training step never waits for a copy to the GPU
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(
