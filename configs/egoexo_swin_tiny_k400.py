@@ -1,8 +1,8 @@
 # Ego-Exo on a backbone the paper never tried: MMAction2's Video Swin-T, from its ImageNet weights, with MMAction2's stock
 # augmentation and the Swin recipe (AdamW, 30 epochs). Nobody has published results of this combination.
 _base_ = [
-    '_base_/models/swin_tiny.py', '_base_/models/aux_heads.py', '_base_/datasets/k400_targets.py',
-    '_base_/default_runtime.py'
+    '_egoexo_base_/models/swin_tiny.py', '_egoexo_base_/models/aux_heads.py', '_egoexo_base_/datasets/k400_targets.py',
+    '_egoexo_base_/default_runtime.py'
 ]
 
 model = dict(

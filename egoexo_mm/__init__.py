@@ -1,7 +1,9 @@
 """Ego-Exo (https://arxiv.org/abs/2104.07905) for MMAction2 1.x: importing this package registers everything."""
 from egoexo_mm import compat
+from egoexo_mm.errors import print_run_errors_plainly
 from egoexo_mm.version import __version__
 
+print_run_errors_plainly()
 compat.apply()  # before mmaction.models is first imported
 if not compat.doctor_is_running():  # the doctor must start where a host is missing
     compat.import_mmaction_models()

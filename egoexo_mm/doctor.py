@@ -168,15 +168,12 @@ def _wrong_versions(facts: Facts) -> list[Problem]:
 
 
 def _no_reader(facts: Facts) -> list[Problem]:
-    remedy = 'pip install decord==0.6.0'
     found = [Problem(f'{name} is installed but does not import: {facts.broken[name]}',
-                     remedy if name == 'decord' else f'pip uninstall -y {name.lower()}', False)
+                     'pip install decord==0.6.0' if name == 'decord' else f'pip uninstall -y {name.lower()}', False)
              for name in DECODERS if facts.versions.get(name) and name in facts.broken]
-    if not facts.has('decord'):
-        other = 'PyAV is, for configs that ask for it' if facts.has('PyAV') else 'nor is PyAV'
-        found.append(Problem('decord (or decord2, which has the same module), which the configs '
-                             f'read video with, is not there; {other}', remedy,
-                             not facts.has('PyAV')))
+    if not facts.has('PyAV') and not facts.has('decord'):
+        found.append(Problem('neither PyAV, which the configs read video with, nor decord is there; OpenCV reads video, '
+                             'slowly and not all of it', 'pip install av', False))
     return found
 
 

@@ -4,24 +4,47 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[str]:
-    """A name to write to; it becomes ``path`` when the block ends, and goes when the block fails."""
+def whole_file(path: str | os.PathLike, *, suffix: str | None = None,
+               sync: bool = False) -> Iterator[str]:
+    """A name to write to; it becomes ``path`` when the block ends, and goes when the block fails.
+
+    Args:
+        path: The file to write.
+        suffix: Of the temporary name, by default that of ``path``.
+        sync: Wait until the disk has the file and its name, so that both survive a power cut.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-', suffix=path.suffix)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-',
+                                         suffix=path.suffix if suffix is None else suffix)
     os.close(handle)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets the owner alone read
+        with suppress(PermissionError):  # some network file systems have no modes
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets the owner alone read
+        if sync:
+            _sync(temporary)
         os.replace(temporary, path)
+        if sync:
+            with suppress(OSError):  # some file systems do not sync folders
+                _sync(path.parent)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
+
+
+def _sync(path: str | os.PathLike) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -3,20 +3,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from egoexo_mm.targets import HAND, OBJECT, Manifest, StoreWriter
+from egoexo_mm.video import write_mp4
 
 
 def write_video(path: Path, frames: np.ndarray, fps: float = 30, codec: str = 'mp4v') -> Path:
     """Encode (T, H, W, 3) uint8 RGB frames; ``codec`` FFV1 (in .avi) is lossless."""
-    height, width = frames.shape[1:3]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), fps, (width, height))
-    for frame in frames:
-        writer.write(frame[..., ::-1])
-    writer.release()
+    write_mp4(path, frames, fps, codec)
     return path
 
 

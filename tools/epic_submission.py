@@ -27,8 +27,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for submission.zip')
     parser.add_argument('--force', action='store_true', help='replace a submission.zip that is there')
     parser.add_argument('--check', type=Path, metavar='FILE', help='check this submission (.zip or .json), write nothing')
-    parser.add_argument('--annotation', type=Path, metavar='CSV', help='csv with a column narration_id: the segments that '
-                        'must be there, no more and no fewer (EPIC_100_test_timestamps.csv)')
+    parser.add_argument('--annotation', type=Path, metavar='CSV', help='csv with a column narration_id, or the official '
+                        'pickle: the segments that must be there, no more and no fewer (EPIC_100_test_timestamps.csv)')
     parser.add_argument('--score-kind', default='probabilities', choices=['probabilities', 'logits'],
                         help='what the dump holds; probabilities are submitted as logarithms, because the evaluation server '
                         'applies a softmax (default: %(default)s)')

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Encode folders of JPGs as videos, for teachers, which read videos (tools/test.py configs/teachers/... none).
+"""Encode folders of frames as videos, for teachers, which read videos (tools/test.py configs/teachers/... none).
 
-OUT gets <name of the folder>.mp4 for every folder, with its frames in the order of their names, and list.txt of them all.
-Videos that are there are kept.
+OUT gets <name of the folder>.mp4 for every folder, with its pictures (JPG, PNG, BMP or WebP) in the order of their numbers,
+and list.txt of them all. Videos that are there are kept. Hidden files are left out.
 
 Example:
     python tools/frames_to_videos.py data/epic100 data/epic100_videos --folders '*/rgb_frames/*' --fps 50
@@ -10,43 +10,78 @@ Example:
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from egoexo_mm.files import whole_file  # noqa: E402
+from egoexo_mm.video import VideoWriteError, write_mp4  # noqa: E402
+from egoexo_mm.video.names import IMAGE_SUFFIXES, frame_files, is_hidden  # noqa: E402
 
 
 def encode(folder: Path, out: Path, fps: float) -> int:
     """Encode one folder; the number of its frames.
 
     Raises:
-        SystemExit: it holds no JPG, one cannot be read, sizes differ, or the video cannot be written.
+        SystemExit: it holds no picture, frames are lacking, one cannot be read, sizes differ, or the video cannot be
+            written.
     """
-    names = sorted(folder.glob('*.jpg'))
+    names = frame_files(folder)
     if not names:
-        raise SystemExit(f'{folder}: holds no *.jpg; give the folders of frames as --folders PATTERN')
-    with whole_file(out) as temporary:
-        writer = None
-        for name in names:
-            frame = cv2.imread(str(name))
-            if frame is None:
-                raise SystemExit(f'{name}: is no picture that can be read; extract the frames of this video again')
-            if writer is None:
-                size = frame.shape[1::-1]
-                writer = cv2.VideoWriter(temporary, cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
-                if not writer.isOpened():
-                    raise SystemExit(f'{out}: this OpenCV cannot encode MPEG-4; install opencv-python')
-            found = frame.shape[1::-1]
-            if found != size:
-                raise SystemExit(f'{name}: is {found[0]} x {found[1]}, those before it {size[0]} x {size[1]}; extract the '
-                                 'frames of this video again')
-            writer.write(frame)
-        writer.release()
-    return len(names)
+        raise SystemExit(f'{folder}: holds no picture ({", ".join(IMAGE_SUFFIXES)}); give the folders of frames as '
+                         '--folders PATTERN')
+    check_numbers(names)
+    try:
+        return write_mp4(out, pictures(names), fps)
+    except (VideoWriteError, OSError) as error:
+        raise SystemExit(str(error)) from None
+
+
+def check_numbers(names: list[Path]) -> None:
+    """Refuse frames that are lacking or there twice: each later frame would be another one than its number says.
+
+    Names without any number are taken as they are sorted.
+    """
+    digits = [re.findall(r'\d+', path.stem) for path in names]
+    lengths = {len(found) for found in digits}
+    if lengths == {0}:
+        return
+    if 0 in lengths:
+        odd = next(path for path, found in zip(names, digits) if not found)
+        raise SystemExit(f'{odd}: has no number, other pictures of the folder have one; move it to another folder')
+    changing = [i for i in range(min(lengths)) if len({found[i] for found in digits}) > 1] if len(lengths) == 1 else []
+    place = changing[0] if len(changing) == 1 else -1
+    before = None
+    for path, number in zip(names, (int(found[place]) for found in digits)):
+        if before is None and number > 1:
+            raise SystemExit(f'{path}: is the first frame, number {number}; frames from 0 or 1 on are expected: extract the '
+                             'frames of this video again, or rename them')
+        if before is not None and number != before[1] + 1:
+            problem = 'follow each other' if number <= before[1] else f'lack frame {before[1] + 1} between them'
+            raise SystemExit(f'{before[0]} and {path.name} {problem}; expected one picture for each number: extract the '
+                             'frames of this video again, or remove what is no frame of it')
+        before = (path, number)
+
+
+def pictures(names: list[Path]) -> Iterator[np.ndarray]:
+    """RGB frames, all of the size of the first."""
+    size = None
+    for name in names:
+        frame = cv2.imread(str(name))
+        if frame is None:
+            raise SystemExit(f'{name}: is no picture that can be read; extract the frames of this video again')
+        found = frame.shape[1::-1]
+        size = size or found
+        if found != size:
+            raise SystemExit(f'{name}: is {found[0]} x {found[1]}, those before it {size[0]} x {size[1]}; extract the '
+                             'frames of this video again')
+        yield frame[..., ::-1]
 
 
 def main() -> None:
@@ -56,7 +91,7 @@ def main() -> None:
     parser.add_argument('--folders', default='*', metavar='PATTERN', help='folders of frames below it; default %(default)s')
     parser.add_argument('--fps', type=float, required=True, help='frames a second')
     args = parser.parse_args()
-    folders = sorted(path for path in args.root.glob(args.folders) if path.is_dir())
+    folders = sorted(path for path in args.root.glob(args.folders) if path.is_dir() and not is_hidden(path))
     names = [f'{folder.name}.mp4' for folder in folders]
     if not folders:
         raise SystemExit(f'{args.root}: no folder is named {args.folders}; correct --folders')

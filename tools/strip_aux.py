@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from egoexo_mm.models import checkpoints
 
 # Mean and std of the preprocessor are not persistent in MMAction2, so it would not expect them.
 DROPPED = ('aux_heads.', 'teachers.', 'data_preprocessor.')
+# Counters that MMEngine's and torch's averaged models keep beside their `module.`
+COUNTERS = ('steps', 'n_averaged')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,6 +36,7 @@ def strip(source: Path, destination: Path) -> str:
     checkpoints.check_destination(source, destination)
     checkpoint = checkpoints.read_checkpoint(source)
     weights = checkpoints.weights_of(checkpoint, 'state_dict', source)
+    weights, prefixes = unwrapped(weights, source)
     kept = {name: value for name, value in weights.items() if not name.startswith(DROPPED)}
     if not kept:
         raise ValueError(f'{source} has only {", ".join(DROPPED)} weights; expected a recognizer '
@@ -41,6 +45,8 @@ def strip(source: Path, destination: Path) -> str:
     meta = plain(meta) if isinstance(meta, dict) else {}
     checkpoints.write_checkpoint({'state_dict': kept, 'meta': meta}, destination)
     lines = [f'kept {len(kept)} of {len(weights)} tensors']
+    lines += [f'took {prefix} off the names of {count} tensors'
+              for prefix, count in sorted(prefixes.items())]
     for prefix in DROPPED:
         count = sum(name.startswith(prefix) for name in weights)
         if count:
@@ -50,6 +56,36 @@ def strip(source: Path, destination: Path) -> str:
         lines.append(f'dropped {", ".join(others)}')
     sizes = [path.stat().st_size / 1e6 for path in (source, destination)]
     return '\n'.join([*lines, f'{sizes[0]:.1f} MB -> {sizes[1]:.1f} MB', f'wrote {destination}'])
+
+
+def unwrapped(weights: dict[str, Any], source: Path) -> tuple[dict[str, Any], Counter]:
+    """Weights by the names that the recognizer itself has.
+
+    Wrappers add to names: DistributedDataParallel and averaged models `module.` in front, torch.compile
+    `_orig_mod.` in front of what is compiled, one inside the other in any order.
+
+    Returns:
+        The weights, and how many names had what in front.
+
+    Raises:
+        ValueError: two tensors have the same name without it.
+    """
+    found, prefixes = {}, Counter()
+    for name, value in weights.items():
+        parts = [part for part in name.split('.') if part != '_orig_mod']
+        while parts[0] == 'module' and len(parts) > 1:
+            parts = parts[1:]
+        own = '.'.join(parts)
+        if own in found:
+            raise ValueError(f'{source} has two tensors for {own}, one of them as {name}; expected '
+                             'the weights of one model')
+        found[own] = value
+        if own != name:
+            front = name[:-len(own)] if name.endswith(own) else '_orig_mod.'
+            prefixes[front] += 1
+    if prefixes:
+        found = {name: value for name, value in found.items() if name not in COUNTERS}
+    return found, prefixes
 
 
 def plain(value: Any) -> Any:

@@ -100,7 +100,7 @@ def draw_video(args: argparse.Namespace) -> list[str]:
     base = args.out / f'targets_{file_name(video_id)}'
     png, mp4 = base.with_name(base.name + '.png'), base.with_name(base.name + '.mp4')
     fps = video.fps if video.fps > 0 else 25.
-    shown = range(0, min(len(video), max(1, round(args.max_seconds * fps))), args.stride)
+    shown = range(0, video.until(args.max_seconds), args.stride)
     frames = write_mp4(mp4, targets.film(shown), fps / args.stride, args.codec)
     write_png(png, targets.sheet(args.frames))
     cut = f'; the first {args.max_seconds:g} s, --max-seconds shows more' if shown.stop < len(video) else ''

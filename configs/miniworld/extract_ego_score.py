@@ -1,5 +1,5 @@
 # Ego-Scores of the third-person training videos, by the teacher of ego_teacher.py.
-_base_ = ['../_base_/extraction.py', '_base_/world.py']
+_base_ = ['../_egoexo_base_/extraction.py', '_base_/world.py']
 
 model = dict(
     type='EgoScoreTeacher', recognizer=f'{_base_.configs}/ego_teacher.py',

@@ -1,5 +1,5 @@
 # Boxes of hands and held objects on every fourth frame of the third-person training videos, by detector.py.
-_base_ = ['../_base_/extraction.py', '_base_/world.py']
+_base_ = ['../_egoexo_base_/extraction.py', '_base_/world.py']
 
 model = dict(
     type='HandObjectTeacher', detector=f'{_base_.configs}/detector.py',

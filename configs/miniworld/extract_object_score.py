@@ -1,5 +1,5 @@
 # Object-Scores of the third-person training videos, by the teacher of object_teacher.py.
-_base_ = ['../_base_/extraction.py', '_base_/world.py']
+_base_ = ['../_egoexo_base_/extraction.py', '_base_/world.py']
 
 model = dict(
     type='RecognizerObjectTeacher', recognizer=f'{_base_.configs}/object_teacher.py', num_scores=8, size=72,

@@ -1,5 +1,5 @@
 """A lighter hand-object detector to train on 100DOH: mmdet's Faster R-CNN R50-FPN with the hand layers on top."""
-_base_ = ['../_base_/datasets/hand_object_100doh.py', '../_base_/detector_runtime.py']
+_base_ = ['../_egoexo_base_/datasets/hand_object_100doh.py', '../_egoexo_base_/detector_runtime.py']
 default_scope = 'mmdet'
 custom_imports = dict(imports=['egoexo_mm', 'egoexo_mm.models.detectors', 'egoexo_mm.datasets.hand_object_dataset',
                                'egoexo_mm.datasets.transforms.hand_object'])

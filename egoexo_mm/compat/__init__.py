@@ -10,13 +10,23 @@ from __future__ import annotations
 import itertools
 import sys
 
-from . import checkpoints, cpu_dist, drn, fused_sgd, importlib_metadata_alias, mmcv_ext
+from . import (
+    checkpoint_files,
+    checkpoints,
+    cpu_dist,
+    drn,
+    fused_sgd,
+    importlib_metadata_alias,
+    mmcv_ext,
+    resume,
+)
 from .cure import Cure
 from .mmaction_models import import_mmaction_models
 
 __all__ = ['Cure', 'active_cures', 'apply', 'doctor_is_running', 'import_mmaction_models']
 
-_CURES = (drn, importlib_metadata_alias, checkpoints, cpu_dist, mmcv_ext, fused_sgd)
+_CURES = (drn, importlib_metadata_alias, checkpoints, cpu_dist, mmcv_ext,
+          checkpoint_files, resume, fused_sgd)
 _applied: list[Cure] = []
 
 

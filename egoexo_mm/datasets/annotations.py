@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -11,10 +12,12 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
+from egoexo_mm.video_lists import read_text
+
 from .dataframe_pickle import read_dataframe_pickle
 
 _CLOCK = re.compile(r'(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)')
-_PICKLES = ('.pkl', '.pickle')
+PICKLES = ('.pkl', '.pickle')
 
 
 class Row:
@@ -33,13 +36,17 @@ class Row:
         """The error of this row; ``problem`` says what is wrong and what was expected."""
         return ValueError(f'{self.where}: {problem}; correct or remove the row')
 
-    def value(self, name: str) -> Any:
-        """The field, where a missing value is an error."""
+    def has(self, name: str) -> bool:
+        """Whether the field has a value."""
         value = self.fields.get(name)
         text = value.strip().lower() if isinstance(value, str) else value
-        if text in (None, '', 'nan') or isinstance(value, float) and math.isnan(value):
+        return not (text in (None, '', 'nan') or isinstance(value, float) and math.isnan(value))
+
+    def value(self, name: str) -> Any:
+        """The field, where a missing value is an error."""
+        if not self.has(name):
             raise self.bad(f'{name} has no value')
-        return value
+        return self.fields[name]
 
     def text(self, name: str) -> str:
         """A text or a number as text."""
@@ -95,7 +102,7 @@ def read_table(path: str, *, required: Iterable[str], known: Iterable[str] = (),
     """
     if not Path(path).is_file():
         raise ValueError(f'{path}: no such annotation file; set ann_file to an existing csv or pickle')
-    columns, rows = _read_pickle(path, index) if str(path).endswith(_PICKLES) else _read_csv(path)
+    columns, rows = _read_pickle(path, index) if str(path).endswith(PICKLES) else _read_csv(path)
     required = list(required)
     lacking = [name for name in required if name not in columns]
     unknown = [name for name in columns if name not in {*required, *known}]
@@ -111,20 +118,23 @@ def read_table(path: str, *, required: Iterable[str], known: Iterable[str] = (),
 
 
 def _read_csv(path: str) -> tuple[list[str], list[Row]]:
+    text = read_text(path)
+    header = text.partition('\n')[0]
+    delimiter = max(',;\t', key=header.count)  # spreadsheets write the other two as well
+    lines = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
     try:
-        with open(path, newline='', encoding='utf-8-sig') as file:
-            lines = csv.reader(file)
-            names = next(lines, None)
-            if not names:
-                raise ValueError(f'{path}: is empty; expected a csv with a header line')
-            rows = []
-            for cells in lines:
-                if len(cells) != len(names) and cells:
-                    raise ValueError(f'{path}, line {lines.line_num}: {len(cells)} fields, expected {len(names)} as in the '
-                                     'header; correct or remove the row')
-                if cells:
-                    rows.append(Row(f'{path}, line {lines.line_num}', dict(zip(names, cells))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        names = [name.strip() for name in next(lines, ())]
+        if not any(names):
+            raise ValueError(f'{path}: is empty; expected a csv with a header line')
+        rows = []
+        for cells in lines:
+            if not any(map(str.strip, cells)):  # spreadsheets leave rows of commas
+                continue
+            if len(cells) != len(names):
+                raise ValueError(f'{path}, line {lines.line_num}: {len(cells)} fields, expected {len(names)} as in the '
+                                 'header; correct or remove the row')
+            rows.append(Row(f'{path}, line {lines.line_num}', dict(zip(names, cells))))
+    except csv.Error as error:
         raise ValueError(f'{path}: cannot be read as csv ({error}); get or make the file again') from None
     return names, rows
 
@@ -145,12 +155,12 @@ def read_json_rows(path: str, key: str) -> list[Row]:
     Raises:
         ValueError: the file is missing, no json, has no such list, or the list is empty.
     """
+    if not Path(path).is_file():
+        raise ValueError(f'{path}: no such annotation file; set ann_file to an existing json')
+    text = read_text(path)
     try:
-        with open(path, encoding='utf-8') as file:
-            content = json.load(file)
-    except FileNotFoundError:
-        raise ValueError(f'{path}: no such annotation file; set ann_file to an existing json') from None
-    except (OSError, ValueError) as error:  # of bytes that are no text or no json
+        content = json.loads(text)
+    except ValueError as error:
         raise ValueError(f'{path}: cannot be read as json ({error}); get or make the file again') from None
     items = content.get(key) if isinstance(content, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):

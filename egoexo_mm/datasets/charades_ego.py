@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-import os
 import os.path as osp
 import re
 import statistics
@@ -11,7 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from mmaction.registry import DATASETS
 from mmengine.logging import MMLogger
 
-from .annotations import Row, check_unique, read_table
+from egoexo_mm.video_lists import decode_text
+
+from .annotations import PICKLES, Row, check_unique, read_table
+from .frame_folders import FrameFolder, read_frame_folder
 from .media_dataset import MediaDataset
 
 NUM_CLASSES = 157
@@ -65,12 +67,10 @@ class CharadesEgoDataset(MediaDataset):
     def load_data_list(self) -> list[dict]:
         """One row a video."""
         root = self.media_root('img')[1]
-        try:
-            with open(self.ann_file, encoding='utf-8-sig') as file:
-                listed = file.readline().startswith(_LIST_HEADER)
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f'{self.ann_file}: cannot be read ({error}); set ann_file to a frame list or the official '
-                             'csv') from None
+        if self.ann_file.endswith(PICKLES):
+            return self._load_csv(root)
+        with open(self.ann_file, 'rb') as file:
+            listed = decode_text(file.readline(), self.ann_file).strip().startswith(_LIST_HEADER)
         return self._load_list(root) if listed else self._load_csv(root)
 
     def _wanted(self, first_person: bool) -> bool:
@@ -86,11 +86,11 @@ class CharadesEgoDataset(MediaDataset):
 
     def _load_list(self, root: str) -> list[dict]:
         videos: dict[str, dict] = {}
-        with open(self.ann_file, encoding='utf-8-sig') as file:
+        with open(self.ann_file, 'rb') as file:
             next(file)
-            for number, line in enumerate(file, 2):
-                if line.strip():
-                    self._add_frame(videos, Row(f'{self.ann_file}, line {number}', dict(line=line.strip())), root)
+            for number, content in enumerate(file, 2):
+                if line := decode_text(content, self.ann_file).strip():
+                    self._add_frame(videos, Row(f'{self.ann_file}, line {number}', dict(line=line)), root)
         if not videos:
             raise ValueError(f'{self.ann_file}: has no rows; expected one line a frame below the header')
         return self.keep_present(self._some([info for name, info in videos.items() if self._wanted(name.endswith('EGO'))]))
@@ -111,11 +111,21 @@ class CharadesEgoDataset(MediaDataset):
                                             total_frames=0, frame_labels=[]))
         expected = osp.join(info['frame_dir'], info['filename_tmpl'].format(info['total_frames'] + self.start_index))
         if osp.join(root, path) != expected:
-            raise row.bad(f'the path {path!r} breaks the numbering of {name}, expected {expected}')
+            if not info['total_frames'] and int(number) == 1 - self.start_index:
+                raise row.bad(f'the frames of {name} are numbered from {int(number)}, expected {self.start_index}; set '
+                              f'start_index={int(number)}, or')
+            raise row.bad(f'the path {path!r} breaks the numbering of {name}, expected {expected}, as the frames of a video '
+                          'are listed by their numbers')
         classes = [int(label) for label in fields[4].strip('"').split(',') if label]
         self._check_classes(row, classes)
         info['frame_labels'].append(classes)
         info['total_frames'] += 1
+
+    def _read_folder(self, row: dict) -> FrameFolder:
+        folder = super()._read_folder(row)
+        if folder.problem and 'filename_tmpl' in folder.problem:  # here the names are those of the list
+            folder = folder._replace(problem='with files named otherwise than in the list')
+        return folder
 
     def _check_classes(self, row: Row, classes: list[int]) -> None:
         if max(classes, default=0) >= NUM_CLASSES:
@@ -132,7 +142,7 @@ class CharadesEgoDataset(MediaDataset):
         infos, absent, rates = [], {}, []
         for i, (row, info) in enumerate(zip(rows, self._folders(rows, root))):
             problem = info.pop('problem')
-            length = row.seconds('length') if row.fields.get('length') else 0
+            length = row.seconds('length') if row.has('length') else 0
             if not problem and length:
                 rates.append(info['total_frames'] / length)
                 problem = 'shorter than the annotation' if rates[-1] < 0.8 * self.fps else None
@@ -142,7 +152,7 @@ class CharadesEgoDataset(MediaDataset):
                 info['frame_labels'] = frame_labels(actions[i], info['total_frames'], self.fps)
             infos.append(info)
         self._check_rate(rates)
-        return self.without(infos, absent)
+        return self.cover(self.without(infos, absent))
 
     def _folders(self, rows: list[Row], root: str) -> list[dict]:
         """Samples without labels; ``problem`` says what is wrong with the folder of frames, if anything."""
@@ -153,7 +163,8 @@ class CharadesEgoDataset(MediaDataset):
             return [dict(info, problem=None, total_frames=max(math.floor(row.seconds('length') * self.fps + 1e-6), 1))
                     for row, info in zip(rows, infos)]
         with ThreadPoolExecutor(16) as pool:  # network file systems wait more than they work
-            counts = pool.map(lambda info: count_frames(info['frame_dir'], info['filename_tmpl'], self.start_index), infos)
+            counts = pool.map(lambda info: count_frames(
+                info['frame_dir'], info['filename_tmpl'], self.start_index, info['video_id']), infos)
             return [dict(info, problem=problem, total_frames=count) for info, (count, problem) in zip(infos, counts)]
 
     def _is_first(self, row: Row) -> bool:
@@ -164,7 +175,7 @@ class CharadesEgoDataset(MediaDataset):
 
     def _actions(self, row: Row) -> list[tuple[int, float, float]]:
         actions = []
-        for text in filter(None, (row.fields['actions'] or '').strip().split(';')):
+        for text in filter(None, row.text('actions').split(';')) if row.has('actions') else ():
             match = _ACTION.fullmatch(text.strip())
             if not match:
                 raise row.bad(f'the action {text!r} is unreadable, expected a class, start and end in seconds as in '
@@ -196,16 +207,12 @@ def frame_labels(actions: list[tuple[int, float, float]], total_frames: int, fps
     return [sorted(classes) for classes in labels]
 
 
-def count_frames(folder: str, filename_tmpl: str, start_index: int = 1) -> tuple[int, str | None]:
-    """Number of frame files in a folder, and what is wrong with it if anything (``'missing'``, ``'with gaps'``)."""
-    try:
-        names = set(os.listdir(folder))
-    except OSError:
-        return 0, 'missing'
-    count = 0
-    while filename_tmpl.format(count + start_index) in names:
-        count += 1
-    pattern = re.compile(r'\d+'.join(re.escape(part) for part in re.split(r'\{[^}]*\}', filename_tmpl)))
-    if sum(pattern.fullmatch(name) is not None for name in names) > count:
-        return count, 'with gaps'
-    return count, None if count else 'missing'
+def count_frames(folder: str, filename_tmpl: str, start_index: int = 1,
+                 video_id: str | None = None) -> tuple[int, str | None]:
+    """Number of frame files in a folder, and what is wrong with it if anything; see :func:`read_frame_folder`."""
+    numbers, problem, _ = read_frame_folder(folder, filename_tmpl, start_index, video_id)
+    if problem:
+        return 0, problem
+    gaps = (i for i, number in enumerate(numbers, start_index) if number != i)
+    count = next(gaps, start_index + len(numbers)) - start_index
+    return count, 'with gaps' if count < len(numbers) else None

@@ -2,8 +2,9 @@
 
 EPIC-KITCHENS releases its annotations as csv and as such pickles. A pickle names functions and calls them; here the few
 pandas names of a plain table stand for inert records, from which the columns are put together, and numpy arrays pass
-through :class:`egoexo_mm.targets.unpickle.RestrictedUnpickler`. Read are pandas 0.23 to 3.0, protocols 0 to 5, columns of
-numbers, texts and lists; categories, dates and arrow columns are refused.
+through :class:`egoexo_mm.targets.unpickle.RestrictedUnpickler`. Read are pandas 0.23 to 3.1, protocols 0 to 5, columns of
+numbers, texts (also in pyarrow's layout, pandas 3's default where pyarrow is installed) and lists; categories, dates and
+other arrow columns are refused.
 """
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from egoexo_mm.targets.unpickle import RestrictedUnpickler
+
+from .arrow_strings import arrow_buffer, arrow_chunks, arrow_strings, arrow_type
 
 _MOST_ROWS = 10**8
 
@@ -49,6 +52,10 @@ class _Strings(_Record):
     """A StringArray of pandas 3: state (dtype, object array)."""
 
 
+class _ArrowStrings(_Record):
+    """An ArrowStringArray of pandas 3: state ``{'_pa_array': texts, ...}``."""
+
+
 class _Index(NamedTuple):
     values: Any
     name: Any
@@ -66,13 +73,16 @@ class _TableUnpickler(RestrictedUnpickler):
         super().__init__(file)
         pandas = {
             'DataFrame': _Frame, 'BlockManager': _Manager, '_new_Index': self._new_index, '_unpickle_block': self._block,
-            '__pyx_unpickle_NDArrayBacked': self._strings, 'StringDtype': self._nothing,
+            '__pyx_unpickle_NDArrayBacked': self._strings, 'StringDtype': self._nothing, 'ArrowStringArray': _ArrowStrings,
             # classes that only come as arguments
             **{name: name for name in ('Index', 'RangeIndex', 'Int64Index', 'UInt64Index', 'Float64Index', 'StringArray')},
         }
         others = {('builtins', 'slice'): slice, ('__builtin__', 'slice'): slice,
                   **{(name, '_reconstructor'): self._reconstructor for name in ('copyreg', 'copy_reg')},
-                  **{(name, 'object'): 'object' for name in ('builtins', '__builtin__')}}
+                  **{(name, 'object'): 'object' for name in ('builtins', '__builtin__')},
+                  **{('pyarrow.lib', name): stand_in for name, stand_in in (
+                      ('_restore_array', arrow_strings), ('chunked_array', arrow_chunks), ('type_for_alias', arrow_type),
+                      ('py_buffer', arrow_buffer))}}
         self._pandas, self._others = pandas, others
 
     def find_class(self, module: str, name: str) -> Any:
@@ -139,7 +149,7 @@ def _columns(frame: Any) -> DataFrameColumns:
     found: dict[int, list] = {}
     for block in blocks:
         where = np.arange(len(names))[block.columns]
-        values = np.asarray(block.values.state[1] if isinstance(block.values, _Strings) else block.values)
+        values = _array(block.values)
         for column, cells in zip(where.tolist(), values.reshape(len(where), len(index))):
             found[column] = cells.tolist()
     if sorted(found) != list(range(len(names))) or len(set(names)) != len(names):
@@ -150,4 +160,10 @@ def _columns(frame: Any) -> DataFrameColumns:
 def _plain(values: Any) -> list:
     if isinstance(values, range):
         return list(values)
-    return np.asarray(values.state[1] if isinstance(values, _Strings) else values).tolist()
+    return _array(values).tolist()
+
+
+def _array(values: Any) -> np.ndarray:
+    if isinstance(values, _ArrowStrings):
+        return np.array(values.state['_pa_array'], object)
+    return np.asarray(values.state[1] if isinstance(values, _Strings) else values)

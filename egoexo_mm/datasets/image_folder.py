@@ -29,13 +29,15 @@ class ImageFolderDataset(BaseActionDataset):
     def load_data_list(self) -> list[dict]:
         """One row a picture."""
         root = self.ann_file
-        classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir()) if osp.isdir(root) else []
+        entries = os.scandir(root) if osp.isdir(root) else ()
+        classes = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.'))
         if not classes:
             raise ValueError(f'{root}: expected a folder with one folder of pictures a class')
         rows = []
         for label, name in enumerate(classes):
             folder = osp.join(root, name)
-            pictures = sorted(file for file in os.listdir(folder) if file.lower().endswith(_ENDINGS))
+            pictures = sorted(file for file in os.listdir(folder) if file.lower().endswith(_ENDINGS)
+                              and not file.startswith('.'))
             if not pictures:
                 raise ValueError(f'{folder}: holds no picture ({", ".join(_ENDINGS)}); add some or remove the class')
             rows += [dict(frame_dir=folder, filename_tmpl=file.replace('{', '{{').replace('}', '}}'), total_frames=1,

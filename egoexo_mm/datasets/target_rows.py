@@ -1,6 +1,7 @@
 """Teacher targets for the rows of any data set."""
 from __future__ import annotations
 
+from mmengine.fileio import exists
 from mmengine.logging import MMLogger
 
 from egoexo_mm.targets import TargetStoreError, open_stores
@@ -58,6 +59,21 @@ class TargetRows:
             raise TargetStoreError(f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video ids of '
                                    f'list and store differ, e.g. {videos[0]!r}')
         return kept
+
+    def full_init(self) -> None:
+        """Read the annotation file.
+
+        Raises:
+            ValueError: there is none, or one of its rows is bad.
+        """
+        if not self._fully_initialized and not exists(self.ann_file):
+            remedy = 'set ann_file to an existing one'
+            if self.test_mode:
+                remedy = ('set val_dataloader.dataset.ann_file (and that of test_dataloader) to an existing one, or train '
+                          'without validation: --no-validate, or val_cfg, val_dataloader and val_evaluator set to None in '
+                          'the config')
+            raise ValueError(f'{self.ann_file}: no such annotation file; {remedy}')
+        super().full_init()
 
     def get_data_info(self, idx: int) -> dict:
         """The row ``idx``, with the stores for ``LoadTargets``."""

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from egoexo_mm.targets import video_id_from_path
-from egoexo_mm.targets.verification import listed_paths
+from egoexo_mm.targets.listing import check_listed_once, listed_paths
+from egoexo_mm.video import READERS, BrokenVideoError, VideoFile, check_reader
 
 from .frame_plans import Item
-from .readers import READERS, BrokenVideoError, VideoFile, check_reader
 
 _MAX_WORKERS = 256
 
@@ -61,7 +61,8 @@ class VideoStreamDataset(IterableDataset):
         data_prefix: ``video`` is the folder of the paths.
         plan: config of a frame plan, see :mod:`.frame_plans`.
         video_id: rule for the ids in the store, see :func:`egoexo_mm.targets.video_id_from_path`.
-        reader: ``'decord'``, ``'opencv'`` or ``'pyav'``, see :mod:`.readers`.
+        reader: ``'pyav'``, ``'decord'``, ``'opencv'``, or None for the first of these that is installed, see
+            :mod:`egoexo_mm.video`.
         chunk_frames, chunk_bytes: bounds of a chunk.
 
     Raises:
@@ -71,17 +72,16 @@ class VideoStreamDataset(IterableDataset):
     """
 
     def __init__(self, ann_file: str, *, plan: dict, data_prefix: dict | None = None, video_id: str = 'stem',
-                 reader: str = 'decord', chunk_frames: int = 32, chunk_bytes: int = 2**26) -> None:
+                 reader: str | None = None, chunk_frames: int = 32, chunk_bytes: int = 2**26) -> None:
         if min(chunk_frames, chunk_bytes) < 1:
             raise ValueError(f'chunk_frames and chunk_bytes are {chunk_frames} and {chunk_bytes}, expected 1 or more')
-        check_reader(reader)
-        self.ann_file, self.rule, self.reader = ann_file, video_id, reader
+        self.ann_file, self.rule, self.reader = ann_file, video_id, check_reader(reader)
         self.chunk_frames, self.chunk_bytes = chunk_frames, chunk_bytes
         self.plan = TASK_UTILS.build(plan)
         folder = (data_prefix or {}).get('video') or ''
         names = listed_paths(ann_file)
         ids = [video_id_from_path(name, video_id) for name in names]
-        self._check_unique(names, ids)
+        check_listed_once(names, video_id)
         videos = [(key, osp.join(folder, name)) for key, name in zip(ids, names)]
         if not any(osp.isfile(path) for _, path in videos[:100]):
             raise ValueError(f'{ann_file}: none of its first videos exists, for example {videos[0][1]!r}; correct '
@@ -109,7 +109,7 @@ class VideoStreamDataset(IterableDataset):
             try:
                 yield from self._read(Chunk(video_id, path))
             except BrokenVideoError as error:
-                yield Chunk(video_id, path, failure=str(error))
+                yield Chunk(video_id, path, failure=str(error).removeprefix(f'{path}: '))  # which stands beside it
         self._reading[first % _MAX_WORKERS] = -1
 
     def _read(self, blank: Chunk) -> Iterator[Chunk]:
@@ -138,17 +138,6 @@ class VideoStreamDataset(IterableDataset):
         chunk.num_frames = length
         yield _closed(chunk, frames, last + 1)
 
-    @staticmethod
-    def _check_unique(names: list[str], ids: list[str]) -> None:
-        first: dict[str, str] = {}
-        for name, key in zip(names, ids):
-            if key in first:
-                other = first[key]
-                remedy = 'remove one of the lines' if name == other else "or set video_id='path' for data sets whose file " \
-                    'names repeat'
-                raise ValueError(f'two videos of the list have the id {key!r}: {other!r} and {name!r}; {remedy}')
-            first[key] = name
-
 
 def _closed(chunk: Chunk, frames: list[np.ndarray], keep_from: int) -> Chunk:
     chunk.frames = torch.from_numpy(np.stack(frames)) if frames else None
@@ -161,14 +150,14 @@ def _count(video: VideoFile) -> int:
     while video.read(skip=999) is not None:
         pass
     if not video.position:
-        raise BrokenVideoError('has no frames')
+        raise BrokenVideoError(f'{video.path}: has no frames')
     return video.position
 
 
 def _true_length(video: VideoFile, last: int) -> int:
     """Length of a video that has ended. Headers are often off by a few frames; a far shorter video is a damaged one."""
     if not video.position or last < 0:
-        raise BrokenVideoError('has no frames')
+        raise BrokenVideoError(f'{video.path}: has no frames')
     if video.position < video.num_frames - max(2, video.num_frames // 20):
-        raise BrokenVideoError(f'only {video.position} of its {video.num_frames} frames can be decoded')
+        raise BrokenVideoError(f'{video.path}: only {video.position} of its {video.num_frames} frames can be decoded')
     return video.position

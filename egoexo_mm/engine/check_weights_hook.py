@@ -62,7 +62,8 @@ def _advice(unfit: list[str], own: dict[str, Tensor], state: dict[str, Tensor], 
     if all(_NORMS.match(key) or '_lateral.conv.' in key for key in unfit) and conv in names:
         kernel = state[names[conv]].shape[2]
         if any(_NORMS.match(key) for key in unfit):
-            return ("weights of MMAction2's own SlowFast need model.backbone.slow_sampling=stride "
+            return ("weights of MMAction2's own SlowFast need model.backbone.slow_sampling=stride (and "
+                    'frame_sampling=stride of LoadTargets, where maps are learned) '
                     f'model.backbone.slow_pathway.lateral_norm=False model.backbone.slow_pathway.fusion_kernel={kernel} and '
                     'their mean and std, as in configs/finetune/epic100/slowfast_r50_mmaction_epic100.py')
         return (f'set model.backbone.slow_pathway.fusion_kernel={kernel}, the lateral kernel of the file (here '

@@ -139,7 +139,7 @@ class ExtractTargetsLoop(BaseLoop):
         self.progress.failed += 1
         self.runner.logger.warning(f'{chunk.path}: no targets ({chunk.failure})')
         if self.known_failures.get(chunk.video_id) != ' '.join(chunk.failure.split()):
-            self.writer.fail(chunk.video_id, chunk.failure)
+            self.writer.fail(chunk.video_id, chunk.failure, chunk.path)
 
     def _report(self, skipped: int) -> dict[str, int]:
         """Sum the counts of all ranks and say what was done."""

@@ -12,6 +12,8 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from egoexo_mm.datasets.transforms import SeedAugmentations
 
+from .broken_media_hook import inner_datasets
+
 
 @HOOKS.register_module()
 class SampleSeedHook(Hook):
@@ -39,9 +41,7 @@ class SampleSeedHook(Hook):
 
 def _seeded_transforms(dataset) -> Iterator[SeedAugmentations]:
     """Those of a dataset and of the datasets that it wraps."""
-    for inner in (*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)):
-        if inner is not None:
-            yield from _seeded_transforms(inner)
-    for transform in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
-        if isinstance(transform, SeedAugmentations):
-            yield transform
+    for inner in inner_datasets(dataset):
+        for transform in getattr(getattr(inner, 'pipeline', None), 'transforms', ()):
+            if isinstance(transform, SeedAugmentations):
+                yield transform

@@ -34,9 +34,15 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
     @classmethod
     def build_iter_from_epoch(cls, *args, T_max: int, warmup: int = 0, begin: int = 0, end: int = INF,
                               by_epoch: bool = True, epoch_length: int | None = None, **kwargs) -> WarmupCosineLR:
-        """The same schedule, stepped every iteration of epochs of ``epoch_length`` iterations."""
-        if not by_epoch or not epoch_length:
-            raise ValueError('WarmupCosineLR: convert_to_iter_based needs by_epoch=True and the length of an epoch')
+        """The same schedule, stepped every iteration of epochs of ``epoch_length`` iterations.
+
+        An epoch of no iteration is taken here, since the schedule is built before ``CheckDataHook`` can say, with its
+        figures, that the list is smaller than a batch.
+        """
+        if not by_epoch or epoch_length is None:
+            raise ValueError('WarmupCosineLR: convert_to_iter_based needs by_epoch=True and the length of an epoch; set '
+                             'by_epoch=True and train in an EpochBasedTrainLoop')
+        epoch_length = max(epoch_length, 1)
         return cls(*args, T_max=T_max * epoch_length, warmup=warmup * epoch_length, begin=begin * epoch_length,
                    end=end if end == INF else end * epoch_length, by_epoch=False, **kwargs)
 

@@ -1,30 +1,36 @@
 """Small lists that come with a data set: class names, tail classes, participants, segments to be submitted."""
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from egoexo_mm.csv_files import read_csv_rows
+from egoexo_mm.video_lists import read_text
+
 Source = Sequence | str | os.PathLike
 
+_PICKLES = ('.pkl', '.pickle')
 # Header of the id column and of the name column: EPIC-KITCHENS class files, Ego-Exo4D label_mapping.csv.
 _NAME_COLUMNS = (('id', 'key'), ('verb_id', 'class_key'), ('noun_id', 'class_key'), ('label_id', 'step_name'))
 
 
 def read_column(path: str | os.PathLike, column: str) -> list[str]:
-    """Values of one column of a csv file with a header, stripped.
+    """Values of one column of a csv file with a header, or of the official pickle of the same table, stripped.
+
+    In a pickle the column may be the index, as ``narration_id`` is in those of EPIC-KITCHENS-100.
 
     Raises:
         ValueError: no such file, no such column, an empty value, or no row.
     """
-    header, rows = _rows(path)
+    header, rows = _pickled_rows(path, column) if str(path).lower().endswith(_PICKLES) else _rows(path, column)
     if column not in header:
         raise ValueError(f'{path}: expected a column {column!r}, found {", ".join(header) or "nothing"}')
-    values = [(row[column] or '').strip() for row in rows]
+    values = [fields.get(column) or '' for _, fields in rows]
     if '' in values:
-        raise ValueError(f'{path}, line {values.index("") + 2}: column {column!r} is empty; complete or remove the line')
+        line = rows[values.index('')][0]
+        raise ValueError(f'{path}, line {line}: column {column!r} is empty; complete or remove the line')
     return values
 
 
@@ -36,7 +42,7 @@ def read_class_ids(source: Source, column: str) -> list[int]:
     """
     values = list(source) if not isinstance(source, (str, os.PathLike)) else read_column(source, column)
     for value in values:
-        if not re.fullmatch(r'\d+', str(value)):
+        if not re.fullmatch(r'\d{1,18}', str(value)):
             where = source if isinstance(source, (str, os.PathLike)) else f'list of {column} ids'
             raise ValueError(f'{where}: expected class ids (0, 1, ...), got {value!r}')
     return [int(value) for value in values]
@@ -53,10 +59,10 @@ def read_class_names(source: Source) -> dict[int, str]:
     """
     if not isinstance(source, (str, os.PathLike)):
         return dict(enumerate(map(str, source)))
-    if Path(source).suffix != '.csv':
-        lines = [line.strip() for line in _read(source).splitlines() if line.strip()]
+    if Path(source).suffix.lower() not in ('.csv', '.tsv'):
+        lines = [line.strip() for line in read_text(source).split('\n') if line.strip()]
         return {number: re.sub(r'^c\d{3}\s+', '', line) for number, line in enumerate(lines)}
-    header, _ = _rows(source)
+    header, _ = _rows(source, *(name for pair in _NAME_COLUMNS for name in pair))
     columns = next((pair for pair in _NAME_COLUMNS if set(pair) <= set(header)), None)
     if columns is None:
         known = ' or '.join('/'.join(pair) for pair in _NAME_COLUMNS)
@@ -65,18 +71,23 @@ def read_class_names(source: Source) -> dict[int, str]:
     return dict(zip(read_class_ids(ids, f'{source} {columns[0]}'), names))
 
 
-def _rows(path: str | os.PathLike) -> tuple[list[str], list[dict]]:
-    lines = csv.DictReader(_read(path).splitlines())
-    rows = list(lines)
+def _rows(path: str | os.PathLike, *columns: str) -> tuple[list[str], list[tuple[int, dict]]]:
+    """Header, and line number and fields of each row."""
+    header, rows = read_csv_rows(path, columns)
     if not rows:
         raise ValueError(f'{path}: no rows; expected a csv file with a header and a row for each entry')
-    return [name for name in lines.fieldnames if name], rows
+    return header, rows
 
 
-def _read(path: str | os.PathLike) -> str:
-    try:
-        return Path(path).read_text(encoding='utf-8-sig')
-    except FileNotFoundError:
-        raise ValueError(f'{path}: no such file; correct the path') from None
-    except UnicodeDecodeError:
-        raise ValueError(f'{path}: not a text file in UTF-8; get the file again') from None
+def _pickled_rows(path: str | os.PathLike, column: str) -> tuple[list[str], list[tuple[int, dict]]]:
+    """The same of a pickled table, whose values become text; no code in it is run."""
+    from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+    table = read_dataframe_pickle(path)
+    columns = dict(table.columns)
+    if table.index_name == column or table.index_name is None and table.index != list(range(len(table.index))):
+        columns.setdefault(column, table.index)
+    values = columns.get(column, table.index)
+    if not values:
+        raise ValueError(f'{path}: no rows; expected a table with a row for each entry')
+    texts = ['' if value is None or value != value else str(value).strip() for value in values]
+    return list(map(str, columns)), [(number, {column: text}) for number, text in enumerate(texts, 1)]

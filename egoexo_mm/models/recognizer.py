@@ -34,14 +34,25 @@ class EgoExoRecognizer(Recognizer3D):
         teacher_amp: mixed precision of the teachers, ``'float16'`` or ``'bfloat16'``; None for none, whatever the
             recognizer trains in.
         **kwargs: of ``Recognizer3D``.
+
+    Raises:
+        ValueError: if the data preprocessor blends clips (mixup, cutmix) and there are auxiliary heads.
     """
 
     def __init__(self, *, aux_heads: dict[str, ConfigType] | None = None, teachers: dict[str, ConfigType] | None = None,
                  teacher_amp: str | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
         self.aux_heads = ModuleDict({name: MODELS.build(cfg) for name, cfg in (aux_heads or {}).items() if cfg})
+        blending = getattr(self.data_preprocessor, 'blending', None)
+        if blending is not None and len(self.aux_heads):
+            raise ValueError(f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips and labels, '
+                             f'but not the targets of model.aux_heads ({", ".join(self.aux_heads)}); set '
+                             'model.data_preprocessor.blending=None, or model.aux_heads=None to train without targets')
         learned = [head.target for head in self.aux_heads.values() if hasattr(head, 'target')]
-        self.teachers = OnlineTeachers(teachers or {}, learned=learned, amp=teacher_amp)  # not a module: see there
+        frames = dict(time_stride=getattr(self.backbone, 'resample_rate', None),
+                      frame_sampling=getattr(self.backbone, 'slow_sampling', None))
+        self.teachers = OnlineTeachers(teachers or {}, learned=learned, amp=teacher_amp,  # not a module: see there
+                                       map_frames={name: value for name, value in frames.items() if value})
 
     def init_weights(self) -> None:
         """Initial weights; teachers are built and read their checkpoints."""

@@ -45,6 +45,6 @@ def convert_files(paths: Sequence[Path], out: str | Path, manifest: Manifest, re
             except (TargetStoreError, OSError) as error:
                 if not skip_bad:
                     raise
-                writer.fail(video_id, error)
+                writer.fail(video_id, error, path)
                 failed += 1
     return BoxesReport(len(todo) - failed, len(paths) - len(todo), failed)

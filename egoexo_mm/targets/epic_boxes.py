@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.video.names import files_below
+
 from .conversion import BoxesReport, convert_files
 from .errors import TargetStoreError
 from .manifest import Manifest, video_id_from_path
@@ -50,7 +52,7 @@ def convert_epic_boxes(folder: str | Path, out: str | Path, *, hand_threshold: f
         TargetStoreError: no files, two of one name, or a file that is damaged or something else.
     """
     folder = Path(folder)
-    paths = sorted(folder.rglob('*.pkl'), key=lambda path: (path.name, path))
+    paths = sorted((path for path in files_below(folder) if path.suffix == '.pkl'), key=lambda path: (path.name, path))
     if not paths:
         raise TargetStoreError(f'{folder}: no .pkl files; give the folder of the released <video>.pkl')
     for one, other in zip(paths, paths[1:]):

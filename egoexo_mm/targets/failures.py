@@ -1,26 +1,51 @@
-"""What ``failed.jsonl`` of a store says: videos that gave no row, and why."""
+"""``failed.jsonl``: videos that could not be used, and why.
+
+A line is a JSON object with ``video_id``, ``path`` (of the file; lines of older versions lack it) and ``reason``. The same
+schema is used in a target store, beside prepared data and in the work dir of a training run.
+"""
+from __future__ import annotations
+
 import json
+import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FAILED_NAME = 'failed.jsonl'
 
 
 class Failures(NamedTuple):
-    """Video id -> last reason, and a sentence for each line that cannot be read."""
+    """Video id -> last reason, a sentence for each line that cannot be read, and video id -> file where one is named."""
     reasons: dict[str, str]
     faults: list[str]
+    paths: dict[str, str]
+
+
+def failure_line(video_id: str, path: str | Path | None, reason: Any) -> bytes:
+    """A line for ``failed.jsonl``; ``path`` is None where no file is known."""
+    entry = dict(video_id=str(video_id), path=None if path is None else str(path), reason=' '.join(str(reason).split()))
+    return (json.dumps(entry) + '\n').encode()
+
+
+def append_failure(file: str | Path, video_id: str, path: str | Path | None, reason: Any) -> None:
+    """Add a line to ``failed.jsonl`` in one write, so that several processes may do so at once."""
+    with open(file, 'ab+', buffering=0) as handle:
+        size = handle.seek(0, os.SEEK_END)
+        handle.seek(max(size - 1, 0))
+        cut = handle.read(1) not in (b'', b'\n')  # the last line of a killed run
+        handle.write(b'\n' * cut + failure_line(video_id, path, reason))
 
 
 def read_failures(folder: Path) -> Failures:
     """Read ``failed.jsonl``; without one there are no failures."""
     path = folder / FAILED_NAME
-    reasons, faults = {}, []
+    reasons, faults, paths = {}, [], {}
     lines = path.read_bytes().splitlines() if path.exists() else []
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
             reasons[str(entry['video_id'])] = str(entry['reason'])
-        except (ValueError, KeyError, TypeError):
+            if entry.get('path'):
+                paths[str(entry['video_id'])] = str(entry['path'])
+        except (ValueError, KeyError, TypeError, AttributeError):
             faults.append(f'{path}, line {number}: expected a JSON object with video_id and reason; remove the line')
-    return Failures(reasons, faults)
+    return Failures(reasons, faults, paths)

@@ -2,18 +2,16 @@
 
 The files hold pixels and do not say of which frame size; a wrong size puts every box elsewhere.
 """
-import csv
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from egoexo_mm.video import open_video
+from egoexo_mm.csv_files import read_csv_rows
+from egoexo_mm.video import BrokenVideoError, is_video, open_frames
+from egoexo_mm.video.names import files_below
 
 from .errors import TargetStoreError
 from .manifest import video_id_from_path
-
-_VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v')
 
 
 class FrameSize(NamedTuple):
@@ -33,19 +31,13 @@ def sizes_from_csv(path: str | Path) -> SizeOf:
     Raises:
         TargetStoreError: no such file, another header, or a line that does not parse.
     """
-    table: dict[str, FrameSize] = {}
     try:
-        with open(path, newline='', encoding='utf-8') as file:
-            reader = csv.DictReader(file)
-            names = reader.fieldnames or []
-            if not {'video_id', 'width', 'height'} <= set(names):
-                raise TargetStoreError(f'{path}: header is {names}; expected '
-                                       'video_id,width,height[,fps,num_frames]')
-            for row in reader:
-                table[row['video_id']] = _size_from_row(row, f'{path} line {reader.line_num}')
-    except (OSError, UnicodeDecodeError) as error:
-        raise TargetStoreError(f'{path}: cannot be read ({error}); expected a CSV of frame '
-                               'sizes') from None
+        names, rows = read_csv_rows(path, FrameSize._fields + ('video_id',))
+    except ValueError as error:
+        raise TargetStoreError(str(error)) from None
+    if not {'video_id', 'width', 'height'} <= set(names):
+        raise TargetStoreError(f'{path}: header is {names}; expected video_id,width,height[,fps,num_frames]')
+    table = {row.get('video_id', ''): _size_from_row(row, f'{path} line {line}') for line, row in rows}
 
     def size_of(video_id: str) -> FrameSize:
         if video_id not in table:
@@ -59,7 +51,7 @@ def _size_from_row(row: dict[str, str], where: str) -> FrameSize:
     try:
         size = FrameSize(int(row['width']), int(row['height']), float(row.get('fps') or 0),
                          int(row.get('num_frames') or 0))
-    except (TypeError, ValueError):
+    except (KeyError, ValueError):
         size = FrameSize(0, 0)
     if not (size.width > 0 and size.height > 0 and size.num_frames >= 0
             and 0 <= size.fps < float('inf')):
@@ -80,14 +72,11 @@ def sizes_from_videos(root: str | Path, short_side: int) -> SizeOf:
     if not Path(root).is_dir():
         raise TargetStoreError(f'{root}: no such folder of videos')
     paths: dict[str, Path] = {}
-    for folder, _, names in os.walk(root):
-        for name in names:
-            if name.lower().endswith(_VIDEO_SUFFIXES):
-                path = Path(folder, name)
-                first = paths.setdefault(video_id_from_path(name), path)
-                if first != path:
-                    raise TargetStoreError(f'{path} and {first} share a file stem, so boxes cannot '
-                                           'be matched by it; give frame sizes as a CSV (--sizes)')
+    for path in filter(is_video, files_below(root)):
+        first = paths.setdefault(video_id_from_path(path.name), path)
+        if first != path:
+            raise TargetStoreError(f'{path} and {first} share a file stem, so boxes cannot be matched by it; give frame '
+                                   'sizes as a CSV (--sizes)')
 
     def size_of(video_id: str) -> FrameSize:
         if video_id not in paths:
@@ -101,12 +90,10 @@ def sizes_from_videos(root: str | Path, short_side: int) -> SizeOf:
 
 
 def _probe(path: Path) -> tuple[int, int, float]:
-    """Width, height and frames per second of a video."""
+    """Width and height as shown, and frames per second of a video."""
     try:
-        reader = open_video(path)
-        height, width, _ = reader[0].shape
-        return width, height, float(reader.get_avg_fps())
-    except Exception as error:  # decord has no error class that all versions share
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise TargetStoreError(f'{path}: does not open as a video ({reason}); replace or remove '
-                               'it') from None
+        reader = open_frames(str(path))
+        return *reader.size, float(reader.get_avg_fps())
+    except BrokenVideoError as error:
+        reason = str(error).replace(f'{path}: ', '', 1)
+        raise TargetStoreError(f'{path}: does not open as a video ({reason}); replace or remove it') from None

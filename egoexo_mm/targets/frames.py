@@ -9,7 +9,7 @@ _LAST_FRAME = 2**31 - 1  # of a video of unknown length, since frames are stored
 
 
 def stored_frames(frame_inds: np.ndarray | Sequence[int], info: VideoInfo, total_frames: int | None = None,
-                  fps: float | None = None) -> np.ndarray:
+                  fps: float | None = None, frame_times: np.ndarray | None = None) -> np.ndarray:
     """Stored frame number for each frame number of another copy of the same video.
 
     Copies with equally many frames match frame by frame. Otherwise frames meet by time when both
@@ -21,6 +21,8 @@ def stored_frames(frame_inds: np.ndarray | Sequence[int], info: VideoInfo, total
         info: The copy that the teacher saw.
         total_frames: Number of frames of the user's copy, where known.
         fps: Frame rate of the user's copy, where known.
+        frame_times: Seconds from its first frame at which the frames of the user's copy are shown,
+            float64 (total_frames,), where its rate varies.
 
     Returns:
         int64 (n,).
@@ -29,6 +31,8 @@ def stored_frames(frame_inds: np.ndarray | Sequence[int], info: VideoInfo, total
     both_totals = bool(total_frames and info.num_frames)
     if both_totals and int(total_frames) == info.num_frames:
         pass
+    elif frame_times is not None and info.fps:
+        frames = np.rint(frame_times[np.clip(frames, 0, len(frame_times) - 1)] * info.fps).astype(np.int64)
     elif fps and info.fps:
         frames = np.rint(frames / fps * info.fps).astype(np.int64)
     elif both_totals:

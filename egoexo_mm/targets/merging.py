@@ -1,5 +1,4 @@
 """Joining stores of one teacher, for example those of several machines."""
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ import pyarrow as pa
 
 from .disk import sync_file, sync_folder
 from .errors import TargetStoreError
-from .failures import FAILED_NAME, read_failures
+from .failures import FAILED_NAME, failure_line, read_failures
 from .manifest import MANIFEST_NAME, Manifest, read_manifest
 from .progress import track
 from .records import arrow_schema
@@ -115,14 +114,14 @@ def _write_batches(path: Path, batches: list[pa.RecordBatch]) -> None:
 
 
 def _write_failures(sources: list[Path], partial: Path, home: dict[str, Path]) -> None:
-    failed: dict[str, str] = {}
+    failed: dict[str, tuple[str | None, str]] = {}
     for source in sources:
-        reasons, faults = read_failures(source)
+        reasons, faults, paths = read_failures(source)
         if faults:
             raise TargetStoreError(faults[0])
-        failed.update(reasons)
-    lines = [json.dumps(dict(video_id=video_id, reason=reason)) + '\n'
-             for video_id, reason in failed.items() if video_id not in home]
+        failed.update({video_id: (paths.get(video_id), reason) for video_id, reason in reasons.items()})
+    lines = [failure_line(video_id, path, reason).decode()
+             for video_id, (path, reason) in failed.items() if video_id not in home]
     if lines:
         _write_text(partial / FAILED_NAME, ''.join(lines))
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.video.names import is_hidden
+
 from .conversion import BoxesReport, convert_files
 from .errors import TargetStoreError
 from .frame_sizes import FrameSize, SizeOf
@@ -44,7 +46,7 @@ def convert_boxes(folder: str | Path, out: str | Path, size_of: SizeOf, *,
             fit its frame size.
     """
     folder = Path(folder)
-    paths = sorted(folder.glob('*.npy'))
+    paths = sorted(path for path in folder.glob('*.npy') if not is_hidden(path))
     if not paths:
         raise TargetStoreError(f'{folder}: no .npy files; give the folder of <video>.npy')
     _check_pixels(paths, folder)

@@ -86,7 +86,8 @@ class TargetStore:
 
     def detections(self, video_id: str, frame_inds: Sequence[int], *,
                    total_frames: int | None = None,
-                   fps: float | None = None) -> Detections:
+                   fps: float | None = None,
+                   frame_times: np.ndarray | None = None) -> Detections:
         """Boxes on frames of a video, frame by frame; a frame asked for twice gets them twice.
 
         Args:
@@ -94,6 +95,7 @@ class TargetStore:
             frame_inds: 0-based frame numbers (n,) of the user's copy.
             total_frames: Frame count of the user's copy, where known.
             fps: Frame rate of the user's copy, where known; see :func:`stored_frames`.
+            frame_times: Seconds at which its frames are shown, where its rate varies.
         """
         self._require('detections')
         views, row, shard = self._locate(video_id)
@@ -103,7 +105,7 @@ class TargetStore:
         if not self._frames_checked[number]:
             _check_order(frame, video_id, shard)
             self._frames_checked[number] = True
-        wanted = stored_frames(frame_inds, _info(views, row), total_frames, fps)
+        wanted = stored_frames(frame_inds, _info(views, row), total_frames, fps, frame_times)
         slot, rows = rows_of_frames(frame, wanted)
         picked = {name: views[name][bounds].take(rows, axis=0) for name in _PICKED}
         if not boxes_in_order(picked['box']):  # what is wrong takes longer to find out

@@ -8,10 +8,13 @@ import pyarrow as pa
 
 from .errors import TargetStoreError
 from .failures import read_failures
-from .manifest import Manifest, read_manifest, video_id_from_path
+from .listing import listed_ids, listed_paths
+from .manifest import Manifest, read_manifest
 from .progress import track
 from .records import DETECTION_FIELDS, SUM_SLACK, arrow_schema, check_detections, check_frame_grid, check_scores
 from .shards import numpy_views, read_shard, shard_paths, video_ids
+
+__all__ = ['Verification', 'check_batch', 'coverage_faults', 'listed_ids', 'listed_paths', 'verify_store']
 
 
 class Verification(NamedTuple):
@@ -109,31 +112,6 @@ def _check_video(views: dict[str, np.ndarray], row: int, manifest: Manifest, whe
                                'the two')
     if manifest.fps and fps and abs(fps - manifest.fps) > 1e-3 * manifest.fps:
         raise TargetStoreError(f'{where}: fps is {fps:g}, but {manifest.fps:g} in the manifest; correct one of the two')
-
-
-def listed_ids(path: str | Path, rule: str) -> list[str]:
-    """Ids of the videos of an annotation list, each once, see :func:`listed_paths`."""
-    return list(dict.fromkeys(video_id_from_path(video, rule) for video in listed_paths(path)))
-
-
-def listed_paths(path: str | Path) -> list[str]:
-    """Paths in an annotation list: a line per video, its path and, mostly, a label.
-
-    Raises:
-        TargetStoreError: the list cannot be read or names no video.
-    """
-    try:
-        lines = Path(path).read_text(encoding='utf-8').split('\n')
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
-        raise TargetStoreError(f'{path}: cannot be read ({reason}); give a list of "path label" lines') from None
-    paths = []
-    for line in filter(None, map(str.strip, lines)):
-        head, _, label = line.rpartition(' ')
-        paths.append(head.strip() if head and label.isdecimal() else line)
-    if not paths:
-        raise TargetStoreError(f'{path}: names no video; give a list of "path label" lines')
-    return paths
 
 
 def coverage_faults(listed: list[str], there: Iterable[str], failed: dict[str, str], path: Path) -> Iterator[str]:

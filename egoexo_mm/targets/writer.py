@@ -1,12 +1,12 @@
 """Writing a target store: whole shards only, so that a killed run leaves nothing by half."""
 import contextlib
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from .disk import sync_file, sync_folder
 from .errors import TargetStoreError
+from .failures import FAILED_NAME, append_failure
 from .manifest import MANIFEST_NAME, Manifest, read_manifest
 from .records import arrow_schema, check_detections, check_frame_grid, check_scores
 from .shards import write_shard
@@ -109,11 +109,9 @@ class StoreWriter:
         self._boxes += len(row['frame'])
         self._append(row)
 
-    def fail(self, video_id: str, reason: Any) -> None:
-        """Note in ``failed.jsonl`` that a video gave no row, and why."""
-        line = json.dumps(dict(video_id=video_id, reason=' '.join(str(reason).split())))
-        with open(self.path / 'failed.jsonl', 'a', encoding='utf-8') as file:
-            file.write(line + '\n')
+    def fail(self, video_id: str, reason: Any, path: str | Path | None = None) -> None:
+        """Note in ``failed.jsonl`` that a video gave no row, its file, and why."""
+        append_failure(self.path / FAILED_NAME, video_id, path, reason)
 
     def flush(self) -> None:
         """Write the rows so far as a shard, whatever their number; without rows nothing happens."""

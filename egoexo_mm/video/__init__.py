@@ -1,16 +1,16 @@
-"""The one place of the package that imports decord."""
-from __future__ import annotations
+"""The one place that opens, reads and writes videos; every reader and every user of the package follows the same rules.
 
-from pathlib import Path
-from typing import Any
+A video is what a player shows: never a cover picture, turned as the file says, every frame of the size of the first,
+frames numbered in the order in which they are shown, and only those that can be shown.
+"""
+from .base import Frames, RandomAccess, VideoFile
+from .decord_reader import open_video
+from .errors import BrokenVideoError, ReaderLimitError
+from .names import VIDEO_SUFFIXES, is_video
+from .opening import READERS, VideoFacts, check_reader, open_frames, open_stream, probe
+from .writing import VideoWriteError, write_mp4
 
-
-def open_video(path: str | Path) -> Any:
-    """A ``decord.VideoReader`` on one thread (decord2 installs under the same name).
-
-    Raises:
-        ImportError: neither is installed.
-        Exception: the file is no video; decord has no error class that all versions share.
-    """
-    import decord  # only who reads videos needs it
-    return decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
+__all__ = [
+    'READERS', 'VIDEO_SUFFIXES', 'BrokenVideoError', 'Frames', 'RandomAccess', 'ReaderLimitError', 'VideoFacts', 'VideoFile',
+    'VideoWriteError', 'check_reader', 'is_video', 'open_frames', 'open_stream', 'open_video', 'probe', 'write_mp4'
+]

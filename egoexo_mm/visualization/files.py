@@ -1,14 +1,14 @@
 """Reading videos and writing pictures and videos."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from egoexo_mm import video
 from egoexo_mm.files import whole_file
-from egoexo_mm.video import open_video
 
 
 class VisualizationError(ValueError):
@@ -16,7 +16,12 @@ class VisualizationError(ValueError):
 
 
 class VideoFrames:
-    """Frames of a video by number, numbered as in training (decord).
+    """Frames of a video by number: numbers, pictures and times are those of training.
+
+    Attributes:
+        num_frames: that can be shown.
+        fps: average frame rate, 0 where unknown.
+        times: (num_frames,) seconds at which each frame is shown, from the first.
 
     Raises:
         VisualizationError: the file is not there or is no video.
@@ -27,13 +32,11 @@ class VideoFrames:
         if not self.path.is_file():
             raise VisualizationError(f'{path}: no such file; give the path of a video')
         try:
-            self._reader = open_video(path)
-            self.num_frames = len(self._reader)
-            self.fps = float(self._reader.get_avg_fps())
-        except Exception as error:  # decord has no error class that all versions share
+            self._reader = video.open_frames(str(path))
+        except video.BrokenVideoError as error:
             raise self._broken('does not open as a video', error) from None
-        if not self.num_frames:
-            raise VisualizationError(f'{path}: has no frame; give another video')
+        self.num_frames, self.times = len(self._reader), self._reader.times
+        self.fps = float(self._reader.get_avg_fps())
 
     def __len__(self) -> int:
         return self.num_frames
@@ -41,13 +44,17 @@ class VideoFrames:
     def __getitem__(self, number: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB."""
         try:
-            return self._reader[number].asnumpy()
-        except Exception as error:
+            return self._reader[number]
+        except video.BrokenVideoError as error:
             raise self._broken(f'frame {number} of {self.num_frames} cannot be decoded', error) from None
 
     def seconds(self, number: int) -> float:
-        """When a frame is shown."""
-        return number / self.fps if self.fps > 0 else 0.
+        """When a frame is shown, from the first one on."""
+        return float(self.times[number])
+
+    def until(self, seconds: float) -> int:
+        """How many frames are shown before ``seconds``, at least 1."""
+        return max(1, int(np.searchsorted(self.times, seconds)))
 
     def evenly(self, count: int) -> list[int]:
         """Numbers of ``count`` frames, from the middles of as many equal parts; fewer where the video is shorter."""
@@ -55,7 +62,7 @@ class VideoFrames:
         return [(2 * i + 1) * self.num_frames // (2 * count) for i in range(count)]
 
     def _broken(self, problem: str, error: Exception) -> VisualizationError:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = str(error).replace(f'{self.path}: ', '', 1)
         return VisualizationError(f'{self.path}: {problem} ({reason}); replace the file')
 
 
@@ -69,51 +76,12 @@ def write_png(path: str | Path, picture: np.ndarray) -> None:
 
 
 def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v') -> int:
-    """Write a video without sound; the file is there whole or not at all.
-
-    Args:
-        path: ends in .mp4.
-        pictures: of one size, with even sides; taken one at a time.
-        fps: frames per second.
-        codec: four letters. The OpenCV wheels bring ``'mp4v'`` (MPEG-4 part 2: VLC, mpv, ffmpeg) and ``'vp09'`` (VP9, also
-            browsers), and no encoder of H.264.
-
-    Returns:
-        The number of pictures.
+    """:func:`egoexo_mm.video.write_mp4`: a video without sound; the number of its pictures.
 
     Raises:
         VisualizationError: no encoder for ``codec``, no picture, or one of another size.
     """
-    pictures = iter(pictures)
-    first = next(pictures, None)
-    if first is None:
-        raise VisualizationError(f'{path}: there is no frame to write')
-    with whole_file(path) as temporary:
-        writer = _open_writer(temporary, codec, fps, (first.shape[1], first.shape[0]))
-        if not writer.isOpened():
-            raise VisualizationError(f"{path}: this OpenCV has no encoder for {codec!r}; 'mp4v' is in every OpenCV wheel")
-        count = 0
-        try:
-            for picture in _chain(first, pictures):
-                if picture.shape != first.shape:  # OpenCV would leave it out without a word
-                    raise VisualizationError(f'{path}: picture {count} has the shape {picture.shape}, the first one '
-                                             f'{first.shape}; all must be of one size')
-                writer.write(np.ascontiguousarray(picture[..., ::-1]))
-                count += 1
-        finally:
-            writer.release()
-    return count
-
-
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest
-
-
-def _open_writer(path: str, codec: str, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)  # silent: the caller has one sentence for it
     try:
-        return cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*codec), fps, size)
-    finally:
-        cv2.setLogLevel(level)
+        return video.write_mp4(path, pictures, fps, codec)
+    except video.VideoWriteError as error:
+        raise VisualizationError(str(error)) from None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from egoexo_mm.models.functional import boxes_to_maps
+from egoexo_mm.interaction_maps import boxes_to_maps
 from egoexo_mm.targets import Detections
 
 from .draw import COLOURS, dim, draw_detections, overlay_map

@@ -1,12 +1,13 @@
 """The most and the least egocentric videos of a store, as the paper shows them."""
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
-from egoexo_mm.targets import TargetStore, video_id_from_path
+from egoexo_mm.targets import TargetStore, TargetStoreError, video_id_from_path
+from egoexo_mm.targets.listing import listed_paths
+from egoexo_mm.video.names import files_below, is_video
 
 from .draw import COLOURS
 from .files import VideoFrames, VisualizationError
@@ -15,7 +16,6 @@ from .sheet import blank, grid, heading, letterbox, stack
 from .text import GREY, LINE, draw_text
 from .video_targets import check_ego_store
 
-SUFFIXES = '.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v'
 TILE = 304, 180  # width, height of a frame
 
 
@@ -43,26 +43,17 @@ def find_videos(where: str | Path, rule: str) -> dict[str, Path]:
     """
     where = Path(where)
     if where.is_dir():
-        names = sorted(os.path.relpath(Path(folder, name), where) for folder, _, files in os.walk(where)
-                       for name in files if name.lower().endswith(SUFFIXES))
+        names = [path.relative_to(where).as_posix() for path in files_below(where) if is_video(path)]
     else:
-        names = _listed(where)
+        try:
+            names = listed_paths(where)
+        except TargetStoreError as error:
+            raise VisualizationError(f'{error}; --videos takes a folder of videos or a list of "path label" lines') from None
     if not names:
-        raise VisualizationError(f'{where}: no video in it ({", ".join(SUFFIXES)}); give a folder of videos or a list of '
+        raise VisualizationError(f'{where}: no video in it (.mp4, .mkv, .webm, ...); give a folder of videos or a list of '
                                  '"path label" lines')
     root = where if where.is_dir() else where.parent
     return {video_id_from_path(name, rule): root / name for name in names}
-
-
-def _listed(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding='utf-8').split('\n')
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
-        raise VisualizationError(f'{path}: cannot be read ({reason}); give a folder of videos or a list of "path label" '
-                                 'lines') from None
-    heads = [line.strip().rpartition(' ') for line in lines if line.strip()]
-    return [head.strip() if head and label.isdecimal() else f'{head} {label}'.strip() for head, _, label in heads]
 
 
 def ranking_sheet(store: TargetStore, videos: dict[str, Path], count: int = 8, columns: int = 4,

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 from mmaction.registry import DATASETS
@@ -88,7 +89,7 @@ def test_frame_list_without_rows(tmp_path):
         build(write_list(tmp_path / 'a.csv', {}))
     with pytest.raises(ValueError, match="a.csv: no video of the view 'first'"):
         build(write_list(tmp_path / 'a.csv', {'A': ['""']}))
-    with pytest.raises(ValueError, match=r'no\.csv: cannot be read .*set ann_file'):
+    with pytest.raises(ValueError, match=r'no\.csv: no such annotation file; set ann_file'):
         build(tmp_path / 'no.csv')
 
 
@@ -190,6 +191,19 @@ def test_count_frames(tmp_path):
     write_frames(tmp_path, 'A', 3)
     (tmp_path / 'A' / 'notes.txt').touch()
     assert count_frames(str(tmp_path / 'A'), 'A-{:06}.jpg') == (3, None)
-    assert count_frames(str(tmp_path / 'A'), 'A-{:06}.jpg', 0) == (0, 'with gaps')
-    assert count_frames(str(tmp_path / 'A'), 'B-{:06}.jpg') == (0, 'missing')
+    assert count_frames(str(tmp_path / 'A'), 'A-{:06}.jpg', 0) == (0, 'numbered from 1 (set start_index=1)')
+    assert count_frames(str(tmp_path / 'A'), 'B-{:06}.jpg') == (
+        0, "with files named otherwise (set filename_tmpl='A-{:06}.jpg')")
+    assert count_frames(str(tmp_path / 'A'), 'A-{:04}.jpg', 1, 'A') == (
+        0, "with files named otherwise (set filename_tmpl='{video_id}-{{:06}}.jpg')")
     assert count_frames(str(tmp_path / 'B'), 'B-{:06}.jpg') == (0, 'missing')
+
+
+def test_table_as_a_pickle(tmp_path):
+    """What pandas makes of the csv: fields without value are NaN."""
+    path = Path(__file__).parents[1] / 'data' / 'epic_pickles' / 'charades_pandas3.1.1arrow_protocol5.pkl'
+    write_frames(tmp_path, 'AEGO', 48)
+    write_frames(tmp_path, 'CEGO', 5)
+    first, other = build(path, data_prefix=dict(img=str(tmp_path)), check_files=True)
+    assert first['total_frames'] == 48 and first['frame_labels'][0] == [5] and first['frame_labels'][30] == [100]
+    assert other['video_id'] == 'CEGO' and other['frame_labels'] == [[]] * 5

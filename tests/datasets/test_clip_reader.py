@@ -15,7 +15,9 @@ from tests.media import noise_video
 
 decord = pytest.importorskip('decord')
 av = pytest.importorskip('av')
-from egoexo_mm.datasets.transforms.clip_reader import ClipReader  # noqa: E402
+from egoexo_mm.video import BrokenVideoError, opening  # noqa: E402
+from egoexo_mm.video.decord_reader import DecordFrames  # noqa: E402
+from egoexo_mm.video.pyav_reader import PyAVFrames  # noqa: E402
 
 
 def encode(path, times, size=(96, 64), **options):
@@ -46,7 +48,7 @@ def videos(tmp_path_factory):
 
 @pytest.mark.parametrize('kind', ['steady', 'uneven', 'one_key', 'mkv', 'mpeg4', 'untimed'])
 def test_same_frames_as_decord(videos, kind):
-    theirs, ours = decord.VideoReader(str(videos[kind])), ClipReader(str(videos[kind]))
+    theirs, ours = decord.VideoReader(str(videos[kind])), PyAVFrames(str(videos[kind]))
     assert len(ours) == len(theirs) == 60 and ours.get_avg_fps() == pytest.approx(theirs.get_avg_fps())
     expected = theirs.get_batch(range(60)).asnumpy()
     assert len(np.unique(expected.reshape(60, -1), axis=0)) == 60  # a frame taken for another is seen
@@ -56,17 +58,18 @@ def test_same_frames_as_decord(videos, kind):
 
 
 def test_frames_that_nothing_depends_on_are_not_decoded(videos, monkeypatch):
-    reader = ClipReader(str(videos['one_key']))
+    reader = PyAVFrames(str(videos['one_key']))
     decoded = []
-    decode = reader._decode
-    monkeypatch.setattr(reader, '_decode', lambda needed: (decoded.append(f.pts) or f for f in decode(needed)))
+    decode = reader._video.frames
+    monkeypatch.setattr(reader._video, 'frames', lambda needed, **start: (
+        decoded.append(f.pts) or f for f in decode(needed, **start)))
     reader.get_batch(np.array([40]))
     assert len(set(decoded)) == len(decoded) <= 35  # of 41 or more: one of three B-frames or more is left out
 
 
 def test_starts_at_the_last_key_frame(videos, monkeypatch):
-    reader = ClipReader(str(videos['steady']))
-    assert [key * reader._stream.time_base * 30 for key in reader._keys] == [0, 12, 24, 36, 48]
+    reader = PyAVFrames(str(videos['steady']))
+    assert [key * reader._video.stream.time_base * 30 for key in reader._index.keys] == [0, 12, 24, 36, 48]
     assert reader._runs([1, 5, 13, 30, 35, 59]) == [[1, 5], [13], [30, 35], [59]]
 
 
@@ -75,7 +78,7 @@ def test_gives_its_file_back(videos):
     try:
         before = len(os.listdir('/proc/self/fd'))
         for _ in range(3):
-            reader = ClipReader(str(videos['steady']))
+            reader = PyAVFrames(str(videos['steady']))
             assert len(os.listdir('/proc/self/fd')) > before
             reader.get_batch([0, 30])
             del reader
@@ -86,13 +89,13 @@ def test_gives_its_file_back(videos):
 
 def test_from_memory(videos):
     data = io.BytesIO(videos['steady'].read_bytes())
-    np.testing.assert_array_equal(ClipReader(data).get_batch([7])[0], ClipReader(str(videos['steady'])).get_batch([7])[0])
+    np.testing.assert_array_equal(PyAVFrames(data).get_batch([7])[0], PyAVFrames(str(videos['steady'])).get_batch([7])[0])
 
 
 @pytest.mark.parametrize('numbers, bad', [([3, 60], 60), ([-1], -1)])
 def test_no_such_frame(videos, numbers, bad):
-    with pytest.raises(IndexError, match=f'^frame {bad} is beyond the 60 frames of the video$'):
-        ClipReader(str(videos['steady'])).get_batch(numbers)
+    with pytest.raises(IndexError, match=f'steady.mp4: frame {bad} is beyond the 60 frames of the video$'):
+        PyAVFrames(str(videos['steady'])).get_batch(numbers)
 
 
 def test_damaged_file(videos, tmp_path):
@@ -100,11 +103,11 @@ def test_damaged_file(videos, tmp_path):
     start = data.index(b'mdat')
     data[start + 4000:start + 9000] = bytes(5000)
     (tmp_path / 'bad.mp4').write_bytes(data)
-    with pytest.raises(Exception, match='cannot be decoded|Invalid data'):
-        ClipReader(str(tmp_path / 'bad.mp4')).get_batch(np.arange(60))
+    with pytest.raises(BrokenVideoError, match=r'^\S+bad.mp4: (frame \d+ of 60 cannot be decoded|.*Invalid data)'):
+        PyAVFrames(str(tmp_path / 'bad.mp4')).get_batch(np.arange(60))
     (tmp_path / 'text.mp4').write_text('no video')
-    with pytest.raises(av.error.FFmpegError, match='Invalid data'):
-        ClipReader(str(tmp_path / 'text.mp4'))
+    with pytest.raises(BrokenVideoError, match=r'^\S+text.mp4: .*Invalid data'):
+        PyAVFrames(str(tmp_path / 'text.mp4'))
 
 
 def clip(first, path):
@@ -123,7 +126,20 @@ def test_pipeline(videos, init):
     np.testing.assert_array_equal(ours['imgs'], stock['imgs'])
 
 
-def test_decord_where_pyav_is_missing(videos, monkeypatch, caplog):
-    monkeypatch.setitem(__import__('sys').modules, 'egoexo_mm.datasets.transforms.clip_reader', None)
+def test_times_of_frames_of_videos_of_variable_rate_only(videos):
+    init_default_scope('mmaction')
     init = ClipReaderInit()
-    assert isinstance(init._get_video_reader(str(videos['steady'])), decord.VideoReader)
+    results = init(dict(filename=str(videos['uneven'])))
+    uneven = np.cumsum(np.random.default_rng(1).integers(1, 9, 60))
+    np.testing.assert_allclose(results['frame_times'], (uneven - uneven[0]) / 90, atol=1e-9)
+    results['filename'] = str(videos['steady'])
+    assert 'frame_times' not in init(results)  # nor those of the video before
+
+
+def test_decord_where_pyav_is_missing(videos, monkeypatch):
+    said = []
+    monkeypatch.setattr(opening, 'say', lambda kind, text: said.append(text))
+    monkeypatch.setitem(__import__('sys').modules, 'av', None)
+    reader = ClipReaderInit()._get_video_reader(str(videos['steady']))
+    assert type(reader) is DecordFrames and reader._other is None and len(reader) == 60
+    assert len(said) == 1 and said[0].startswith('PyAV is not installed, so decord reads the videos.')

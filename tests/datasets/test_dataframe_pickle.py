@@ -1,4 +1,4 @@
-"""Real pickles of five pandas versions (tests/data/epic_pickles, invented rows), read without pandas."""
+"""Real pickles of six pandas versions (tests/data/epic_pickles, invented rows), read without pandas."""
 import os
 import pickle
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from egoexo_mm.datasets.arrow_strings import arrow_chunks, arrow_strings
 from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
 
 PICKLES = Path(__file__).parents[1] / 'data' / 'epic_pickles'
@@ -30,8 +31,8 @@ def test_real_pickles(path):
     assert table.columns['all_nouns'] == [['cup'], ['cup'], ['drawer', 'cup']]
 
 
-def test_seven_tables_are_shipped():
-    assert len(list(PICKLES.glob('[ic][no][dl]*.pkl'))) == 7
+def test_nine_tables_are_shipped():
+    assert len(list(PICKLES.glob('[ic][no][dl]*.pkl'))) == 9
 
 
 def test_pandas_is_not_imported():
@@ -95,3 +96,34 @@ def test_attributes_of_the_stand_ins_cannot_be_set(tmp_path):
     with pytest.raises(ValueError, match='TypeError'):
         read_dataframe_pickle(path)
     assert read_dataframe_pickle(PICKLES / 'index_pandas2.2.3_protocol5.pkl').index == IDS
+
+
+def arrow(offsets, content, valid=None, first=0, length=None, kind='large_string'):
+    """Arguments of pyarrow's ``_restore_array``."""
+    length = len(offsets) - 1 - first if length is None else length
+    width = {'large_string': '<i8', 'string': '<i4'}[kind]
+    return kind, length, -1, first, [valid, np.array(offsets, width).tobytes(), content], [], None
+
+
+def test_arrow_strings():
+    """As pandas 3 keeps texts where pyarrow is installed: bit i of the bitmap says whether entry i has a value."""
+    assert arrow_strings(arrow([0, 1, 3, 3], 'aü'.encode())) == ['a', 'ü', '']
+    assert arrow_strings(arrow([0, 1, 3, 3], 'aü'.encode(), kind='string')) == ['a', 'ü', '']
+    assert arrow_strings(arrow([0, 1, 3, 3], 'aü'.encode(), valid=bytes([0b101]))) == ['a', None, '']
+    assert arrow_strings(arrow([0, 1, 3, 3], 'aü'.encode(), valid=bytes([0b101]), first=1)) == [None, '']  # a slice
+    assert arrow_strings(arrow([0], b'')) == [] and arrow_chunks([['a'], ['b', None]]) == ['a', 'b', None]
+
+
+@pytest.mark.parametrize('parts', [
+    arrow([0, 9], b'abc'), arrow([2, 1], b'abc'), arrow([-1, 1], b'abc'), arrow([0, 1], b'abc', length=10**12),
+    arrow([0, 1], b'abc', length=-1), arrow([0, 1], b'\xff'), ('int64', *arrow([0, 1], b'a')[1:])])
+def test_forged_arrow_strings(parts):
+    with pytest.raises((ValueError, KeyError)):
+        arrow_strings(parts)
+
+
+@pytest.mark.parametrize('name', ['read_ipc_stream', 'UnionArray', 'foreign_buffer'])
+def test_other_names_of_pyarrow_are_refused(tmp_path, name):
+    (tmp_path / 'a.pkl').write_bytes(b'cpyarrow.lib\n' + name.encode() + b'\n(tR.')
+    with pytest.raises(ValueError, match=f'asks for code that is not run .*{name}.*; give the csv'):
+        read_dataframe_pickle(tmp_path / 'a.pkl')

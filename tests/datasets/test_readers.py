@@ -1,5 +1,6 @@
 """Every reader gives the same frames, and one kind of error for broken files."""
 import errno
+import re
 from importlib import util
 
 import numpy as np
@@ -47,9 +48,8 @@ def test_size_change(reader, tmp_path):
     _, frames = read_all(reader, size_change(tmp_path / 'a.avi'))
     assert frames.shape == (60, 48, 64, 3)
     assert abs(frames[39, ..., 0].mean() - 200) < 3
-    if reader != 'opencv':  # which repeats frame 39, as its docstring says
-        assert frames[40:, ..., 0].max() < 20
-        assert np.allclose(frames[40:, ..., 1].mean((1, 2)), np.arange(20) * 5, atol=4)
+    assert frames[40:, ..., 0].max() < 20
+    assert np.allclose(frames[40:, ..., 1].mean((1, 2)), np.arange(20) * 5, atol=4)
 
 
 @readers
@@ -58,8 +58,8 @@ def test_fewer_frames_than_the_header_says(reader, make, tmp_path):
     path = make(tmp_path / 'a.avi')
     try:
         video, frames = read_all(reader, path)
-    except BrokenVideoError as error:  # decord says so itself
-        assert '\n' not in str(error) and 'Error: ' in str(error) and len(str(error)) < 250
+    except BrokenVideoError as error:
+        assert make is no_frames and re.match(r'\S+a.avi: has no frame that can be decoded$', str(error))
     else:
         assert len(frames) == video.position < 20
 
@@ -67,9 +67,9 @@ def test_fewer_frames_than_the_header_says(reader, make, tmp_path):
 @readers
 def test_no_video(reader, tmp_path):
     (tmp_path / 'text.mp4').write_text('no video')
-    with pytest.raises(BrokenVideoError, match='text.mp4|OpenCV cannot open it'):
+    with pytest.raises(BrokenVideoError, match=r'^\S+text.mp4: '):
         READERS[reader](str(tmp_path / 'text.mp4'))
-    with pytest.raises(BrokenVideoError, match='^no such file$'):
+    with pytest.raises(BrokenVideoError, match=r'^\S+other.mp4: no such file$'):
         READERS[reader](str(tmp_path / 'other.mp4'))
 
 
@@ -79,10 +79,10 @@ def test_unicode_and_spaces(reader, tmp_path):
 
 
 def test_reasons_are_the_same_in_every_run(tmp_path):
-    path = cut(tmp_path / 'a.avi')
+    (tmp_path / 'a.mp4').write_text('no video')
     with pytest.raises(BrokenVideoError) as raised:
-        read_all('decord', path)
-    assert str(raised.value).startswith('DECORDError: Check failed: avcodec_send_packet')  # no time of day
+        READERS['decord'](str(tmp_path / 'a.mp4'), alone=True)
+    assert str(raised.value).startswith(f'{tmp_path}/a.mp4: RuntimeError: Error reading ')  # no time of day
 
 
 @pytest.mark.parametrize('error', [MemoryError(), OSError(errno.EMFILE, 'Too many open files'),
@@ -101,5 +101,6 @@ def test_unknown_and_missing_readers(monkeypatch):
     with pytest.raises(ValueError, match="reader is 'vlc', expected one of decord, opencv, pyav"):
         check_reader('vlc')
     monkeypatch.setitem(READERS, 'other', type('Other', (VideoFile, ), dict(module='no_such_module')))
+    assert check_reader(None) == check_reader('auto') == 'pyav'
     with pytest.raises(ValueError, match="reader 'other' needs the package no_such_module"):
         check_reader('other')

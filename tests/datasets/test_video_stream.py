@@ -1,4 +1,6 @@
 """Chunks of videos: every wanted frame once, in bounded pieces."""
+import re
+
 import pytest
 import torch
 from broken_videos import cut, no_frames, ramp
@@ -86,24 +88,18 @@ def test_lengths_that_are_not_those_of_the_header(stream, monkeypatch):
     assert last.failure == 'only 40 of its 50 frames can be decoded'
 
 
-@pytest.mark.parametrize('reader', ['decord', 'opencv'])
+@pytest.mark.parametrize('reader', ['decord', 'opencv', 'pyav', None])
 @pytest.mark.parametrize('plan', [dict(type='EveryKthFrame', stride=2), dict(type='EvenFrames', num_frames=4)])
 def test_broken_videos(stream, reader, plan):
     videos = {'zero.avi': no_frames, 'cut.avi': cut, 'text.avi': lambda path: path.write_text('x'), 'ok.avi': 9}
     last = {chunk.video_id: chunk for chunk in stream(videos, plan=plan, reader=reader)}
     assert list(last) == ['zero', 'cut', 'text', 'ok']
     assert (last['ok'].num_frames, last['ok'].failure) == (9, None)
-    if reader == 'opencv':
-        assert last['zero'].failure == 'has no frames'
-        assert last['cut'].failure == 'only 9 of its 40 frames can be decoded'
-    broken = {name for name, chunk in last.items() if chunk.failure}
-    if reader == 'decord' and plan['type'] == 'EvenFrames':
-        # to decord the cut file is one of 10 frames, of which the last is broken and not wanted; whether decord's thread has
-        # met it when frame 8 is asked for is a matter of chance
-        broken.add('cut')
-    else:
-        assert last['cut'].num_frames is None
-    assert broken == {'zero', 'cut', 'text'}
+    assert last['zero'].failure == 'has no frame that can be decoded'
+    assert re.match('only (9|10) of its 40 frames can be decoded', last['cut'].failure)  # the last is in part
+    assert 'Invalid data' in last['text'].failure
+    assert last['cut'].num_frames is None
+    assert {name for name, chunk in last.items() if chunk.failure} == {'zero', 'cut', 'text'}
     assert last['zero'].num_frames is None and last['text'].num_frames is None
 
 

@@ -64,6 +64,45 @@ def test_empty_or_missing_list(root):
         dataset(root)
 
 
+def test_list_with_marks_and_blanks(root):
+    (root / 'list.txt').write_bytes(b'\xef\xbb\xbfclip_0.mp4  1\r\n\r\n clip_1.mp4\t0 \r\n')
+    rows = [dataset(root).get_data_info(i) for i in range(2)]
+    assert [(row['video_id'], row['label']) for row in rows] == [('clip_0', 1), ('clip_1', 0)]
+    assert rows[0]['filename'] == str(root / 'videos' / 'clip_0.mp4')
+    (root / 'list.txt').write_text('clip_0.mp4 1\n', encoding='utf-16')
+    with pytest.raises(ValueError, match='list.txt: is text in UTF-16'):
+        dataset(root)
+
+
+def test_several_labels(root):
+    (root / 'list.txt').write_text('clip_0.mp4 1 3\nclip_1.mp4 0\n')
+    data = dataset(root, multi_class=True, num_classes=5)
+    assert data[0]['data_samples'].gt_label.tolist() == [0, 1, 0, 1, 0]
+    assert data.get_data_info(1)['label'].tolist() == [1, 0, 0, 0, 0]
+    with pytest.raises(ValueError, match="line 1: expected a path and a label from 0 below 3, got 'clip_0.mp4 1 3'"):
+        dataset(root, multi_class=True, num_classes=3)
+    with pytest.raises(ValueError, match='multi_class=True needs num_classes'):
+        dataset(root, multi_class=True)
+    with pytest.raises(ValueError, match='line 1: .* set multi_class=True and num_classes for lists of several labels'):
+        dataset(root)
+
+
+def test_list_without_labels(root):
+    (root / 'list.txt').write_text('clip_0.mp4\nclip_1.mp4\n')
+    assert dataset(root, test_mode=True).get_data_info(1)['label'] == -1
+    with pytest.raises(ValueError, match='line 1: expected "path label"'):
+        dataset(root)
+
+
+def test_repeated_file_names(root):
+    """A store by file name keeps one row for both."""
+    (root / 'list.txt').write_text('clip_0.mp4 0\nclip_0.mp4 0\nclip_1.mp4 1\nsub/clip_1.mp4 0\n')
+    with pytest.raises(TargetStoreError, match=(
+            r"list\.txt: two videos of the list have the id 'clip_1': 'clip_1\.mp4' and 'sub/clip_1\.mp4'; rename one")):
+        dataset(root)
+    assert len(dataset(root, targets=None)) == 4  # without a store they are just two videos
+
+
 def test_names_with_spaces(root):
     shutil.move(root / 'videos' / 'clip_0.mp4', root / 'videos' / 'a ü clip.mp4')
     (root / 'list.txt').write_text('a ü clip.mp4 1\n')
@@ -133,12 +172,16 @@ def test_broken_video(broken, index, name):
 
 
 def test_broken_video_is_skipped_and_listed(broken):
-    data = dataset(broken, broken_videos='skip', failed_file=str(broken / 'failed.jsonl'))
-    np.random.seed(0)
-    assert data[1]['data_samples'].gt_label is not None  # another sample was drawn
+    data = dataset(broken, broken_videos='skip', max_broken_share=0.5, failed_file=str(broken / 'failed.jsonl'))
+    for _ in range(20):
+        for index in range(4):
+            assert data[index]['data_samples'].gt_label is not None  # another sample was drawn
     listed = [json.loads(line) for line in (broken / 'failed.jsonl').read_text().splitlines()]
-    assert listed[0]['video'].endswith('clip_1.mp4') and listed[0]['reason']
-    with pytest.raises(RuntimeError, match='clip_1.mp4'):  # never in testing
+    assert [list(line) for line in listed] == [['video_id', 'path', 'reason']] * 2
+    assert [(line['video_id'], line['path']) for line in listed] == [
+        (name, str(broken / 'videos' / f'{name}.mp4')) for name in ('clip_1', 'clip_2')]
+    assert 'Error reading' in listed[0]['reason'] and listed[1]['reason'] == 'no such file'
+    with pytest.raises(RuntimeError, match='clip_1.mp4: cannot be read .*validation and testing leave nothing out'):
         dataset(broken, broken_videos='skip', test_mode=True)[1]
 
 

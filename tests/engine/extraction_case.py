@@ -102,7 +102,7 @@ class BrightBoxTeacher(Teacher):
 def config(root: Path, store: str = 'store', *, teacher: str = 'ColourTeacher', plan: dict | None = None, workers: int = 0,
            loop: dict = {}, model: dict = {}, **dataset) -> Config:
     """Over ``root / 'list.txt'`` with videos in ``root / 'videos'``."""
-    cfg = Config.fromfile(ROOT / 'configs/_base_/extraction.py')
+    cfg = Config.fromfile(ROOT / 'configs/_egoexo_base_/extraction.py')
     cfg.merge_from_dict(dict(
         custom_imports=dict(imports=['egoexo_mm', 'tests.engine.extraction_case']),
         model=dict(type=teacher, **model), work_dir=str(root / 'work'),

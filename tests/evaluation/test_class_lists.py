@@ -1,7 +1,14 @@
 """Class names, class ids and participants from files."""
+import pickle
+import re
+from pathlib import Path
+
 import pytest
 
+from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
 from egoexo_mm.evaluation.class_lists import read_class_ids, read_class_names, read_column
+
+PICKLES = Path(__file__).parents[1] / 'data/epic_pickles'
 
 
 def write(tmp_path, text, name='list.csv'):
@@ -14,6 +21,38 @@ def test_columns(tmp_path):
     assert read_column(path, 'participant_id') == ['P18', 'P32']
     assert read_class_ids(path, 'x') == [1, 2]
     assert read_class_ids([3, 4], 'verb') == [3, 4]
+
+
+@pytest.mark.parametrize('name', ['index_pandas1.5.3_protocol2.pkl', 'column_pandas2.2.3_protocol4.pkl',
+                                  'index_pandas3.1.1arrow_protocol5.pkl'])
+def test_official_pickle(tmp_path, name):
+    """``narration_id`` is the index or a column; other columns become text."""
+    table = read_dataframe_pickle(PICKLES / name)
+    (tmp_path / 'EPIC_100_test.PKL').write_bytes((PICKLES / name).read_bytes())
+    ids = read_column(tmp_path / 'EPIC_100_test.PKL', 'narration_id')
+    assert ids == list(table.columns.get('narration_id', table.index)) and len(ids) > 1
+    assert read_column(PICKLES / name, 'start_frame') == [str(value) for value in table.columns['start_frame']]
+    with pytest.raises(ValueError, match=f"{re.escape(name)}: expected a column 'nothing', found .*video_id"):
+        read_column(PICKLES / name, 'nothing')
+
+
+def test_pickle_of_something_else(tmp_path):
+    (tmp_path / 'a.pkl').write_bytes(pickle.dumps(dict(a=1)))
+    with pytest.raises(ValueError, match='a.pkl: not a pickle of a plain pandas DataFrame.*give the csv'):
+        read_column(tmp_path / 'a.pkl', 'narration_id')
+
+
+@pytest.mark.parametrize('text', ['\ufeffverb,x\r\n3,1\r\n\r\n 4 ,1\r\n', 'verb\tx\n3\t1\n4\t1\n', 'verb;x\n3;1\n4;1\n',
+                                  'verb, x\n  3, 1\n4 ,1\n'])
+def test_csv_as_people_save_it(tmp_path, text):
+    (tmp_path / 'a.csv').write_bytes(text.encode())
+    assert read_class_ids(tmp_path / 'a.csv', 'verb') == [3, 4] and read_class_ids(tmp_path / 'a.csv', 'x') == [1, 1]
+
+
+def test_utf_16_is_refused(tmp_path):
+    (tmp_path / 'a.csv').write_bytes('verb\n3\n'.encode('utf-16'))
+    with pytest.raises(ValueError, match='a.csv: is text in UTF-16 .*save it as UTF-8'):
+        read_class_ids(tmp_path / 'a.csv', 'verb')
 
 
 def test_class_names(tmp_path):
@@ -40,5 +79,5 @@ def test_bad_files(tmp_path, text, message):
 def test_unknown_class_file(tmp_path):
     with pytest.raises(ValueError, match='list.csv: expected columns id/key or .*, found number, name'):
         read_class_names(write(tmp_path, 'number,name\n0,a\n'))
-    with pytest.raises(ValueError, match='gone.csv: no such file; correct the path'):
+    with pytest.raises(ValueError, match=r'gone.csv: cannot be read \(No such file or directory\); give an existing file'):
         read_class_names('gone.csv')

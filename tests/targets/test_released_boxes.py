@@ -2,6 +2,7 @@
 import json
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from egoexo_mm.targets import HAND, OBJECT, TargetStore, TargetStoreError
 from egoexo_mm.targets.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos
 from egoexo_mm.targets.released_boxes import convert_boxes, read_boxes
+from tests.media import write_video
 
 SIZE = FrameSize(400, 200)
 # x1, y1, x2, y2, score, state, magnitude, dx, dy, side
@@ -216,7 +218,7 @@ def test_sizes_from_csv(tmp_path):
 @pytest.mark.parametrize('text, message', [
     ('a,400,200\n', r"sizes.csv: header is \['a', '400', '200'\]; expected video_id,width,height"),
     ('', r'header is \[\]; expected'),
-    ('video_id,width,height\na,4\n', r"sizes.csv line 2: width and height must be .*'a', '4', N"),
+    ('video_id,width,height\na,4\n', r"sizes.csv line 2: width and height must be .*'a', '4'"),
     ('video_id,width,height\na,4,4\nb,0,4\n', 'sizes.csv line 3: width and height must be'),
     ('video_id,width,height,fps\na,4,4,fast\n', 'sizes.csv line 2'),
 ])
@@ -226,19 +228,36 @@ def test_bad_csv(tmp_path, text, message):
         sizes_from_csv(tmp_path / 'sizes.csv')
 
 
-def write_video(path, width, height):
-    cv2 = pytest.importorskip('cv2')
-    path.parent.mkdir(exist_ok=True)
-    sink = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25., (width, height))
-    for _ in range(3):
-        sink.write(np.zeros((height, width, 3), np.uint8))
-    sink.release()
+def black_video(path, width, height):
+    write_video(path, np.zeros((3, height, width, 3), np.uint8), fps=25)
+
+
+@pytest.mark.skipif(not shutil.which('ffmpeg'), reason='ffmpeg is not installed')
+@pytest.mark.parametrize('kind, size', [('turned_90', (96, 64)), ('cover_first', (96, 64)), ('vp9_live', (96, 64)),
+                                        ('wmv2_wmv', (96, 64)), ('av1_mp4', (96, 64)), ('grows_ts', (96, 64))])
+def test_sizes_from_videos_of_any_kind(tmp_path, kind, size):
+    """As a player shows them: turned, never the cover picture, the first size; a companion of macOS is passed over."""
+    from tests.video.kinds import KINDS
+    (tmp_path / 'root').mkdir()
+    KINDS[kind].make(tmp_path / f'v{KINDS[kind].suffix}')
+    name = f'v{KINDS[kind].suffix.upper()}'
+    (tmp_path / f'v{KINDS[kind].suffix}').rename(tmp_path / 'root' / name)
+    (tmp_path / 'root' / f'._{name}').write_bytes(b'Mac OS X')
+    found = sizes_from_videos(tmp_path / 'root', 128)('v')
+    assert found[:2] == (2 * size[0], 2 * size[1]) and found.fps == pytest.approx(25, rel=0.05)
+
+
+def test_sizes_as_people_save_them(tmp_path):
+    (tmp_path / 'sizes.csv').write_bytes('\ufeffvideo_id;width;height\r\n a ; 400;200\r\n\r\n'.encode())
+    assert sizes_from_csv(tmp_path / 'sizes.csv')('a') == (400, 200, 0., 0)
+    (tmp_path / 'sizes.csv').write_bytes('video_id,width,height\na,4,4\n'.encode('utf-16'))
+    with pytest.raises(TargetStoreError, match='sizes.csv: is text in UTF-16 .*save it as UTF-8'):
+        sizes_from_csv(tmp_path / 'sizes.csv')
 
 
 def test_sizes_from_videos(tmp_path):
-    pytest.importorskip('decord')
-    write_video(tmp_path / 'root/v.mp4', 128, 72)
-    write_video(tmp_path / 'root/high.mp4', 72, 128)
+    black_video(tmp_path / 'root/v.mp4', 128, 72)
+    black_video(tmp_path / 'root/high.mp4', 72, 128)
     (tmp_path / 'root/broken.mp4').write_bytes(b'no video')
     size_of = sizes_from_videos(tmp_path / 'root', 288)
     assert size_of('v') == (512, 288, 25., 0) and size_of('high') == (288, 512, 25., 0)

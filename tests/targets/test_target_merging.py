@@ -122,7 +122,8 @@ def test_failures_are_carried_over(tmp_path):
     fail(parts[1], 'x', 'y')
     merge_stores(parts, tmp_path / 'out')
     lines = (tmp_path / 'out/failed.jsonl').read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [dict(video_id=name, reason='broken') for name in 'xy']
+    assert [json.loads(line) for line in lines] == [
+        dict(video_id=name, path=None, reason='broken') for name in 'xy']
     (parts[1] / 'failed.jsonl').write_text('[]')
     with pytest.raises(TargetStoreError, match='b/failed.jsonl, line 1: expected a JSON object with video_id and reason'):
         merge_stores(parts, tmp_path / 'again')

@@ -131,13 +131,24 @@ def test_empty_store(tmp_path):
 def test_listed_ids(tmp_path):
     path = tmp_path / 'list.txt'
     path.write_text('x/a b.mp4 3\r\n\nx/ü.mp4 0\ny/ü.mp4 1\nno label.mp4\n', encoding='utf-8')
-    assert listed_ids(path, 'stem') == ['a b', 'ü', 'no label']
     assert listed_ids(path, 'path') == ['x/a b', 'x/ü', 'y/ü', 'no label']
+    with pytest.raises(TargetStoreError, match=(
+            r"list\.txt: two videos of the list have the id 'ü': 'x/ü\.mp4' and 'y/ü\.mp4'; rename one of the files, or "
+            "extract into a new store with test_dataloader.dataset.video_id='path'")):
+        listed_ids(path, 'stem')
+    path.write_text('x/a.mp4 1\n./x/a.mp4 2\nx/a.mp4 1\n')  # one video, listed three times
+    assert listed_ids(path, 'stem') == ['a'] and listed_ids(path, 'path') == ['x/a']
+    path.write_text('x/a.mp4 1\nx/a.avi 2\n')
+    for rule in ('stem', 'path'):  # no other rule helps
+        with pytest.raises(TargetStoreError, match="'x/a.mp4' and 'x/a.avi'; rename one of the files or remove its line"):
+            listed_ids(path, rule)
 
 
 @pytest.mark.parametrize('data, message', [
-    (None, r'cannot be read \(No such file or directory\); give a list of "path label" lines'),
-    (b'\xff\xfe', r'cannot be read \(not UTF-8 text\)'), (b'\n \n', 'names no video')])
+    (None, r'l: cannot be read \(No such file or directory\); give an existing file'),
+    (b'\xff\xfe', 'l: is text in UTF-16 or no text at all; save it as UTF-8'),
+    ('a.mp4 1\n\u00fc.mp4 2\n'.encode('latin-1'), r'l, line 2: is not UTF-8 text \(byte 0xfc\); save the file as UTF-8'),
+    (b'\n \n', 'the list is empty; expected one "path label" line a video')])
 def test_bad_list(tmp_path, data, message):
     if data is not None:
         (tmp_path / 'l').write_bytes(data)

@@ -229,9 +229,10 @@ def test_one_id_twice(tmp_path):
 def test_fail_appends_a_line(tmp_path):
     with StoreWriter(tmp_path, EGO) as writer:
         writer.fail('a', ValueError('bad\nvideo'))
-        writer.fail('b', 'gone')
+        writer.fail('b', 'gone', 'videos/b.mp4')
     lines = [json.loads(x) for x in (tmp_path / 'failed.jsonl').read_text().splitlines()]
-    assert lines == [dict(video_id='a', reason='bad video'), dict(video_id='b', reason='gone')]
+    assert lines == [dict(video_id='a', path=None, reason='bad video'),
+                     dict(video_id='b', path='videos/b.mp4', reason='gone')]
 
 
 def test_a_shard_is_closed_early_when_it_holds_many_boxes(tmp_path, monkeypatch):

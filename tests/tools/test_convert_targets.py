@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import TargetStore
+from tests.media import write_video
 from tests.scripts import load_script
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/convert_targets.py'
@@ -98,14 +99,8 @@ def test_boxes_with_a_csv(folder, main):
 
 
 def test_boxes_with_videos(folder, main):
-    cv2 = pytest.importorskip('cv2')
-    pytest.importorskip('decord')
-    os.mkdir('videos')
     for name in 'ab':
-        sink = cv2.VideoWriter(f'videos/{name}.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 25., (64, 36))
-        for _ in range(2):
-            sink.write(np.zeros((36, 64, 3), np.uint8))
-        sink.release()
+        write_video(Path(f'videos/{name}.mp4'), np.zeros((2, 36, 64, 3), np.uint8), fps=25)
     assert main(['boxes', 'npy', 'out', '--short-side', '72', '--videos', 'videos']) == 0
     assert TargetStore('out').info('b') == (2, 25., 128, 72, 1)
 

@@ -3,14 +3,17 @@ import json
 import math
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
 from egoexo_mm.evaluation import epic_submission_check
 from tests.scripts import load_script
 
+PICKLES = Path(__file__).parents[1] / 'data/epic_pickles'
 IDS = ['P01_11_0', 'P01_11_1', 'P33_05_7']
 
 
@@ -72,6 +75,18 @@ def test_dump_becomes_a_submission_that_passes_its_own_check(folder, capsys):
         'valid, 3 segments, not compared with an annotation (the test set has 13092)')
 
 
+def test_official_pickle_in_place_of_the_csv(folder, capsys):
+    """``narration_id`` is its index, as in EPIC_100_test_timestamps.pkl."""
+    pickled = PICKLES / 'index_pandas2.2.3_protocol5.pkl'
+    ids = read_dataframe_pickle(pickled).index
+    (folder / 'd.pkl').write_bytes(pickle.dumps(samples(ids)))
+    assert run(capsys, folder / 'd.pkl', '--out', folder / 'out', '--annotation', pickled) == (
+        0, f'{folder / "out/submission.zip"}: {len(ids)} segments, all of the annotation')
+    assert run(capsys, '--check', folder / 'out/submission.zip', '--annotation', pickled)[0] == 0
+    (folder / 'd.pkl').write_bytes(pickle.dumps(samples(ids[1:])))
+    assert ids[0] in fails(capsys, folder / 'd.pkl', '--out', folder / 'other', '--annotation', pickled)
+
+
 def test_logits_go_in_as_they_are_and_levels_as_given(folder, capsys):
     logits = samples()
     logits[0]['pred_score']['verb'] = torch.linspace(-5, 9, 97)
@@ -129,7 +144,7 @@ def test_bad_dumps_write_nothing(folder, capsys, change, message):
 
 @pytest.mark.parametrize(('options', 'message'), [
     (['--sls-td', '6'], 'sls_td (supervision level, training data) must be a whole number from 0 to 5, got 6'),
-    (['--annotation', 'gone.csv'], 'gone.csv: no such file'),
+    (['--annotation', 'gone.csv'], 'gone.csv: cannot be read (No such file'),
 ])
 def test_bad_options(folder, capsys, options, message):
     assert message in fails(capsys, folder / 'd.pkl', '--out', folder / 'out', *options)

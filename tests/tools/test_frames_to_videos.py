@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from egoexo_mm.video import open_frames
 from tests.scripts import load_script
 
 tool = load_script('tools/frames_to_videos.py')
@@ -47,3 +48,57 @@ def test_mistakes(tmp_path, monkeypatch):
         with pytest.raises(SystemExit, match=message):
             run(monkeypatch, tmp_path, tmp_path / 'out', '--folders', pattern, '--fps', 24)
         assert not (tmp_path / 'out').exists() or list((tmp_path / 'out').iterdir()) == []
+
+
+def numbered(folder, names):
+    """Pictures with grey levels 10, 20, ... in the order given."""
+    folder.mkdir(parents=True)
+    for i, name in enumerate(names, 1):
+        cv2.imwrite(str(folder / name), np.full((32, 48, 3), 10 * i, np.uint8))
+
+
+def levels(path):
+    video = open_frames(str(path))
+    return [round(video[i].mean() / 10) for i in range(len(video))]
+
+
+@pytest.mark.parametrize('names', [
+    [f'img_{n}.jpg' for n in range(1, 13)],  # unpadded: 10 comes after 9
+    [f'img_{n}.jpg' for n in range(12)],  # from 0
+    [f'frame{n:02}.PNG' for n in range(1, 13)], [f'{n}.JPG' for n in range(1, 13)], [f'{n:05}.jpeg' for n in range(12)],
+    [f'take2_{n}_v3.bmp' for n in range(1, 13)], [f'50% {n} ö.webp' for n in range(1, 13)]])
+def test_natural_order_and_kinds_of_pictures(tmp_path, monkeypatch, names):
+    numbered(tmp_path / 'in/my clip', names)
+    (tmp_path / f'in/my clip/._{names[0]}').write_bytes(b'Mac OS X')
+    (tmp_path / 'in/my clip/notes.txt').write_text('no frame')
+    (tmp_path / 'in/.hidden').mkdir()
+    run(monkeypatch, tmp_path / 'in', tmp_path / 'out', '--fps', 25)
+    assert levels(tmp_path / 'out/my clip.mp4') == list(range(1, 13))
+    assert (tmp_path / 'out/list.txt').read_text() == 'my clip.mp4\n'
+
+
+def test_numbers_beyond_their_padding(tmp_path, monkeypatch):
+    """``%04d`` has five digits from 10000 on."""
+    monkeypatch.setattr(tool, 'pictures', lambda names: (
+        np.full((32, 48, 3), int(path.stem) // 50, np.uint8) for path in names))
+    (tmp_path / 'in/a').mkdir(parents=True)
+    for n in range(1, 10012):
+        (tmp_path / f'in/a/{n:04}.jpg').touch()
+    run(monkeypatch, tmp_path / 'in', tmp_path / 'out', '--fps', 25)
+    video = open_frames(str(tmp_path / 'out/a.mp4'))
+    assert len(video) == 10011
+    assert video[10010].mean() == pytest.approx(200, abs=3) and video[10].mean() == pytest.approx(0, abs=3)
+
+
+@pytest.mark.parametrize('names, message', [
+    (['img_1.jpg', 'img_2.jpg', 'img_4.jpg'], 'a/img_2.jpg and img_4.jpg lack frame 3 between them'),
+    (['img_7.jpg', 'img_8.jpg'], 'a/img_7.jpg: is the first frame, number 7; frames from 0 or 1 on are expected'),
+    (['img_1.jpg', 'img_01.jpg', 'img_2.jpg'], 'a/img_01.jpg and img_1.jpg follow each other'),
+    (['img_1.jpg', 'img_1.png', 'img_2.jpg'], 'a/img_1.jpg and img_1.png follow each other'),
+    (['u_1.jpg', 'u_2.jpg', 'v_1.jpg', 'v_2.jpg'], 'a/u_2.jpg and v_1.jpg follow each other'),
+    (['img_1.jpg', 'img_2.jpg', 'cover.jpg'], 'a/cover.jpg: has no number')])
+def test_what_is_not_one_picture_a_number_is_refused(tmp_path, monkeypatch, names, message):
+    numbered(tmp_path / 'a', names)
+    with pytest.raises(SystemExit, match=message):
+        run(monkeypatch, tmp_path, tmp_path / 'out', '--folders', 'a', '--fps', 25)
+    assert not (tmp_path / 'out/a.mp4').exists()

@@ -188,8 +188,8 @@ def test_kinetics_from_a_list(folder):
     assert done.returncode == 1 and Path('lists.txt').read_text() == 'some_where/v_1.mp4 7\n'
     assert failures('videos') == {'gone.mp4': ('missing', 'no such file in the source folder')}
     assert not Path('videos/classes.txt').exists()
-    for text, message in (('x.mp4\n', "val.csv line 1: 'x.mp4' is not \"path label\""),
-                          ('a.mp4 1\na.mp4 2\n', "val.csv line 2: 'a.mp4' has label 2, but 1 in a line before"),
+    for text, message in (('x.mp4\n', 'val.csv, line 1: expected "path label label ..." with an integer label'),
+                          ('a.mp4 1\na.mp4 2\n', "val.csv, line 2: 'a.mp4' has label 2, but 1 in a line before"),
                           ('a b.mp4 1\na_b.mp4 1\n', "'a_b.mp4' and 'a b.mp4' would both become a_b.mp4"),
                           ('../a.mp4 1\n', "the name '../a.mp4' leads out of the folder")):
         Path('val.csv').write_text(text)

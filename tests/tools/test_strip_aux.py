@@ -112,6 +112,55 @@ def test_teachers_and_preprocessor_go_too(checkpoint, tmp_path, capsys):
     assert stripped['meta'] == {}
 
 
+@pytest.mark.parametrize('wrap', [
+    lambda name: f'module.{name}', lambda name: f'_orig_mod.{name}', lambda name: f'module._orig_mod.{name}',
+    lambda name: f'_orig_mod.module.{name}', lambda name: f'module.module.{name}',
+    lambda name: name.replace('backbone.', 'backbone._orig_mod.').replace('aux_heads.', 'aux_heads._orig_mod.')])
+def test_names_of_wrapped_models(checkpoint, tmp_path, capsys, wrap):
+    """Wrappers rename what they hold: the heads are found all the same, and the names become the recognizer's."""
+    plain = checkpoint['state_dict']
+    checkpoint['state_dict'] = {wrap(name): value for name, value in plain.items()}
+    torch.save(checkpoint, tmp_path / 'in.pth')
+    run(tmp_path / 'in.pth', tmp_path / 'out.pth')
+    printed = capsys.readouterr().out
+    stock = MODELS.build(dict(_scope_='mmaction', type='Recognizer3D', backbone=BACKBONE,
+                              cls_head=CLS_HEAD, data_preprocessor=PREPROCESSOR))
+    load_checkpoint(stock, str(tmp_path / 'out.pth'), map_location='cpu', strict=True)
+    assert torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict'].keys() == stock.state_dict().keys()
+    for key, value in stock.state_dict().items():
+        assert torch.equal(value, plain[key]), key
+    kept = len(stock.state_dict())
+    assert printed.startswith(f'kept {kept} of {kept + 6} tensors\n')
+    assert 'dropped 6 tensors of aux_heads.' in printed and ' off the names of ' in printed
+
+
+@pytest.mark.parametrize('counter', ['steps', 'n_averaged'])
+def test_an_averaged_model(checkpoint, tmp_path, counter):
+    """Of MMEngine's and torch's AveragedModel: a counter stands beside `module.`."""
+    state = {f'module.{name}': value for name, value in checkpoint['state_dict'].items()}
+    torch.save({'state_dict': {counter: torch.tensor(3), **state}}, tmp_path / 'in.pth')
+    run(tmp_path / 'in.pth', tmp_path / 'out.pth')
+    names = torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict']
+    assert {name.split('.')[0] for name in names} == {'backbone', 'cls_head'}
+
+
+def test_a_checkpoint_of_an_ema_run(checkpoint, tmp_path, capsys):
+    """EMAHook saves the averages as `state_dict` and the model under training as `ema_state_dict`."""
+    state = {f'module.{name}': value + 1 if value.is_floating_point() else value
+             for name, value in checkpoint['state_dict'].items()}
+    torch.save({**checkpoint, 'ema_state_dict': {'steps': torch.tensor(3), **state}}, tmp_path / 'in.pth')
+    run(tmp_path / 'in.pth', tmp_path / 'out.pth')
+    assert 'dropped ema_state_dict, message_hub, optimizer, param_schedulers' in capsys.readouterr().out
+    for name, value in torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict'].items():
+        assert torch.equal(value, checkpoint['state_dict'][name])
+
+
+def test_two_models_in_one_file(checkpoint, tmp_path):
+    name, value = next(iter(checkpoint['state_dict'].items()))
+    torch.save({'state_dict': {name: value, f'module.{name}': value}}, tmp_path / 'in.pth')
+    assert f'has two tensors for {name}, one of them as module.{name}' in fails(tmp_path / 'in.pth', tmp_path / 'out.pth')
+
+
 @pytest.mark.parametrize(('content', 'message'), [
     ({'state_dict': {'aux_heads.ego_score.fc.bias': torch.ones(2)}},
      'has only aux_heads., teachers., data_preprocessor. weights; expected a recognizer with'),

@@ -19,8 +19,8 @@ HOST_TOOLS = Path(util.find_spec('mmaction').origin).parent / '.mim' / 'tools'
 _CHANCE = ('terminate called without an active exception', 'EADDRINUSE', 'ddress already in use', 'onnection reset')
 
 
-def launch(command: list, *, timeout: int = 300, **env: str) -> str:
-    """Run a script with the test's interpreter; its output, or a failure that shows it."""
+def launch(command: list, *, timeout: int = 300, fails: bool = False, **env: str) -> str:
+    """Run a script with the test's interpreter; its output, or a failure that shows it. ``fails`` expects the script to."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = str(probe.getsockname()[1])
@@ -31,12 +31,12 @@ def launch(command: list, *, timeout: int = 300, **env: str) -> str:
                               timeout=timeout)
         if not done.returncode or not any(text in done.stdout + done.stderr for text in _CHANCE):
             break
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert bool(done.returncode) == fails, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
 
-def train(config, work_dir, *options, procs: int = 1, tools: Path = OUR_TOOLS, flags: tuple = (), **env: str) -> str:
-    """Train with MMAction2's flags."""
+def train(config, work_dir, *options, procs: int = 1, tools: Path = OUR_TOOLS, flags: tuple = (), **env) -> str:
+    """Train with MMAction2's flags; ``env`` are those of ``launch``."""
     script = [sys.executable, tools / 'train.py', config] if procs == 1 else ['bash', tools / 'dist_train.sh', config, procs]
     changes = ['--cfg-options', *options] if options else []
     return launch([*script, '--work-dir', work_dir, *flags, *changes], **env)

@@ -49,7 +49,7 @@ def test_videos_of_a_folder_or_a_list(tmp_path):
     (tmp_path / 'list.txt').write_text('a b.mp4 0\nx/c.MKV 13\n\nplain.mp4\n')
     assert find_videos(tmp_path / 'list.txt', 'path') == {
         'a b': tmp_path / 'a b.mp4', 'x/c': tmp_path / 'x/c.MKV', 'plain': tmp_path / 'plain.mp4'}
-    with pytest.raises(VisualizationError, match='none: cannot be read .*; give a folder of videos or a list'):
+    with pytest.raises(VisualizationError, match='none: cannot be read .*; --videos takes a folder of videos or a list'):
         find_videos(tmp_path / 'none', 'stem')
     (tmp_path / 'y').mkdir()
     with pytest.raises(VisualizationError, match='y: no video in it'):

@@ -1,6 +1,8 @@
 """Videos and pictures are there whole or not at all."""
 from __future__ import annotations
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +17,27 @@ def test_mp4_plays(tmp_path, codec):
     video = VideoFrames(tmp_path / 'new' / 'a.mp4')
     assert len(video) == 5 and video.fps == pytest.approx(10)
     np.testing.assert_allclose(video[4].mean((0, 1)), (160, 0, 200), atol=8)
+
+
+@pytest.mark.skipif(not shutil.which('ffmpeg'), reason='ffmpeg is not installed')
+@pytest.mark.parametrize('name', ['av1_mp4', 'turned_90', 'variable_mp4', 'cover_first', 'h264_avi', 'h264_ts'])
+def test_frames_are_those_of_training(tmp_path, name):
+    """The same picture for the same number, at its own time: in `variable` frame 25 is shown at (20 + 5 x 4) / 25 s."""
+    from mmaction.registry import TRANSFORMS
+
+    from tests.video.kinds import KINDS
+    from tests.video.numbered import number
+    path = tmp_path / f'a{KINDS[name].suffix}'
+    KINDS[name].make(path)
+    video = VideoFrames(path)
+    trained = TRANSFORMS.build(dict(type='ClipReaderInit'))(dict(filename=str(path)))['video_reader']
+    numbers = [0, 11, 25, len(video) - 1]
+    for n, frame in zip(numbers, trained.get_batch(numbers)):
+        np.testing.assert_array_equal(video[n], frame)
+        assert number(video[n]) == n
+    assert video.seconds(25) == pytest.approx(1.6 if name == 'variable_mp4' else 1.0, abs=0.001)
+    assert video.until(0.99) == (25 if name != 'variable_mp4' else 22)  # frames 20, 21 at 0.8 and 0.96 s
+    assert len(video) == 30 and video.until(1e9) == 30 and video.until(1e-9) == 1
 
 
 def broken_off():

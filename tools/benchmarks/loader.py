@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.targets import Manifest, StoreWriter
+from egoexo_mm.video import is_video, open_stream, write_mp4
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 FRAMES = 300  # 10 s at 30 fps
@@ -42,24 +43,8 @@ def make_videos(folder: Path, count: int, frames: int = FRAMES, size: tuple[int,
         pictures = (cv2.add(np.ascontiguousarray(scene[y:y + size[1], x:x + size[0]]),
                             rng.integers(0, 12, (size[1], size[0], 3), np.uint8)) for x, y in steps)
         paths.append(folder / f'clip{number}.mp4')
-        _encode(paths[-1], pictures, size)
+        write_mp4(paths[-1], pictures, 30, 'h264' if importlib.util.find_spec('av') else 'mp4v')
     return paths
-
-
-def _encode(path: Path, pictures, size: tuple[int, int]) -> None:
-    if importlib.util.find_spec('av'):
-        import av
-        with av.open(str(path), 'w') as file:
-            stream = file.add_stream('libx264', rate=30, options=dict(crf='23'))
-            stream.width, stream.height, stream.pix_fmt = *size, 'yuv420p'
-            for picture in pictures:
-                file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, 'rgb24')))
-            file.mux(stream.encode())
-        return
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 30, size)
-    for picture in pictures:
-        writer.write(picture)
-    writer.release()
 
 
 def make_stores(folder: Path, ids: list[str]) -> dict[str, str]:
@@ -185,7 +170,7 @@ def run(options: measuring.Options) -> list[dict]:
     cv2.setNumThreads(0)  # as in a data worker
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = sorted(path for path in options.videos.iterdir() if path.is_file()) if options.videos else make_videos(
+        paths = sorted(path for path in options.videos.iterdir() if is_video(path)) if options.videos else make_videos(
             folder, 1 if options.quick else 4, 80 if options.quick else FRAMES)
         built = {name: Compose(steps) for name, steps in
                  pipelines(make_stores(folder, [path.stem for path in paths])).items()}
@@ -199,9 +184,7 @@ def run(options: measuring.Options) -> list[dict]:
 
 def _extract(video: Path, folder: Path) -> Path:
     folder.mkdir(parents=True)
-    capture = cv2.VideoCapture(str(video))
-    number = 0
-    while (got := capture.read())[0]:
-        cv2.imwrite(str(folder / f'img_{number:05}.jpg'), got[1])
-        number += 1
+    stream = open_stream(str(video))
+    while (frame := stream.read()) is not None:
+        cv2.imwrite(str(folder / f'img_{stream.position - 1:05}.jpg'), frame[..., ::-1])
     return folder

@@ -34,7 +34,8 @@ def recognizers() -> list[str]:
     """
     found = {}
     for path in sorted(CONFIGS.rglob('*.py'), key=lambda path: (len(path.parts), path)):
-        if {'_base_', 'study', 'miniworld'} & set(path.parts):
+        folders = path.relative_to(CONFIGS).parts[:-1]
+        if any(folder.startswith('_') or folder in ('study', 'miniworld') for folder in folders):
             continue
         cfg = load(path)
         if cfg.get('model', {}).get('type') in RECOGNIZERS and cfg.get('train_dataloader'):

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from torch.utils.flop_counter import FlopCounterMode
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.models.functional import slow_frame_index
+from egoexo_mm.interaction_maps import slow_frame_index
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 BOXES_PER_FRAME = 3

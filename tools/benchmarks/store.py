@@ -17,7 +17,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 import measuring  # noqa: E402
 
-from egoexo_mm.models.functional import slow_frame_index  # noqa: E402
+from egoexo_mm.interaction_maps import slow_frame_index  # noqa: E402
 from egoexo_mm.targets import Manifest, TargetStore  # noqa: E402
 from egoexo_mm.targets.records import DETECTION_FIELDS, arrow_schema  # noqa: E402
 from egoexo_mm.targets.shards import shard_paths  # noqa: E402

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import egoexo_mm  # noqa: E402, F401  (registers the teachers)
 from egoexo_mm.models.teachers import ScoreTeacher, Teacher  # noqa: E402
-from egoexo_mm.visualization import VideoFrames, VisualizationError  # noqa: E402
+from egoexo_mm.visualization import VideoFrames, VisualizationError, write_mp4  # noqa: E402
 
 BATCHES = 1, 2, 4, 8, 16, 32, 64
 DTYPES = dict(bf16=torch.bfloat16, fp16=torch.float16)
@@ -50,10 +50,7 @@ def draw_video(path: Path, num_frames: int, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     scene = cv2.resize(rng.integers(0, 255, (height // 4, (width + 4 * num_frames) // 4, 3), dtype=np.uint8),
                        (width + 4 * num_frames, height), interpolation=cv2.INTER_CUBIC)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 30, size)
-    for i in range(num_frames):
-        writer.write(scene[:, 4 * i:4 * i + width])
-    writer.release()
+    write_mp4(path, (scene[:, 4 * i:4 * i + width] for i in range(num_frames)), 30)
 
 
 def decode(path: Path, limit: int) -> np.ndarray:

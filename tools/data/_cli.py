@@ -1,21 +1,21 @@
-"""What the prepare scripts share: arguments, reading annotation files, finding sources, and how a run ends."""
+"""What the prepare scripts share: arguments, finding sources, and how a run ends."""
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
+import _light  # noqa: F401
 from _jobs import prepare
-from _media import StopRun, disk_full, is_disk_full, probe, reencode
-from _report import READY, Item, table
+from _report import READY, Found, Item, settings_lines, table
+from egoexo_light.video.ffmpeg import StopRun, disk_full, is_disk_full, probe, reencode, seconds_of
+from egoexo_light.video.names import files_below, is_image
 
-VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v')
+_ASIDE = ('.txt', '.csv', '.json', '.jsonl', '.pkl', '.md', '.html', '.pdf', '.xml', '.md5', '.sha1', '.sha256', '.log')
 
 
 def make_parser(description: str, *, short_side: int, ann: str | None, quality: str) -> argparse.ArgumentParser:
@@ -75,96 +75,58 @@ def run(args: argparse.Namespace, collect: Callable[[argparse.Namespace], list[I
         print(f'{program}: interrupted; run the same command again to go on', file=sys.stderr)
         return 130
     print(table(results, args.out or args.source))
+    different = settings_lines(results)
+    for line in different:
+        print(line)
     failed = (args.out or args.source) / 'failed.jsonl'
     if not check_only and failed.exists():
         print(f'each of the others, with the reason: {failed}')
-    return 0 if all(result.state == READY for result in results) else 1
+    return 0 if all(result.state == READY for result in results) and len(different) < 2 else 1
 
 
-def read_csv(path: Path, *columns: str) -> list[dict[str, str]]:
-    """Rows of a csv with a header.
-
-    Raises:
-        StopRun: it cannot be read, lacks a column, or has no rows.
-    """
-    try:
-        with open(path, newline='', encoding='utf-8-sig') as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StopRun(f'{path}: cannot be read as csv ({error}); give the published csv') from None
-    lacking = [name for name in columns if rows and rows[0].get(name) is None]
-    if lacking or not rows:
-        problem = 'has no rows' if not rows else f'lacks the columns {", ".join(lacking)}'
-        raise StopRun(f'{path}: {problem}; give the published csv')
-    return rows
-
-
-def read_json(path: Path, key: str) -> list[dict]:
-    """The objects listed under ``key`` of a json file.
-
-    Raises:
-        StopRun: it cannot be read, or has no such list.
-    """
-    try:
-        with open(path, encoding='utf-8') as file:
-            content = json.load(file)
-    except (OSError, ValueError) as error:
-        raise StopRun(f'{path}: cannot be read as json ({error}); give the published json') from None
-    rows = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise StopRun(f'{path}: expected a list of objects under {key!r}; give the published json')
-    return rows
-
-
-def number(row: dict, name: str, path: Path) -> float:
-    """A number in a row of an annotation file."""
-    try:
-        value = float(row[name])
-    except (KeyError, TypeError, ValueError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise StopRun(f'{path}: {name} is {row.get(name)!r}, expected a number ({row}); correct or remove the row')
-    return value
-
-
-def inside(name: str, path: Path) -> str:
-    """``name`` from an annotation file as a path below a folder."""
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith('/') or '..' in parts:
-        raise StopRun(f'{path}: the name {name!r} leads out of the folder; use the published file')
-    return name
-
-
-def find_files(root: Path, suffixes: Iterable[str], *, leave: Path | None = None,
-               skip: str | None = None) -> dict[str, Path]:
-    """Files below ``root`` by name without ``suffixes`` (any case).
+def find_files(args: argparse.Namespace, *kinds: tuple[str, ...], skip: str | None = None,
+               frames: bool = False) -> list[dict[str, Path]]:
+    """Files in SOURCE by name without suffix (any case), for each of ``kinds`` of suffixes; others are told of.
 
     Args:
-        leave: A folder not to look into.
-        skip: Nor into folders with this in their name; hidden ones never.
+        args: of the script.
+        kinds: the first kind that has its suffix gets a file.
+        skip: do not look into folders with this in their name.
+        frames: SOURCE may hold pictures as well.
 
     Raises:
         StopRun: two files share a name.
     """
-    found: dict[str, Path] = {}
-    leave = leave.resolve() if leave else None
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith('.') and not (skip and skip in name)
-                            and not (leave and Path(folder, name).resolve() == leave))
-        for name in names:
-            suffix = next((end for end in suffixes if name.lower().endswith(end)), None)
-            if suffix and not name.startswith('.'):
-                path = Path(folder, name)
-                first = found.setdefault(name[:-len(suffix)], path)
-                if first != path:
-                    raise StopRun(f'{path} and {first} have one name; move one of them out of {root}')
+    found: list[dict[str, Path]] = [{} for _ in kinds]
+    others: list[Path] = []
+    for path in files_below(args.source, leave=args.out, skip=skip):
+        lower = path.name.lower()
+        match = next(((place, end) for place, ends in zip(found, kinds) for end in ends if lower.endswith(end)), None)
+        if match:
+            first = match[0].setdefault(path.name[:-len(match[1])], path)
+            if first != path:
+                raise StopRun(f'{path} and {first} have one name; move one of them out of {args.source}')
+        elif not (frames and is_image(path)):
+            others.append(path)
+    tell_passed_over(args.source, others)
     return found
 
 
-def video_item(args: argparse.Namespace, name: str, source: Path | None, relative: str, need: float = 0) -> Item:
-    """A video to be re-encoded to ``OUT/relative``, or with no OUT, to be checked where it is."""
+def tell_passed_over(root: Path, paths: list[Path]) -> None:
+    """Say of which files nothing is made, by suffix; lists, notes and check sums go without saying."""
+    others = [path for path in paths if path.suffix.lower() not in _ASIDE]
+    if others:
+        counts = Counter(path.suffix.lower() or 'no suffix' for path in others)
+        kinds = ', '.join(f'{count} x {suffix}' for suffix, count in counts.most_common(5))
+        print(f'{Path(sys.argv[0]).stem}: {len(others)} files in {root} are passed over, no videos by their suffix '
+              f'({kinds}; such as {others[0].relative_to(root)})', file=sys.stderr)
+
+
+def video_item(args: argparse.Namespace, name: str, source: Path | None, relative: str, need: float = 0,
+               settings: str = '') -> Item:
+    """A video to be re-encoded to ``OUT/relative``, or with no OUT, to be checked where it is; ``settings`` then read it."""
     count = threads(args)
     target = args.out / relative if args.out else source or args.source / relative
     return Item(name, source, target,
                 make=lambda one, other: reencode(one, other, short_side=args.short_side, crf=args.crf, threads=count),
-                check=lambda path: probe(path).seconds, check_source=probe, need=need, unit='s')
+                check=lambda path: Found(seconds_of(path, need), settings), check_source=probe, need=need, unit='s')

@@ -11,15 +11,16 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TextIO
 
-from _media import MediaError, StopRun, disk_full, is_disk_full, stop_children
-from _report import BROKEN, MISSING, READY, SHORT, TO_DO, Item, Progress, Result
+import _light  # noqa: F401
+from _report import BROKEN, MISSING, READY, SHORT, TO_DO, Found, Item, Progress, Result
+from egoexo_light.video.ffmpeg import MediaError, StopRun, disk_full, is_disk_full, stop_children
 
 try:
     import fcntl
 except ImportError:  # not on Windows; there two runs into one folder are not noticed
     fcntl = None
 
-_INDEX = '.prepared.jsonl'  # target -> its time stamp and length, so that finished targets are not opened again
+_INDEX = '.prepared.jsonl'  # target -> its time stamp and what it holds, so that finished targets are not opened again
 _PARTIAL = '.partial'
 
 
@@ -49,8 +50,8 @@ def prepare(items: list[Item], out: Path, *, workers: int, check_only: bool) -> 
 def _check(item: Item, done: dict, out: Path, check_only: bool) -> Result:
     try:
         if item.target.exists():
-            stamp, length = done.get(_key(item, out), (None, 0))
-            return _judge(item, length if stamp == item.target.stat().st_mtime_ns else item.check(item.target))
+            stamp, found = done.get(_key(item, out), (None, None))
+            return _judge(item, found if stamp == item.target.stat().st_mtime_ns else item.check(item.target))
         if item.source is None:
             return Result(item, MISSING, 'no such file in the source folder')
         if check_only:
@@ -62,10 +63,10 @@ def _check(item: Item, done: dict, out: Path, check_only: bool) -> Result:
         return Result(item, BROKEN, f'{item.target if there else item.source}: {error}{remedy}')
 
 
-def _judge(item: Item, length: float) -> Result:
-    if length < item.need:
-        return Result(item, SHORT, f'{length:g} of {item.need:g} {item.unit}', length)
-    return Result(item, READY, '', length)
+def _judge(item: Item, found: Found) -> Result:
+    if found.length < item.need:
+        return Result(item, SHORT, f'{found.length:g} of {item.need:g} {item.unit}', *found)
+    return Result(item, READY, '', *found)
 
 
 def _make(item: Item) -> Result:
@@ -73,9 +74,9 @@ def _make(item: Item) -> Result:
     try:
         partial.parent.mkdir(parents=True, exist_ok=True)
         item.make(item.source, partial)
-        length = item.check(partial)
+        found = item.check(partial)
         os.replace(partial, item.target)
-        return _judge(item, length)
+        return _judge(item, found)
     except OSError as error:
         if is_disk_full(error):
             raise disk_full(item.target.parent) from None
@@ -99,11 +100,12 @@ class _Notes:
         with self.lock:
             if result.state in (READY, SHORT):
                 key, stamp = _key(result.item, self.out), result.item.target.stat().st_mtime_ns
-                if self.done.get(key) != (stamp, result.length):
-                    self.index.write(json.dumps([key, stamp, result.length]) + '\n')
+                if self.done.get(key) != (stamp, (result.length, result.settings)):
+                    self.index.write(json.dumps([key, stamp, result.length, result.settings]) + '\n')
                     self.index.flush()
             if result.state in (SHORT, MISSING, BROKEN):
-                line = dict(video_id=result.item.name, state=result.state, reason=result.reason)
+                path = result.item.target if result.item.target.exists() else result.item.source
+                line = dict(video_id=result.item.name, path=path and str(path), reason=result.reason, state=result.state)
                 with open(self.out / 'failed.jsonl', 'a', encoding='utf-8') as file:
                     file.write(json.dumps(line, ensure_ascii=False) + '\n')
         return result
@@ -113,13 +115,13 @@ def _key(item: Item, out: Path) -> str:
     return os.path.relpath(item.target, out)
 
 
-def _read_index(out: Path) -> dict[str, tuple[int, float]]:
+def _read_index(out: Path) -> dict[str, tuple[int, Found]]:
     done = {}
     with contextlib.suppress(FileNotFoundError):
         for line in (out / _INDEX).read_text(encoding='utf-8').splitlines():
-            with contextlib.suppress(ValueError):
-                key, stamp, length = json.loads(line)
-                done[key] = (stamp, length)
+            with contextlib.suppress(ValueError, TypeError):
+                key, stamp, *found = json.loads(line)
+                done[key] = (stamp, Found(*found))
     return done
 
 

@@ -1,164 +1,58 @@
-"""Calls of ffmpeg and ffprobe, folders of frames and archives of frames; standard library only."""
+"""Folders of frames and archives of frames; standard library only."""
 from __future__ import annotations
 
-import errno
-import json
 import os
 import re
 import shutil
-import subprocess
 import tarfile
-import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-_FULL = ('No space left on device', 'Disk quota exceeded')
-_children: set[subprocess.Popen] = set()
-_stopped = threading.Event()
+import _light  # noqa: F401
+from _report import Found
+from egoexo_light.video.ffmpeg import MediaError, check_not_stopped
+from egoexo_light.video.names import is_image
+
+_PARTS = re.compile(r'(.*?)(\d+)(\.\w+)', re.DOTALL)  # of the name of a frame: prefix, number, suffix
 
 
-class MediaError(Exception):
-    """One video cannot be used; the message says why and is to be put behind its path."""
+class FrameName(NamedTuple):
+    """How frames are named: ``prefix``, a number of ``digits`` digits from 1 on, ``.jpg``.
 
-
-class Interrupted(Exception):
-    """The run is being ended; nothing is wrong with the video."""
-
-
-class StopRun(Exception):
-    """The run cannot go on; the message says why and what to do."""
-
-
-class Video(NamedTuple):
-    """Size in pixels and duration of a video; 0 seconds where the container does not say."""
-    width: int
-    height: int
-    seconds: float
-
-
-def disk_full(where: str | Path) -> StopRun:
-    """The error for a full disk."""
-    return StopRun(f'{where}: the disk is full; free space and run the same command again, finished videos are kept')
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether space or quota ran out."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def require_ffmpeg() -> None:
-    """Refuse to begin where ffmpeg or ffprobe is missing."""
-    for program in ('ffmpeg', 'ffprobe'):
-        if shutil.which(program) is None:
-            raise StopRun(f'{program} is not on the PATH; install it, for example with "apt-get install ffmpeg" or '
-                          '"conda install -c conda-forge ffmpeg", and run the same command again')
-
-
-def stop_children() -> None:
-    """End all running ffmpegs and start no more."""
-    _stopped.set()
-    for child in list(_children):
-        child.kill()
-
-
-def _run(command: list[str], source: Path, where: Path, cwd: Path | None = None) -> str:
-    """Standard output of a program that reads ``source`` and writes to ``where``."""
-    child = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    _children.add(child)
-    if _stopped.is_set():
-        child.kill()
-    try:
-        out, errors = (text.decode('utf-8', 'replace') for text in child.communicate())
-    finally:
-        _children.discard(child)
-    if _stopped.is_set():
-        raise Interrupted
-    if child.returncode == 0:
-        return out
-    if any(text in errors for text in _FULL):
-        raise disk_full(where)
-    if 'Unknown encoder' in errors:
-        raise StopRun(f'this ffmpeg has no encoder libx264 ({shutil.which("ffmpeg")}); install a full build, for example '
-                      'with "apt-get install ffmpeg"')
-    lines = [line for line in errors.strip().splitlines() if line.strip()]
-    reason = lines[-1].replace(f'file:{source}', source.name) if lines else f'exit code {child.returncode}'
-    raise MediaError(f'cannot be decoded ({reason.strip()})')
-
-
-def _url(path: Path) -> str:
-    return f'file:{path.resolve()}'  # neither a dash at the start nor a colon in a name means anything then
-
-
-def probe(path: Path) -> Video:
-    """Size and duration as the container tells them.
-
-    Raises:
-        MediaError: not a video.
+    ``setting`` is the ``filename_tmpl`` of the data set for it.
     """
-    out = _run(['ffprobe', '-v', 'error', '-select_streams', 'v:0', '-show_entries',
-                'stream=width,height,duration:format=duration', '-of', 'json', _url(path)], path.resolve(), path)
-    told = json.loads(out)
-    stream = (told.get('streams') or [{}])[0]
-    if not stream.get('width'):
-        raise MediaError('holds no video stream')
-    seconds = stream.get('duration') or told.get('format', {}).get('duration') or 0
-    return Video(stream['width'], stream['height'], float(seconds))
-
-
-def _scale(short_side: int) -> str:
-    """Filter that shrinks the short side to ``short_side``, never enlarges, and keeps both sides even."""
-    return (f"scale=w='if(lt(iw,ih),min({short_side},trunc(iw/2)*2),-2)'"
-            f":h='if(lt(iw,ih),-2,min({short_side},trunc(ih/2)*2))'")
-
-
-def extract_frames(source: Path, folder: Path, pattern: str, *, fps: float, short_side: int, quality: int,
-                   threads: int) -> None:
-    """Write the frames of a video, resampled to ``fps``, as JPGs ``pattern % 1``, ``pattern % 2``, ... into ``folder``."""
-    seconds = probe(source).seconds
-    folder.mkdir(parents=True)
-    # ffmpeg runs inside the folder: a percent sign in a folder's name would be part of the pattern
-    _run([*_read(source, threads), '-vf', f'fps={fps:g},{_scale(short_side)}', '-q:v', str(quality), '-threads',
-          str(threads), '-start_number', '1', f'./{pattern}'], source.resolve(), folder, cwd=folder)
-    made = sum(1 for _ in os.scandir(folder))
-    _check_whole(made, seconds * fps, 'frames')
-
-
-def reencode(source: Path, target: Path, *, short_side: int, crf: int, threads: int) -> None:
-    """Write a smaller H.264 copy without sound, with a key frame every 32 frames, so that clips are quick to reach."""
-    seconds = probe(source).seconds
-    _run([*_read(source, threads), '-an', '-vf', _scale(short_side), '-c:v', 'libx264', '-preset', 'fast', '-crf', str(crf),
-          '-g', '32', '-pix_fmt', 'yuv420p', '-threads', str(threads), '-movflags', '+faststart', '-f', 'mp4', _url(target)],
-         source.resolve(), target)
-    _check_whole(probe(target).seconds, seconds, 's')
-
-
-def _read(source: Path, threads: int) -> list[str]:
-    return ['ffmpeg', '-v', 'error', '-nostdin', '-y', '-threads', str(threads), '-i', _url(source), '-map', '0:v:0']
-
-
-def _check_whole(made: float, expected: float, unit: str) -> None:
-    """ffmpeg ends well on a file that breaks off in the middle; the duration tells."""
-    if made < 0.95 * expected - (1 if unit == 's' else 2) or made == 0:
-        raise MediaError(f'breaks off, {made:g} of about {expected:g} {unit} could be decoded')
+    prefix: str
+    digits: int
+    setting: str
 
 
 def unpack_frames(archive: Path, folder: Path, frame_name: re.Pattern[str]) -> None:
-    """Write the files of a tar or zip whose own name matches ``frame_name`` into ``folder``, without their folders."""
+    """Write the files of a tar or zip whose own name matches ``frame_name`` into ``folder``, without their folders.
+
+    Raises:
+        MediaError: it is damaged, holds a name twice, or no such file.
+    """
     folder.mkdir(parents=True)
+    others: list[str] = []
     try:
         for name, data in _members(archive):
             if frame_name.fullmatch(name):
-                if _stopped.is_set():
-                    raise Interrupted
+                check_not_stopped()
                 with open(folder / name, 'xb') as file:
                     shutil.copyfileobj(data, file)
+            elif is_image(name):
+                others.append(name)
     except FileExistsError as error:
         raise MediaError(f'holds {Path(error.filename).name} twice') from None
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise MediaError(f'is damaged ({error})') from None
+    if others and not any(folder.iterdir()):
+        raise MediaError(f'holds no frames with names like {frame_name.pattern}, but {len(others)} such as {others[0]!r}; '
+                         'get the official archive, or extract it yourself and check that folder, which tells the setting '
+                         'that reads such names')
 
 
 def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:
@@ -176,21 +70,54 @@ def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:
                 yield entry.name.rpartition('/')[2], bundle.extractfile(entry)
 
 
-def count_frames(folder: Path, frame_name: re.Pattern[str]) -> int:
-    """Number of frames in a folder, numbered 1, 2, ... by the first group of ``frame_name``.
+def count_frames(folder: Path, frame: FrameName) -> Found:
+    """Number of frames in a folder, numbered without a gap.
+
+    Returns:
+        The count and, as a note, the settings of the data set for frames that are named otherwise: numbers from 0, without
+        or with another number of leading zeros, another prefix or suffix.
 
     Raises:
-        MediaError: none, a gap in the numbers, or an empty last file.
+        MediaError: no frames, several kinds of names, a gap in the numbers, or an empty last file.
     """
     if not folder.is_dir():
         raise MediaError('is no folder')
-    names = (frame_name.fullmatch(name) for name in os.listdir(folder))
-    numbers = {int(match[1]): match[0] for match in names if match}
-    if not numbers:
-        raise MediaError(f'holds no frames with names like {frame_name.pattern}')
-    lacking = next((n for n in range(1, max(numbers) + 1) if n not in numbers), None)
+    (prefix, suffix), numbers = _frame_numbers(folder, frame)
+    last = max(numbers)
+    lacking = next((n for n in range(0 if 0 in numbers else 1, last + 1) if n not in numbers), None)
     if lacking is not None:
-        raise MediaError(f'lacks frame {lacking} of {max(numbers)}')
-    if not (folder / numbers[max(numbers)]).stat().st_size:
-        raise MediaError(f'frame {max(numbers)} is an empty file')
-    return len(numbers)
+        raise MediaError(f'lacks frame {lacking} of {last}')
+    if not (folder / numbers[last]).stat().st_size:
+        raise MediaError(f'frame {last} is an empty file')
+    widths = {n: len(name) - len(prefix) - len(suffix) for n, name in numbers.items()}
+    least = min(widths.values())
+    if any(width != max(least, len(str(n))) for n, width in widths.items()):
+        raise MediaError('pads its numbers in several ways; rename the frames so that all have one width, or no zeros in '
+                         'front')
+    settings = []
+    if (prefix, suffix) != (frame.prefix, '.jpg') or least != frame.digits:
+        head, number = re.fullmatch(r'(.*?)(\{+:\d+\}+)\.jpg', frame.setting).groups()
+        number = re.sub(r':\d+', f':0{least}' if least > 1 else '', number)
+        settings.append(f"filename_tmpl='{head if prefix == frame.prefix else prefix}{number}{suffix}'")
+    return Found(len(numbers), ', '.join(settings + ['start_index=0'] * (0 in numbers)))
+
+
+def _frame_numbers(folder: Path, frame: FrameName) -> tuple[tuple[str, str], dict[int, str]]:
+    """Prefix and suffix of the frames in a folder, and their names by number; others than the usual only without those."""
+    kinds: dict[tuple[str, str], dict[int, str]] = {}
+    for name in os.listdir(folder):
+        match = _PARTS.fullmatch(name) if is_image(name) else None
+        if match:
+            numbers = kinds.setdefault((match[1], match[3]), {})
+            first = numbers.setdefault(int(match[2]), name)
+            if first != name:
+                raise MediaError(f'holds frame {int(match[2])} twice, as {first} and {name}; remove one of them')
+    usual = (frame.prefix, '.jpg')
+    if usual in kinds:
+        return usual, kinds[usual]
+    if not kinds:
+        raise MediaError(f'holds no frames with names like {frame.prefix}{1:0{frame.digits}d}.jpg')
+    if len(kinds) > 1:
+        names = sorted(min(numbers.values()) for numbers in kinds.values())
+        raise MediaError(f'holds {len(kinds)} kinds of frames ({", ".join(names[:3])}); keep one of them')
+    return next(iter(kinds.items()))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 READY, SHORT, TO_DO, MISSING, BROKEN = 'ready', 'short', 'to do', 'missing', 'broken'
 _ADVICE = {
@@ -18,6 +19,12 @@ _ADVICE = {
 }
 
 
+class Found(NamedTuple):
+    """Length of a target and, where it is not as the data sets expect by default, the settings that read it."""
+    length: float
+    settings: str = ''
+
+
 @dataclass(frozen=True)
 class Item:
     """One video.
@@ -27,7 +34,7 @@ class Item:
         source: File to make the target from, None where there is none.
         target: Folder of frames or video file.
         make: Writes a target of another name from ``source``.
-        check: Length of a target, in ``unit``; raises MediaError for a bad one.
+        check: What a target holds, its length in ``unit``; raises MediaError for a bad one.
         check_source: Raises MediaError for a source that is seen to be bad without making the target.
         need: Length that the annotations reach to.
         unit: ``'frames'`` or ``'s'``.
@@ -36,7 +43,7 @@ class Item:
     source: Path | None
     target: Path
     make: Callable[[Path, Path], None]
-    check: Callable[[Path], float]
+    check: Callable[[Path], Found]
     check_source: Callable[[Path], object]
     need: float = 0
     unit: str = 'frames'
@@ -44,11 +51,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an item: one of the states above, why, and how long the target is."""
+    """What became of an item: one of the states above, why, how long the target is, and settings that read it."""
     item: Item
     state: str
     reason: str = ''
     length: float = 0
+    settings: str = ''
 
 
 class Progress:
@@ -98,3 +106,17 @@ def table(results: Iterable[Result], where: Path) -> str:
     lines = [f'{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}' for row in rows]
     usable = sum(result.state == READY for result in results)
     return '\n'.join([*lines, f'{usable} of {len(results)} videos in {where} are usable'])
+
+
+def settings_lines(results: Iterable[Result]) -> list[str]:
+    """A line for each way in which usable targets differ from what the data sets expect by default."""
+    groups: dict[str, list[str]] = {}
+    for result in results:
+        if result.state in (READY, SHORT):
+            groups.setdefault(result.settings, []).append(result.item.name)
+    lines = [f'{len(names)} videos are read with {settings} in the data set: '
+             + ', '.join(names[:3]) + ', ...' * (len(names) > 3)
+             for settings, names in groups.items() if settings]
+    if lines and len(groups) > 1:
+        lines.append('one data set takes one such setting: rename the frames of one kind, or use two data sets')
+    return lines

@@ -14,9 +14,13 @@ import re
 import sys
 from pathlib import Path
 
-from _cli import VIDEO_SUFFIXES, find_files, inside, make_parser, number, read_csv, run, threads
-from _media import StopRun, count_frames, extract_frames, probe, require_ffmpeg
+import _light  # noqa: F401
+from _annotations import inside, number, read_table, read_text
+from _cli import find_files, make_parser, run, threads
+from _media import FrameName, count_frames
 from _report import Item
+from egoexo_light.video.ffmpeg import StopRun, extract_frames, probe, require_ffmpeg
+from egoexo_light.video.names import VIDEO_SUFFIXES, is_hidden
 
 FPS = 24
 _NUMBER = re.compile(r'-(\d+)\.jpg')
@@ -29,13 +33,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
-    videos = find_files(args.source, VIDEO_SUFFIXES, leave=args.out)
+    videos, = find_files(args, VIDEO_SUFFIXES, frames=True)
     need: dict[str, float] = {}
     for path in args.ann:
         for name, frames in wanted(path):
             need[inside(name, path)] = max(need.get(name, 0), frames)
     if not args.ann:
-        folders = sorted(path.name for path in args.source.iterdir() if path.is_dir() and not path.name.startswith('.'))
+        folders = sorted(path.name for path in args.source.iterdir() if path.is_dir() and not is_hidden(path))
         need = dict.fromkeys(sorted(videos) or folders, 0)
     if any(name in videos for name in need):
         require_ffmpeg()
@@ -44,17 +48,14 @@ def collect(args: argparse.Namespace) -> list[Item]:
 
 def wanted(path: Path) -> list[tuple[str, float]]:
     """Video ids and how many frames the annotation reaches to."""
-    try:
-        with open(path, encoding='utf-8-sig') as file:
-            if not file.readline().startswith('original_vid'):
-                # a frame more or less at the end is a matter of rounding: a second of slack
-                return [(row['id'], max(0, int((number(row, 'length', path) - 1) * FPS)))
-                        for row in read_csv(path, 'id', 'length')]
-            lines = [line.split() for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise StopRun(f'{path}: cannot be read ({error}); give the official csv or a frame list') from None
+    is_pickle = path.suffix.lower() in ('.pkl', '.pickle')
+    header, *lines = [''] if is_pickle else [line for line in read_text(path).split('\n') if line.strip()] or ['']
+    if not header.startswith('original_vid'):
+        # a frame more or less at the end is a matter of rounding: a second of slack
+        return [(row['id'], max(0, int((number(row, 'length', path) - 1) * FPS)))
+                for row in read_table(path, 'id', 'length')]
     found = []
-    for fields in lines:
+    for fields in map(str.split, lines):
         match = _NUMBER.search(fields[3]) if len(fields) == 5 else None
         if not match:
             raise StopRun(f'{path}: {" ".join(fields)!r} is no line of a frame list; expected five fields, the fourth a '
@@ -68,7 +69,7 @@ def frames_item(args: argparse.Namespace, name: str, source: Path | None, need: 
     return Item(name, source, (args.out or args.source) / name,
                 make=lambda one, folder: extract_frames(one, folder, f'{name.replace("%", "%%")}-%06d.jpg', fps=FPS,
                                                         short_side=args.short_side, quality=args.quality, threads=count),
-                check=lambda folder: count_frames(folder, re.compile(re.escape(name) + r'-(\d{6})\.jpg')),
+                check=lambda folder: count_frames(folder, FrameName(f'{name}-', 6, '{video_id}-{{:06}}.jpg')),
                 check_source=probe, need=need)
 
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from _cli import VIDEO_SUFFIXES, find_files, inside, make_parser, number, read_json, run, video_item
-from _media import require_ffmpeg
+import _light  # noqa: F401
+from _annotations import inside, number, read_json
+from _cli import find_files, make_parser, run, video_item
 from _report import Item
+from egoexo_light.video.ffmpeg import require_ffmpeg
+from egoexo_light.video.names import VIDEO_SUFFIXES
 
 _SLACK = 0.5  # seconds; annotated ends are rounded
 
@@ -25,13 +29,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def collect(args: argparse.Namespace) -> list[Item]:
     require_ffmpeg()
-    videos = find_files(args.source, VIDEO_SUFFIXES, leave=args.out)
+    videos, = find_files(args, VIDEO_SUFFIXES)
     need = {} if args.ann else dict.fromkeys(sorted(videos), 0.)
     for path in args.ann:
         for row in read_json(path, 'clips'):
             name = inside(str(row.get('clip_uid') or ''), path)
             need[name] = max(need.get(name, 0), number(row, 'action_clip_end_sec', path) - _SLACK)
-    return [video_item(args, name, videos.get(name), f'{name}.mp4', need[name]) for name in need]
+    return [clip_item(args, name, videos.get(name), need[name]) for name in need]
+
+
+def clip_item(args: argparse.Namespace, name: str, source: Path | None, need: float) -> Item:
+    """A clip; where it is only checked and is not ``<clip_uid>.mp4`` in SOURCE, with the setting that reads it."""
+    settings = ''
+    if args.out is None and source and source != args.source / f'{name}.mp4':
+        where = source.relative_to(args.source).as_posix().replace(name, '{clip_uid}')
+        settings = f"path_tmpl='{where}'"
+    return video_item(args, name, source, f'{name}.mp4', need, settings)
 
 
 if __name__ == '__main__':

@@ -9,12 +9,16 @@ Example:
 from __future__ import annotations
 
 import argparse
+import glob
 import sys
 from pathlib import Path
 
-from _cli import VIDEO_SUFFIXES, inside, make_parser, number, read_json, run, video_item
-from _media import StopRun, require_ffmpeg
+import _light  # noqa: F401
+from _annotations import inside, number, read_json
+from _cli import make_parser, run, video_item
 from _report import Item
+from egoexo_light.video.ffmpeg import StopRun, require_ffmpeg
+from egoexo_light.video.names import is_video
 
 _SLACK = 0.5  # seconds; clips are cut at frames
 
@@ -49,9 +53,16 @@ def segment_names(row: dict, views: str, path: Path) -> list[str]:
 
 
 def clip_item(args: argparse.Namespace, name: str, need: float) -> Item:
-    relative = name if name.lower().endswith(VIDEO_SUFFIXES) else f'{name}.mp4'
-    source = args.source / relative
-    return video_item(args, name, source if source.exists() else None, relative, need)
+    relative = name if is_video(name) else f'{name}.mp4'
+    return video_item(args, name, find_clip(args.source / relative, any_container=args.out is not None), relative, need)
+
+
+def find_clip(path: Path, *, any_container: bool) -> Path | None:
+    """The clip at ``path``, or one of that name in another container, which a copy can be made of."""
+    if path.exists() or not any_container:
+        return path if path.exists() else None
+    return next((other for other in sorted(path.parent.glob(f'{glob.escape(path.stem)}.*'))
+                 if is_video(other) and other.stem == path.stem), None)
 
 
 if __name__ == '__main__':

@@ -14,37 +14,43 @@ import re
 import sys
 from pathlib import Path
 
-from _cli import VIDEO_SUFFIXES, find_files, inside, make_parser, number, read_csv, run, threads
-from _media import MediaError, count_frames, extract_frames, probe, require_ffmpeg, unpack_frames
+import _light  # noqa: F401
+from _annotations import inside, number, read_table
+from _cli import find_files, make_parser, run, threads
+from _media import FrameName, count_frames, unpack_frames
 from _report import Item
+from egoexo_light.video.ffmpeg import MediaError, extract_frames, probe, require_ffmpeg
+from egoexo_light.video.names import VIDEO_SUFFIXES, is_hidden, is_video
 
 _ARCHIVES = ('.tar', '.tar.gz', '.tgz', '.zip')
 _FRAME = re.compile(r'frame_(\d{10})\.jpg')
+_NAME = FrameName('frame_', 10, 'frame_{:010}.jpg')
 _ID = re.compile(r'(P\d\d)_(\d\d\d?)')
 _WRONG_AT_FIRST = ('P01_109', 'P27_103')  # archives of these were replaced; see the README of the EPIC-100 annotations
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = make_parser(__doc__, short_side=256, quality='jpg',
-                         ann='csv files of the annotations: which videos are needed, and how far; default all in SOURCE')
+                         ann='csv files or pickles of the annotations: which videos are needed, and how far; default all in '
+                             'SOURCE')
     parser.add_argument('--release', type=int, choices=[55, 100], default=100, help='layout of OUT; default 100')
     return parser.parse_args(argv)
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
-    archives = find_files(args.source, _ARCHIVES, leave=args.out, skip='flow')
-    videos = find_files(args.source, VIDEO_SUFFIXES, leave=args.out)
+    archives, videos = find_files(args, _ARCHIVES, VIDEO_SUFFIXES, skip='flow', frames=True)
     need: dict[str, float] = {}
     for path in args.ann:
-        for row in read_csv(path, 'video_id', 'stop_frame'):
+        for row in read_table(path, 'video_id', 'stop_frame'):
             name = inside(row['video_id'], path)
             need[name] = max(need.get(name, 0), number(row, 'stop_frame', path))
     root = args.out or args.source
     if not args.ann:
-        folders = [path.name for path in root.glob('*' if args.release == 55 else '*/rgb_frames/*') if path.is_dir()]
+        folders = [path.name for path in root.glob('*' if args.release == 55 else '*/rgb_frames/*')
+                   if path.is_dir() and not is_hidden(path)]
         need = dict.fromkeys(sorted(name for name in {*archives, *videos, *folders} if _ID.fullmatch(name)), 0)
     sources = {name: archives.get(name) or videos.get(name) for name in need}
-    if any(path and path.suffix.lower() in VIDEO_SUFFIXES for path in sources.values()):
+    if any(path and is_video(path) for path in sources.values()):
         require_ffmpeg()
     for name in _WRONG_AT_FIRST:
         if str(sources.get(name, '')).endswith(_ARCHIVES):
@@ -65,7 +71,7 @@ def frames_item(args: argparse.Namespace, name: str, source: Path | None, root: 
 
     target = root / name if args.release == 55 else root / name.partition('_')[0] / 'rgb_frames' / name
     is_video = source is not None and not source.name.lower().endswith(_ARCHIVES)
-    return Item(name, source, target, make=make, check=lambda folder: count_frames(folder, _FRAME),
+    return Item(name, source, target, make=make, check=lambda folder: count_frames(folder, _NAME),
                 check_source=probe if is_video else Path.stat, need=need)
 
 

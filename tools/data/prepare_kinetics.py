@@ -1,8 +1,8 @@
 """Smaller copies of Kinetics videos, and the list of "path label" lines that training reads.
 
-SOURCE holds <class>/<video>.mp4, or anything that --list names. OUT gets the same paths (blanks become underscores, a list
-cannot hold them) with a short side of 320 and no sound, and list.txt with those that are usable; from class folders also
-classes.txt. Without OUT the videos are only checked.
+SOURCE holds <class>/<video>.mp4 (or .mkv, .webm, .avi, .ts, ...), or anything that --list names. OUT gets the same paths,
+all as .mp4 (blanks become underscores), with a short side of 320 and no sound, and list.txt with those that are usable; from
+class folders also classes.txt. Without OUT the videos are only checked.
 
 Examples:
     python tools/data/prepare_kinetics.py k400/train data/kinetics400/videos_train \\
@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
-from _cli import VIDEO_SUFFIXES, inside, make_parser, run, video_item
-from _media import StopRun, require_ffmpeg
+import _light  # noqa: F401
+from _annotations import inside, read_text
+from _cli import make_parser, run, tell_passed_over, video_item
 from _report import READY, Item, Result
+from egoexo_light.video.ffmpeg import StopRun, require_ffmpeg
+from egoexo_light.video.names import files_below, is_hidden, is_video
+from egoexo_light.video_lists import parse_video_list
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,16 +36,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def collect(args: argparse.Namespace) -> list[Item]:
     require_ffmpeg()
-    args.labels, args.classes = read_list(args.list), None
-    if args.list is None:
-        out = args.out and args.out.resolve()
-        args.classes = sorted(path.name for path in args.source.iterdir()
-                              if path.is_dir() and not path.name.startswith('.') and path.resolve() != out)
-        args.labels = {str(path.relative_to(args.source)): str(label) for label, name in enumerate(args.classes)
-                       for path in sorted((args.source / name).rglob('*')) if path.suffix.lower() in VIDEO_SUFFIXES}
+    args.classes = None
+    args.labels = read_list(args.list) if args.list else label_folders(args)
     targets: dict[str, str] = {}
     for name in args.labels:
-        target = str(Path(name).with_suffix('.mp4')).replace(' ', '_')
+        target = re.sub(r'\s', '_', str(Path(name).with_suffix('.mp4')))
         if targets.setdefault(target, name) != name:
             raise StopRun(f'{name!r} and {targets[target]!r} would both become {target}; rename one of them')
     sources = {name: args.source / name for name in targets.values()}
@@ -48,23 +48,38 @@ def collect(args: argparse.Namespace) -> list[Item]:
             for target, name in targets.items()]
 
 
-def read_list(path: Path | None) -> dict[str, str]:
-    """Path -> label; a path may hold blanks."""
+def label_folders(args: argparse.Namespace) -> dict[str, str]:
+    """Path -> label of the videos in the folders of SOURCE, which are the classes."""
+    out = args.out and args.out.resolve()
+    args.classes = sorted(path.name for path in args.source.iterdir()
+                          if path.is_dir() and not is_hidden(path) and path.resolve() != out)
+    files = [(path, path.relative_to(args.source)) for path in files_below(args.source, leave=args.out)]
+    tell_passed_over(args.source, [path for path, _ in files if not is_video(path)])
+    loose = [str(name) for _, name in files if is_video(name) and len(name.parts) == 1]
+    if loose:
+        print(f'prepare_kinetics: {len(loose)} videos lie in no folder of a class and are passed over '
+              f'({", ".join(loose[:3])}); move them into one', file=sys.stderr)
+    labels = {name: str(label) for label, name in enumerate(args.classes)}
+    found = {str(name): labels[name.parts[0]] for _, name in files if is_video(name) and len(name.parts) > 1}
+    return {name: found[name] for name in sorted(found, key=lambda name: (int(found[name]), name))}
+
+
+def read_list(path: Path) -> dict[str, str]:
+    """Path -> label, or labels with blanks between them; a path may hold blanks."""
     labels: dict[str, str] = {}
-    if path is None:
-        return labels
+    hidden = 0
     try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StopRun(f'{path}: cannot be read ({error}); give a list of "path label" lines') from None
-    for row, line in enumerate(lines, 1):
-        name, _, label = line.strip().rpartition(' ')
-        if not line.strip():
-            continue
-        if not name or not label.isdecimal():
-            raise StopRun(f'{path} line {row}: {line!r} is not "path label"; expected a path, a blank and a class number')
-        if labels.setdefault(inside(name, path), label) != label:
-            raise StopRun(f'{path} line {row}: {name!r} has label {label}, but {labels[name]} in a line before; remove one')
+        videos = parse_video_list(read_text(path), path, several=True)
+    except ValueError as error:
+        raise StopRun(str(error)) from None
+    for row, name, found in videos:
+        label = ' '.join(map(str, found))
+        if is_hidden(name):
+            hidden += 1
+        elif labels.setdefault(inside(name, path), label) != label:
+            raise StopRun(f'{path}, line {row}: {name!r} has label {label}, but {labels[name]} in a line before; remove one')
+    if hidden:
+        print(f'prepare_kinetics: {hidden} lines of {path} name hidden files, which are passed over', file=sys.stderr)
     return labels
 
 

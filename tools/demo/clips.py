@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+
+from egoexo_mm.video import BrokenVideoError, open_stream
 
 # label -> name of the source video
 CLASSES = ('bikes', 'bigbuckbunny', 'carphone')
@@ -46,15 +47,13 @@ def read_frames(path: Path) -> tuple[np.ndarray, float]:
     Raises:
         SystemExit: the video cannot be read.
     """
-    video = cv2.VideoCapture(str(path))
     frames = []
-    while True:
-        there, frame = video.read()
-        if not there:
-            break
-        frames.append(frame[..., ::-1])
-    fps = video.get(cv2.CAP_PROP_FPS)
-    video.release()
+    try:
+        video = open_stream(str(path))
+        while (frame := video.read()) is not None:
+            frames.append(frame)
+    except BrokenVideoError as error:
+        raise SystemExit(f'{error}; delete it and run the demo again') from None
     if not frames:
-        raise SystemExit(f'{path}: OpenCV reads no frame of it; delete it and run the demo again')
-    return np.stack(frames), fps
+        raise SystemExit(f'{path}: holds no frame; delete it and run the demo again')
+    return np.stack(frames), video.fps

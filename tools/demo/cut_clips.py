@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from clips import CLASSES, SPLITS, read_frames, read_list
 
+from egoexo_mm.video import VideoWriteError, write_mp4
+
 FILES = dict(bikes='bikes.mp4', bigbuckbunny='bigbuckbunny.mp4', carphone='carphone_pristine.mp4')
 SECONDS = 1.2  # length of a clip
 SHORT_SIDE = 256  # of a clip at most, as in common copies of Kinetics
@@ -52,16 +54,12 @@ def frame_size(width: int, height: int) -> tuple[int, int]:
 
 
 def write_clip(path: Path, frames: np.ndarray, fps: float) -> None:
-    """Encode (T, H, W, 3) RGB frames under a temporary name, and rename when done."""
+    """Encode (T, H, W, 3) RGB frames at the size of a clip."""
     size = frame_size(frames.shape[2], frames.shape[1])
-    temporary = path.with_name(f'.{path.name}')
-    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
-    if not writer.isOpened():
-        raise SystemExit(f'{path}: this OpenCV cannot encode MPEG-4; pip install opencv-python')
-    for frame in frames:
-        writer.write(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)[..., ::-1])
-    writer.release()
-    temporary.rename(path)
+    try:
+        write_mp4(path, (cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames), fps)
+    except (VideoWriteError, OSError) as error:
+        raise SystemExit(str(error)) from None
 
 
 def is_complete(folder: Path) -> bool:

@@ -73,7 +73,8 @@ def write(results: list[dict], out: Path) -> str:
     counted = _read(out / 'figures' / 'step_egoexo_slowfast_k400.json') or {}
     facts = machine() | {key: counted[key] for key in ('gflop_per_clip', 'ceiling_tflops') if key in counted}
     all_figures = {path.stem: json.loads(path.read_text()) for path in sorted((out / 'figures').glob('*.json'))}
-    (out / 'table.json').write_text(json.dumps(dict(machine=facts, rows=table, steps=results, figures=all_figures), indent=1) + '\n')
+    found = dict(machine=facts, rows=table, steps=results, figures=all_figures)
+    (out / 'table.json').write_text(json.dumps(found, indent=1) + '\n')
     lines = ['| ' + ' | '.join(COLUMNS) + ' |', '|---' * len(COLUMNS) + '|']
     lines += ['| ' + ' | '.join(_cell(column, row.get(column)) for column in COLUMNS) + ' |' for row in table]
     text = '\n'.join([', '.join(f'{key} {_cell(key, value)}' for key, value in facts.items()), '', *lines, ''])

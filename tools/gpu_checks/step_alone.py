@@ -121,6 +121,12 @@ def main() -> None:
     if args.device == 'cpu':
         names = [name for name in names if SIDES[name][0]['type'] == 'OptimWrapper']  # MMEngine's AMP needs a GPU
     rows, failures = [], []
+
+    def write() -> None:  # after each, so that a limit loses nothing
+        args.out.write_text(json.dumps(dict(
+            config=args.config, gflop_per_clip=per_clip / 1e9, ceiling_tflops=best / 1e12, rows=rows,
+            failures=failures), indent=2) + '\n')
+
     for name in names:
         if time.perf_counter() - begin > args.seconds:
             failures.append(f'{name}: no time left')
@@ -133,11 +139,11 @@ def main() -> None:
         except Exception as error:  # the other ways go on
             failures.append(f'{name}: {type(error).__name__}: {str(error)[:300]}')
             print(failures[-1], flush=True)
+        write()
         if args.device == 'cuda':
             torch.cuda.empty_cache()
         torch._dynamo.reset()
-    args.out.write_text(json.dumps(dict(config=args.config, gflop_per_clip=per_clip / 1e9, ceiling_tflops=best / 1e12, rows=rows,
-                                        failures=failures), indent=2) + '\n')
+    write()
     if failures:
         sys.exit('; '.join(failures))
 

@@ -60,7 +60,7 @@ def _step_alone(setting: runs.Setting, device: str, config: str, sides: str | No
     figures = setting.out / 'figures' / f'step_{Path(config).stem}.json'
     command = [PYTHON, 'tools/gpu_checks/step_alone.py', str(figures), '--config', config, '--device', device]
     command += (['--sides', sides] if sides else []) + (['--quick'] if setting.quick else [])
-    limit = 300 if sides is None or setting.quick else 100
+    limit = 480 if sides is None or setting.quick else 150
     return Step(f'step alone: {Path(config).stem}', [[*command, '--seconds', str(0.7 * limit)]], limit, [figures])
 
 
@@ -79,7 +79,8 @@ def _dist(script: str, setting: runs.Setting, config: Path | str, *args: object,
 def _training(setting: runs.Setting, device: str, name: str) -> Step:
     lines, hooks, flags = runs.VARIANTS[name]
     config, figures = runs.write(setting, f'train {name}', 'egoexo_slowfast_k400.py', lines=lines, hooks=hooks)
-    command = _dist('dist_train.sh', setting, config, '--work-dir', setting.out / 'work' / config.stem, '--no-validate', *(flags if device == 'cuda' else []))
+    command = _dist('dist_train.sh', setting, config, '--work-dir', setting.out / 'work' / config.stem, '--no-validate',
+                    *(flags if device == 'cuda' else []))
     compiles = 240 if 'compile' in name else 0
     return Step(f'train: {name}', [command], setting.seconds + 120 + compiles + 300 * setting.quick, [figures])
 
@@ -89,8 +90,8 @@ def _resume(setting: runs.Setting) -> Step:
     few = f"train_dataloader['dataset'].update(ann_file={str(setting.out / 'data' / 'few.txt')!r})\n"
     ends = ('train_cfg = dict(max_epochs={}, val_begin=1000)\n'
             'default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1, save_best=None))')
-    configs = [runs.write(setting, f'resume {epochs}', 'egoexo_slowfast_k400.py', lines=few + ends.format(epochs), ends=False)[0]
-               for epochs in (2, 4)]
+    configs = [runs.write(setting, f'resume {epochs}', 'egoexo_slowfast_k400.py', lines=few + ends.format(epochs),
+                          ends=False)[0] for epochs in (2, 4)]
     command = [_dist('dist_train.sh', setting, config, '--work-dir', work, '--no-validate') for config in configs]
     return Step('resume', [command[0], [*command[1], '--resume']], 240 + 300 * setting.quick, must_say='resumed epoch: 2')
 

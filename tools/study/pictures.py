@@ -12,6 +12,9 @@ import numpy as np  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from egoexo_mm.video import open_frames  # noqa: E402
+from egoexo_mm.video.names import frame_files  # noqa: E402
+
 # blue and orange of Okabe and Ito, which all common kinds of colour vision tell apart
 _BLUE, _ORANGE, _GREY = '#0072b2', '#e69f00', '0.55'
 _KINDS = ('hand', 'held object')
@@ -110,14 +113,10 @@ def _overlay(axis: plt.Axes, frame: np.ndarray, values: np.ndarray, colour: str)
 def _read_frames(source: Path, limit: int) -> list[np.ndarray]:
     """Up to ``limit`` RGB frames, evenly over the clip."""
     if source.is_dir():
-        names = sorted(source.glob('*.jpg'))
-        frames = [cv2.imread(str(names[i])) for i in _evenly(len(names), limit)]
-    else:
-        reader, frames = cv2.VideoCapture(str(source)), []
-        while (read := reader.read())[0]:
-            frames.append(read[1])
-        frames = [frames[i] for i in _evenly(len(frames), limit)]
-    return [frame[..., ::-1] for frame in frames]
+        names = frame_files(source)
+        return [cv2.imread(str(names[i]))[..., ::-1] for i in _evenly(len(names), limit)]
+    video = open_frames(str(source))
+    return video.get_batch(_evenly(len(video), limit))
 
 
 def _evenly(count: int, limit: int) -> list[int]:

@@ -1,7 +1,7 @@
 # Slow 8x8 R50 on Charades-Ego from plain Kinetics-400 weights: the baseline.
 _base_ = [
-    '../../_base_/models/finetune_slowonly_r50.py', '../../_base_/datasets/charades_ego_8x8.py',
-    '../../_base_/schedules/sgd_cosine_60e.py', '../../_base_/finetune_runtime.py'
+    '../../_egoexo_base_/models/finetune_slowonly_r50.py', '../../_egoexo_base_/datasets/charades_ego_8x8.py',
+    '../../_egoexo_base_/schedules/sgd_cosine_60e.py', '../../_egoexo_base_/finetune_runtime.py'
 ]
 
 model = dict(

@@ -1,6 +1,6 @@
 # MINIWORLD_STUDY is the folder of the study: its world, teachers and stores lie below. One process, no workers: two cells
 # run at a time, each on one core.
-_base_ = '../../_base_/default_runtime.py'
+_base_ = '../../_egoexo_base_/default_runtime.py'
 
 root = '{{$MINIWORLD_STUDY:work_dirs/study/miniworld}}'
 world = f'{root}/world/data'

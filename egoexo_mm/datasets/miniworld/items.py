@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from egoexo_mm.files import whole_file
+from egoexo_mm.video import write_mp4
 
 from .cameras import HEIGHT, WIDTH
 from .clips import FPS, NUM_FRAMES, detections, render_clip
@@ -45,8 +46,7 @@ def make_item(root: Path, item: Item) -> None:
 
 def _kinetics(root: Path, item: Item) -> None:
     clip = render_clip(item.seed, item.verb, item.noun, view='third')
-    with whole_file(root / KINETICS / 'videos' / f'{item.name}.mp4') as temporary:
-        _write_video(temporary, clip.frames)
+    write_mp4(root / KINETICS / 'videos' / f'{item.name}.mp4', clip.frames, FPS)
     _write_truth(truth_file(root, item, item.name), clip.truth)
 
 
@@ -102,12 +102,3 @@ def _write_image(path: str | Path, image: np.ndarray) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), image[..., ::-1], QUALITY if str(path).endswith('.jpg') else []):
         raise OSError(f'{path}: cannot be written; free space or correct the rights and run again')
-
-
-def _write_video(path: str, frames: np.ndarray) -> None:
-    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*'mp4v'), FPS, frames.shape[2:0:-1])
-    if not writer.isOpened():
-        raise OSError(f'{path}: this OpenCV cannot encode MPEG-4; install opencv-python')
-    for frame in frames:
-        writer.write(frame[..., ::-1])
-    writer.release()

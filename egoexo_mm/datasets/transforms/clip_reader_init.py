@@ -6,38 +6,50 @@ import os.path as osp
 
 from mmaction.datasets.transforms import DecordInit
 from mmaction.registry import TRANSFORMS
-from mmengine.logging import MMLogger
+
+from egoexo_mm.video import RandomAccess, check_reader, open_frames
 
 
 @TRANSFORMS.register_module()
 class ClipReaderInit(DecordInit):
     """``DecordInit`` with PyAV as the reader: the same frames, frame count and rate in two thirds of the time.
 
-    ``DecordDecode`` follows as usual. Where PyAV is not installed, decord reads, and the log says so. Videos of which an
-    edit list hides the first frames (cut without encoding) count from the first one shown, as in a player.
+    ``DecordDecode`` follows as usual. Where PyAV is not installed, decord reads, or else OpenCV, and the log says so. What
+    is a frame, and which number it has, is said in :mod:`egoexo_mm.video`.
+
+    Added keys beside those of ``DecordInit``: ``frame_times``, float64 (total_frames,) in seconds from the first frame, of
+    videos of variable rate only.
 
     Args:
         io_backend, kwargs: of ``DecordInit``. A file on disk is read in place, others are fetched whole.
+        reader: ``'pyav'``, ``'decord'``, ``'opencv'``, or None for the first of these that is installed.
+
+    Raises:
+        ValueError: an unknown reader, or one that is not installed.
     """
 
-    def __init__(self, io_backend: str = 'disk', **kwargs) -> None:
+    def __init__(self, io_backend: str = 'disk', reader: str | None = None, **kwargs) -> None:
         super().__init__(io_backend=io_backend, **kwargs)
-        try:
-            from .clip_reader import ClipReader
-        except ImportError as error:
-            ClipReader = None
-            MMLogger.get_current_instance().warning(f'ClipReaderInit: PyAV is not there ({error}), so decord reads the '
-                                                    'videos, which takes longer; pip install av')
-        self._reader = ClipReader
+        self.reader = check_reader(reader)
 
-    def _get_video_reader(self, filename: str) -> object:
-        if self._reader is None:
-            return super()._get_video_reader(filename)
+    def transform(self, results: dict) -> dict:
+        """Open ``filename``.
+
+        Raises:
+            BrokenVideoError: it cannot be read.
+        """
+        results.pop('frame_times', None)
+        results = super().transform(results)
+        if not results['video_reader'].steady:
+            results['frame_times'] = results['video_reader'].times
+        return results
+
+    def _get_video_reader(self, filename: str) -> RandomAccess:
         if not osp.splitext(filename)[1]:
             filename += '.mp4'  # as DecordInit
         if self.io_backend in ('disk', 'local'):
-            return self._reader(filename)
+            return open_frames(filename, self.reader)
         from mmengine.fileio import FileClient
         if self.file_client is None:
             self.file_client = FileClient(self.io_backend, **self.kwargs)
-        return self._reader(io.BytesIO(self.file_client.get(filename)))
+        return open_frames(io.BytesIO(self.file_client.get(filename)), self.reader, name=filename)

@@ -6,7 +6,7 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from egoexo_mm.models.functional import boxes_to_maps, place_boxes, slow_frame_index
+from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps, place_boxes
 from egoexo_mm.targets import TargetStore, open_stores, video_id_from_path
 
 from .geometry import view_geometry
@@ -22,7 +22,8 @@ class LoadTargets(BaseTransform):
     ``PackActionInputs(algorithm_keys=('ego_score', 'object_score', 'interaction_map'))``.
 
     Required keys: ``frame_inds``, ``start_index``, ``num_clips``, ``clip_len``, ``img_shape``, ``keypoint`` (of
-    ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Added keys, each only if its store has the video:
+    ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Optional key: ``frame_times``. Added keys, each only
+    if its store has the video:
 
     - ``ego_score``, ``object_score``: (C,) float32 logits; stored probabilities become ``log p``.
     - ``interaction_map``: (2, T, H, W) float32, channel 0 hand and 1 object, T maps a clip at the frames that the
@@ -32,11 +33,9 @@ class LoadTargets(BaseTransform):
         stores: target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder. By default those that
             the dataset brings (``targets`` of ``VideoTargetDataset`` and of the egocentric data sets).
         missing: a video that a store lacks is an ``'error'``, or the target is left out (``'skip'``: zero loss).
-        time_stride: frames of the clip per frame of the map: 4 for SlowFast with alpha 4, 1 for SlowOnly.
-        frame_sampling: which frames those are, ``'linspace'`` or ``'stride'``; the backbone's ``slow_sampling``.
-        cell_size: pixels per cell of the map, the spatial stride of the backbone.
+        time_stride, frame_sampling, cell_size, soft: see :class:`MapGeometry`. The first three are those of the backbone
+            (``frame_sampling`` its ``slow_sampling``); ``CheckTargetsHook`` compares them at start.
         outside: see :func:`place_boxes`.
-        soft: see :func:`boxes_to_maps`.
 
     Raises:
         MissingVideoError: if a video is not in a store and ``missing='error'``.
@@ -49,12 +48,14 @@ class LoadTargets(BaseTransform):
             raise ValueError(f"LoadTargets: missing must be 'error' or 'skip', got {missing!r}")
         self.stores = open_stores(stores or {})
         self.missing = missing
-        self.time_stride = time_stride
-        self.frame_sampling = frame_sampling
-        self.cell_size = cell_size
+        self.geometry = MapGeometry(time_stride, frame_sampling, cell_size, soft)
         self.outside = outside
-        self.soft = soft
         self._seen: dict[int, np.ndarray] = {}  # clip length -> frames that the map shows
+
+    @property
+    def frame_sampling(self) -> str:
+        """That of the geometry."""
+        return self.geometry.frame_sampling
 
     def transform(self, results: dict) -> dict:
         """Add the targets of one sample."""
@@ -81,22 +82,24 @@ class LoadTargets(BaseTransform):
     def _maps(self, store: TargetStore, video_id: str, results: dict) -> np.ndarray:
         """(2, T, H, W), or (V, 2, T, H, W) for more than one view."""
         clip_len, num_clips = results['clip_len'], results['num_clips']
-        if clip_len % self.time_stride:
-            raise ValueError(f'LoadTargets: time_stride {self.time_stride} does not divide the clip length {clip_len}')
         if clip_len not in self._seen:
-            self._seen[clip_len] = slow_frame_index(clip_len, clip_len // self.time_stride, self.frame_sampling).numpy()
+            try:
+                self._seen[clip_len] = self.geometry.frames(clip_len).numpy()
+            except ValueError as error:
+                raise ValueError(f'LoadTargets: {error}') from None
         seen = self._seen[clip_len]
         frames = results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
         # of a segment of a long video, total_frames counts the segment and source_frames (None: unknown) the video
         total_frames = results.get('source_frames', results.get('total_frames'))
-        found = store.detections(video_id, frames.ravel(), total_frames=total_frames, fps=results.get('avg_fps'))
+        found = store.detections(video_id, frames.ravel(), total_frames=total_frames, fps=results.get('avg_fps'),
+                                 frame_times=results.get('frame_times'))
         scale, offsets = view_geometry(results)
-        grid = tuple(-(-size // self.cell_size) for size in results['img_shape'])
+        grid = self.geometry.grid(results['img_shape'])
         views = []
         for offset in offsets:  # all clips of a crop at once: their frames lie one after the other
             box, kept = place_boxes(found.box, scale, offset, self.outside)
             maps = boxes_to_maps(box, found.score[kept], found.kind[kept], found.slot[kept], num_frames=frames.size,
-                                 grid=grid, soft=self.soft)
+                                 grid=grid, soft=self.geometry.soft)
             views.append(maps.reshape(2, num_clips, len(seen), *grid).swapaxes(0, 1))
         views = np.concatenate(views)
         return views[0] if len(views) == 1 else views

@@ -40,7 +40,7 @@ class RandomRescaleCrop(BaseTransform):
         self.crop = RandomCrop(size)
 
     def transform(self, results: dict) -> dict:
-        """Leaves ``imgs`` as one (T, S, S, 3) array."""
+        """Leaves ``imgs`` as the host does, a list of T arrays (S, S, 3)."""
         frames = results.pop('imgs')
         results = self.rescale.transform(results)
         resized = results['img_shape']
@@ -49,7 +49,7 @@ class RandomRescaleCrop(BaseTransform):
         return results
 
 
-def crop_of_resized(frames: Sequence[np.ndarray], resized: tuple[int, int], crop: np.ndarray) -> np.ndarray:
+def crop_of_resized(frames: Sequence[np.ndarray], resized: tuple[int, int], crop: np.ndarray) -> list[np.ndarray]:
     """What ``cv2.resize`` followed by a crop gives, without resizing the rest.
 
     ``cv2.resize`` can start at whole source pixels only. So the part to resize starts a little before the crop,
@@ -61,18 +61,20 @@ def crop_of_resized(frames: Sequence[np.ndarray], resized: tuple[int, int], crop
         crop: ``x1, y1, x2, y2`` within the resized frame.
 
     Returns:
-        (T, y2 - y1, x2 - x1, 3).
+        T arrays (y2 - y1, x2 - x1, 3), none of which shares memory with ``frames``.
     """
     (height, width), (h, w) = frames[0].shape[:2], resized
     x1, y1, x2, y2 = (int(side) for side in crop)
     columns, left = _part(x1, x2, width, w)
     rows, top = _part(y1, y2, height, h)
-    out = np.empty((len(frames), y2 - y1, x2 - x1, *frames[0].shape[2:]), frames[0].dtype)
-    for frame, target in zip(frames, out):
+    out = []
+    for frame in frames:
         part = frame[rows, columns]
         if (h, w) != (height, width):
             part = cv2.resize(part, None, fx=w / width, fy=h / height, interpolation=cv2.INTER_LINEAR)
-        target[:] = part[top:top + y2 - y1, left:left + x2 - x1]
+        else:
+            part = part.copy()
+        out.append(part[top:top + y2 - y1, left:left + x2 - x1])
     return out
 
 

@@ -9,6 +9,8 @@ from mmaction.datasets.transforms import SampleFrames
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from egoexo_mm.video.times import duration, frame_at
+
 
 @TRANSFORMS.register_module()
 class SampleTimeWindow(SampleFrames):
@@ -19,6 +21,9 @@ class SampleTimeWindow(SampleFrames):
     version the paper used. ``clip_len`` evenly spaced frames between its first and last are rounded down, after
     clamping to the video, so short videos repeat their last frame. ``SampleFrames(target_fps=30)`` follows a newer
     PySlowFast (whole starts, last clip at the end).
+
+    In a video of variable rate (``frame_times``, of ``ClipReaderInit``) the clip covers as many seconds, and its frames are
+    those in sight at evenly spaced times.
 
     Args:
         clip_len: frames of a clip.
@@ -40,12 +45,16 @@ class SampleTimeWindow(SampleFrames):
             raise ValueError(f'{results.get("filename", "video")}: no frames to sample from; remove it from the list')
         fps = results.get('avg_fps') or self.target_fps
         window = self.clip_len * self.frame_interval * fps / self.target_fps
-        room = max(total - window, 0)
+        times = results.get('frame_times')
+        by_time = times is not None and len(times) == total
+        room = max((duration(times, fps) * fps if by_time else total) - window, 0)
         if self.test_mode:
             starts = room * np.arange(self.num_clips) / self.num_clips
         else:
             starts = np.random.uniform(0, room, self.num_clips)
         frames = np.linspace(starts, starts + window - 1, self.clip_len, axis=1)
+        if by_time:
+            frames = frame_at(times, frames / fps)
         frames = np.clip(frames, 0, total - 1).astype(np.int32)
         results.update(frame_inds=frames.ravel() + results['start_index'], clip_len=self.clip_len,
                        frame_interval=self.frame_interval, num_clips=self.num_clips)
@@ -69,11 +78,20 @@ class SeedAugmentations(BaseTransform):
         """Announce the epoch to every worker; call it before the epoch's data loader iterator is made."""
         self._state.copy_(torch.tensor([seed, epoch]))
 
-    def transform(self, results: dict) -> dict:
-        """Seed numpy's and Python's global generators, which the host's transforms draw from."""
+    def state(self) -> tuple[int, int]:
+        """Seed and epoch; -1 while they are not announced."""
         seed, epoch = self._state.tolist()
+        return seed, epoch
+
+    def transform(self, results: dict) -> dict:
+        """Seed numpy's and Python's global generators, which the host's transforms draw from.
+
+        ``redraw``, where there is one, tells a sample drawn in place of a broken one from the same one drawn by itself.
+        """
+        seed, epoch = self.state()
         if epoch >= 0:
-            words = np.random.SeedSequence([seed, epoch, results['sample_idx']]).generate_state(2)
+            words = np.random.SeedSequence(
+                [seed, epoch, results['sample_idx'], *results.get('redraw', ())]).generate_state(2)
             np.random.seed(words[0])
             random.seed(int(words[1]))
         return results

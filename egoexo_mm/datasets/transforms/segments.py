@@ -11,6 +11,8 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from egoexo_mm.video.times import duration, frame_at
+
 
 def _source(results: dict) -> str:
     return results.get('filename') or results.get('frame_dir') or 'sample'
@@ -21,9 +23,12 @@ class TrimSegment(BaseTransform):
     """From the start and stop of a segment in seconds to its frames; put it after ``ClipReaderInit`` or ``DecordInit``.
 
     The first frame is ``floor(start * fps)`` and the last ``floor(stop * fps)``, the rule by which EPIC-KITCHENS made its
-    frame numbers of its timestamps, and neither leaves the video. Without ``start_sec`` the segment is the whole video.
+    frame numbers of its timestamps, and neither leaves the video. In a video of variable rate (``frame_times``, of
+    ``ClipReaderInit``) they are the frames in sight at ``start`` and ``stop``. Without ``start_sec`` the segment is the
+    whole video.
 
-    Required keys: ``total_frames``, and with ``start_sec`` also ``avg_fps`` and ``stop_sec``. Added keys:
+    Required keys: ``total_frames``, and with ``start_sec`` also ``avg_fps`` and ``stop_sec``. Optional key:
+    ``frame_times``. Added keys:
     ``segment_start`` (0-based), ``total_frames`` (now of the segment), ``source_frames`` (of the whole video).
 
     Raises:
@@ -38,8 +43,13 @@ class TrimSegment(BaseTransform):
             fps, start, stop = results['avg_fps'], results['start_sec'], results['stop_sec']
             if not fps or fps <= 0:
                 raise ValueError(f'{_source(results)}: has no frame rate, so {start:g} s cannot be found; re-encode it')
-            # decimal seconds times a rate fall just short of whole numbers
-            first, last = (math.floor(time * fps + 1e-6) for time in (start, stop))
+            times = results.get('frame_times')
+            if times is None:
+                # decimal seconds times a rate fall just short of whole numbers
+                first, last = (math.floor(time * fps + 1e-6) for time in (start, stop))
+            else:
+                first, last = (int(frame_at(times, time)) for time in (start, stop))
+                first = total if start + 1e-6 >= duration(times, fps) else first
             last = min(last, total - 1)
             if first > last:
                 raise ValueError(f'{_source(results)}: the segment from {start:g} to {stop:g} s does not lie in its {total} '

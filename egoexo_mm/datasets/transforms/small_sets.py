@@ -8,7 +8,7 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from egoexo_mm.video import open_video
+from egoexo_mm.video import open_frames
 
 
 @TRANSFORMS.register_module()
@@ -48,8 +48,8 @@ class LoadWholeVideo(BaseTransform):
 
     @staticmethod
     def _read_video(filename: str) -> np.ndarray:
-        reader = open_video(filename)
-        return reader.get_batch(range(len(reader))).asnumpy()
+        reader = open_frames(filename)
+        return np.stack(reader.get_batch(range(len(reader))))
 
     @staticmethod
     def _read_frames(results: dict, first: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from mmaction.models import ResNet3dSlowFast
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from egoexo_mm.models.functional import slow_frame_index
+from egoexo_mm.interaction_maps import slow_frame_index
 
 
 @MODELS.register_module()

@@ -16,8 +16,8 @@ from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
 from torch import Tensor
 
+from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps
 from egoexo_mm.models.checkpoints import sha256_of
-from egoexo_mm.models.functional import boxes_to_maps, slow_frame_index
 from egoexo_mm.targets import VideoInfo, stored_frames
 
 from .base import Teacher
@@ -44,7 +44,7 @@ class HandObjectTeacher(Teacher):
             detector's ``test_pipeline``; with ``short_side``, None is no limit of the long side.
         every: in training, the detector sees every k-th slow frame; the others take the boxes of the nearest, as from a
             store of that ``frame_stride``.
-        time_stride, frame_sampling, cell_size, soft: of the maps, as in ``LoadTargets``.
+        time_stride, frame_sampling, cell_size, soft: of the maps, see :class:`MapGeometry`.
         batch_size: images of a detector call in training.
         name: for the manifest of stores; the config's name by default.
 
@@ -80,9 +80,15 @@ class HandObjectTeacher(Teacher):
         self.frame_sampling = frame_sampling
         self.cell_size = cell_size
         self.soft = soft
+        _ = self.geometry  # wrong settings fail here, not in training
         self.batch_size = batch_size
         self._preparation = _preparation(self.detector.data_preprocessor)
         self.freeze()
+
+    @property
+    def geometry(self) -> MapGeometry:
+        """Of the maps that :meth:`targets` makes."""
+        return MapGeometry(self.time_stride, self.frame_sampling, self.cell_size, self.soft)
 
     def batch_key(self, prepared: Tensor, frame_size: tuple[int, int]) -> Hashable:
         """Images of one size before and after scaling: boxes are scaled back together."""
@@ -153,10 +159,10 @@ class HandObjectTeacher(Teacher):
             ValueError: if ``time_stride`` does not divide ``T``.
         """
         num_frames, height, width = pixels.shape[2:]
-        if num_frames % self.time_stride:
-            raise ValueError(f'HandObjectTeacher: time_stride {self.time_stride} does not divide the clip length '
-                             f'{num_frames}')
-        slow = slow_frame_index(num_frames, num_frames // self.time_stride, self.frame_sampling)
+        try:
+            slow = self.geometry.frames(num_frames)
+        except ValueError as error:
+            raise ValueError(f'HandObjectTeacher: {error}') from None
         nearest = stored_frames(np.arange(len(slow)), VideoInfo(len(slow), 0, width, height, self.every))
         seen, source = np.unique(nearest, return_inverse=True)  # slow frame -> place among those that are seen
         frames = torch.stack([pixels[:, :, int(slow[i])] for i in seen], dim=1).flatten(0, 1)  # (N * seen, 3, H, W)
@@ -170,8 +176,8 @@ class HandObjectTeacher(Teacher):
         """(2, S, rows, columns) of the detections of S frames."""
         box, score, kind = (np.concatenate([found[name] for found in results]) for name in ('box', 'score', 'kind'))
         slot = np.repeat(np.arange(len(results)), [len(found['score']) for found in results])
-        grid = tuple(-(-side // self.cell_size) for side in size)
-        return boxes_to_maps(box, score, kind, slot, num_frames=len(results), grid=grid, soft=self.soft)
+        return boxes_to_maps(box, score, kind, slot, num_frames=len(results), grid=self.geometry.grid(size),
+                             soft=self.soft)
 
 
 def _preparation(preprocessor: Any) -> tuple[bool, list[tuple[float, float]], int, float]:

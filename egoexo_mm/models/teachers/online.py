@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from mmaction.models import ActionDataPreprocessor
@@ -29,22 +30,26 @@ class OnlineTeachers:
         learned: fields that auxiliary heads learn from.
         amp: ``'float16'`` or ``'bfloat16'`` runs teachers in mixed precision; None in that of their weights, also where the
             recognizer trains in mixed precision.
+        map_frames: ``time_stride`` and ``frame_sampling`` of the recognizer, where it has them, for a
+            ``HandObjectTeacher`` whose config does not state its own.
 
     Raises:
         ValueError: for a teacher that no head learns from, or another ``amp``; one sentence.
     """
 
-    def __init__(self, teachers: dict[str, ConfigType | None], *, learned: Iterable[str], amp: str | None = None) -> None:
+    def __init__(self, teachers: dict[str, ConfigType | None], *, learned: Iterable[str], amp: str | None = None,
+                 map_frames: dict[str, Any] | None = None) -> None:
         self.configs = {name: cfg for name, cfg in teachers.items() if cfg}
         learned = sorted(set(learned))
         for name in self.configs:
             if name not in learned:
                 known = ', '.join(learned) or 'nothing'
                 raise ValueError(f'teachers: no auxiliary head learns {name!r} (they learn {known}); add a head with that '
-                                 'target to aux_heads, or leave the teacher out')
+                                 f'target to aux_heads, or set model.teachers.{name}=None as well')
         if amp not in _AMP:
             raise ValueError(f"teacher_amp must be 'float16', 'bfloat16' or None, got {amp!r}")
         self.amp = _AMP[amp]
+        self.map_frames = map_frames or {}
         self.built: dict[str, Teacher] = {}
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
@@ -62,7 +67,10 @@ class OnlineTeachers:
             for name, cfg in self.configs.items():
                 if name in self.built:
                     continue
-                teacher = MODELS.build(copy.deepcopy(cfg))  # some parts of the hosts change their configs
+                cfg = copy.deepcopy(cfg)  # some parts of the hosts change their configs
+                if cfg.get('type') == 'HandObjectTeacher':
+                    cfg = {**self.map_frames, **cfg}
+                teacher = MODELS.build(cfg)
                 if not isinstance(teacher, Teacher) or teacher.target != name:
                     made = repr(getattr(teacher, 'target', None))
                     raise ValueError(f'teachers: {type(teacher).__name__} makes {made}, but is given as {name!r}; give each '
@@ -90,7 +98,7 @@ class OnlineTeachers:
             return data_samples
         if inputs.shape[1] != 1:
             raise ValueError(f'teachers: expected one view a sample, got {inputs.shape[1]}; train with num_clips=1 and one '
-                             'crop, or with stored targets')
+                             'crop')
         self.build(inputs.device)
         pixels = raw_pixels(inputs[:, 0], preprocessor)
         samples = list(data_samples)
@@ -120,10 +128,10 @@ def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
     """
     if not isinstance(preprocessor, ActionDataPreprocessor):
         raise ValueError(f'teachers: cannot undo the normalisation of {type(preprocessor).__name__}; expected an '
-                         'ActionDataPreprocessor, or train with stored targets')
+                         'ActionDataPreprocessor, or targets in stores (train_dataloader.dataset.targets)')
     if preprocessor.blending is not None:
         raise ValueError(f'teachers: cannot see the clips that {type(preprocessor.blending).__name__} blends; remove '
-                         'blending of the data_preprocessor, or train with stored targets')
+                         'blending of the data_preprocessor')
     pixels = clips.float()
     if getattr(preprocessor, 'mean', None) is not None:
         pixels = pixels * preprocessor.std + preprocessor.mean

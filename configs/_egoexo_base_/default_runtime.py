@@ -8,7 +8,13 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3, save_best='auto'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    sync_buffers=dict(type='SyncBuffersHook'))
+    sync_buffers=dict(type='SyncBuffersHook'),
+    broken_media=dict(type='BrokenMediaHook'),  # broken_videos='skip' lists what it skips in the work dir
+    check_data=dict(type='CheckDataHook'),
+    # a loss that is NaN or infinite ends training; off: default_hooks = dict(finite_loss=dict(action='off'))
+    finite_loss=dict(type='FiniteLossHook', action='stop', interval=20),
+    check_targets=dict(type='CheckTargetsHook'),
+    check_gradients=dict(type='CheckGradientsHook'))
 custom_hooks = [dict(type='SampleSeedHook')]
 
 env_cfg = dict(

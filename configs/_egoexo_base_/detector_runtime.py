@@ -6,7 +6,9 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='hand_object/All', rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='DetVisualizationHook'))
+    visualization=dict(type='DetVisualizationHook'),
+    finite_loss=dict(type='mmaction.FiniteLossHook', action='stop', interval=20),  # off: action='off'
+    check_gradients=dict(type='mmaction.CheckGradientsHook'))
 
 env_cfg = dict(
     cudnn_benchmark=False,  # images differ in size

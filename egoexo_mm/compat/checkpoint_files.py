@@ -1,0 +1,192 @@
+"""Checkpoint files that are there complete or not at all.
+
+Broken: mmengine writes a checkpoint and ``last_checkpoint`` under their final names, so a full disk
+or a killed process leaves half a file there. It removes older checkpoints (``max_keep_ckpts``, the
+previous best) before it writes the new one, so such a run may be left with none. And a resumed run
+removes the previous best by the path that it had when it was saved, which after a copy of the work
+dir is the file of another run.
+Workaround: what mmengine's local backend puts into a file is written under a hidden name in the
+same folder (``.epoch_1-*.partial``), synced and renamed. Older checkpoints are removed once the new
+one is there, so the disk holds one more for a moment. Previous bests are looked for in the run's own
+folder. Hidden files that a killed run left are removed when training starts. A disk that cannot be
+written ends training with one message.
+Inactive: for storage other than the local disk.
+Delete: once mmengine writes and removes in this order.
+"""
+from __future__ import annotations
+
+import builtins
+import errno
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from egoexo_mm.errors import RunError
+from egoexo_mm.files import whole_file
+
+from .cure import Cure, package_dir
+
+NAME = 'checkpoint files'
+PARTIAL = '.partial'
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # never from reading
+
+
+def apply() -> Cure:
+    """Patch mmengine's local backend, ``CheckpointHook`` and ``Runner.train``."""
+    if package_dir('torch') is None or package_dir('mmengine') is None:
+        return Cure(NAME, False, 'torch or mmengine is not installed')
+    from mmengine.fileio import LocalBackend
+    from mmengine.hooks import CheckpointHook, checkpoint_hook
+    from mmengine.runner import Runner
+    LocalBackend.put = _put_complete(LocalBackend.put)
+    checkpoint_hook.open = _open_complete  # its only use there writes last_checkpoint
+    for name in ('_save_checkpoint_with_step', '_save_best_checkpoint'):
+        setattr(CheckpointHook, name, _remove_afterwards(getattr(CheckpointHook, name)))
+    CheckpointHook.before_train = _in_own_folder(CheckpointHook.before_train)
+    Runner.train = _say_unwritable(Runner.train)
+    return Cure(NAME, True, 'local files are written under another name and renamed; older '
+                            'checkpoints are removed afterwards')
+
+
+class _NotWrittenError(OSError):
+    """A file of a run that could not be written, for whatever reason."""
+
+
+def _put_complete(put: Callable) -> Callable:
+
+    @functools.wraps(put)
+    def put_complete(self: Any, obj: bytes, filepath: str | Path) -> None:
+        path = os.path.realpath(filepath)  # a link stays a link
+        if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe
+            put(self, obj, filepath)
+        else:
+            _write(path, 'wb', obj)
+
+    return put_complete
+
+
+def _write(path: str, mode: str, content: bytes | str) -> None:
+    try:
+        with whole_file(path, suffix=PARTIAL, sync=True) as temporary:
+            with builtins.open(temporary, mode) as file:
+                file.write(content)
+    except OSError as error:  # named after the file that was wanted, also where write() fails
+        raise _NotWrittenError(error.errno, error.strerror, path) from error
+
+
+def _open_complete(path: str, mode: str = 'r', **kwargs: Any) -> IO:
+    return _CompleteText(path) if mode == 'w' else builtins.open(path, mode, **kwargs)
+
+
+class _CompleteText:
+    """What ``with open(path, 'w') as file`` needs; the file appears at the end of the block."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.parts: list[str] = []
+        self.write = self.parts.append
+
+    def __enter__(self) -> _CompleteText:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if kind is None:
+            _write(os.path.realpath(self.path), 'w', ''.join(self.parts))
+
+
+class _RemovesLater:
+    """A file backend that keeps removals until :meth:`remove_now`."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self._waiting: list[tuple[Callable, str, int]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        self._waiting.append((self._backend.remove, path, os.stat(path).st_ino))
+
+    def rmtree(self, path: str) -> None:
+        self._waiting.append((self._backend.rmtree, path, os.stat(path).st_ino))
+
+    def remove_now(self) -> None:
+        """Remove what was to be removed, but nothing that was written anew meanwhile."""
+        for remove, path, number in self._waiting:
+            if os.path.exists(path) and os.stat(path).st_ino == number:
+                remove(path)
+
+
+def _remove_afterwards(save: Callable) -> Callable:
+
+    @functools.wraps(save)
+    def save_then_remove(self: Any, *args: Any, **kwargs: Any) -> None:
+        from mmengine.fileio import LocalBackend
+        backend = self.file_backend
+        if not isinstance(backend, (LocalBackend, _RemovesLater)):
+            return save(self, *args, **kwargs)
+        self.file_backend = later = _RemovesLater(backend)
+        try:
+            save(self, *args, **kwargs)
+        finally:
+            self.file_backend = backend
+        later.remove_now()
+
+    return save_then_remove
+
+
+def _in_own_folder(before_train: Callable) -> Callable:
+
+    @functools.wraps(before_train)
+    def before_train_in_own_folder(self: Any, runner: Any) -> None:
+        from mmengine.dist import is_main_process
+        from mmengine.fileio import LocalBackend
+        before_train(self, runner)
+        if not isinstance(self.file_backend, LocalBackend):
+            return
+        if getattr(self, 'best_ckpt_path', None):
+            self.best_ckpt_path = _own(self.best_ckpt_path, self.out_dir)
+        for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            self.best_ckpt_path_dict[key] = path and _own(path, self.out_dir)
+        if is_main_process():
+            for folder in {self.out_dir, runner.work_dir}:
+                for left in Path(folder).glob(f'.*{PARTIAL}'):
+                    left.unlink(missing_ok=True)
+
+    return before_train_in_own_folder
+
+
+def _own(path: str, folder: str) -> str | None:
+    """The file of that name in ``folder``, or None."""
+    own = os.path.join(folder, os.path.basename(path))
+    return own if os.path.exists(own) else None
+
+
+def _say_unwritable(train: Callable) -> Callable:
+
+    @functools.wraps(train)
+    def train_or_say(self: Any) -> Any:
+        from .resume import newest_checkpoint
+        try:
+            return train(self)
+        except OSError as error:
+            if error.errno not in _FULL and not isinstance(error, _NotWrittenError):
+                raise
+            good = newest_checkpoint(checkpoint_folder(self))
+            raise RunError(
+                f'{error.filename or self.work_dir}: cannot be written ({error.strerror}), and '
+                'nothing of it was kept; make room on that disk (default_hooks.checkpoint.'
+                'max_keep_ckpts bounds how many are kept) and go on with --resume; '
+                + (f'the last good checkpoint is {good}' if good else 'there is no checkpoint yet')
+            ) from error
+
+    return train_or_say
+
+
+def checkpoint_folder(runner: Any) -> str:
+    """Where a runner's ``CheckpointHook`` saves, or its work dir."""
+    from mmengine.hooks import CheckpointHook
+    hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
+    return str(getattr(hook, 'out_dir', None) or runner.work_dir)

@@ -1,0 +1,92 @@
+"""What of the data does not fit the run, said before it begins."""
+from __future__ import annotations
+
+from typing import Any
+
+from mmaction.registry import HOOKS
+from mmengine.dataset import BaseDataset
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
+
+from .broken_media_hook import inner_datasets
+
+
+@HOOKS.register_module()
+class CheckDataHook(Hook):
+    """Refuse a training list that is smaller than one batch of all ranks, and labels that the class head does not have.
+
+    Both would show late: in an epoch without a step, and in an index error on the device.
+    """
+
+    def before_run(self, runner: Runner) -> None:
+        """Check the loaders of the loops that are about to run.
+
+        Raises:
+            ValueError: in one sentence with the figures and what to set.
+        """
+        # a runner builds the loops that it is about to run; asking for them would build the others
+        loops = [getattr(runner, f'_{name}_loop', None) for name in ('train', 'val', 'test')]
+        if isinstance(loops[0], BaseLoop):
+            check_batches(loops[0].dataloader)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        for loop in loops:
+            if isinstance(loop, BaseLoop):
+                for dataset in inner_datasets(loop.dataloader.dataset):
+                    check_labels(dataset, getattr(model, 'cls_head', None))
+
+
+def check_batches(loader: Any) -> None:
+    """Refuse a loader that gives no batch.
+
+    Raises:
+        ValueError: with samples, batch size, ranks and what to set.
+    """
+    if not hasattr(loader.dataset, '__len__') or len(loader):
+        return
+    ranks, size, samples = get_world_size(), loader.batch_size or 1, len(loader.dataset)
+    share = -(-samples // ranks)  # samplers give every rank as many
+    source = next((data.ann_file for data in inner_datasets(loader.dataset) if hasattr(data, 'ann_file')), 'training set')
+    fewer = 'start fewer processes, ' if ranks > 1 else ''
+    raise ValueError(
+        f'{source}: {samples} videos or segments give no batch, since train_dataloader has batch_size={size} on {ranks} '
+        f'process{"es" * (ranks > 1)} and drop_last=True, which needs {(size - 1) * ranks + 1}; set '
+        f'train_dataloader.batch_size={share} or less (and --auto-scale-lr, since the learning rate is that of larger '
+        f'batches), {fewer}or set train_dataloader.drop_last=False')
+
+
+def check_labels(dataset: Any, head: Any) -> None:
+    """Refuse a label that the class head does not have; other data sets and heads than those of actions pass.
+
+    Raises:
+        ValueError: with file and row, and what to set.
+    """
+    classes = head_classes(head)
+    if not classes or not isinstance(dataset, BaseDataset):
+        return
+    several = getattr(dataset, 'multi_class', False)
+    if several and len(classes) == 1 and dataset.num_classes != classes[0][1]:
+        raise ValueError(f'{dataset.ann_file}: num_classes={dataset.num_classes} of the data set and '
+                         f'{classes[0][0]}={classes[0][1]} of the head differ; set both to the same number')
+    for i in range(len(dataset)):
+        row = BaseDataset.get_data_info(dataset, i)
+        label = row.get('label')
+        labels = label if isinstance(label, list) else [label]
+        limits = classes * len(labels) if several else classes
+        if len(labels) != len(limits):
+            continue
+        for value, (setting, number) in zip(labels, limits):
+            if isinstance(value, int) and value >= number:
+                where = row.get('where') or f'{dataset.ann_file}, {row.get("narration_id") or f"row {i}"}'
+                raise ValueError(f'{where}: label {value} is beyond the class head, which has {number} classes, 0 to '
+                                 f'{number - 1}; correct the label, or set model.cls_head.{setting} to the number of '
+                                 'classes')
+
+
+def head_classes(head: Any) -> list[tuple[str, int]]:
+    """(setting, number) of the classes of a head, one for each of its labels; empty where unknown."""
+    if isinstance(getattr(head, 'num_classes', None), int):
+        return [('num_classes', head.num_classes)]
+    layers = [(f'num_{part}s', getattr(head, f'fc_{part}', None)) for part in ('verb', 'noun')]
+    return [(setting, layer.out_features) for setting, layer in layers if layer is not None]
