@@ -4,8 +4,11 @@ from egoexo_mm.errors import print_run_errors_plainly
 from egoexo_mm.version import __version__
 
 print_run_errors_plainly()
-compat.apply()  # before mmaction.models is first imported
-if not compat.doctor_is_running():  # the doctor must start where a host is missing
+
+
+def register() -> None:
+    """Import what registers with MMAction2's registries; ``import egoexo_mm`` calls it."""
+    compat.apply()  # before mmaction.models is first imported
     compat.import_mmaction_models()
     from mmengine.registry import DefaultScope
 
@@ -14,4 +17,8 @@ if not compat.doctor_is_running():  # the doctor must start where a host is miss
     if DefaultScope.get_current_instance() is None:  # so that MODELS.build works in a notebook; a Runner sets its own
         DefaultScope.get_instance('mmaction', scope_name='mmaction')
 
-__all__ = ['__version__', 'compat']
+
+if not compat.started_as_command():  # python -m egoexo_mm, and its doctor, start where a host is missing
+    register()
+
+__all__ = ['__version__', 'compat', 'register']

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from egoexo_mm import compat
-from egoexo_mm.compat.cure import FULL_MMCV, package_dir
+from egoexo_mm import compat, doctor_trials
+from egoexo_mm.compat.cure import FULL_MMCV, package_dir, torch_family_command
 from egoexo_mm.compat.mmcv_ext import compiled_ops_exist
 
 # Row of the report -> (module, distributions that may provide it).
@@ -43,9 +43,16 @@ NEEDED = {
     'mmengine': 'pip install mmengine==0.10.7',
     'mmcv': 'pip install mmcv-lite==2.1.0',
     'mmaction2': 'pip install mmaction2==1.2.0',
-    'numpy': 'pip install numpy==1.26.4',
-    'opencv': 'pip install opencv-python==4.11.0.86',
-    'pyarrow': 'pip install "pyarrow>=14,<26"',
+    'numpy': 'pip install numpy',
+    'opencv': 'pip install opencv-python',
+    'pyarrow': 'pip install "pyarrow>=14.0.1"',
+}
+# The lowest version that works and the first that does not, None where none is known; mmcv is below.
+RANGES = {
+    'torch': ((2, 0, 0), None),
+    'mmengine': ((0, 8, 0), (1, 0, 0)),
+    'mmaction2': ((1, 0, 0), (2, 0, 0)),
+    'mmdet': ((3, 0, 0), (3, 4, 0)),
 }
 
 
@@ -70,6 +77,8 @@ class Facts:
     backends: list[str] = field(default_factory=list)
     cures: list[compat.Cure] = field(default_factory=list)
     ops: str = ''
+    optimizer: str = ''
+    checkpoint: str = ''
 
     def has(self, name: str) -> bool:
         """Whether a package is installed and imports."""
@@ -79,7 +88,8 @@ class Facts:
 def gather() -> Facts:
     """Import this interpreter's packages, look at its devices and try the detector's ops."""
     facts = Facts({name: find_versions(*where) for name, where in PACKAGES.items()})
-    facts.cures = compat.active_cures()
+    with _silence():
+        facts.cures = compat.active_cures()
     for name in PACKAGES:
         if facts.versions[name] and name not in ('mmaction2', 'mmdet'):  # these follow the others
             _attempt(facts, name, lambda module=PACKAGES[name][0]: importlib.import_module(module))
@@ -88,6 +98,9 @@ def gather() -> Facts:
     if facts.versions['mmaction2']:
         _attempt(facts, 'mmaction2', compat.import_mmaction_models)
         _attempt(facts, 'egoexo_mm', _import_own_modules)
+    if facts.has('torch') and facts.has('mmaction2') and 'egoexo_mm' not in facts.broken:
+        facts.optimizer = _attempt(facts, 'optimizer', doctor_trials.try_optimizer) or ''
+        facts.checkpoint = _attempt(facts, 'checkpoint', doctor_trials.try_checkpoint) or ''
     if facts.has('mmcv'):
         facts.ops = _attempt(facts, 'detector ops', _try_ops) or ''
     if facts.versions['mmdet']:
@@ -110,7 +123,8 @@ def find_versions(module: str, distributions: list[str]) -> dict[str, str]:
 
 def find_problems(facts: Facts) -> list[Problem]:
     """Everything that is wrong, the worst first."""
-    found = [*_missing(facts), *_wrong_versions(facts), *_no_reader(facts), *_detector(facts)]
+    found = [*_missing(facts), *_wrong_versions(facts), *_failed_trials(facts), *_no_reader(facts),
+             *_detector(facts)]
     return sorted(found, key=lambda problem: not problem.stops_training)
 
 
@@ -132,10 +146,15 @@ def _missing(facts: Facts) -> list[Problem]:
 
 
 def _mend(facts: Facts, name: str) -> str:
-    """Command for a package that is installed but does not import."""
+    """Command for a package that is installed but does not import; none replaces torch."""
+    torch = next(iter(facts.versions.get('torch', {}).values()), None)
     absent = re.search(r"No module named '(\w+)", facts.broken[name])
+    if absent and absent.group(1) == 'torchvision':
+        return torch_family_command('torchvision', torch)
     if absent:
-        return f'pip install {absent.group(1)}'
+        return f'pip install --no-deps {absent.group(1)}'
+    if name == 'torch':
+        return torch_family_command('torch', torch).replace('install', 'install --force-reinstall')
     pins = [f'{dist}=={version}' for dist, version in facts.versions.get(name, {}).items()
             if version != 'unknown'] or [name]
     return f'pip install --force-reinstall --no-deps {" ".join(pins)}'
@@ -156,14 +175,32 @@ def _wrong_versions(facts: Facts) -> list[Problem]:
     elif len(mmcv) > 1:
         found.append(Problem('mmcv and mmcv-lite are both installed and overwrite each other',
                              f'pip uninstall -y mmcv mmcv-lite && {NEEDED["mmcv"]}', False))
-    for version in facts.versions.get('numpy', {}).values():
-        if _numbers(version) >= (2, 0, 0):
-            found.append(Problem(f'numpy {version} breaks parts of mmaction2 1.2 (np.Inf, np.in1d, '
-                                 'np.trapz)', 'pip install "numpy<2"', False))
-    for name, version in facts.versions.get('opencv', {}).items():
-        if _numbers(version) >= (5, 0, 0):
-            found.append(Problem(f'{name} {version} is untested with mmcv and mmaction2',
-                                 f'pip install "{name}<5"', False))
+    for name, (lowest, above) in RANGES.items():
+        for version in facts.versions.get(name, {}).values():
+            if version == 'unknown' or lowest <= _numbers(version) and not (above and _numbers(version) >= above):
+                continue
+            wanted = f'{name} >={_dotted(lowest)}' + (f', <{_dotted(above)}' if above else '')
+            found.append(Problem(f'egoexo_mm takes {wanted}, but {version} is installed',
+                                 _other_version(name), name != 'mmdet'))
+    return found
+
+
+def _other_version(name: str) -> str:
+    if name == 'torch':  # the doctor never replaces it
+        return 'make another environment with torch 2.0 or newer'
+    return NEEDED.get(name, 'pip install --no-deps mmdet==3.3.0')
+
+
+def _failed_trials(facts: Facts) -> list[Problem]:
+    found = []
+    if 'optimizer' in facts.broken:
+        found.append(Problem('the optimizer of the shipped schedules cannot make a step here: '
+                             f'{facts.broken["optimizer"]}',
+                             "set optim_wrapper = dict(optimizer=dict(type='SGD')) in your config", True))
+    if 'checkpoint' in facts.broken:
+        found.append(Problem('a checkpoint that MMEngine writes cannot be read here, so nothing can be resumed, '
+                             f'tested or exported: {facts.broken["checkpoint"]}',
+                             f'{NEEDED["mmengine"]} (or another version of torch, which is yours to choose)', True))
     return found
 
 
@@ -204,7 +241,8 @@ def report(facts: Facts, problems: list[Problem]) -> str:
     usable = ', '.join(name for name in DECODERS if facts.has(name))
     mmdet = f'can run, with {facts.ops}' if facts.has('mmdet') and facts.ops else 'cannot run'
     rows += [('', 'What works'), ('video readers', usable or 'none'),
-             ('nms, roi_align', facts.ops or 'none'), ('mmdet', mmdet)]
+             ('nms, roi_align', facts.ops or 'none'), ('mmdet', mmdet),
+             ('optimizer', facts.optimizer or 'none'), ('checkpoints', facts.checkpoint or 'none')]
     lines = [text if not label else f'  {label:<15} {text}' for label, text in rows]
     lines.append(f'Problems: {len(problems) or "none"}')
     for index, problem in enumerate(problems, 1):
@@ -273,6 +311,10 @@ def _try_ops() -> str:
         return 'compiled ops of mmcv'
     from egoexo_mm.compat.ops import backend_name
     return f'the stand-in for mmcv._ext, on {backend_name()}'
+
+
+def _dotted(numbers: tuple[int, ...]) -> str:
+    return '.'.join(map(str, numbers[:2]))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

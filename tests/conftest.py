@@ -1,11 +1,17 @@
 """What the tests share."""
 import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the checkout, also where the package is not installed
+# `import tests` means this folder, also where another project (MMAction2) has installed a package of that name
+_spec = ModuleSpec('tests', None, is_package=True)
+_spec.submodule_search_locations.append(str(ROOT / 'tests'))
+sys.modules['tests'] = module_from_spec(_spec)
 
 
 def pytest_addoption(parser):

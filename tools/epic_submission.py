@@ -23,7 +23,7 @@ from egoexo_mm.evaluation.epic_submission_check import check_submission  # noqa:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('dump', nargs='?', type=Path, metavar='DUMP.pkl', help='what tools/test.py --dump wrote')
+    parser.add_argument('dump', nargs='?', type=Path, metavar='DUMP', help='what tools/test.py --dump wrote, .npz or .pkl')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for submission.zip')
     parser.add_argument('--force', action='store_true', help='replace a submission.zip that is there')
     parser.add_argument('--check', type=Path, metavar='FILE', help='check this submission (.zip or .json), write nothing')

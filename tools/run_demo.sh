@@ -138,6 +138,6 @@ cat <<END
                          $RESULTS/ranking_ego_score.png (stand-in Ego-Scores)
    target and prediction $RESULTS/interaction_maps.png
    logs                  $RESULTS/*.log, $TRAIN
-Next, with Kinetics-400 and its target stores in data/ (README.md says how):
+Next, with Kinetics-400 and its target stores in data/ (docs/pretraining.md says how):
    bash tools/dist_train.sh configs/egoexo_slowfast_k400.py 8
 END

@@ -6,11 +6,12 @@ A package that is there in another version stays as it is, unless ``--exact`` (t
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+
+from pip._vendor.packaging.requirements import Requirement  # pip is here, packaging may not be
 
 ROOT = Path(__file__).resolve().parents[1]
 # a full mmcv brings compiled ops, and the others install the same import name
@@ -20,12 +21,14 @@ ALTERNATIVES = {
     'opencv-python': ['opencv-python-headless'],
     'opencv-contrib-python': ['opencv-contrib-python-headless'],
 }
+OPENCV = ('opencv-contrib-python', 'opencv-python', 'opencv-contrib-python-headless', 'opencv-python-headless')
 
 
-def requirements(extra: list[str]) -> list[str]:
-    """Lines of requirements.txt without comments, and ``extra``."""
+def requirements(extra: list[str]) -> list[Requirement]:
+    """The lines of requirements.txt that are meant for this Python, and ``extra``."""
     lines = [line.partition('#')[0].strip() for line in (ROOT / 'requirements.txt').read_text().splitlines()]
-    return [line for line in lines if line] + extra
+    found = [Requirement(line) for line in [*lines, *extra] if line]
+    return [entry for entry in found if entry.marker is None or entry.marker.evaluate()]
 
 
 def installed(name: str) -> str | None:
@@ -36,13 +39,28 @@ def installed(name: str) -> str | None:
         return None
 
 
-def is_missing(requirement: str, exact: bool) -> bool:
+def is_missing(entry: Requirement, exact: bool) -> bool:
     """Whether pip has to install it."""
-    name, _, pinned = re.match(r'([\w.-]+)\s*(==)?\s*([\w.]*)', requirement).groups()
-    if any(installed(other) for other in ALTERNATIVES.get(name, ())):
+    if any(installed(other) for other in ALTERNATIVES.get(entry.name, ())):
         return False
-    version = installed(name)
-    return version is None or bool(exact and pinned and version.split('+')[0] != pinned)
+    version = installed(entry.name)
+    if version is None:
+        return entry.name not in OPENCV or exact or not any(map(installed, OPENCV))
+    return exact and not entry.specifier.contains(version.partition('+')[0], prereleases=True)
+
+
+def to_install(entries: list[Requirement], exact: bool) -> list[str]:
+    """What to give to pip.
+
+    All of ``OPENCV`` install the same module, so that one that is there is enough. mmaction2 asks for
+    opencv-contrib-python whatever is there: it is then kept to the major version of the other.
+    """
+    missing = [entry for entry in entries if is_missing(entry, exact)]
+    there = None if exact else next(filter(None, map(installed, OPENCV)), None)
+    lines = [f'{entry.name}{entry.specifier}' for entry in missing]
+    if there and not installed('opencv-contrib-python') and any(entry.name == 'mmaction2' for entry in missing):
+        lines.append(f'opencv-contrib-python=={there.partition(".")[0]}.*')
+    return lines
 
 
 def is_linked() -> bool:
@@ -73,7 +91,10 @@ def main() -> None:
     args = parser.parse_args()
     if sys.version_info < (3, 10):
         sys.exit(f'Python 3.10 or newer is needed, this is {sys.version.split()[0]}; make an environment with a newer one')
-    missing = [line for line in requirements(args.extra) if is_missing(line, args.exact)]
+    torch = installed('torch')
+    if torch and int(torch.partition('.')[0]) < 2:
+        sys.exit(f'torch 2.0 or newer is needed, {torch} is installed; make an environment with a newer one')
+    missing = to_install(requirements(args.extra), args.exact)
     if missing:
         print(f'== installing {", ".join(missing)} (minutes, the first time)', flush=True)
         pip_install(*missing)

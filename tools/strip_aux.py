@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# Importing the package also tells torch.load which classes of MMEngine's checkpoints are safe.
 from egoexo_mm.models import checkpoints
 
 # Mean and std of the preprocessor are not persistent in MMAction2, so it would not expect them.

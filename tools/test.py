@@ -17,7 +17,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file, or none for a teacher, which brings its own weights')
     parser.add_argument('--work-dir', help='folder for the log and the metrics (default: work_dirs/CONFIG)')
-    parser.add_argument('--dump', metavar='FILE.pkl', help='write the predictions to a pickle')
+    parser.add_argument('--dump', metavar='FILE', help='write the predictions: ids, scores and labels '
+                        'to a .npz, or all of each sample to a .pkl, which whoever reads it has to trust')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of the predictions')
     parser.add_argument('--show', action='store_true', help='show pictures of the predictions in a window')
     parser.add_argument('--interval', type=int, default=1, help='show every n-th sample')
@@ -27,8 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if args.dump and not args.dump.endswith(('.pkl', '.pickle')):
-        parser.error(f'--dump writes a pickle: {args.dump} must end in .pkl or .pickle')
+    if args.dump and not args.dump.endswith(('.npz', '.pkl', '.pickle')):
+        parser.error(f'--dump {args.dump} must end in .npz (ids, scores and labels), .pkl or .pickle (all of a sample)')
     return args
 
 
@@ -42,7 +43,8 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.default_hooks.visualization = _pictures(cfg, args)
     if args.dump:
         evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, (list, tuple)) else [cfg.test_evaluator]
-        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpScores' if args.dump.endswith('.npz') else 'DumpResults',
+                                                 out_file_path=args.dump)]
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     return cfg

@@ -1,7 +1,7 @@
 # The same study on real data: Kinetics-400 -> Charades-Ego and EPIC-KITCHENS-100, SlowFast R50. What it runs on a cluster:
 #   python tools/study.py configs/study/real_data.py --dry-run                                (prints every command)
 #   python tools/study.py configs/study/real_data.py --cells third_only egoexo --seeds 0      (runs them, 8 GPUs a step)
-# Data lie where README.md and the docs put them, and so do the boxes of Charades-Ego and EPIC for Ego-Exo*. Who has target
+# Data lie where the docs put them, and so do the boxes of Charades-Ego and EPIC for Ego-Exo*. Who has target
 # stores of Kinetics (converted ones, say) names them in with_store in place of {ego_score}/store and so on. On Slurm:
 #   train = 'bash tools/slurm_train.sh PARTITION {cell} {config} --work-dir {dir} {start}'  (GPUS=64 in env)
 name = 'real_data'

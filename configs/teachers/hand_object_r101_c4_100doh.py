@@ -2,7 +2,9 @@
 
 It also tests their converted weights on the same images: ``--cfg-options model.roi_head.swap_clip=True``.
 """
-_base_ = ['hand_object_r101_c4.py', '../_egoexo_base_/datasets/hand_object_100doh.py', '../_egoexo_base_/detector_runtime.py']
+_base_ = [
+    'hand_object_r101_c4.py', '../_egoexo_base_/datasets/hand_object_100doh.py', '../_egoexo_base_/detector_runtime.py'
+]
 custom_imports = dict(imports=['egoexo_mm', 'egoexo_mm.models.detectors', 'egoexo_mm.datasets.hand_object_dataset',
                                'egoexo_mm.datasets.transforms.hand_object'])
 

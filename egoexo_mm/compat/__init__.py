@@ -7,26 +7,33 @@ can be deleted.
 """
 from __future__ import annotations
 
-import itertools
 import sys
+from pathlib import Path
 
 from . import (
     checkpoint_files,
     checkpoints,
+    color_jitter,
     cpu_dist,
     drn,
+    find_loader,
     fused_sgd,
     importlib_metadata_alias,
     mmcv_ext,
+    mmengine_configs,
+    numpy_names,
+    pkg_resources_standin,
     resume,
 )
 from .cure import Cure
 from .mmaction_models import import_mmaction_models
 
-__all__ = ['Cure', 'active_cures', 'apply', 'doctor_is_running', 'import_mmaction_models']
+__all__ = ['Cure', 'active_cures', 'apply', 'import_mmaction_models', 'started_as_command']
 
-_CURES = (drn, importlib_metadata_alias, checkpoints, cpu_dist, mmcv_ext,
-          checkpoint_files, resume, fused_sgd)
+# In this order: color_jitter imports a part of mmaction2, which needs those before it.
+_CURES = (find_loader, numpy_names, pkg_resources_standin, drn, importlib_metadata_alias,
+          checkpoints, cpu_dist, mmcv_ext, mmengine_configs, color_jitter, checkpoint_files, resume,
+          fused_sgd)
 _applied: list[Cure] = []
 
 
@@ -52,12 +59,19 @@ def active_cures() -> list[Cure]:
     return list(_applied)
 
 
-def doctor_is_running() -> bool:
-    """Whether this interpreter was started as ``python -m egoexo_mm.doctor``.
+def started_as_command() -> bool:
+    """Whether this interpreter was started as ``python -m egoexo_mm`` or ``-m egoexo_mm.doctor``.
 
-    The doctor has to work where a host is missing, so the package imports nothing but the cures for
-    it.
+    Both have to work where a host is missing, and the first hands over to another process.
     """
-    command = getattr(sys, 'orig_argv', [])
-    return any(flag == '-m' and module == 'egoexo_mm.doctor'
-               for flag, module in itertools.pairwise(command))
+    command = getattr(sys, 'orig_argv', None) or _command_line()
+    return any(flag == '-m' and module in ('egoexo_mm', 'egoexo_mm.doctor')
+               for flag, module in zip(command, command[1:]))
+
+
+def _command_line() -> list[str]:
+    """``sys.orig_argv`` for Python 3.9, on Linux."""
+    try:
+        return Path('/proc/self/cmdline').read_text().split('\0')
+    except OSError:
+        return []

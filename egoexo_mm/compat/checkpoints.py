@@ -1,73 +1,128 @@
-"""mmengine checkpoints under torch >= 2.6.
+"""MMEngine's checkpoints, read without running what they ask for.
 
-Broken: since 2.6 ``torch.load`` defaults to ``weights_only=True``, which refuses what every
-mmengine checkpoint holds beside its weights: ``HistoryBuffer`` objects and the numpy arrays in
-them. ``resume`` and ``load_from`` fail.
-Cure: those names are added to torch's list of safe globals. The buffer's pickle also asks for
-``getattr``, to name its four statistics methods; a free ``getattr`` would let a pickle reach
-anything, so that name is answered by a function that knows those four and refuses the rest.
-``weights_only`` stays on: a file that tries to run code is still refused.
-Inert: with torch < 2.6.
-Delete: once mmengine registers its own safe globals.
+Broken: since torch 2.6 ``torch.load`` defaults to ``weights_only=True``, which refuses what every
+MMEngine checkpoint holds beside its weights: ``HistoryBuffer`` objects and the numpy arrays in them.
+``resume`` and ``load_from`` fail. Before 2.6, and with every torch for a URL, MMEngine runs whatever
+code is in the file.
+Cure: where MMEngine's loaders of checkpoints call ``torch.load``, they reach
+:func:`egoexo_mm.untrusted.torch_files.load_torch` instead. Nothing is declared safe in torch itself: every other call of
+``torch.load`` is as strict as without this package.
+Inert: where torch or MMEngine is missing. ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch for files that are
+trusted, switches it off too.
+Delete: once MMEngine reads its checkpoints with ``weights_only=True``.
 """
+
 from __future__ import annotations
 
-from collections.abc import Callable
-from pickle import UnpicklingError
+import os
+import pickle
 from typing import Any
+from urllib.parse import urlparse
 
 from .cure import Cure, package_dir
 
-NAME = 'checkpoints under torch >= 2.6'
-_STATISTICS = ('min', 'max', 'current', 'mean')
+NAME = 'checkpoints of MMEngine'
+_SWITCH = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
 def apply() -> Cure:
-    """Tell torch which globals of an mmengine checkpoint are safe."""
+    """Let MMEngine's loaders of checkpoints read with this package."""
     if package_dir('torch') is None or package_dir('mmengine') is None:
         return Cure(NAME, False, 'torch or mmengine is not installed')
+    import mmengine.runner.checkpoint as loaders
     import torch
-    from mmengine.utils import digit_version
-    if digit_version(torch.__version__) < digit_version('2.6.0'):
-        return Cure(NAME, False, f'torch {torch.__version__} loads with weights_only=False')
-    torch.serialization.add_safe_globals(_safe_globals())
-    return Cure(NAME, True, f'torch {torch.__version__} loads with weights_only=True; '
-                            "mmengine's history buffers were declared safe")
+
+    if not isinstance(loaders.torch, _Torch):
+        loaders.torch = _Torch(torch)
+        loaders.load_url = load_url
+    return Cure(
+        NAME,
+        True,
+        f'torch {torch.__version__}: resume and load_from read history buffers and run no code',
+    )
 
 
-def history_getattr(owner: Any, name: Any) -> Callable:
-    """The only ``getattr`` that a checkpoint gets: one of ``HistoryBuffer``'s four statistics
-    methods.
+class _Torch:
+    """The module ``torch`` as MMEngine's ``runner/checkpoint.py`` sees it, with another ``load``."""
+
+    def __init__(self, torch: Any) -> None:
+        self._torch = torch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._torch, name)
+
+    @staticmethod
+    def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
+        """As ``torch.load``."""
+        return load(file, map_location, **kwargs)
+
+
+def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
+    """A checkpoint, as ``torch.load`` gives it.
+
+    A class that the user declared safe with ``torch.serialization.add_safe_globals`` is left to
+    ``torch.load(weights_only=True)``.
+
+    Args:
+        file: path or open file.
+        map_location: as of ``torch.load``.
+        **kwargs: of ``torch.load``, for a file that is left to it.
 
     Raises:
-        UnpicklingError: For any other object or name.
+        pickle.UnpicklingError: the file is damaged, or asks for more than tensors and plain values.
     """
-    from mmengine.logging import HistoryBuffer
-    if owner is HistoryBuffer and isinstance(name, str) and name in _STATISTICS:
-        return HistoryBuffer.__dict__[name]
-    raise UnpicklingError(
-        f'the checkpoint asks for attribute {name!r} of {owner!r}, but it may name only '
-        f"{', '.join(_STATISTICS)} of mmengine's HistoryBuffer; do not load this file unless you "
-        'trust its origin')
+    import torch
+
+    from egoexo_mm.untrusted.torch_files import load_torch
+
+    if os.environ.get(_SWITCH, '').lower() in ('1', 'y', 'yes', 'true'):
+        return torch.load(file, map_location=map_location, weights_only=False)
+    try:
+        return load_torch(file, map_location)
+    except pickle.UnpicklingError as error:
+        if getattr(error, 'name', None) in _declared_safe():
+            if hasattr(file, 'seek'):
+                file.seek(0)
+            return torch.load(file, map_location=map_location, **{**kwargs, 'weights_only': True})
+        where = f'{file}: ' if isinstance(file, (str, os.PathLike)) else ''
+        raise pickle.UnpicklingError(
+            f'{where}not loaded: {_what(error)}; expected tensors, plain values and the history buffers of '
+            f'MMEngine. Get the file again, or where you trust its origin set {_SWITCH}=1 for this run'
+        ) from None
 
 
-def _safe_globals() -> list:
-    """Entries for ``add_safe_globals``: objects, or ``(object, name in the pickle)``."""
-    import numpy as np
-    from mmengine.logging import HistoryBuffer
-    # What arrays and numpy scalars call to be rebuilt; numpy < 2 writes numpy.core, numpy >= 2
-    # numpy._core.
-    rebuild = {'_reconstruct': np.empty(0).__reduce__()[0],
-               'scalar': np.float64(0).__reduce__()[0]}
-    names = [(function, f'numpy.{core}.multiarray.{name}')
-             for name, function in rebuild.items() for core in ('core', '_core')]
-    # Python 2's name for the module is what pickle protocol 2, torch's default, writes.
-    answers = [(history_getattr, f'{module}.getattr') for module in ('builtins', '__builtin__')]
-    return [HistoryBuffer, np.ndarray, np.dtype, *names, *answers, *_dtype_classes(np)]
+def load_url(
+    url: str, model_dir: str | None = None, map_location: Any = None, progress: bool = True
+) -> Any:
+    """As ``torch.hub.load_state_dict_from_url``, which runs what the file asks for."""
+    import torch
+
+    folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, os.path.basename(urlparse(url).path))
+    if not os.path.exists(path):
+        torch.hub.download_url_to_file(url, path, None, progress=progress)
+    return load(path, map_location)
 
 
-def _dtype_classes(np: Any) -> list:
-    """Classes such as ``numpy.dtypes.Float64DType`` (numpy >= 1.25) of the plain types."""
-    plain = '?bhilqBHILQefdFDSU'  # bool, integers, floats, complex, bytes, str; no objects
-    classes = {type(np.dtype(code)) for code in plain}
-    return sorted(classes - {np.dtype}, key=lambda cls: cls.__name__)
+def _what(error: Exception) -> str:
+    from egoexo_mm.untrusted.pickle_parts import RefusedError
+
+    return (
+        f'it asks for {error}'
+        if isinstance(error, RefusedError)
+        else f'damaged or of another format ({error})'
+    )
+
+
+def _declared_safe() -> set[tuple[str, str]]:
+    """(module, name) of what the user told torch to admit."""
+    import torch
+
+    entries = getattr(torch.serialization, 'get_safe_globals', list)()
+    names = [
+        entry[1] if isinstance(entry, tuple) else f'{entry.__module__}.{entry.__qualname__}'
+        for entry in entries
+    ]
+    # torch declares some of its own, which are nobody's wish here.
+    return {tuple(name.rpartition('.')[::2]) for name in names if not name.startswith('torch.')}

@@ -1,47 +1,77 @@
-"""mmaction2 without its ``drn`` package.
+"""mmaction2 without its ``drn`` package, or with one that does not import.
 
 Broken: the mmaction2 1.2.0 wheel on PyPI lacks ``mmaction/models/localizers/drn``, which
-``mmaction/models/localizers/__init__.py`` imports, so ``import mmaction.models`` fails.
+``mmaction/models/localizers/__init__.py`` imports, so ``import mmaction.models`` fails. mmaction2
+from source has it, but it imports torchvision, which mmaction2 does not declare and which does not
+import beside every torch.
 Cure: a stand-in for exactly that package; its ``DRN`` is registered as in mmaction2 and refuses to
 be built.
-Inert: where mmaction2 has the folder (a source install, or another release).
-Delete: once the oldest mmaction2 we support ships it.
+Inert: where mmaction2 has the folder (a source install, or another release) and torchvision
+imports.
+Delete: once the oldest mmaction2 we support ships it, and without torchvision.
 """
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from types import ModuleType
 
-from .cure import Cure, package_dir
+from .cure import Cure, package_dir, torchvision_command
 from .standin import provide
 
 NAME = 'mmaction2 without drn'
 _PACKAGE = 'mmaction.models.localizers.drn'
 _MISSING = ('DRN cannot be built: the mmaction2 wheel on PyPI does not contain it; install '
             'mmaction2 from source: pip install "mmaction2 @ git+https://github.com/open-mmlab/mmaction2@v1.2.0"')
+_NO_TORCHVISION = ('DRN cannot be built: it needs torchvision, which does not import here ({}); '
+                   'install the torchvision that was built for this torch: {}')
 
 
 def apply() -> Cure:
-    """Provide the stand-in where mmaction2 is installed without the real package."""
+    """Provide the stand-in where mmaction2 is installed without the package, or it cannot import."""
     mmaction = package_dir('mmaction')
     if mmaction is None:
         return Cure(NAME, False, 'mmaction2 is not installed')
-    if (mmaction / 'models' / 'localizers' / 'drn').is_dir():
+    localizers = mmaction / 'models' / 'localizers'
+    if '.drn' not in (localizers / '__init__.py').read_text(encoding='utf-8'):
+        return Cure(NAME, False, 'this mmaction2 is older than DRN')
+    if not (localizers / 'drn').is_dir():
+        _provide(_MISSING, replace=False)
+        return Cure(NAME, True, 'mmaction2 lacks models/localizers/drn; a stand-in answers for it')
+    reason = _torchvision_error(mmaction)
+    if reason is None:
         return Cure(NAME, False, 'mmaction2 has its drn package')
-    provide(_PACKAGE, lambda module: None, is_package=True)
-    provide(f'{_PACKAGE}.drn', _fill)
-    return Cure(NAME, True, 'mmaction2 lacks models/localizers/drn; a stand-in answers for it')
+    _provide(_NO_TORCHVISION.format(reason, torchvision_command()), replace=True)
+    return Cure(NAME, True, f'drn needs torchvision ({reason}); a stand-in answers for it')
 
 
-def _fill(module: ModuleType) -> None:
+def _torchvision_error(mmaction: Path) -> str | None:
+    """Why the drn package cannot import torchvision; None where it can or does not want to."""
+    loss = mmaction / 'models' / 'localizers' / 'drn' / 'drn_utils' / 'loss.py'
+    if not loss.is_file() or 'import torchvision' not in loss.read_text(encoding='utf-8'):
+        return None
+    try:
+        importlib.import_module('torchvision')
+    except Exception as error:  # RuntimeError: operator torchvision::nms does not exist
+        return f'{type(error).__name__}: {error}'.splitlines()[0]
+    return None
+
+
+def _provide(message: str, *, replace: bool) -> None:
+    provide(_PACKAGE, lambda module: None, is_package=True, replace=replace)
+    provide(f'{_PACKAGE}.drn', lambda module: _fill(module, message), replace=replace)
+
+
+def _fill(module: ModuleType, message: str) -> None:
     # Imported here: it runs while mmaction.models is being imported, when mmaction itself is there
     # already.
     from mmaction.registry import MODELS
 
     class DRN:
-        """Stand-in for the temporal localizer that the wheel lacks."""
+        """Stand-in for the temporal localizer that cannot be had here."""
 
         def __init__(self, *args: object, **kwargs: object) -> None:
-            raise NotImplementedError(_MISSING)
+            raise NotImplementedError(message)
 
     DRN.__module__ = module.__name__
     module.DRN = DRN

@@ -1,7 +1,7 @@
 """A last-resort import finder: it answers for names that no real module on this machine has.
 
 It sits at the END of ``sys.meta_path``, so whatever is really installed always wins, also when it
-is installed later.
+is installed later. A second one at the front answers for the few real modules that cannot import.
 """
 from __future__ import annotations
 
@@ -41,13 +41,18 @@ class _StandInFinder(MetaPathFinder):
 
 
 _FINDER = _StandInFinder()
+_FIRST = _StandInFinder()
 
 
-def provide(name: str, fill: Fill, *, is_package: bool = False) -> None:
-    """Answer ``import name`` with a module that ``fill`` populates, where no real one exists."""
-    _FINDER.entries[name] = (fill, is_package)
-    if _FINDER not in sys.meta_path:
-        sys.meta_path.append(_FINDER)
+def provide(name: str, fill: Fill, *, is_package: bool = False, replace: bool = False) -> None:
+    """Answer ``import name`` with a module that ``fill`` populates, where no real one exists.
+
+    With ``replace`` it answers also where there is a real one.
+    """
+    finder = _FIRST if replace else _FINDER
+    finder.entries[name] = (fill, is_package)
+    if finder not in sys.meta_path:
+        sys.meta_path.insert(0 if replace else len(sys.meta_path), finder)
 
 
 def is_standin(module: ModuleType) -> bool:

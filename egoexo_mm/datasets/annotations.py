@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -12,6 +11,8 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
+from egoexo_mm.untrusted import quote, quote_names, shorten
+from egoexo_mm.untrusted.json_text import parse_json
 from egoexo_mm.video_lists import read_text
 
 from .dataframe_pickle import read_dataframe_pickle
@@ -52,7 +53,7 @@ class Row:
         """A text or a number as text."""
         value = self.value(name)
         if not isinstance(value, (str, int)) or isinstance(value, bool):
-            raise self.bad(f'{name} is {value!r}, expected a text')
+            raise self.bad(f'{name} is {quote(value)}, expected a text')
         return str(value).strip()
 
     def integer(self, name: str, below: int | None = None) -> int:
@@ -60,11 +61,11 @@ class Row:
         value = self.value(name)
         try:
             number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not (number.is_integer() and 0 <= number < (below or math.inf)):
             upper = f' to {below - 1}' if below else ''
-            raise self.bad(f'{name} is {value!r}, expected a whole number from 0{upper}')
+            raise self.bad(f'{name} is {quote(value)}, expected a whole number from 0{upper}')
         return int(number)
 
     def seconds(self, name: str) -> float:
@@ -74,10 +75,10 @@ class Row:
         try:
             time = math.nan if isinstance(value, bool) else float(value) if clock is None else \
                 int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             time = math.nan
         if not 0 <= time < math.inf:
-            raise self.bad(f'{name} is {value!r}, expected a time as hh:mm:ss.ss or seconds')
+            raise self.bad(f'{name} is {quote(value)}, expected a time as hh:mm:ss.ss or seconds')
         return time
 
     def span(self, start: str, stop: str) -> tuple[float, float]:
@@ -106,12 +107,12 @@ def read_table(path: str, *, required: Iterable[str], known: Iterable[str] = (),
     required = list(required)
     lacking = [name for name in required if name not in columns]
     unknown = [name for name in columns if name not in {*required, *known}]
-    others = f', while these are unknown: {", ".join(map(str, unknown))}' if unknown else ''
+    others = f', while these are unknown: {quote_names(unknown)}' if unknown else ''
     if lacking:
         raise ValueError(f'{path}: lacks the columns {", ".join(lacking)}{others}; use the published file or rename its '
                          'columns')
     if unknown:
-        MMLogger.get_current_instance().warning(f'{path}: ignored the unknown columns {", ".join(map(str, unknown))}')
+        MMLogger.get_current_instance().warning(f'{path}: ignored the unknown columns {quote_names(unknown)}')
     if not rows:
         raise ValueError(f'{path}: has no rows; expected one row a segment or video below the header')
     return rows
@@ -135,7 +136,7 @@ def _read_csv(path: str) -> tuple[list[str], list[Row]]:
                                  'header; correct or remove the row')
             rows.append(Row(f'{path}, line {lines.line_num}', dict(zip(names, cells))))
     except csv.Error as error:
-        raise ValueError(f'{path}: cannot be read as csv ({error}); get or make the file again') from None
+        raise ValueError(f'{path}: cannot be read as csv ({shorten(str(error))}); get or make the file again') from None
     return names, rows
 
 
@@ -159,14 +160,14 @@ def read_json_rows(path: str, key: str) -> list[Row]:
         raise ValueError(f'{path}: no such annotation file; set ann_file to an existing json')
     text = read_text(path)
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except ValueError as error:
-        raise ValueError(f'{path}: cannot be read as json ({error}); get or make the file again') from None
+        raise ValueError(f'{path}: cannot be read as json ({shorten(str(error))}); get or make the file again') from None
     items = content.get(key) if isinstance(content, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ValueError(f'{path}: expected an object with a list of objects under {key!r}; use the published file')
+        raise ValueError(f'{path}: expected an object with a list of objects under {quote(key)}; use the published file')
     if not items:
-        raise ValueError(f'{path}: the list {key!r} is empty; expected one object a segment')
+        raise ValueError(f'{path}: the list {quote(key)} is empty; expected one object a segment')
     return [Row(f'{path}, {key}[{i}]', item) for i, item in enumerate(items)]
 
 
@@ -180,4 +181,4 @@ def check_unique(rows: Iterable[Row], ids: Iterable[str], name: str) -> None:
     for row, identity in zip(rows, ids):
         first = seen.setdefault(identity, row)
         if first is not row:
-            raise row.bad(f'{name} {identity!r} was already used ({first.where}), expected one row for each')
+            raise row.bad(f'{name} {quote(identity)} was already used ({first.where}), expected one row for each')

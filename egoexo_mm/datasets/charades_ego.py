@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from mmaction.registry import DATASETS
 from mmengine.logging import MMLogger
 
+from egoexo_mm.untrusted import quote
 from egoexo_mm.video_lists import decode_text
 
 from .annotations import PICKLES, Row, check_unique, read_table
@@ -98,14 +99,14 @@ class CharadesEgoDataset(MediaDataset):
     def _add_frame(self, videos: dict[str, dict], row: Row, root: str) -> None:
         fields = row.fields['line'].split()
         if len(fields) != 5 or not re.fullmatch(r'"(\d+(,\d+)*)?"', fields[4]):
-            raise row.bad(f'got {row.fields["line"]!r}, expected five fields, the last a double-quoted list of '
+            raise row.bad(f'got {quote(row.fields["line"])}, expected five fields, the last a double-quoted list of '
                           'classes')
         name, _, _, path, labels = fields
         folder, file_name = osp.split(path)
         stem, dash, number = file_name.rpartition('-')
         number, extension = osp.splitext(number)
         if not dash or not number.isdigit():
-            raise row.bad(f'the path {path!r} has no frame number, expected VIDEO/VIDEO-000001.jpg')
+            raise row.bad(f'the path {quote(path)} has no frame number, expected VIDEO/VIDEO-000001.jpg')
         tmpl = stem.replace('{', '{{').replace('}', '}}') + f'-{{:0{len(number)}}}{extension}'
         info = videos.setdefault(name, dict(frame_dir=osp.join(root, folder), filename_tmpl=tmpl, video_id=stem,
                                             total_frames=0, frame_labels=[]))
@@ -114,8 +115,8 @@ class CharadesEgoDataset(MediaDataset):
             if not info['total_frames'] and int(number) == 1 - self.start_index:
                 raise row.bad(f'the frames of {name} are numbered from {int(number)}, expected {self.start_index}; set '
                               f'start_index={int(number)}, or')
-            raise row.bad(f'the path {path!r} breaks the numbering of {name}, expected {expected}, as the frames of a video '
-                          'are listed by their numbers')
+            raise row.bad(f'the path {quote(path)} breaks the numbering of {name}, expected {expected}, as the frames of '
+                          'a video are listed by their numbers')
         classes = [int(label) for label in fields[4].strip('"').split(',') if label]
         self._check_classes(row, classes)
         info['frame_labels'].append(classes)
@@ -170,7 +171,7 @@ class CharadesEgoDataset(MediaDataset):
     def _is_first(self, row: Row) -> bool:
         answer = row.text('egocentric')
         if answer not in ('Yes', 'No'):
-            raise row.bad(f'egocentric is {answer!r}, expected Yes or No')
+            raise row.bad(f'egocentric is {quote(answer)}, expected Yes or No')
         return answer == 'Yes'
 
     def _actions(self, row: Row) -> list[tuple[int, float, float]]:
@@ -178,12 +179,12 @@ class CharadesEgoDataset(MediaDataset):
         for text in filter(None, row.text('actions').split(';')) if row.has('actions') else ():
             match = _ACTION.fullmatch(text.strip())
             if not match:
-                raise row.bad(f'the action {text!r} is unreadable, expected a class, start and end in seconds as in '
+                raise row.bad(f'the action {quote(text)} is unreadable, expected a class, start and end in seconds as in '
                               '"c092 11.90 21.20"')
             label, start, end = int(match[1]), float(match[2]), float(match[3])
             self._check_classes(row, [label])
             if end < start:
-                raise row.bad(f'the action {text!r} ends before it starts, expected start before end')
+                raise row.bad(f'the action {quote(text)} ends before it starts, expected start before end')
             actions.append((label, start, end))
         return actions
 

@@ -2,7 +2,7 @@
 
 EPIC-KITCHENS releases its annotations as csv and as such pickles. A pickle names functions and calls them; here the few
 pandas names of a plain table stand for inert records, from which the columns are put together, and numpy arrays pass
-through :class:`egoexo_mm.targets.unpickle.RestrictedUnpickler`. Read are pandas 0.23 to 3.1, protocols 0 to 5, columns of
+through :class:`egoexo_mm.untrusted.unpickler.RestrictedUnpickler`. Read are pandas 0.23 to 3.1, protocols 0 to 5, columns of
 numbers, texts (also in pyarrow's layout, pandas 3's default where pyarrow is installed) and lists; categories, dates and
 other arrow columns are refused.
 """
@@ -13,11 +13,13 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from egoexo_mm.targets.unpickle import RestrictedUnpickler
+from egoexo_mm.untrusted import quote, shorten
+from egoexo_mm.untrusted.pickle_parts import Standin
+from egoexo_mm.untrusted.unpickler import RestrictedUnpickler
 
 from .arrow_strings import arrow_buffer, arrow_chunks, arrow_strings, arrow_type
 
-_MOST_ROWS = 10**8
+_MOST_ROWS, _MOST_COLUMNS = 10**8, 10**5
 
 
 class DataFrameColumns(NamedTuple):
@@ -27,9 +29,10 @@ class DataFrameColumns(NamedTuple):
     index_name: str | None
 
 
-class _Record:
+class _Record(Standin):
     """Keeps what it is given. ``__setstate__`` exists in every instance, so no pickle can set its attributes."""
     __slots__ = ('args', 'state')
+    is_value = True
 
     def __new__(cls, *args: Any) -> _Record:
         record = super().__new__(cls)
@@ -94,7 +97,7 @@ class _TableUnpickler(RestrictedUnpickler):
 
     def _reconstructor(self, kind: Any, _base: Any, _state: Any) -> _Record:
         if kind not in (_Frame, _Manager):
-            raise ValueError(f'an object of type {kind!r} where a DataFrame was expected')
+            raise ValueError(f'an object of type {quote(kind)} where a DataFrame was expected')
         return kind()
 
     def _new_index(self, kind: Any, parts: dict) -> _Index:
@@ -110,7 +113,7 @@ class _TableUnpickler(RestrictedUnpickler):
 
     def _strings(self, kind: Any, _checksum: Any, state: Any) -> _Strings:
         if kind != 'StringArray':
-            raise ValueError(f'an array of type {kind!r}')
+            raise ValueError(f'an array of type {quote(kind)}')
         strings = _Strings()
         strings.state = state
         return strings
@@ -131,7 +134,7 @@ def read_dataframe_pickle(path: str | Path) -> DataFrameColumns:
     except OSError as error:
         raise ValueError(f'{path}: cannot be read ({error}); give an annotation file') from None
     except Exception as error:  # whatever a damaged or hostile byte stream leads to
-        reason = ' '.join(f'{type(error).__name__}: {error}'.split())
+        reason = shorten(f'{type(error).__name__}: {error}')
         raise ValueError(f'{path}: not a pickle of a plain pandas DataFrame, or one that asks for code that is not run '
                          f'({reason}); give the csv of the same annotation instead') from None
 
@@ -145,7 +148,10 @@ def _columns(frame: Any) -> DataFrameColumns:
     else:
         parts = manager.state[3]['0.14.1']
         axes, blocks = parts['axes'], [_Block(block['values'], block['mgr_locs']) for block in parts['blocks']]
-    names, index = (_plain(axis.values) for axis in axes)
+    names, index = _plain(axes[0].values), axes[1].values
+    if not names:
+        raise ValueError('it has no columns')
+    index = index if isinstance(index, range) else _plain(index)
     found: dict[int, list] = {}
     for block in blocks:
         where = np.arange(len(names))[block.columns]
@@ -154,11 +160,13 @@ def _columns(frame: Any) -> DataFrameColumns:
             found[column] = cells.tolist()
     if sorted(found) != list(range(len(names))) or len(set(names)) != len(names):
         raise ValueError('its blocks and column names do not match')
-    return DataFrameColumns({name: found[i] for i, name in enumerate(names)}, index, axes[1].name)
+    return DataFrameColumns({name: found[i] for i, name in enumerate(names)}, list(index), axes[1].name)
 
 
 def _plain(values: Any) -> list:
     if isinstance(values, range):
+        if len(values) > _MOST_COLUMNS:
+            raise ValueError(f'a table of {len(values)} columns')
         return list(values)
     return _array(values).tolist()
 

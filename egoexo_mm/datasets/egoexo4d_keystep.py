@@ -6,6 +6,7 @@ import os.path as osp
 from mmaction.registry import DATASETS
 
 from egoexo_mm.targets import video_id_from_path
+from egoexo_mm.untrusted import quote
 
 from .annotations import Row, check_unique, read_json_rows, read_table
 from .media_dataset import MediaDataset
@@ -72,7 +73,7 @@ class EgoExo4DKeystepDataset(MediaDataset):
         row.span('start_time', 'end_time')
         names = row.value('segment_name_list') if self.views != 'ego' else [ego]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise row.bad(f'segment_name_list is {names!r}, expected a list of clip names')
+            raise row.bad(f'segment_name_list is {quote(names)}, expected a list of clip names')
         if self.views == 'exo':
             names = [name for name in names if name != ego]
         label = row.integer('label_id', self.num_keysteps) if labelled else -1

@@ -25,6 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
+from egoexo_mm.untrusted import quote, shorten
+from egoexo_mm.untrusted.xml_text import parse_xml
+
 CLASSES = ('targetobject', 'hand')  # by label
 HAND = CLASSES.index('hand')
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
@@ -65,7 +68,7 @@ def read_stems(path: str | os.PathLike) -> list[str]:
     if len(set(stems)) < len(stems):
         seen = set()
         double = next(stem for stem in stems if stem in seen or seen.add(stem))
-        raise ValueError(f'{path}: lists {double!r} twice; remove one of them')
+        raise ValueError(f'{path}: lists {quote(double)} twice; remove one of them')
     return stems
 
 
@@ -76,12 +79,13 @@ def read_hand_object_xml(path: str | os.PathLike) -> HandObjectRecord:
         ValueError: naming file, object (from 1) and field, and what was expected.
     """
     try:
-        root = ET.parse(path).getroot()
+        with open(path, 'rb') as file:
+            root = parse_xml(file)
     except OSError as error:
         raise ValueError(f'{path}: cannot be read ({error.strerror or error}); get the annotations or correct the list of '
                          'images') from None
-    except (ET.ParseError, ValueError, LookupError) as error:  # LookupError: an encoding that there is not
-        raise ValueError(f'{path}: no XML, or cut off ({error}); get the file again') from None
+    except ValueError as error:
+        raise ValueError(f'{path}: no XML, or cut off ({shorten(str(error))}); get the file again') from None
     rows = [_read_object(_Element(path, number, element)) for number, element in enumerate(root.findall('object'), 1)]
     columns = {name: [row[name] for row in rows] for name in _COLUMNS}
     arrays = {name: np.array(columns[name], kind).reshape(len(rows), *shape) for name, (kind, *shape) in _COLUMNS.items()}
@@ -119,14 +123,14 @@ class _Element:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise self.bad(f'{name.replace("/", " ")} is {text or "missing"}, expected a number')
+            raise self.bad(f'{name.replace("/", " ")} is {shorten(text or "missing", 80)}, expected a number')
         return value
 
     def integer(self, name: str, most: int) -> int:
         """The field as one of 0 to ``most``; 0 where it has no value."""
         value = self.number(name, 0.)
         if value not in range(most + 1):
-            raise self.bad(f'{name} is {self.text(name)}, expected 0 to {most}')
+            raise self.bad(f'{name} is {shorten(self.text(name) or "", 80)}, expected 0 to {most}')
         return int(value)
 
     def box(self, names: list[str]) -> list[float]:
@@ -140,7 +144,7 @@ class _Element:
 def _read_object(item: _Element) -> dict:
     name = (item.text('name') or '').lower()
     if name not in CLASSES:
-        raise item.bad(f'name is {name or "missing"}, expected hand or targetobject')
+        raise item.bad(f'name is {shorten(name or "missing", 80)}, expected hand or targetobject')
     row = dict(labels=CLASSES.index(name), boxes=item.box([f'bndbox/{corner}' for corner in _CORNERS]),
                difficult=item.integer('difficult', 1), truncated=item.integer('truncated', 1), states=0, contact_right=0,
                contact_left=0, sides=0, object_boxes=[math.nan] * 4, magnitudes=0., directions=[0., 0.])
@@ -164,5 +168,6 @@ def _read_size(path: str | os.PathLike, root: ET.Element) -> tuple[int, int] | N
     try:
         width, height = map(int, texts)
     except (TypeError, ValueError):
-        raise ValueError(f'{path}: size is {texts[0]} x {texts[1]}, expected width and height in pixels') from None
+        found = ' x '.join(shorten(str(text), 40) for text in texts)
+        raise ValueError(f'{path}: size is {found}, expected width and height in pixels') from None
     return (width, height) if width > 0 and height > 0 else None  # some tools write zeros for unknown

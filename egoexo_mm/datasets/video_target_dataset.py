@@ -10,6 +10,7 @@ from mmengine.logging import MMLogger
 
 from egoexo_mm.targets import video_id_from_path
 from egoexo_mm.targets.listing import check_one_video_an_id
+from egoexo_mm.untrusted import quote
 from egoexo_mm.video_lists import ListedVideo, decode_text, parse_video_list
 
 from .broken_media import BrokenMedia
@@ -63,7 +64,7 @@ class VideoTargetDataset(BrokenMedia, TargetRows, VideoDataset):
             if label < 0 or self.num_classes and label >= self.num_classes:
                 upper = f' below {self.num_classes}' if self.num_classes else ''
                 raise ValueError(f'{where}: expected a path and a label from 0{upper}, got '
-                                 f'{" ".join([video.path, *map(str, video.labels)])!r}; correct or remove the line')
+                                 f'{quote(" ".join([video.path, *map(str, video.labels)]))}; correct or remove the line')
         label = list(video.labels) if self.multi_class else video.labels[0] if video.labels else -1
         return dict(filename=osp.join(self.data_prefix['video'] or '', video.path), label=label,
                     video_id=video_id_from_path(video.path, rule), where=where)

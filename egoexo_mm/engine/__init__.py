@@ -8,11 +8,12 @@ from .deferred_runtime_info_hook import DeferredRuntimeInfoHook
 from .extraction_loop import ExtractTargetsLoop
 from .finite_loss_hook import FiniteLossHook
 from .frozen_model_wrapper import FrozenModelWrapper
+from .fused_sgd import FusedSGD
 from .sample_seed_hook import SampleSeedHook
 from .warmup_cosine_lr import WarmupCosineLR
 
 __all__ = [
     'BackboneSpeedHook', 'BrokenMediaHook', 'CheckDataHook', 'CheckGradientsHook',
     'CheckTargetsHook', 'CheckWeightsHook', 'DeferredRuntimeInfoHook', 'ExtractTargetsLoop',
-    'FiniteLossHook', 'FrozenModelWrapper', 'SampleSeedHook', 'WarmupCosineLR',
+    'FiniteLossHook', 'FrozenModelWrapper', 'FusedSGD', 'SampleSeedHook', 'WarmupCosineLR',
 ]

@@ -1,3 +1,14 @@
-from .metrics import CharadesMetric, EgoScoreMetric, HandObjectMetric, InteractionMapMetric, KeystepMetric, VerbNounMetric
+from .metrics import (
+    CharadesMetric,
+    DumpScores,
+    EgoScoreMetric,
+    HandObjectMetric,
+    InteractionMapMetric,
+    KeystepMetric,
+    VerbNounMetric,
+)
 
-__all__ = ['CharadesMetric', 'EgoScoreMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric', 'VerbNounMetric']
+__all__ = [
+    'CharadesMetric', 'DumpScores', 'EgoScoreMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric',
+    'VerbNounMetric'
+]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from egoexo_mm.csv_files import read_csv_rows
+from egoexo_mm.untrusted import quote, quote_names
 from egoexo_mm.video_lists import read_text
 
 Source = Sequence | str | os.PathLike
@@ -26,7 +27,7 @@ def read_column(path: str | os.PathLike, column: str) -> list[str]:
     """
     header, rows = _pickled_rows(path, column) if str(path).lower().endswith(_PICKLES) else _rows(path, column)
     if column not in header:
-        raise ValueError(f'{path}: expected a column {column!r}, found {", ".join(header) or "nothing"}')
+        raise ValueError(f'{path}: expected a column {column!r}, found {quote_names(header) or "nothing"}')
     values = [fields.get(column) or '' for _, fields in rows]
     if '' in values:
         line = rows[values.index('')][0]
@@ -44,7 +45,7 @@ def read_class_ids(source: Source, column: str) -> list[int]:
     for value in values:
         if not re.fullmatch(r'\d{1,18}', str(value)):
             where = source if isinstance(source, (str, os.PathLike)) else f'list of {column} ids'
-            raise ValueError(f'{where}: expected class ids (0, 1, ...), got {value!r}')
+            raise ValueError(f'{where}: expected class ids (0, 1, ...), got {quote(value)}')
     return [int(value) for value in values]
 
 
@@ -66,7 +67,7 @@ def read_class_names(source: Source) -> dict[int, str]:
     columns = next((pair for pair in _NAME_COLUMNS if set(pair) <= set(header)), None)
     if columns is None:
         known = ' or '.join('/'.join(pair) for pair in _NAME_COLUMNS)
-        raise ValueError(f'{source}: expected columns {known}, found {", ".join(header)}')
+        raise ValueError(f'{source}: expected columns {known}, found {quote_names(header)}')
     ids, names = (read_column(source, column) for column in columns)
     return dict(zip(read_class_ids(ids, f'{source} {columns[0]}'), names))
 

@@ -1,72 +1,83 @@
 """Reading the pickle of MMEngine's ``DumpResults`` without running what it asks for."""
 from __future__ import annotations
 
-import io
 import os
-import pickle
-from collections import OrderedDict
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import torch
 
-from egoexo_mm.targets.unpickle import RestrictedUnpickler
+from egoexo_mm.untrusted import quote_names, shorten
+from egoexo_mm.untrusted.npz import read_npz
+from egoexo_mm.untrusted.pickle_parts import RefusedError
+from egoexo_mm.untrusted.torch_files import load_legacy
+from egoexo_mm.untrusted.torch_parts import Storage, TensorUnpickler
 
 from .predictions import to_numpy
 
 
-class DumpUnpickler(RestrictedUnpickler):
+class _StorageUnpickler(TensorUnpickler):
+    """``TensorUnpickler`` of a storage alone."""
+
+    def _check_values(self, parts: list[Any]) -> None:
+        if len(parts) != 1 or type(parts[0]) is not Storage:
+            super()._check_values(parts)
+
+
+class DumpUnpickler(TensorUnpickler):
     """``RestrictedUnpickler`` that also knows CPU tensors, and gives them as numpy arrays.
 
     A pickled tensor names two functions of torch. ``torch.storage._load_from_bytes`` is ``torch.load`` of the bytes inside,
-    itself a pickle: it is answered by ``torch.load(weights_only=True)`` here. ``torch._utils._rebuild_tensor_v2`` lays a
-    shape over a storage: it is answered by a view that is checked to lie within the storage.
+    itself a pickle: it is answered by this package's own reader of such files. ``torch._utils._rebuild_tensor_v2`` lays a
+    shape over a storage: it is answered by a copy, after a check that it lies within the storage.
 
     Raises:
         pickle.UnpicklingError: the pickle names anything else.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
-        self._admitted.update({
-            ('collections', 'OrderedDict'): OrderedDict,  # the backward hooks of a tensor, always empty
-            ('torch._utils', '_rebuild_tensor_v2'): self._tensor,
-            ('torch.storage', '_load_from_bytes'): self._storage,
-        })
+    def __init__(self, file: Any, **kwargs: Any) -> None:
+        super().__init__(file, **kwargs)
+        self._admitted['torch.storage', '_load_from_bytes'] = self._storage_in_bytes
 
     def find_class(self, module: str, name: str) -> Any:
         try:
             return super().find_class(module, name)
-        except pickle.UnpicklingError:
-            raise pickle.UnpicklingError(f'it asks for {module}.{name}, which is refused') from None
+        except RefusedError as error:
+            raise RefusedError(f'it asks for {error}, which is refused', error.name) from None
 
-    def _storage(self, raw: Any) -> torch.Tensor:
-        storage = torch.load(io.BytesIO(raw), map_location='cpu', weights_only=True)
-        if not isinstance(storage, torch.storage.TypedStorage):
-            raise pickle.UnpicklingError(f'a tensor storage that holds {type(storage).__name__}')
-        return torch.tensor([], dtype=storage.dtype).set_(storage._untyped_storage)  # the public name warns
+    def _storage_in_bytes(self, raw: Any) -> Storage:
+        if type(raw) is not bytes:
+            raise RefusedError('a tensor storage that is not in bytes')
+        storage = load_legacy(raw, 'cpu', _StorageUnpickler)
+        if type(storage) is not Storage:
+            raise RefusedError(f'a tensor storage that holds {type(storage).__name__}')
+        return storage
 
-    def _tensor(self, flat: Any, offset: int, size: tuple, stride: tuple, *_unused: Any) -> np.ndarray:
-        good = isinstance(flat, torch.Tensor) and len(size) == len(stride) and min((offset, *size, *stride)) >= 0
-        last = offset + sum((length - 1) * step for length, step in zip(size, stride))
-        if not good or (0 not in size and last >= flat.numel()):
-            raise pickle.UnpicklingError('a tensor that does not lie within its storage')
-        return to_numpy(flat.as_strided(tuple(size), tuple(stride), offset))
+    def tensor(self, *arguments: Any) -> np.ndarray:
+        """An array in place of a tensor."""
+        tensor = super().tensor(*arguments)
+        self._sizes.check_room(tensor.numel())  # a view of one number may have any shape
+        self._sizes.copied(tensor.numel())
+        return np.array(to_numpy(tensor))
 
 
 def read_dump(path: str | os.PathLike) -> list[dict]:
     """Data samples of a test dump, with numpy arrays in place of tensors.
 
+    Args:
+        path: the pickle of MMEngine's ``DumpResults``, or by its ending the ``.npz`` of ``DumpScores``.
+
     Raises:
         ValueError: the file is no such dump, is damaged, or asks for something other than tensors, arrays and containers.
     """
     try:
+        if str(path).endswith('.npz'):
+            return _samples(read_npz(path))
         with open(path, 'rb') as file:
             samples = DumpUnpickler(file).load()
     except FileNotFoundError:
         raise ValueError(f'{path}: no such file; write it with tools/test.py --dump') from None
     except Exception as error:  # whatever a damaged or hostile byte stream leads to
-        reason = ' '.join(f'{error}'.split())[:200] or type(error).__name__
+        reason = shorten(str(error)) or type(error).__name__
         raise ValueError(f'{path}: not read as a test dump ({reason}); expected the pickle of tensors, arrays and plain '
                          'containers that tools/test.py --dump writes') from None
     if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
@@ -74,4 +85,22 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
                          'tools/test.py --dump')
     if not samples:
         raise ValueError(f'{path}: the dump is empty; test again with --dump')
+    return samples
+
+
+def _samples(columns: dict[str, np.ndarray]) -> list[dict]:
+    """Rows of a file of ``DumpScores``."""
+    scores = [name for name in columns if name.partition('.')[0] == 'pred_score']
+    if not scores or any(column.ndim < 1 or len(column) != len(columns[scores[0]]) for column in columns.values()):
+        raise ValueError(f'its arrays are {quote_names(columns)}, without scores or not of one length')
+    samples = []
+    for row in range(len(columns[scores[0]])):
+        sample: dict = {'pred_score': {}}
+        for name, column in columns.items():
+            part = name.partition('.')[2]
+            if name in scores and part:
+                sample['pred_score'][part] = column[row]
+            else:
+                sample[name] = str(column[row]) if column.dtype.kind == 'U' else column[row]
+        samples.append(sample)
     return samples

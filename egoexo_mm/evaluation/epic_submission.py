@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from egoexo_mm.files import whole_file
+from egoexo_mm.untrusted import quote
 
 from .predictions import check_finite, check_unique, to_log, verb_noun_scores
 
@@ -83,7 +84,7 @@ def check_supervision(levels: Mapping[str, Any]) -> None:
     for key, meaning in SUPERVISION.items():
         value = levels.get(key)
         if type(value) is not int or not 0 <= value <= 5:
-            raise ValueError(f'{key} (supervision level, {meaning}) must be a whole number from 0 to 5, got {value!r}')
+            raise ValueError(f'{key} (supervision level, {meaning}) must be a whole number from 0 to 5, got {quote(value)}')
 
 
 def write_submission(path: str | os.PathLike, scores: Scores, *, sls_pt: int = 2, sls_tl: int = 3, sls_td: int = 4) -> None:

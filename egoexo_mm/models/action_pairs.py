@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from egoexo_mm.untrusted import quote
+from egoexo_mm.untrusted.json_text import parse_json
 
 _COLUMNS = ('verb_class', 'noun_class')
 
@@ -33,7 +35,7 @@ def action_table(actions: Sequence[tuple[int, int]] | str, num_verbs: int, num_n
         try:
             verb, noun = (int(value) for value in row)
         except (TypeError, ValueError):
-            raise ValueError(f'{where}row {number}: expected a verb and a noun class id, got {row!r}') from None
+            raise ValueError(f'{where}row {number}: expected a verb and a noun class id, got {quote(row)}') from None
         if not (0 <= verb < num_verbs and 0 <= noun < num_nouns):
             raise ValueError(f'{where}row {number}: ({verb}, {noun}) is out of range; expected a verb below {num_verbs} and '
                              f'a noun below {num_nouns}')
@@ -52,7 +54,7 @@ def _read(path: str) -> list:
     with open(path, encoding='utf-8', newline='') as file:
         if path.endswith('.json'):
             try:
-                rows = json.load(file)
+                rows = parse_json(file.read())
             except ValueError:
                 rows = None
             if not isinstance(rows, list):

@@ -3,26 +3,23 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import re
-import struct
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from egoexo_mm.files import whole_file
+from egoexo_mm.untrusted import quote, quote_names
+from egoexo_mm.untrusted.pickle_parts import RefusedError
+from egoexo_mm.untrusted.torch_files import load_torch
 
-# What torch.load was seen or must be expected to raise on damaged, foreign or hostile files.
-_LOAD_ERRORS = (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, AttributeError,
-                LookupError, ArithmeticError, AssertionError, EOFError, OSError, MemoryError,
-                struct.error)
 _WRITTEN_BY = {'model_state': 'PySlowFast checkpoint (.pyth)',
                'state_dict': 'checkpoint written by MMAction2 or MMEngine',
                'model': "checkpoint of Shan et al.'s hand-object detector"}
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Load a checkpoint on the CPU with ``weights_only=True``, which runs no code from the file.
+    """Load a checkpoint on the CPU; no code from the file is run.
 
     Raises:
         ValueError: no such file, not a PyTorch file, damaged, not a dict, or in need of classes
@@ -32,8 +29,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f'{path} is not a file; expected a PyTorch checkpoint')
     try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except _LOAD_ERRORS as error:
+        checkpoint = load_torch(path, 'cpu')
+    except (pickle.UnpicklingError, OSError) as error:
         raise ValueError(f'{path} {_why_unreadable(path, error)}') from None
     if isinstance(checkpoint, dict):
         return checkpoint
@@ -45,13 +42,18 @@ def weights_of(checkpoint: dict[str, Any], key: str, path: str | Path) -> dict[s
     """The dict of weights under ``key``; ``path`` is for the error only.
 
     Raises:
-        ValueError: it is not there, empty or not a dict with names as keys.
+        ValueError: it is not there, empty or not a dict with names as keys
+            and tensors as values.
     """
     weights = checkpoint.get(key)
     if not isinstance(weights, dict) or not weights or not all(isinstance(k, str) for k in weights):
-        found = ', '.join(sorted(map(str, checkpoint))[:5]) or 'nothing'
+        found = quote_names(sorted(checkpoint, key=str)) or 'nothing'
         raise ValueError(f'{path} has no weights under `{key}` (found: {found}); expected a '
                          + _WRITTEN_BY[key])
+    for name, value in weights.items():
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(f'{path}: {quote(name)} under `{key}` is {quote(value)}, not a tensor; '
+                             'expected a ' + _WRITTEN_BY[key])
     return weights
 
 
@@ -92,11 +94,8 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if path.suffix == '.pkl' or b'blobs' in head:
         return ('looks like a Caffe2 file; expected the PyTorch format (.pyth): load it in '
                 'PySlowFast with CHECKPOINT_TYPE caffe2 and save it there first')
-    # Torch's words for a class it does not admit; the last are of this package's own guard.
-    named = re.search(r'GLOBAL ([\w.]+)|but got (<class [^>]+>)|asks for (attribute \S+)',
-                      str(error))
-    if named:
-        return (f'needs {named[named.lastindex]} to be loaded, which could run code, and is '
-                'refused; expected tensors and plain values only, so where you trust the file save '
-                'its weights anew')
+    if isinstance(error, RefusedError):
+        asked = f'needs {error} to be loaded, which could run code' if error.name else f'holds {error}'
+        return (f'{asked}, and is refused; expected tensors and plain values only, so where you '
+                'trust the file save its weights anew')
     return 'is damaged or not a PyTorch checkpoint; copy or download it again'

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from egoexo_mm.untrusted import quote, shorten
+
 from .checkpoints import read_checkpoint, weights_of
 
 _NOT_EGO = '89999'  # last step of the published model that was trained on 100DOH alone; its file is named by it
@@ -41,7 +43,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
         return original_weights(checkpoint, path), Path(path).name
     weights = weights_of(checkpoint, 'state_dict', path)
     meta = checkpoint.get('meta')
-    return weights, str((meta if isinstance(meta, dict) else {}).get('converted_from', Path(path).name))
+    return weights, str((meta if isinstance(meta, dict) else {}).get('converted_from', Path(path).name))[:1000]
 
 
 def original_weights(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
@@ -53,7 +55,7 @@ def original_weights(checkpoint: Mapping[str, Any], path: str | Path) -> dict[st
     weights = weights_of(checkpoint, 'model', path)
     pooling = checkpoint.get('pooling_mode', 'align')
     if pooling != 'align':
-        raise ValueError(f"{path}: pooling_mode is {pooling!r}; expected a model trained with RoIAlign ('align')")
+        raise ValueError(f"{path}: pooling_mode is {quote(pooling)}; expected a model trained with RoIAlign ('align')")
     try:
         return to_mmdet(weights)
     except ValueError as error:
@@ -81,7 +83,8 @@ def to_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     missing = [old for old in names if old not in weights and not old.endswith('num_batches_tracked')]
     unknown = [old for old in weights if old not in names]
     if missing or unknown:
-        what = f'lacks {missing[0]} ({len(missing)} missing)' if missing else f'has {unknown[0]} ({len(unknown)} unknown)'
+        what = (f'lacks {missing[0]} ({len(missing)} missing)' if missing else
+                f'has {shorten(unknown[0], 80)} ({len(unknown)} unknown)')
         raise ValueError(f"{what}; expected the weights of Shan et al.'s hand-object detector with ResNet-101")
     for old, (_, shape) in _LAYERS.items():
         for name, expected in ((f'{old}.weight', shape), (f'{old}.bias', shape[:1])):

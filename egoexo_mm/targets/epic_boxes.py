@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.untrusted import quote
 from egoexo_mm.video.names import files_below
 
 from .conversion import BoxesReport, convert_files
@@ -114,7 +115,7 @@ def _read_frame(message: bytes, video_id: str, hand_threshold: float, object_thr
     found = _parse(message, _FRAME, repeated=('hands', 'objects'))
     name = found.get('video_id', b'').decode('utf-8', 'replace')
     if name != video_id:
-        raise ValueError(f'is of video {name!r}, but the file name says {video_id!r}')
+        raise ValueError(f'is of video {quote(name)}, but the file name says {quote(video_id)}')
     number = found.get('frame_number', 0)
     for data in found['hands']:
         hand = _parse(data, _HAND)

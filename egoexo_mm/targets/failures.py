@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from egoexo_mm.untrusted.json_text import parse_json
+
 FAILED_NAME = 'failed.jsonl'
 
 
@@ -42,7 +44,7 @@ def read_failures(folder: Path) -> Failures:
     lines = path.read_bytes().splitlines() if path.exists() else []
     for number, line in enumerate(lines, 1):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             reasons[str(entry['video_id'])] = str(entry['reason'])
             if entry.get('path'):
                 paths[str(entry['video_id'])] = str(entry['path'])

@@ -5,6 +5,7 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
+from egoexo_mm.untrusted import quote
 from egoexo_mm.video_lists import parse_video_list, read_text
 
 from .errors import TargetStoreError
@@ -45,7 +46,8 @@ def check_one_video_an_id(paths: Iterable[str], rule: str, where: str = '') -> N
         key = video_id_from_path(path, rule)
         other = first.setdefault(key, path)
         if other != path and _plain(other) != _plain(path):
-            raise TargetStoreError(f'{where}two videos of the list have the id {key!r}: {other!r} and {path!r}; '
+            raise TargetStoreError(f'{where}two videos of the list have the id {quote(key)}: '
+                                   f'{quote(other)} and {quote(path)}; '
                                    + _remedy(other, path, rule))
 
 
@@ -61,8 +63,8 @@ def check_listed_once(paths: Iterable[str], rule: str) -> None:
     for path in paths:
         key = video_id_from_path(path, rule)
         if key in seen:
-            raise TargetStoreError(f'two videos of the list have the id {key!r}: {path!r} and {path!r}; remove one of the '
-                                   'lines')
+            raise TargetStoreError(f'two videos of the list have the id {quote(key)}: {quote(path)} and '
+                                   f'{quote(path)}; remove one of the lines')
         seen.add(key)
 
 

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from egoexo_mm.untrusted import quote, quote_names
+from egoexo_mm.untrusted.json_text import parse_json
+
 from .errors import TargetStoreError
 
 SCHEMA_VERSION = 1
@@ -69,15 +72,19 @@ class Manifest:
     def __post_init__(self) -> None:
         if self.signal not in _NUM_SCORES:
             raise TargetStoreError(
-                f'signal is {self.signal!r}: expected one of {tuple(_NUM_SCORES)}')
+                f'signal is {quote(self.signal)}: expected one of {tuple(_NUM_SCORES)}')
         for name in ('dataset', 'teacher'):
             if not isinstance(getattr(self, name), str):
-                raise TargetStoreError(f'{name} is {getattr(self, name)!r}: expected a string')
+                raise TargetStoreError(f'{name} is {quote(getattr(self, name))}: expected a string')
         if self.video_id not in _ID_RULES:
             raise TargetStoreError(
-                f'video_id is {self.video_id!r}: expected one of {_ID_RULES}')
+                f'video_id is {quote(self.video_id)}: expected one of {_ID_RULES}')
         if self.frame_size is not None:  # JSON has no tuples
             object.__setattr__(self, 'frame_size', tuple(self.frame_size))
+            if len(self.frame_size) != 2 or not all(isinstance(side, int) and side > 0 for side in self.frame_size):
+                raise TargetStoreError(f'frame_size is {quote(self.frame_size)}: expected width and height in pixels')
+        if self.fps is not None and not (isinstance(self.fps, (int, float)) and 0 < self.fps < 1e6):
+            raise TargetStoreError(f'fps is {quote(self.fps)}: expected a number of frames per second')
         if self.kind == 'scores':
             self._check_scores()
         elif self.score_kind is not None or self.num_scores is not None:
@@ -88,13 +95,13 @@ class Manifest:
     def _check_scores(self) -> None:
         if self.score_kind not in _SCORE_KINDS:
             raise TargetStoreError(
-                f'score_kind is {self.score_kind!r}: expected one of {_SCORE_KINDS} '
-                f'for signal {self.signal!r}')
+                f'score_kind is {quote(self.score_kind)}: expected one of {_SCORE_KINDS} '
+                f'for signal {quote(self.signal)}')
         if self.num_scores is None:
             object.__setattr__(self, 'num_scores', _NUM_SCORES[self.signal])
-        if not isinstance(self.num_scores, int) or self.num_scores < 1:
+        if type(self.num_scores) is not int or not 1 <= self.num_scores < 2**31:
             raise TargetStoreError(
-                f'num_scores is {self.num_scores!r}: expected a positive integer')
+                f'num_scores is {quote(self.num_scores)}: expected a positive integer')
 
     @property
     def kind(self) -> str:
@@ -104,7 +111,7 @@ class Manifest:
     def differences(self, other: 'Manifest') -> list[str]:
         """``'<field> is <ours>, not <theirs>'`` for each field that is not equal."""
         ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        return [f'{name} is {ours[name]!r}, not {theirs[name]!r}' for name in ours if ours[name] != theirs[name]]
+        return [f'{name} is {quote(ours[name])}, not {quote(theirs[name])}' for name in ours if ours[name] != theirs[name]]
 
     def to_json(self) -> str:
         """Text of ``manifest.json``; fields that say nothing are left out."""
@@ -124,12 +131,12 @@ def read_manifest(folder: Path) -> Manifest:
             f'{folder}: no such target store folder; extract or convert the targets first, '
             'or correct the path')
     try:
-        fields = json.loads(path.read_text(encoding='utf-8'))
+        fields = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise TargetStoreError(
             f'{folder}: not a target store, it has no {MANIFEST_NAME}; give the folder that a '
             'store writer made') from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise TargetStoreError(
             f'{path}: not valid JSON ({error}); restore the file or write the store '
             'again') from None
@@ -143,13 +150,13 @@ def _manifest_from(fields: Any, path: Path) -> Manifest:
     version = fields.get('schema_version')
     if version != SCHEMA_VERSION:
         raise TargetStoreError(
-            f'{path}: schema version {version!r}, but this egoexo_mm reads version '
+            f'{path}: schema version {quote(version)}, but this egoexo_mm reads version '
             f'{SCHEMA_VERSION}; install the matching egoexo_mm or write the store again')
     known = {field.name for field in dataclasses.fields(Manifest)}
     missing = {'signal', 'dataset', 'teacher'} - set(fields)
     for what, names in (('unknown', set(fields) - known), ('missing', missing)):
         if names:
-            raise TargetStoreError(f'{path}: {what} field(s) {sorted(names)}; '
+            raise TargetStoreError(f'{path}: {what} field(s) [{quote_names(map(repr, sorted(names)))}]; '
                                    f'expected fields are {sorted(known)}')
     try:
         return Manifest(**fields)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from egoexo_mm.untrusted import quote
+
 from .disk import sync_file, sync_folder
 from .errors import TargetStoreError
 from .failures import FAILED_NAME, failure_line, read_failures
@@ -90,8 +92,8 @@ def _write(sources: list[Path], partial: Path, manifest: Manifest, keep_first: b
             for video_id in ids:
                 new.append(video_id not in home)
                 if not new[-1] and not keep_first:
-                    raise TargetStoreError(f'{shard}: video {video_id!r} is also in {home[video_id]}; keep the first row of '
-                                           'such videos (--keep first), or delete one of the two shards')
+                    raise TargetStoreError(f'{shard}: video {quote(video_id)} is also in {home[video_id]}; keep the first '
+                                           'row of such videos (--keep first), or delete one of the two shards')
                 home.setdefault(video_id, shard)
             left_out += new.count(False)
             batch = batch.select(schema.names)

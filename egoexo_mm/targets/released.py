@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.untrusted import quote
+
 from .errors import TargetStoreError
 from .manifest import Manifest, video_id_from_path
 from .progress import track
@@ -75,23 +77,28 @@ def _checked_rows(table: Mapping, manifest: Manifest, source: Path) -> dict[str,
     first_key: dict[str, str] = {}
     for key, scores in track(table.items(), len(table), f'check {source.name}'):
         if not isinstance(key, str):
-            raise TargetStoreError(f'{source}: key {key!r} is not a path; expected the first '
+            raise TargetStoreError(f'{source}: key {quote(key)} is not a path; expected the first '
                                    'field of the training list')
+        if any(ord(character) < 32 for character in key):
+            raise TargetStoreError(f'{source}: key {quote(key)} has control characters; expected '
+                                   'the first field of the training list')
         name = video_id_from_path(key, manifest.video_id)
         if name in rows:
             raise TargetStoreError(
-                f'{source}: {first_key[name]!r} and {key!r} would share the video id {name!r}; use '
+                f'{source}: {quote(first_key[name])} and {quote(key)} would share the video id {quote(name)}; use '
                 "the id rule 'path' (--id path)")
-        check_scores(_numbers(scores), manifest.num_scores, f'{source}: {key!r}')
+        check_scores(_numbers(scores), manifest.num_scores, f'{source}: {quote(key)}')
         rows[name], first_key[name] = scores, key
     return rows
 
 
 def _numbers(scores: Any) -> np.ndarray:
-    try:
-        return np.asarray(scores)
-    except ValueError:  # a ragged list
-        return np.asarray(None)
+    if isinstance(scores, np.ndarray):
+        return scores
+    # Each text of an array takes as much room as the longest.
+    short = isinstance(scores, (list, tuple)) and all(
+        isinstance(score, (int, float, np.number)) or isinstance(score, str) and len(score) < 100 for score in scores)
+    return np.asarray(scores if short else None)
 
 
 def _check_score_kind(rows: dict[str, Any], score_kind: str, source: Path) -> None:
@@ -103,7 +110,7 @@ def _check_score_kind(rows: dict[str, Any], score_kind: str, source: Path) -> No
         low = min(low, scores.min())
         sums.append(scores.sum())
         if odd is None and (scores.min() < 0 or abs(sums[-1] - 1) > 1e-3):
-            odd = f'{key!r} has minimum {scores.min():.4g} and sum {sums[-1]:.4g}'
+            odd = f'{quote(key)} has minimum {scores.min():.4g} and sum {sums[-1]:.4g}'
     figures = f'minimum {low:.4g}, sums from {min(sums):.4g} to {max(sums):.4g}'
     if score_kind == 'logits' and odd is None:
         raise TargetStoreError(

@@ -5,6 +5,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from egoexo_mm.untrusted import quote, quote_names, shorten
+from egoexo_mm.untrusted.arrow_file import check_arrow_file
+
 from .errors import TargetStoreError
 from .records import DETECTION_FIELDS
 
@@ -32,26 +35,34 @@ def read_shard(shard: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
     try:
         # Closing gives the file descriptor back; the mapping lives on as long as the batches.
         with pa.memory_map(str(shard)) as source:
+            check_arrow_file(memoryview(source.read_buffer()))
+            source.seek(0)
             reader = pa.ipc.open_file(source, options=_READ_OPTIONS)
             found = reader.schema
             columns = {field.name: field.type for field in found}
+            if columns != {field.name: field.type for field in schema} or len(found) != len(columns):
+                raise _OtherColumnsError
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
         for batch in batches:
             batch.validate()  # sizes of the buffers only, which is quick; a view beyond one would end the process
+    except _OtherColumnsError:
+        raise TargetStoreError(
+            f'{shard}: columns are [{_columns(found)}], but {shard.parent.name}/manifest.json '
+            f'asks for [{_columns(schema)}]; this shard belongs to another store or teacher') from None
     except (pa.ArrowException, OSError, ValueError) as error:
-        reason = ' '.join(str(error).split())
+        reason = shorten(str(error))
         raise TargetStoreError(
             f'{shard}: truncated or not an Arrow file ({reason}); delete this shard and run its '
             'writer again (it redoes only what is then missing)') from None
-    if columns != {field.name: field.type for field in schema}:
-        raise TargetStoreError(
-            f'{shard}: columns are [{_columns(found)}], but {shard.parent.name}/manifest.json '
-            f'asks for [{_columns(schema)}]; this shard belongs to another store or teacher')
     return batches
 
 
 def _columns(schema: pa.Schema) -> str:
-    return ', '.join(f'{field.name}: {field.type}' for field in schema)
+    return quote_names((f'{field.name}: {shorten(str(field.type))}' for field in schema), 20)
+
+
+class _OtherColumnsError(Exception):
+    """The file has other columns than the manifest asks for."""
 
 
 def video_ids(batch: pa.RecordBatch, shard: Path) -> list[str]:
@@ -81,7 +92,7 @@ def numpy_views(batch: pa.RecordBatch, shard: Path) -> dict[str, np.ndarray]:
         if pa.types.is_list(column.type):
             offsets, column = column.offsets.to_numpy(), column.values
             if not np.array_equal(views.setdefault('offsets', offsets), offsets):
-                raise TargetStoreError(f'{shard}: column {name!r} has other list lengths than '
+                raise TargetStoreError(f'{shard}: column {quote(name)} has other list lengths than '
                                        "'frame'; write one value per detection in every column")
             nulls += column.null_count
         width = 1
@@ -89,7 +100,7 @@ def numpy_views(batch: pa.RecordBatch, shard: Path) -> dict[str, np.ndarray]:
             width, column = column.type.list_size, column.values
             nulls += column.null_count
         if nulls:
-            raise TargetStoreError(f'{shard}: column {name!r} has empty (null) values; '
+            raise TargetStoreError(f'{shard}: column {quote(name)} has empty (null) values; '
                                    'write 0 or -1 for unknown, see docs/target_store.md')
         values = column.to_numpy(zero_copy_only=True)
         views[name] = values if width == 1 and name != 'score' else values.reshape(-1, width)

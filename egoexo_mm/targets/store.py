@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from egoexo_mm.untrusted import quote
+
 from .errors import MissingVideoError, TargetStoreError
 from .frames import rows_of_frames, stored_frames
 from .manifest import read_manifest
@@ -74,7 +76,7 @@ class TargetStore:
         views, row, shard = self._locate(video_id)
         scores = views['score'][row].astype(np.float32)
         if not np.isfinite(scores).all():
-            raise TargetStoreError(f'{shard}: scores of video {video_id!r} are NaN or infinite; '
+            raise TargetStoreError(f'{shard}: scores of video {quote(video_id)} are NaN or infinite; '
                                    'write the row again')
         return scores
 
@@ -109,7 +111,7 @@ class TargetStore:
         slot, rows = rows_of_frames(frame, wanted)
         picked = {name: views[name][bounds].take(rows, axis=0) for name in _PICKED}
         if not boxes_in_order(picked['box']):  # what is wrong takes longer to find out
-            check_box_values(picked['box'], frame[rows], f'{shard}: video {video_id!r}')
+            check_box_values(picked['box'], frame[rows], f'{shard}: video {quote(video_id)}')
         for name in ('score', 'offset'):
             picked[name] = picked[name].astype(np.float32)
         return Detections(slot=slot, **picked)
@@ -130,16 +132,16 @@ class TargetStore:
             if first != number:
                 other = self._batches[bisect.bisect_right(self._starts, first) - 1][0]
                 raise TargetStoreError(
-                    f'{shard}: video {video_id!r} is also in {other.name}; delete one of the two '
+                    f'{shard}: video {quote(video_id)} is also in {other.name}; delete one of the two '
                     'shards and run the writer again (it redoes only what is then missing)')
 
     def _locate(self, video_id: str) -> tuple[dict[str, np.ndarray], int, Path]:
         """Column views of the video's batch, its row in them, and the shard."""
         number = self._index.get(video_id)
         if number is None:
-            example = f', for example {next(iter(self._index))!r}' if self._index else ''
+            example = f', for example {quote(next(iter(self._index)))}' if self._index else ''
             raise MissingVideoError(
-                f'{self.path}: no video {video_id!r} among the {len(self)} of this store (ids by '
+                f'{self.path}: no video {quote(video_id)} among the {len(self)} of this store (ids by '
                 f'rule {self.manifest.video_id!r}{example}); run the teacher on it, or choose to '
                 'skip videos without target')
         i = bisect.bisect_right(self._starts, number) - 1
@@ -160,7 +162,7 @@ def _info(views: dict[str, np.ndarray], row: int) -> VideoInfo:
 
 def _check_order(frame: np.ndarray, video_id: str, shard: Path) -> None:
     if len(frame) and (frame[0] < 0 or (frame[1:] < frame[:-1]).any()):
-        raise TargetStoreError(f'{shard}: frames of video {video_id!r} are negative or not '
+        raise TargetStoreError(f'{shard}: frames of video {quote(video_id)} are negative or not '
                                'in ascending order; sort its detections by frame')
 
 
@@ -179,10 +181,10 @@ def open_stores(paths: dict[str, str | Path | None]) -> dict[str, TargetStore]:
     for name, store in stores.items():
         if store.manifest.signal != name.removesuffix('_map'):
             raise TargetStoreError(f'{store.path}: holds {store.manifest.signal!r}, but is given as '
-                                   f'{name!r}; give the store of that signal')
+                                   f'{quote(name)}; give the store of that signal')
     rules = {store.manifest.video_id: store.path for store in stores.values()}
     if len(rules) > 1:
         (one, path), (other, second) = list(rules.items())[:2]
-        raise TargetStoreError(f'{path} names videos by rule {one!r} and {second} by {other!r}; '
+        raise TargetStoreError(f'{path} names videos by rule {quote(one)} and {second} by {quote(other)}; '
                                'write one of them again with the rule of the other')
     return stores

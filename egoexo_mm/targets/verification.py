@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from egoexo_mm.untrusted import quote, shorten
+
 from .errors import TargetStoreError
 from .failures import read_failures
 from .listing import listed_ids, listed_paths
@@ -48,7 +50,7 @@ def verify_store(path: str | Path, listed: Iterable[str] | None = None) -> Verif
                 faults += found
                 for video_id in ids:
                     if video_id in home:
-                        faults.append(f'{shard}: video {video_id!r} is a second time in the store, the first is in '
+                        faults.append(f'{shard}: video {quote(video_id)} is a second time in the store, the first is in '
                                       f'{home[video_id]}; delete one of the two shards and run the writer again')
                     home.setdefault(video_id, shard.name)
         except TargetStoreError as error:
@@ -67,12 +69,12 @@ def check_batch(batch: pa.RecordBatch, shard: Path, manifest: Manifest) -> tuple
     try:
         batch.validate(full=True)  # offsets within bounds, so that nothing below reads beyond them
     except (pa.ArrowException, ValueError) as error:
-        raise TargetStoreError(f'{shard}: damaged ({" ".join(str(error).split())}); delete this shard and run its writer '
+        raise TargetStoreError(f'{shard}: damaged ({shorten(str(error))}); delete this shard and run its writer '
                                'again (it redoes only what is then missing)') from None
     ids, views = video_ids(batch, shard), numpy_views(batch, shard)
     faults = []
     for row, video_id in enumerate(ids):
-        where = f'{shard}: video {video_id!r}'
+        where = f'{shard}: video {quote(video_id)}'
         try:
             if not video_id:
                 raise TargetStoreError(f'{shard}: row {row} has an empty video id; write an id in every row')
@@ -120,4 +122,4 @@ def coverage_faults(listed: list[str], there: Iterable[str], failed: dict[str, s
     if absent:
         known = sum(video_id in failed for video_id in absent)
         yield (f'{path}: {len(absent)} of {len(listed)} listed videos have no row ({known} of them are in failed.jsonl), '
-               f'the first is {absent[0]!r}; run the teacher on them, or leave them out of the list')
+               f'the first is {quote(absent[0])}; run the teacher on them, or leave them out of the list')

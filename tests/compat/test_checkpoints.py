@@ -1,14 +1,16 @@
-"""A real Runner's checkpoints resume under ``weights_only=True``; code in one is refused."""
+"""A real Runner's checkpoints resume; code in one is refused; other calls of ``torch.load`` are as without us."""
 import os
 import pickle
 
+import mmengine.runner.checkpoint as loaders
 import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
+from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader
 
 from egoexo_mm import compat
 from egoexo_mm.compat import checkpoints
@@ -91,7 +93,7 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path):
 
 def test_what_comes_back_is_whole(tmp_path):
     run(tmp_path / 'run', 2)
-    checkpoint = torch.load(tmp_path / 'run' / 'epoch_2.pth', weights_only=True)
+    checkpoint = CheckpointLoader.load_checkpoint(str(tmp_path / 'run' / 'epoch_2.pth'), 'cpu')
     assert np.array_equal(checkpoint['meta']['dataset_meta']['counts'], [3, 4])
     hub = MessageHub.get_instance('reader')
     hub.load_state_dict(checkpoint['message_hub'])
@@ -112,12 +114,19 @@ class Attack:
         return self.call
 
 
-def test_code_in_a_checkpoint_is_refused(tmp_path):
+def save_old(value, path, **kwargs):
+    torch.save(value, path, _use_new_zipfile_serialization=False, **kwargs)
+
+
+@pytest.mark.parametrize('save', [torch.save, save_old])
+def test_code_in_a_checkpoint_is_refused(tmp_path, save):
     trace = tmp_path / 'ran'
     path = tmp_path / 'evil.pth'
-    torch.save(dict(state_dict={}, meta=Attack(os.system, f'touch {trace}')), path)
-    with pytest.raises(pickle.UnpicklingError, match='system'):
-        torch.load(path)
+    save(dict(state_dict={}, meta=Attack(os.system, f'touch {trace}')), path)
+    with pytest.raises(pickle.UnpicklingError, match=r'evil\.pth: not loaded: it asks for posix\.system; expected'):
+        CheckpointLoader.load_checkpoint(str(path), 'cpu')
+    with pytest.raises(pickle.UnpicklingError, match='posix.system'):
+        load_checkpoint(ToyModel(), str(path))
     assert not trace.exists()
     torch.load(path, weights_only=False)  # the attack itself works
     assert trace.exists()
@@ -129,28 +138,75 @@ def test_code_in_a_checkpoint_is_refused(tmp_path):
 def test_getattr_in_a_checkpoint_is_refused(tmp_path, owner, name, protocol):
     path = tmp_path / 'evil.pth'
     torch.save(dict(meta=Attack(getattr, owner, name)), path, pickle_protocol=protocol)
-    with pytest.raises(pickle.UnpicklingError, match='may name only min, max, current, mean'
-                       if protocol == 2 else None):
-        torch.load(path)
+    with pytest.raises(pickle.UnpicklingError, match='may name only min, max, current, mean'):
+        checkpoints.load(path)
 
 
 def test_getattr_on_os_cannot_even_be_asked(tmp_path):
     path = tmp_path / 'evil.pth'
     # The pickle of getattr(os, 'system'), written by hand since modules do not pickle.
-    body = b'\x80\x02c__builtin__\ngetattr\ncos\nenviron\nX\x06\x00\x00\x00system\x86R.'
-    path.write_bytes(body)
-    with pytest.raises(pickle.UnpicklingError):
-        torch.load(path)
+    path.write_bytes(b'\x80\x02c__builtin__\ngetattr\ncos\nenviron\nX\x06\x00\x00\x00system\x86R.')
+    with pytest.raises(pickle.UnpicklingError, match='it asks for os.environ'):
+        checkpoints.load(path)
 
 
-@pytest.mark.parametrize('name', ['min', 'max', 'current', 'mean'])
-def test_the_four_statistics_are_answered(name):
-    assert checkpoints.history_getattr(HistoryBuffer, name) is getattr(HistoryBuffer, name)
+def history():
+    buffer = HistoryBuffer()
+    for value in (3., 1., 2.):
+        buffer.update(value)
+    return buffer
 
 
-def test_inert_before_torch_2_6(monkeypatch):
-    monkeypatch.setattr(torch, '__version__', '2.5.1+cu121')
-    monkeypatch.setattr(torch.serialization, 'add_safe_globals',
-                        lambda entries: pytest.fail('safe globals were added'))
-    assert checkpoints.apply() == compat.Cure(checkpoints.NAME, False,
-                                              'torch 2.5.1+cu121 loads with weights_only=False')
+@pytest.mark.parametrize('save', [torch.save, save_old])
+@pytest.mark.parametrize('protocol', [2, 4])
+def test_a_history_buffer_comes_back(tmp_path, save, protocol):
+    save(dict(log=history(), number=np.float64(.5)), tmp_path / 'h.pth', pickle_protocol=protocol)
+    found = checkpoints.load(tmp_path / 'h.pth')
+    assert type(found['log']) is HistoryBuffer and found['number'] == .5
+    assert [found['log'].statistics(name) for name in ('min', 'max', 'current', 'mean')] == [1, 3, 2, 2]  # mean of 3, 1, 2
+    found['log'].update(7.)
+    assert found['log'].data[0].tolist() == [3, 1, 2, 7]
+
+
+@pytest.mark.skipif(not hasattr(torch.serialization, 'get_safe_globals'), reason='torch before 2.5')
+def test_other_calls_of_torch_load_are_as_strict_as_without_us(tmp_path):
+    torch.save(dict(log=history()), tmp_path / 'h.pth')
+    before = torch.serialization.get_safe_globals()
+    checkpoints.load(tmp_path / 'h.pth')
+    with pytest.raises(pickle.UnpicklingError, match='Weights only load failed'):
+        torch.load(tmp_path / 'h.pth', weights_only=True)
+    assert torch.serialization.get_safe_globals() == before
+    assert not [entry for entry in before if 'numpy' in str(entry) or 'mmengine' in str(entry)]  # torch has some of its own
+    assert torch.load.__module__ == 'torch.serialization'
+
+
+class Declared:
+    """A class that a user tells torch to admit."""
+
+
+@pytest.mark.skipif(not hasattr(torch.serialization, 'safe_globals'), reason='torch before 2.5')
+def test_what_the_user_declared_safe_is_left_to_torch(tmp_path):
+    torch.save(dict(mine=Declared()), tmp_path / 'm.pth')
+    with pytest.raises(pickle.UnpicklingError, match='Declared; expected tensors, plain values'):
+        checkpoints.load(tmp_path / 'm.pth')
+    with torch.serialization.safe_globals([Declared]):
+        assert type(checkpoints.load(tmp_path / 'm.pth')['mine']) is Declared
+
+
+def test_the_switch_of_torch_for_trusted_files(tmp_path, monkeypatch):
+    torch.save(dict(mine=Declared()), tmp_path / 'm.pth')
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    assert type(checkpoints.load(tmp_path / 'm.pth')['mine']) is Declared
+
+
+def test_a_checkpoint_from_a_url(tmp_path, monkeypatch):
+    trace = tmp_path / 'ran'
+    torch.save(dict(state_dict={}, meta=Attack(os.system, f'touch {trace}')), tmp_path / 'evil.pth')
+    torch.save(dict(weight=torch.ones(2)), tmp_path / 'good.pth')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
+    with pytest.raises(pickle.UnpicklingError, match='posix.system'):
+        checkpoints.load_url((tmp_path / 'evil.pth').as_uri(), map_location='cpu')
+    assert not trace.exists()
+    for _ in range(2):  # the second time from the cache
+        assert checkpoints.load_url((tmp_path / 'good.pth').as_uri(), map_location='cpu')['weight'].tolist() == [1, 1]
+    assert loaders.load_url is checkpoints.load_url

@@ -22,7 +22,7 @@ def test_apply_twice_changes_nothing():
     before = list(sys.meta_path), compat.active_cures()
     compat.apply()
     assert (list(sys.meta_path), compat.active_cures()) == before
-    assert len({cure.name for cure in before[1]}) == len(before[1]) == 8
+    assert len({cure.name for cure in before[1]}) == len(before[1])
 
 
 def test_a_real_module_wins(tmp_path, monkeypatch):
@@ -53,10 +53,56 @@ def test_drn_refuses_to_be_built():
 
 
 def test_drn_is_inert_where_mmaction2_has_it(tmp_path, monkeypatch):
-    (tmp_path / 'models' / 'localizers' / 'drn').mkdir(parents=True)
+    drn_folder = tmp_path / 'models' / 'localizers' / 'drn'
+    drn_folder.mkdir(parents=True)
+    (drn_folder.parent / '__init__.py').write_text('from .drn.drn import DRN\n')
     monkeypatch.setattr(drn, 'package_dir', lambda name: tmp_path)
     monkeypatch.setattr(drn, 'provide', lambda *a, **k: pytest.fail('a stand-in was installed'))
     assert drn.apply() == compat.Cure(drn.NAME, False, 'mmaction2 has its drn package')
+
+
+def test_drn_is_inert_where_mmaction2_is_older(tmp_path, monkeypatch):
+    (tmp_path / 'models' / 'localizers').mkdir(parents=True)
+    (tmp_path / 'models' / 'localizers' / '__init__.py').write_text('from .bmn import BMN\n')
+    monkeypatch.setattr(drn, 'package_dir', lambda name: tmp_path)
+    assert drn.apply() == compat.Cure(drn.NAME, False, 'this mmaction2 is older than DRN')
+
+
+SOURCE_LAYOUT = """
+import sys
+sys.orig_argv = ["-m", "egoexo_mm"]  # nothing but the workarounds is imported
+sys.path.insert(0, sys.argv[1])  # a real drn package, and a torchvision that is not for this torch
+from egoexo_mm import compat
+from egoexo_mm.compat import drn
+drn.package_dir = lambda name: __import__('pathlib').Path(sys.argv[1], name)
+compat.apply()
+import mmaction.models.localizers as localizers
+from mmaction.registry import MODELS
+try:
+    MODELS.get('DRN')()
+except NotImplementedError as error:
+    print(error)
+"""
+
+
+def test_a_real_drn_without_torchvision_is_replaced(tmp_path):
+    """Layout of mmaction2 from source: ``drn`` is there and imports torchvision."""
+    localizers = tmp_path / 'mmaction' / 'models' / 'localizers'
+    (localizers / 'drn' / 'drn_utils').mkdir(parents=True)
+    for folder in (*(localizers / 'drn' / 'drn_utils').parents[:4], localizers / 'drn' / 'drn_utils'):
+        (folder / '__init__.py').write_text('')
+    (localizers / '__init__.py').write_text('from .drn.drn import DRN\n')
+    (localizers / 'drn' / 'drn.py').write_text('from .drn_utils import loss\nclass DRN: pass\n')
+    (localizers / 'drn' / 'drn_utils' / 'loss.py').write_text('import torchvision\n')
+    (tmp_path / 'mmaction' / 'registry.py').write_text(
+        'from mmengine.registry import Registry\nMODELS = Registry("model", locations=[])\n')
+    (tmp_path / 'torchvision.py').write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', SOURCE_LAYOUT, str(tmp_path)], capture_output=True,
+                          text=True, cwd=package_dir('egoexo_mm').parent, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert 'DRN cannot be built: it needs torchvision' in done.stdout
+    assert 'operator torchvision::nms does not exist' in done.stdout
+    assert 'pip install --no-deps "torchvision==0.' in done.stdout
 
 
 @pytest.mark.parametrize('module', [drn, importlib_metadata_alias])

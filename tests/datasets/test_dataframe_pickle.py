@@ -76,8 +76,8 @@ def test_names_of_pandas_outside_the_list_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize('content, reason', [
-    (b'', 'EOFError'),
-    ((PICKLES / 'index_pandas2.2.3_protocol5.pkl').read_bytes()[:700], 'truncated|EOFError'),
+    (b'', 'Ran out of input'),
+    ((PICKLES / 'index_pandas2.2.3_protocol5.pkl').read_bytes()[:700], 'truncated'),
     (pickle.dumps({'a': np.arange(3)}), 'it holds a dict'),
     (pickle.dumps([1, 2]), 'it holds a list'),
     (b'narration_id,video_id\n', 'Error'),
@@ -93,7 +93,7 @@ def test_attributes_of_the_stand_ins_cannot_be_set(tmp_path):
     """BUILD on the admitted class itself: it would change the class for every later file."""
     path = tmp_path / 'x.pkl'
     path.write_bytes(b'\x80\x04\x8c\x11pandas.core.frame\x8c\x09DataFrame\x93N}\x8c\x01x\x8c\x01ys\x86b.')
-    with pytest.raises(ValueError, match='TypeError'):
+    with pytest.raises(ValueError, match='a state for <type>'):
         read_dataframe_pickle(path)
     assert read_dataframe_pickle(PICKLES / 'index_pandas2.2.3_protocol5.pkl').index == IDS
 

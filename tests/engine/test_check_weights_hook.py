@@ -12,6 +12,7 @@ from mmengine.runner import Runner, load_checkpoint, save_checkpoint
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.engine import CheckWeightsHook
+from egoexo_mm.models.checkpoints import read_checkpoint
 from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +98,7 @@ def test_training_starts_from(files, tmp_path, kind, config, label):
     """Backbone (and the interaction head of Ego-Exo*) come from the file, the class head does not; then it trains."""
     run = runner(load(config), tmp_path, files[kind], label)
     run.train()
-    state = torch.load(files[kind], weights_only=True)['state_dict']
+    state = read_checkpoint(files[kind])['state_dict']
     loaded = {key for key, value in run.model.named_parameters() if key in state and torch.equal(value, state[key])}
     parts = ('backbone.', 'aux_heads.') if config == STAR else ('backbone.', )
     assert loaded == {key for key, _ in run.model.named_parameters() if key.startswith(parts)}

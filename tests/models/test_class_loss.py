@@ -56,21 +56,3 @@ def test_training_step_under_bfloat16():
             assert half[name].item() == pytest.approx(full[name].item(), rel=0.02), name
     sum(value for name, value in half.items() if 'loss' in name).backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
-
-
-def test_fused_optimizer_of_the_recipe():
-    """The shipped optimizer, against PyTorch's default one."""
-    options = dict(Config.fromfile(CONFIG).optim_wrapper.optimizer)
-    assert options.pop('type') == 'SGD' and options.pop('fused') is True
-    torch.manual_seed(0)
-    start, steps = torch.randn(50, 30), torch.randn(5, 50, 30)
-    ends = []
-    for fused in (True, False):
-        weight = torch.nn.Parameter(start.clone())
-        optimizer = torch.optim.SGD([weight], fused=fused, **options)
-        for gradient in steps:
-            weight.grad = gradient.clone()
-            optimizer.step()
-        ends.append(weight.detach())
-    torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-7)
-    assert (ends[0] - start).abs().mean() > 0.1

@@ -129,6 +129,6 @@ def test_notebook():
         assert mmdet_imported == 'False'
 
 
-def test_readme_names_every_config():
-    named = set(re.findall(r'configs/([\w]+\.py)', (ROOT / 'README.md').read_text()))
+def test_docs_name_every_config():
+    named = set(re.findall(r'configs/([\w]+\.py)', (ROOT / 'docs' / 'configs.md').read_text()))
     assert set(SHIPPED) <= named

@@ -77,7 +77,7 @@ def test_training_step(name):
 def test_recipe(name):
     cfg, task = load(name), task_of(name)
     optimizer = cfg.optim_wrapper.optimizer
-    assert (optimizer.type, optimizer.lr) == ('SGD', RATE[task])
+    assert (optimizer.type, optimizer.lr) == ('FusedSGD', RATE[task])
     assert (optimizer.momentum, optimizer.weight_decay, optimizer.nesterov) == (0.9, 1e-4, True)
     assert cfg.optim_wrapper.paramwise_cfg.norm_decay_mult == 0 and 'clip_grad' not in cfg.optim_wrapper
     assert cfg.auto_scale_lr.base_batch_size == 8 * cfg.train_dataloader.batch_size == 64

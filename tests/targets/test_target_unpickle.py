@@ -1,5 +1,6 @@
 import io
 import pickle
+import re
 import struct
 
 import numpy as np
@@ -44,8 +45,7 @@ def test_numpy_values(tmp_path, protocol, value):
     data = pickle.dumps([value], protocol)
     found = load_pickle(write(tmp_path / 'x.pkl', data))[0]
     assert np.array_equal(found, value) and np.shape(found) == value.shape
-    # not always value.dtype: numpy may load a foreign byte order as native
-    assert np.asarray(found).dtype == pickle.loads(data)[0].dtype
+    assert np.asarray(found).dtype == value.dtype.newbyteorder('=')
 
 
 @pytest.mark.parametrize('protocol', PROTOCOLS)
@@ -59,10 +59,11 @@ def test_containers(tmp_path, protocol):
     assert nested.dtype == object and nested[0] is None and nested[1][0].tolist() == [[1.] * 6]
 
 
-def test_names_of_numpy_2(tmp_path):
+@pytest.mark.parametrize('module', [b'numpy.core.', b'numpy._core.'])  # numpy 1 and 2
+def test_names_of_numpy(tmp_path, module):
     data = pickle.dumps(np.float32([1, 2]), 2)
-    renamed = data.replace(b'numpy.core.', b'numpy._core.')
-    assert renamed != data
+    renamed = re.sub(rb'numpy\._?core\.', module, data)
+    assert module in renamed
     assert load_pickle(write(tmp_path / 'x.pkl', renamed)).tolist() == [1, 2]
 
 
@@ -162,7 +163,7 @@ def test_forged_arrays_are_refused(tmp_path, shape, code, state, raw, message):
 
 def test_ndarray_itself_cannot_be_called(tmp_path):
     data = b'cnumpy\nndarray\n((I1\ntVO\nVabcdefgh\ntR.'
-    with pytest.raises(TargetStoreError, match=r'x\.pkl: truncated or not a pickle \(TypeError'):
+    with pytest.raises(TargetStoreError, match=r'x\.pkl: refused, the pickle asks for a call of numpy\.ndarray'):
         load_pickle(write(tmp_path / 'x.pkl', data))
 
 

@@ -90,7 +90,7 @@ def without(key):
      r'RCNN_cls_score\.weight has shape \(21, 2048\), expected \(3, 2048\)'),
     (lambda c: c.update(pooling_mode='pool'), r"pooling_mode is 'pool'; expected a model trained with RoIAlign"),
     (lambda c: c.pop('model'), r'no weights under `model` .* expected a checkpoint of Shan'),
-    (lambda c: c.update(args=Evil()), r'needs print to be loaded, which could run code, and is refused')])
+    (lambda c: c.update(args=Evil()), r'needs __builtin__.print to be loaded, which could run code, and is refused')])
 def test_bad_input(checkpoint, convert, tmp_path, capsys, change, words):
     change(checkpoint)
     with pytest.raises(SystemExit, match=f'error: .*faster_rcnn_1_8_132028.pth.*{words}') as stop:

@@ -202,7 +202,7 @@ def edit(change):
     (json.dumps(valid()).replace('"sls_pt"', '"version"', 1), "key 'version' comes twice at the top"),
     ('[]', 'expected an object with version, challenge, sls_pt, sls_tl, sls_td and results'),
     (json.dumps(valid())[:-30], 'not json, or cut off (line 1, column'),
-    ('[' * 100_000, 'brackets are nested too deep to be read'),
+    ('[' * 100_000, 'it has more brackets than scores'),
     ('\x00\x01', 'not json, or cut off'),
 ])
 def test_check_names_what_is_wrong(folder, capsys, text, message):

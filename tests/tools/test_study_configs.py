@@ -61,6 +61,19 @@ def test_short_form():
             'maps'} <= names and 'interaction_map_ego' not in names
 
 
+def test_readme_picture():
+    """Ego-Exo alone: no fine-tuning, and every teacher also runs on the clips that nobody trains on."""
+    plan = plan_of('readme_picture.py')
+    assert list(plan.runs) == [('egoexo', 0)]
+    assert plan.step('egoexo', 0, 'pretrain').env['STUDY_EPOCHS'] == '32'  # x 28 = 896 iterations
+    names = {step.name for step in plan.steps.values()}
+    assert {'pretrain', 'maps', 'ego_score_val', 'object_score_val', 'interaction_map_val'} <= names
+    assert not names & {'finetune', 'test'}
+    command = plan.step('egoexo', 0, 'object_score_val').command
+    assert command[-1] == 'test_dataloader.dataset.ann_file=/study/world/data/kinetics/val.txt'
+    assert command[2] == 'configs/miniworld/extract_object_score.py'
+
+
 @pytest.mark.parametrize('name', [name for name in MINI if name.startswith('pretrain_')])
 def test_equal_pretraining(name):
     """1,792 iterations (third_half: half) of 16 clips, one optimizer and schedule; only data, heads and targets differ."""

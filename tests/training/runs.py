@@ -7,7 +7,7 @@ import sys
 from importlib import util
 from pathlib import Path
 
-import torch
+from egoexo_mm.models.checkpoints import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 OUR_TOOLS = ROOT / 'tools'
@@ -66,4 +66,4 @@ def metrics(work_dir: Path) -> dict:
 
 
 def weights(work_dir: Path, epoch: int) -> dict:
-    return torch.load(work_dir / f'epoch_{epoch}.pth', weights_only=True)['state_dict']
+    return read_checkpoint(work_dir / f'epoch_{epoch}.pth')['state_dict']

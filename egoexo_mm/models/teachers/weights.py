@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from egoexo_mm.models.checkpoints import read_checkpoint, sha256_of
+from egoexo_mm.untrusted import quote_names, shorten
 
 _SHOWN = 2  # names in a message
 _ADDED = ('aux_heads', 'data_preprocessor')  # to a recognizer, of training; backbone, neck and class head score
@@ -32,7 +33,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
                        checkpoint)
     weights = {str(name).removeprefix('module.'): value for name, value in weights.items()}
     if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
-        found = ', '.join(list(weights)[:3]) or 'nothing'
+        found = quote_names(weights, 3) or 'nothing'
         raise ValueError(f'{path}: holds no weights (found: {found}); expected a state dict of tensors, alone or under '
                          '`state_dict` or `model`')
     return weights, sha256_of(path)
@@ -45,7 +46,8 @@ def _read_safetensors(path: str | Path) -> dict[str, Tensor]:
     except ImportError:
         raise ValueError(f'{path}: needs the package safetensors; pip install safetensors') from None
     except Exception as error:  # SafetensorError comes from Rust
-        raise ValueError(f'{path}: is missing or not a safetensors file ({error}); copy or download it again') from None
+        raise ValueError(f'{path}: is missing or not a safetensors file ({shorten(str(error))}); copy or download it '
+                         'again') from None
 
 
 def fill(network: nn.Module, weights: dict[str, Tensor], path: str | Path, expected: str) -> None:
@@ -65,7 +67,8 @@ def fill(network: nn.Module, weights: dict[str, Tensor], path: str | Path, expec
     unknown = [name for name in weights if name not in own]
     shapes = [f'{name} {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}'
               for name in own if name in weights and weights[name].shape != own[name].shape]
-    problems = [f'{len(names)} {what} ({", ".join(names[:_SHOWN])}{", ..." if len(names) > _SHOWN else ""})'
+    problems = [f'{len(names)} {what} ({", ".join(shorten(name, 120) for name in names[:_SHOWN])}'
+                f'{", ..." if len(names) > _SHOWN else ""})'
                 for what, names in (('missing', missing), ('unknown', unknown), ('of another shape', shapes)) if names]
     if problems:
         raise ValueError(f'{path}: its weights do not fit: {"; ".join(problems)}; expected {expected}')
