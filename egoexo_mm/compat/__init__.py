@@ -17,6 +17,7 @@ from . import (
     cpu_dist,
     drn,
     find_loader,
+    fused_sgd,
     importlib_metadata_alias,
     mmcv_ext,
     mmengine_configs,
@@ -31,7 +32,8 @@ __all__ = ['Cure', 'active_cures', 'apply', 'import_mmaction_models', 'started_a
 
 # In this order: color_jitter imports a part of mmaction2, which needs those before it.
 _CURES = (find_loader, numpy_names, pkg_resources_standin, drn, importlib_metadata_alias,
-          checkpoints, cpu_dist, mmcv_ext, mmengine_configs, color_jitter, checkpoint_files, resume)
+          checkpoints, cpu_dist, mmcv_ext, mmengine_configs, color_jitter, checkpoint_files, resume,
+          fused_sgd)
 _applied: list[Cure] = []
 
 

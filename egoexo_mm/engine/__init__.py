@@ -4,6 +4,7 @@ from .check_data_hook import CheckDataHook
 from .check_gradients_hook import CheckGradientsHook
 from .check_targets_hook import CheckTargetsHook
 from .check_weights_hook import CheckWeightsHook
+from .deferred_runtime_info_hook import DeferredRuntimeInfoHook
 from .extraction_loop import ExtractTargetsLoop
 from .finite_loss_hook import FiniteLossHook
 from .frozen_model_wrapper import FrozenModelWrapper
@@ -13,6 +14,6 @@ from .warmup_cosine_lr import WarmupCosineLR
 
 __all__ = [
     'BackboneSpeedHook', 'BrokenMediaHook', 'CheckDataHook', 'CheckGradientsHook',
-    'CheckTargetsHook', 'CheckWeightsHook', 'ExtractTargetsLoop', 'FiniteLossHook',
-    'FrozenModelWrapper', 'FusedSGD', 'SampleSeedHook', 'WarmupCosineLR',
+    'CheckTargetsHook', 'CheckWeightsHook', 'DeferredRuntimeInfoHook', 'ExtractTargetsLoop',
+    'FiniteLossHook', 'FrozenModelWrapper', 'FusedSGD', 'SampleSeedHook', 'WarmupCosineLR',
 ]

@@ -5,6 +5,7 @@ from mmaction.registry import MODELS
 from mmaction.utils import SampleList
 from torch import Tensor
 
+from egoexo_mm.models.raw_views import RawViews
 from egoexo_mm.models.recognizer import EgoExoRecognizer
 
 
@@ -26,11 +27,11 @@ class InteractionMapRecognizer(EgoExoRecognizer):
             raise ValueError(f'InteractionMapRecognizer needs aux_heads with {map_head!r}, got {list(self.aux_heads)}')
         self.map_head = map_head
 
-    def predict(self, inputs: Tensor, data_samples: SampleList, **kwargs) -> SampleList:
+    def predict(self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs) -> SampleList:
         """Set ``pred_interaction_map`` of every sample, (2, T, H, W) in [0, 1], channel 0 hand and 1 object.
 
         Args:
-            inputs: (N, 1, 3, T, H, W) one view a sample.
+            inputs: (N, 1, 3, T, H, W) one view a sample, normalised, or raw views.
             data_samples: N samples.
 
         Raises:
@@ -39,8 +40,7 @@ class InteractionMapRecognizer(EgoExoRecognizer):
         if inputs.shape[1] != 1:
             raise ValueError(f'InteractionMapRecognizer predicts maps of single views, got {inputs.shape[1]} a sample; test '
                              'with one clip and one crop')
-        views = self._normalized(inputs.flatten(0, 1))
-        feats, _ = self.extract_feat(views[:, None], data_samples=data_samples)
+        feats, _ = self.extract_feat(inputs, data_samples=data_samples)
         for sample, maps in zip(data_samples, self.aux_heads[self.map_head](feats).float().sigmoid()):
             sample.set_field(maps, 'pred_interaction_map')
         return data_samples

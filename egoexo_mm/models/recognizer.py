@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from mmaction.models import Recognizer3D
 from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
@@ -12,6 +11,7 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from egoexo_mm.models.heads.class_loss import class_head_loss
+from egoexo_mm.models.raw_views import RawViews
 from egoexo_mm.models.teachers import OnlineTeachers
 from egoexo_mm.models.views import join_batches
 
@@ -90,7 +90,13 @@ class EgoExoRecognizer(Recognizer3D):
             losses.update(part)
         return losses
 
-    def predict(self, inputs: Tensor, data_samples: SampleList, **kwargs) -> SampleList:
+    def extract_feat(self, inputs: Tensor | RawViews, *args, **kwargs) -> tuple:
+        """As the host's; raw views are normalised first, all at once."""
+        if isinstance(inputs, RawViews):
+            inputs = inputs.normalized()
+        return super().extract_feat(inputs, *args, **kwargs)
+
+    def predict(self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs) -> SampleList:
         """Predictions of the class head, in bounded batches of views.
 
         A class head may offer ``view_scores(feats)`` and ``predict_views(scores, data_samples)``; those of MMAction2 serve
@@ -98,31 +104,31 @@ class EgoExoRecognizer(Recognizer3D):
         views at once, as in ``Recognizer3D``.
 
         Args:
-            inputs: (N, V, 3, T, H, W) normalised clips, V views a sample, or uint8 frames that
-                ``EgoExoDataPreprocessor(defer_testing=True)`` left to be normalised here.
+            inputs: (N, V, 3, T, H, W) normalised clips, V views a sample, or the ``RawViews`` that
+                ``EgoExoDataPreprocessor`` left to be cut and normalised here.
             data_samples: N samples.
 
         Raises:
             ValueError: if ``max_testing_views`` is not a whole number from 1.
         """
         if not hasattr(self.cls_head, 'predict_views') and type(self.cls_head).predict is not BaseHead.predict:
-            inputs = self._normalized(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
             return super().predict(inputs, data_samples, **kwargs)
-        views = inputs.flatten(0, 1)
         limit = (self.test_cfg or {}).get('max_testing_views') or None
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise ValueError(f'max_testing_views must be a whole number from 1 or None (no limit), got {limit!r}')
-        scores = join_batches([self._view_scores(batch) for batch in views.split(limit or len(views))])
+        if isinstance(inputs, RawViews):
+            batches = inputs.batches(limit)
+        else:
+            views = inputs.flatten(0, 1)
+            batches = views.split(limit or len(views))
+        scores = join_batches([self._view_scores(batch) for batch in batches])
         if hasattr(self.cls_head, 'predict_views'):
             return self.cls_head.predict_views(scores, data_samples)
         return self.cls_head.predict_by_feat(scores, data_samples)
 
     def _view_scores(self, views: Tensor) -> Tensor | dict[str, Tensor]:
-        """Scores of some views (k, 3, T, H, W); their features are gone when it returns."""
-        feats, head_kwargs = self.extract_feat(self._normalized(views)[None], test_mode=True)
+        """Scores of some normalised views (k, 3, T, H, W); their features are gone when it returns."""
+        feats, head_kwargs = self.extract_feat(views[None], test_mode=True)
         if hasattr(self.cls_head, 'view_scores'):
             return self.cls_head.view_scores(feats)
         return self.cls_head(feats, **head_kwargs)
-
-    def _normalized(self, views: Tensor) -> Tensor:
-        return self.data_preprocessor.normalize(views) if views.dtype == torch.uint8 else views

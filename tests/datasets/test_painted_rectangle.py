@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmcv.transforms import Compose
 from mmengine.config import Config
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.models.raw_views import FrameViews
 from egoexo_mm.targets import HAND, OBJECT, Manifest, StoreWriter
 from tests.media import write_video
 
@@ -59,9 +61,9 @@ def build(cfg, name, store):
     types = [step['type'] for step in steps]
     if 'LoadTargets' not in types:
         ours = next(dict(step) for step in cfg.train_dataloader.dataset.pipeline if step['type'] == 'LoadTargets')
-        steps.insert(types.index('FormatShape'), ours)
+        steps.insert(-2, ours)  # before FormatShape or FormatViews
         steps.insert(types.index('DecordDecode') + 1, dict(type='TrackGeometry'))
-        steps[-1] = dict(type='PackActionInputs', algorithm_keys=('interaction_map', ))
+        steps[-1]['algorithm_keys'] = ('interaction_map', )
     for step in steps:
         if step['type'] == 'LoadTargets':
             step['stores'] = dict(interaction_map=store)
@@ -88,7 +90,8 @@ def test_map_lights_up_where_pixels_are(painted, cfg, name):
         np.random.seed(seed)
         random.seed(seed)
         packed = chain(dict(filename=video, label=0, start_index=0, modality='RGB', sample_idx=0))
-        views = packed['inputs'].numpy()  # (V, 3, T, H, W)
+        views = packed['inputs']  # (V, 3, T, H, W)
+        views = (torch.stack(list(FrameViews(**views))) if isinstance(views, dict) else views).numpy()
         maps = packed['data_samples'].interaction_map.numpy()
         maps = maps if maps.ndim == 5 else maps[None]  # (V, 2, T', S, S)
         assert maps.shape[:2] == (len(views), 2)

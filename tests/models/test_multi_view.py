@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 
 import egoexo_mm  # noqa: F401
 from tests.tiny import CONFIG
@@ -111,6 +112,95 @@ def test_frames_are_normalised_batch_by_batch(order):
             found[defer] = torch.stack([sample.pred_score for sample in model.test_step(data)])
         assert seen == [(torch.float32, 2)] * 3
     torch.testing.assert_close(found[True], found[False])
+
+
+def preprocessed(model, **kwargs):
+    model.data_preprocessor = MODELS.build(dict(
+        type='EgoExoDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3, format_shape='NCTHW', **kwargs))
+    return model
+
+
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.float32, torch.float16, torch.int16])
+@pytest.mark.parametrize('head', [OURS, 'own prediction'], ids=str)
+def test_deferred_pixels_are_normalised_whatever_their_type(dtype, head):
+    """Pixels of mean 127.5 reach the network as (127.5 - 114.75) / 57.375 = 0.222."""
+    model = preprocessed(recognizer(STOCK['prob'] if isinstance(head, str) else head, limit=2), defer_testing=True)
+    if isinstance(head, str):
+        class Own(type(model.cls_head)):
+            def predict(self, feats, data_samples, **kwargs):
+                return data_samples
+
+        model.cls_head.__class__ = Own
+    seen = []
+    model.backbone.register_forward_pre_hook(lambda _, args: seen.append((args[0].mean().item(), args[0].dtype)))
+    frames = torch.randint(0, 256, (3, 3, 16, 64, 64), generator=torch.Generator().manual_seed(0)).to(dtype)
+    with torch.no_grad():
+        model.test_step(dict(inputs=[frames], data_samples=[ActionDataSample()]))
+    assert len(seen) == 2  # three views, two at a time
+    for mean, kind in seen:
+        assert mean == pytest.approx((127.5 - 114.75) / 57.375, abs=0.02) and kind == torch.float32
+
+
+def test_normalised_clips_are_not_normalised_again():
+    """What is given to ``predict`` as a tensor is taken as it is, whatever the preprocessor would do."""
+    model = preprocessed(recognizer(OURS), defer_testing=True)
+    expected = scores_of(recognizer(OURS), clips(1, 2))
+    assert torch.equal(scores_of(model, clips(1, 2)), expected)
+
+
+def test_maps_of_deferred_frames():
+    cfg = Config.fromfile(CONFIG).model
+    torch.manual_seed(0)
+    model = preprocessed(MODELS.build(dict(cfg, type='InteractionMapRecognizer'))).train(False)
+    frames = torch.randint(0, 256, (1, 3, 16, 64, 64), generator=torch.Generator().manual_seed(0)).float()
+    maps = {}
+    for defer in (False, True):
+        preprocessed(model, defer_testing=defer)
+        with torch.no_grad():
+            maps[defer] = model.test_step(dict(inputs=[frames], data_samples=[ActionDataSample()]))[0].pred_interaction_map
+    assert torch.equal(maps[True], maps[False])
+
+
+def frames_once(videos, clips=2, length=16, side=64):
+    """Frames, clips and crops of videos, and the same views as FormatShape makes them."""
+    generator, inputs, views = torch.Generator().manual_seed(0), [], []
+    for width in videos:
+        frames = torch.randint(0, 256, (20, side, width, 3), dtype=torch.uint8, generator=generator)
+        places = torch.stack([torch.arange(length) + clip * 3 for clip in range(clips)])
+        crops = torch.tensor([[x, 0, x + side, side] for x in (0, width - side, (width - side) // 2)])
+        inputs.append(dict(frames=frames, clip_frames=places, crops=crops))
+        views.append(torch.stack([frames[clip, :, x:x + side].permute(3, 0, 1, 2)
+                                  for x in crops[:, 0].tolist() for clip in places]))
+    return inputs, views
+
+
+@pytest.mark.parametrize('cls_head', [OURS, VERB_NOUN, STOCK['prob']], ids=['ours', 'verb_noun', 'stock'])
+@pytest.mark.parametrize('limit, order', [(None, 'rgb'), (1, 'rgb'), (4, 'bgr')])
+def test_views_cut_by_the_model_score_alike_to_the_last_bit(cls_head, limit, order):
+    inputs, views = frames_once([96, 81])  # two videos of different widths in a batch
+    found = []
+    for data in (pseudo_collate([dict(inputs=video) for video in inputs])['inputs'], views):
+        model = preprocessed(recognizer(cls_head, limit=limit), channel_order=order, defer_testing=True)
+        with torch.no_grad():
+            samples = model.test_step(dict(inputs=data, data_samples=[ActionDataSample(), ActionDataSample()]))
+        scores = [sample.pred_score for sample in samples]
+        found.append(torch.stack([torch.cat(list(s.values())) if isinstance(s, dict) else s for s in scores]))
+        kept = {key for sample in samples for key in (*sample.keys(), *sample.metainfo_keys())}
+        assert kept <= {'pred_score', 'pred_label', 'num_classes'}  # frames and crops do not reach a dump
+    assert torch.equal(*found) and (found[0][0] - found[0][1]).abs().max() > 0
+
+
+def test_incomplete_frames():
+    model = preprocessed(recognizer(OURS))
+    with pytest.raises(ValueError, match=r"inputs lack clip_frames, crops; pack the frames of FormatViews with"):
+        model.test_step(dict(inputs=dict(frames=[torch.zeros(1)]), data_samples=[ActionDataSample()]))
+
+
+def test_videos_of_a_batch_need_equally_many_views():
+    (first, ), (second, ) = (frames_once([96], clips=clips)[0] for clips in (1, 2))
+    with pytest.raises(ValueError, match=r'equally many views of every video of a batch, got \[3, 6\]; test with'):
+        preprocessed(recognizer(OURS)).test_step(dict(
+            inputs=pseudo_collate([first, second]), data_samples=[ActionDataSample(), ActionDataSample()]))
 
 
 def test_heads_with_their_own_prediction_keep_the_path_of_the_host():

@@ -31,11 +31,12 @@ STAGES = dict(
     PackActionInputs='pack')
 
 
-def make_videos(folder: Path, count: int, frames: int = FRAMES, size: tuple[int, int] = (456, 256)) -> list[Path]:
+def make_videos(folder: Path, count: int, frames: int = FRAMES, size: tuple[int, int] = (456, 256),
+                seed: int = 0) -> list[Path]:
     """Panned and zoomed textures with noise, H.264 where PyAV is installed and MPEG-4 otherwise."""
     paths = []
     for number in range(count):
-        rng = np.random.default_rng(number)
+        rng = np.random.default_rng(seed + number)
         rough = rng.integers(0, 255, (48, 96, 3), np.uint8)
         scene = cv2.resize(rough, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_CUBIC)
         steps = np.clip(np.cumsum(rng.normal(0, 2, (frames, 2)), axis=0) + 60, 0, [size[0], size[1]]).astype(int)

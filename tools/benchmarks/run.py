@@ -23,7 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 import measuring  # noqa: E402
 
-BENCHMARKS = ('step', 'loader', 'store', 'raster', 'multi_view', 'scaling', 'teachers')
+BENCHMARKS = ('step', 'loader', 'store', 'raster', 'multi_view', 'views', 'loader_options', 'memory', 'scaling', 'teachers')
 
 
 def present() -> list[str]:

@@ -51,7 +51,10 @@ def paint(boxes: torch.Tensor, frames: int, side: int) -> torch.Tensor:
 
 def build(config: str, device: str) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
     torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile(CONFIGS / config).model)
+    cfg = Config.fromfile(CONFIGS / config).model
+    if 'aux_heads' not in cfg:
+        cfg.type = 'Recognizer3D'  # MMAction2's own, which the baseline's config replaces
+    model = MODELS.build(cfg)
     model.init_weights()
     model = model.to(device).train()
     return model, optimizer(model, fused=True)

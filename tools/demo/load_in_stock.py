@@ -32,6 +32,7 @@ def stock_model(cfg: Config) -> ConfigDict:
     model = cfg.model.copy()
     model.type = 'Recognizer3D'
     model.pop('aux_heads')
+    model.data_preprocessor.type = 'ActionDataPreprocessor'
     model.backbone = ConfigDict(model.backbone, type='ResNet3dSlowFast')
     if model.backbone.pop('slow_sampling') != 'stride':
         raise SystemExit("the backbone must have slow_sampling='stride', MMAction2's own sampling")

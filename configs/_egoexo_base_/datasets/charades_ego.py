@@ -41,14 +41,16 @@ val_pipeline = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')
 ]
-test_pipeline = [  # 10 clips x 3 crops
+test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the model once
     dict(type='SampleClampedFrames', num_clips=10, test_mode=True, **clip),
     dict(type='UnionFrameLabels', num_classes=157, scope='video'),
+    dict(type='UniqueFrames'),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(-1, 256)),
+    dict(type='RepeatFrames'),
     dict(type='UniformThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='FormatViews'),
+    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops'))
 ]
 
 data = dict(type=dataset_type, view='first', data_prefix=dict(img=data_root))

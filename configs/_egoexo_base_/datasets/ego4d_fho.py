@@ -29,15 +29,17 @@ val_pipeline = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', **ids)
 ]
-test_pipeline = [  # 10 clips x 3 crops
+test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the model once
     dict(type='ClipReaderInit'),
     dict(type='TrimSegment'),
     dict(type='SampleClampedFrames', num_clips=10, test_mode=True, **clip),
+    dict(type='UniqueFrames'),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),
+    dict(type='RepeatFrames'),
     dict(type='UniformThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', **ids)
+    dict(type='FormatViews'),
+    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops'), **ids)
 ]
 
 data = dict(type=dataset_type, version=2, data_prefix=dict(video=data_root))

@@ -18,5 +18,4 @@ model = dict(
     data_preprocessor=dict(
         type='EgoExoDataPreprocessor',
         defer_testing=True,  # frames are normalised with their batch of views
-        channel_order='rgb'),  # 'bgr' as in the reference's fine-tuning, and to test its fine-tuned weights
-    test_cfg=dict(max_testing_views=10))  # views in the backbone at a time
+        channel_order='rgb'))  # 'bgr' as in the reference's fine-tuning, and to test its fine-tuned weights

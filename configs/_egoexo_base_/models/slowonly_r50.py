@@ -14,4 +14,5 @@ model = dict(
     cls_head=dict(
         type='I3DHead', in_channels=2048, num_classes=400, spatial_type='avg', dropout_ratio=0.5, average_clips='prob'),
     data_preprocessor=dict(
-        type='ActionDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3, format_shape='NCTHW'))
+        type='EgoExoDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3, format_shape='NCTHW'),
+    test_cfg=dict(max_testing_views=10))  # views in the backbone at a time

@@ -15,7 +15,8 @@ model = dict(
     cls_head=dict(
         type='I3DHead', in_channels=768, num_classes=400, spatial_type='avg', dropout_ratio=0.5, average_clips='prob'),
     data_preprocessor=dict(
-        type='ActionDataPreprocessor',
+        type='EgoExoDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        format_shape='NCTHW'))
+        format_shape='NCTHW'),
+    test_cfg=dict(max_testing_views=10))  # views in the backbone at a time

@@ -5,8 +5,10 @@ from .rescale_crop import RandomRescaleCrop
 from .sampling import SampleTimeWindow, SeedAugmentations
 from .segments import SampleClampedFrames, TrimSegment, UniformThreeCrop, UnionFrameLabels
 from .small_sets import LoadWholeVideo, PairToVerbNoun
+from .views import FormatViews, RepeatFrames, UniqueFrames
 
 __all__ = [
-    'ClipReaderInit', 'LoadTargets', 'LoadWholeVideo', 'PairToVerbNoun', 'RandomRescaleCrop', 'SampleClampedFrames',
-    'SampleTimeWindow', 'SeedAugmentations', 'TrackGeometry', 'TrimSegment', 'UniformThreeCrop', 'UnionFrameLabels'
+    'ClipReaderInit', 'FormatViews', 'LoadTargets', 'LoadWholeVideo', 'PairToVerbNoun', 'RandomRescaleCrop',
+    'RepeatFrames', 'SampleClampedFrames', 'SampleTimeWindow', 'SeedAugmentations', 'TrackGeometry', 'TrimSegment',
+    'UniformThreeCrop', 'UnionFrameLabels', 'UniqueFrames'
 ]

@@ -45,7 +45,8 @@ class EgoExoSlowFast(ResNet3dSlowFast):
             raise ValueError(f'EgoExoSlowFast: clips of {num_frames} frames, expected a multiple of resample_rate '
                              f'{self.resample_rate}; change clip_len of the pipeline')
         index = slow_frame_index(num_frames, num_frames // self.resample_rate, self.slow_sampling)
-        slow = self._stem(self.slow_path, x[:, :, index])
+        # stacking frames, unlike indexing with a tensor, sends no index to the device and waits for nothing
+        slow = self._stem(self.slow_path, torch.stack([x[:, :, i] for i in index.tolist()], dim=2))
         fast = self._stem(self.fast_path, x[:, :, ::self.resample_rate // self.speed_ratio])
         laterals = ['conv1_lateral', *self.slow_path.lateral_connections] if self.slow_path.lateral else []
         for stage, layer in enumerate(self.slow_path.res_layers):

@@ -145,7 +145,9 @@ class ScoreTeacher(Teacher):
     def targets(self, pixels: Tensor) -> list[Tensor]:
         """(C,) float32 logits of each clip; mean probabilities become ``log p``."""
         index = self.clip_items(pixels.shape[2])
-        frames = pixels.transpose(1, 2)[:, index.flatten()]  # (N, items * L, 3, H, W)
+        # a pageable index is copied without waiting for the device; indexing with a host tensor would wait
+        places = index.flatten().to(pixels.device, non_blocking=True)
+        frames = pixels.transpose(1, 2).index_select(1, places)  # (N, items * L, 3, H, W)
         prepared = self.prepare(frames.flatten(0, 1)).unflatten(0, (len(pixels) * len(index), index.shape[1]))
         scores = self._scores(prepared).unflatten(0, (len(pixels), len(index))).mean(1)
         if self.score_kind == 'probabilities':

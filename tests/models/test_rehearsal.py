@@ -1,0 +1,90 @@
+"""Training and testing of every shipped recognizer on the meta device: no value is read by the host, no tensor left behind.
+
+On that device tensors have shapes and no values. Reading one on the host raises, and so does mixing it with a tensor that a
+module forgot to move. What a step does on a GPU is not shown here: see test_gpu.py.
+"""
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
+import memory  # noqa: E402
+import rehearsal  # noqa: E402
+
+sys.path.remove(str(ROOT / 'tools' / 'benchmarks'))
+NAMES = rehearsal.recognizers()
+
+
+def test_all_of_them():
+    """Configs that differ in data or weights only share a rehearsal."""
+    assert {'egoexo_slowfast_k400.py', 'egoexo_slowfast_r101_k400.py', 'egoexo_slowonly_k400.py', 'slowfast_k400.py',
+            'slowonly_k400.py', 'egoexo_swin_tiny_k400.py'} <= set(NAMES) and len(NAMES) > 20
+    assert not any(name.startswith('_') for name in NAMES)
+
+
+def steps(name):
+    """A training step, and a test of 10 clips x 3 crops, ten views at a time."""
+    cfg = rehearsal.load(name)
+    model = rehearsal.build(cfg, 'meta')
+    loss, logged = rehearsal.losses(model, rehearsal.batch(cfg, 2))
+    assert {value.device.type for value in logged.values()} == {'meta'} and loss.shape == ()
+    loss.backward()
+    assert all(p.grad.device.type == 'meta' for p in model.parameters() if p.requires_grad)
+
+    seen = []
+    model.train(False)
+    model.backbone.register_forward_pre_hook(lambda _, args: seen.append(tuple(args[0].shape)))
+    frames, _ = rehearsal.clip(cfg)
+    with torch.no_grad():
+        sample, = model.test_step(rehearsal.video(cfg, clips=10, size=256, width=340, frames=40))
+    scores = sample.pred_score
+    for score in scores.values() if isinstance(scores, dict) else [scores]:
+        assert score.device.type == 'meta' and score.dim() == 1
+    assert seen == [(10, 3, frames, 256, 256)] * 3
+
+
+@pytest.mark.parametrize('name', [name for name in NAMES if 'r101' not in name])
+def test_steps(name):
+    steps(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', [name for name in NAMES if 'r101' in name])
+def test_steps_of_deeper_networks(name):
+    steps(name)
+
+
+def test_it_finds_what_it_looks_for():
+    """A value read by the host, and a tensor that stays behind."""
+    cfg = rehearsal.load('miniworld/pretrain_egoexo.py')
+    model = rehearsal.build(cfg, 'meta')
+    head = model.aux_heads['ego_score']
+    whole = head.forward
+    head.forward = lambda feats: whole(feats) * whole(feats).sum().item()
+    with pytest.raises(RuntimeError, match='meta'):
+        rehearsal.losses(model, rehearsal.batch(cfg, 2))
+    forgotten = torch.ones(2)
+    head.forward = lambda feats: whole(feats) * forgotten
+    with pytest.raises(RuntimeError, match='meta'):
+        rehearsal.losses(model, rehearsal.batch(cfg, 2))[0].backward()
+
+
+def test_counted_memory():
+    """What a convolution and a rectifier keep, by hand; checkpointing keeps less; a second clip costs as much as a first."""
+    cfg = rehearsal.load('miniworld/pretrain_egoexo.py')
+    one, two, three = (memory.kept(cfg, clips) for clips in (2, 3, 4))
+    assert two - one == three - two > 0
+    frames, size = rehearsal.clip(cfg)
+    first = model_input = 3 * frames * size ** 2 * 4  # the fast pathway keeps its input, float32
+    assert two - one > first + model_input // 2  # and the slow pathway every second frame of it
+    assert memory.kept(memory.checkpointed(cfg), 2) < 0.8 * one
+    assert memory.kept(cfg, 2, half=True) < 0.62 * one
+    assert memory.fixed(cfg) == 12 * sum(p.numel() for p in rehearsal.build(cfg, 'meta').parameters())
+
+
+def test_largest_batch():
+    # (11 - 1.5 - 0.5) GiB of 1 GiB clips; 16, 24, 40 and 80 likewise
+    assert memory.largest(memory.GIB // 2, memory.GIB) == '9 / 14 / 22 / 38 / 78'
