@@ -2,7 +2,8 @@
 """Encode folders of frames as videos, for teachers, which read videos (tools/test.py configs/teachers/... none).
 
 OUT gets <name of the folder>.mp4 for every folder, with its pictures (JPG, PNG, BMP or WebP) in the order of their numbers,
-and list.txt of them all. Videos that are there are kept. Hidden files are left out.
+and list.txt of them all. Videos that are there are kept. Hidden files are left out. Numbers may begin anywhere, as in a
+folder for each segment: the first picture is frame 0 of the video.
 
 Example:
     python tools/frames_to_videos.py data/epic100 data/epic100_videos --folders '*/rgb_frames/*' --fps 50
@@ -25,8 +26,8 @@ from egoexo_mm.video import VideoWriteError, write_mp4  # noqa: E402
 from egoexo_mm.video.names import IMAGE_SUFFIXES, frame_files, is_hidden  # noqa: E402
 
 
-def encode(folder: Path, out: Path, fps: float) -> int:
-    """Encode one folder; the number of its frames.
+def encode(folder: Path, out: Path, fps: float) -> str:
+    """Encode one folder; how many frames it has, and at which number they begin if that is neither 0 nor 1.
 
     Raises:
         SystemExit: it holds no picture, frames are lacking, one cannot be read, sizes differ, or the video cannot be
@@ -36,37 +37,40 @@ def encode(folder: Path, out: Path, fps: float) -> int:
     if not names:
         raise SystemExit(f'{folder}: holds no picture ({", ".join(IMAGE_SUFFIXES)}); give the folders of frames as '
                          '--folders PATTERN')
-    check_numbers(names)
+    first = check_numbers(names)
     try:
-        return write_mp4(out, pictures(names), fps)
+        count = write_mp4(out, pictures(names), fps)
     except (VideoWriteError, OSError) as error:
         raise SystemExit(str(error)) from None
+    start = f'; {names[0].name} is frame 0 of the video' if first > 1 else ''
+    return f'{count} frames{start}'
 
 
-def check_numbers(names: list[Path]) -> None:
-    """Refuse frames that are lacking or there twice: each later frame would be another one than its number says.
+def check_numbers(names: list[Path]) -> int:
+    """The number of the first frame.
 
-    Names without any number are taken as they are sorted.
+    Names without any number are taken as they are sorted, from 0 on.
+
+    Raises:
+        SystemExit: frames are lacking or there twice, so each later frame would be another one than its number says.
     """
     digits = [re.findall(r'\d+', path.stem) for path in names]
     lengths = {len(found) for found in digits}
     if lengths == {0}:
-        return
+        return 0
     if 0 in lengths:
         odd = next(path for path, found in zip(names, digits) if not found)
         raise SystemExit(f'{odd}: has no number, other pictures of the folder have one; move it to another folder')
     changing = [i for i in range(min(lengths)) if len({found[i] for found in digits}) > 1] if len(lengths) == 1 else []
     place = changing[0] if len(changing) == 1 else -1
-    before = None
-    for path, number in zip(names, (int(found[place]) for found in digits)):
-        if before is None and number > 1:
-            raise SystemExit(f'{path}: is the first frame, number {number}; frames from 0 or 1 on are expected: extract the '
-                             'frames of this video again, or rename them')
+    numbers, before = [int(found[place]) for found in digits], None
+    for path, number in zip(names, numbers):
         if before is not None and number != before[1] + 1:
             problem = 'follow each other' if number <= before[1] else f'lack frame {before[1] + 1} between them'
             raise SystemExit(f'{before[0]} and {path.name} {problem}; expected one picture for each number: extract the '
                              'frames of this video again, or remove what is no frame of it')
         before = (path, number)
+    return numbers[0]
 
 
 def pictures(names: list[Path]) -> Iterator[np.ndarray]:
@@ -100,7 +104,7 @@ def main() -> None:
         raise SystemExit(f'{args.root}: two folders of {args.folders} would become {twice[0]}; encode them into two folders')
     for folder, name in zip(folders, names):
         if not (args.out / name).exists():
-            print(f'{name}: {encode(folder, args.out / name, args.fps)} frames', flush=True)
+            print(f'{name}: {encode(folder, args.out / name, args.fps)}', flush=True)
     with whole_file(args.out / 'list.txt') as temporary:
         Path(temporary).write_text('\n'.join(names) + '\n')
     print(f'{args.out}: {len(names)} videos, named in list.txt')

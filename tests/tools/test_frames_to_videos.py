@@ -90,9 +90,16 @@ def test_numbers_beyond_their_padding(tmp_path, monkeypatch):
     assert video[10010].mean() == pytest.approx(200, abs=3) and video[10].mean() == pytest.approx(0, abs=3)
 
 
+def test_a_segment_begins_at_any_number(tmp_path, monkeypatch, capsys):
+    numbered(tmp_path / 'in/a', [f'img_{n:04}.jpg' for n in range(9998, 10002)])
+    run(monkeypatch, tmp_path / 'in', tmp_path / 'out', '--fps', 25)
+    assert levels(tmp_path / 'out/a.mp4') == [1, 2, 3, 4]
+    assert capsys.readouterr().out.startswith('a.mp4: 4 frames; img_9998.jpg is frame 0 of the video\n')
+
+
 @pytest.mark.parametrize('names, message', [
     (['img_1.jpg', 'img_2.jpg', 'img_4.jpg'], 'a/img_2.jpg and img_4.jpg lack frame 3 between them'),
-    (['img_7.jpg', 'img_8.jpg'], 'a/img_7.jpg: is the first frame, number 7; frames from 0 or 1 on are expected'),
+    (['img_9998.jpg', 'img_9999.jpg', 'img_10001.jpg'], 'a/img_9999.jpg and img_10001.jpg lack frame 10000 between'),
     (['img_1.jpg', 'img_01.jpg', 'img_2.jpg'], 'a/img_01.jpg and img_1.jpg follow each other'),
     (['img_1.jpg', 'img_1.png', 'img_2.jpg'], 'a/img_1.jpg and img_1.png follow each other'),
     (['u_1.jpg', 'u_2.jpg', 'v_1.jpg', 'v_2.jpg'], 'a/u_2.jpg and v_1.jpg follow each other'),
