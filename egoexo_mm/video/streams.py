@@ -137,7 +137,7 @@ def _judge(container: str, stream: av.video.stream.VideoStream, found: Packets, 
         if found.jumps or None not in found.pts and not nearly_in_order(found.pts):
             return False, 'its time stamps jump back'
         doubt = 'may be coded in half frames' if _half_frames(codec) else ''
-        if not known and container == 'mpegts':
+        if None in found.pts or not known and container == 'mpegts':
             doubt = 'does not say when each frame is shown'
         return known, doubt
     if container in _DECODING_TIMES and not codec.codec.reorder:

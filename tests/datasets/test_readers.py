@@ -1,7 +1,11 @@
 """Every reader gives the same frames, and one kind of error for broken files."""
 import errno
 import re
+import struct
+import subprocess
+import sys
 from importlib import util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from media import write_video
 
 from egoexo_mm.datasets.readers import READERS, BrokenVideoError, VideoFile, check_reader
 
+ROOT = Path(__file__).parents[2]
 readers = pytest.mark.parametrize('reader', [
     pytest.param(name, marks=pytest.mark.skipif(util.find_spec(kind.module) is None, reason=f'no {kind.module} here'))
     for name, kind in READERS.items()])
@@ -87,7 +92,9 @@ def test_reasons_are_the_same_in_every_run(tmp_path):
 
 @pytest.mark.parametrize('error', [MemoryError(), OSError(errno.EMFILE, 'Too many open files'),
                                    RuntimeError('std::bad_alloc'), ImportError('no such library')])
-def test_trouble_of_the_machine_is_not_the_videos(error, tmp_path):
+def test_trouble_of_the_machine_is_not_the_videos(error, tmp_path, monkeypatch):
+    monkeypatch.setattr('egoexo_mm.video.errors._memory_left', lambda: False)
+
     class Starved(VideoFile):
         def _open(self, path):
             raise error
@@ -95,6 +102,36 @@ def test_trouble_of_the_machine_is_not_the_videos(error, tmp_path):
     (tmp_path / 'a.mp4').touch()
     with pytest.raises(type(error)):
         Starved(str(tmp_path / 'a.mp4'))
+
+
+_CLAIMS = """
+import resource, sys
+from egoexo_mm.video import READERS, BrokenVideoError, open_frames
+path = sys.argv[1]
+for reader in READERS:
+    try:
+        open_frames(path, reader)
+    except BrokenVideoError as error:
+        assert str(error) == f'{path}: is damaged: it asks for more memory than a video needs', error
+        print(reader)
+pages = int(open('/proc/self/statm').read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 200 * 2**20, ) * 2)
+try:
+    open_frames(path)
+except MemoryError:
+    print('lack of memory')
+"""
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='limits memory as Linux does')
+def test_a_header_that_claims_too_much_is_damage_but_a_lack_of_memory_is_not(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', np.zeros((20, 48, 64, 3), np.uint8), codec='mp4v')
+    content = bytearray(path.read_bytes())
+    struct.pack_into('>I', content, content.index(b'stts') + 8, 0x1ffffffe)  # rows of a table that FFmpeg allocates at once
+    path.write_bytes(content)
+    run = subprocess.run([sys.executable, '-c', _CLAIMS, str(path)], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    assert [line for line in run.stdout.splitlines() if 'WARNING' not in line] == [*READERS, 'lack of memory']
 
 
 def test_unknown_and_missing_readers(monkeypatch):
