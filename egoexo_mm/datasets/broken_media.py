@@ -7,6 +7,7 @@ however often the run was interrupted.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from .media_failures import MediaError, WholePictures, media_error, media_source
 from .transforms import SeedAugmentations
 
 _RANDOM_TRIES = 1000  # then the rows that follow, in order
+_PICTURE_TRIES = 8  # clips of one folder of frames that are tried for a sample; one broken picture leaves many others
 
 
 class BrokenMedia:
@@ -37,7 +39,7 @@ class BrokenMedia:
                 ``failed_file``, and another sample takes its place (``'skip'``). In validation and testing it always ends
                 the run.
             max_broken_share: with ``'skip'``: the run ends where the files found broken hold more than this share of the
-                samples.
+                samples. A broken picture in a folder of frames counts as one sample.
             failed_file: JSON lines ``video_id``, ``path``, ``reason``, appended to. By default ``failed.jsonl`` in the work
                 dir, which ``BrokenMediaHook`` tells; without the hook broken files are logged only.
 
@@ -70,7 +72,7 @@ class BrokenMedia:
             RuntimeError: media that cannot be read; too many of them.
         """
         info = self.get_data_info(idx)
-        refused: set[str] = set()
+        refused: Counter[str] = Counter()
         sample = self._try(info, refused)
         if self.test_mode:
             return sample
@@ -84,10 +86,10 @@ class BrokenMedia:
                                'correct data_prefix or get the files again')
         return sample
 
-    def _try(self, info: dict, refused: set[str]) -> dict | None:
+    def _try(self, info: dict, refused: Counter[str]) -> dict | None:
         """The sample of a row; None where its file is one of the ``refused`` or joins them, or the pipeline gives none."""
         path = media_source(info)
-        if path in refused:
+        if refused[path] >= _PICTURE_TRIES:
             return None
         try:
             if path in self._never_opens:
@@ -96,10 +98,10 @@ class BrokenMedia:
         except MediaError as error:
             if self.broken_videos == 'error' or self.test_mode:
                 self._end(error)
-            refused.add(path)
+            refused[path] += _PICTURE_TRIES if error.file == path else 1
             if error.when_opened:
                 self._never_opens[path] = error.reason
-            if self.failed.note(path, info.get('video_id', path), error.reason):
+            if self.failed.note(error.file, info.get('video_id', path), error.reason):
                 self._check_share()
         return None
 
@@ -173,7 +175,8 @@ class BrokenMedia:
         """
         found = self.failed.found()
         hashes, broken = self._source_hashes, [_hash(path) for path in found]
-        lost = int((np.searchsorted(hashes, broken, 'right') - np.searchsorted(hashes, broken)).sum())
+        rows = np.searchsorted(hashes, broken, 'right') - np.searchsorted(hashes, broken)
+        lost = min(int(np.maximum(rows, 1).sum()), len(hashes))  # a picture of a folder is no row's file
         if lost > self.max_broken_share * len(hashes):
             path, reason = next(iter(found.items()))
             listed = f', listed in {self.failed.file}' if self.failed.file else ''

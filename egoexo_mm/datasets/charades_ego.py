@@ -113,8 +113,8 @@ class CharadesEgoDataset(MediaDataset):
         expected = osp.join(info['frame_dir'], info['filename_tmpl'].format(info['total_frames'] + self.start_index))
         if osp.join(root, path) != expected:
             if not info['total_frames'] and int(number) == 1 - self.start_index:
-                raise row.bad(f'the frames of {name} are numbered from {int(number)}, expected {self.start_index}; set '
-                              f'start_index={int(number)}, or')
+                raise row.bad(f'the frames of {name} are numbered from {int(number)}, expected {self.start_index} (set '
+                              f'start_index={int(number)})')
             raise row.bad(f'the path {quote(path)} breaks the numbering of {name}, expected {expected}, as the frames of '
                           'a video are listed by their numbers')
         classes = [int(label) for label in fields[4].strip('"').split(',') if label]

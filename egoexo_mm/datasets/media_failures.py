@@ -28,11 +28,13 @@ class MediaError(Exception):
         reason: why, without the name of the file.
         path: the file or folder.
         when_opened: whatever frames are asked for, it cannot be read.
+        file: what is broken: ``path``, or one picture of the folder ``path``.
     """
 
-    def __init__(self, path: str, reason: str, when_opened: bool) -> None:
+    def __init__(self, path: str, reason: str, when_opened: bool, picture: str | None = None) -> None:
         super().__init__(f'{path}: {reason}')
         self.path, self.reason, self.when_opened = path, reason, when_opened
+        self.file = osp.join(path, picture) if picture else path
 
 
 def media_source(info: dict) -> str:
@@ -65,14 +67,18 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
         if not steps:
             unread = isinstance(error, OSError) and 'imgs' not in info
             return MediaError(path, _reason(error, path), False) if unread else None
-        if missing := _undecoded(steps[-1].f_locals.get('imgs'), info):
-            return MediaError(path, missing, False)
+        if missing := _undecoded(steps[-1].f_locals.get('imgs'), info, path):
+            return missing
         if _is_own_mistake(error, frames[-1], steps[-1]):
             return None
     picture = steps[-1].f_locals.get('filepath') if steps else None  # of RawFrameDecode
     opening = any(type(step.f_locals['self']).__name__.endswith('Init') for step in steps)
-    where = f'{osp.basename(picture)}: ' if isinstance(picture, str) and not isinstance(error, FileNotFoundError) else ''
-    return MediaError(path, where + _reason(error, path), opening)
+    picture = osp.basename(picture) if isinstance(picture, str) else None
+    if isinstance(error, FileNotFoundError):
+        gone = picture is not None and not osp.isdir(path)  # the folder, not one picture
+        return MediaError(path, _reason(error, path), opening or gone, None if gone else picture)
+    where = f'{picture}: ' if picture else ''
+    return MediaError(path, where + _reason(error, path), opening, picture)
 
 
 class WholePictures:
@@ -100,16 +106,15 @@ class WholePictures:
 
 def undecoded_frame(info: dict, path: str) -> MediaError | None:
     """The host's ``RawFrameDecode`` leaves None for a picture that cannot be decoded, which shows much later."""
-    problem = _undecoded(info.get('imgs'), info)
-    return MediaError(path, problem, False) if problem else None
+    return _undecoded(info.get('imgs'), info, path)
 
 
-def _undecoded(imgs: Any, info: dict) -> str | None:
+def _undecoded(imgs: Any, info: dict, path: str) -> MediaError | None:
     if not isinstance(imgs, list) or all(img is not None for img in imgs):
         return None
     number = int(info['frame_inds'][[img is None for img in imgs].index(True)])
-    name = info['filename_tmpl'].format(number) if 'filename_tmpl' in info else f'frame {number}'
-    return f'{name}: cannot be decoded'
+    picture = info['filename_tmpl'].format(number) if 'filename_tmpl' in info else None
+    return MediaError(path, f'{picture or f"frame {number}"}: cannot be decoded', False, picture)
 
 
 def _frames(error: Exception) -> Iterator[FrameType]:

@@ -262,6 +262,23 @@ def test_damaged_frames(tmp_path, content, reason):
         data[0]
 
 
+def test_a_broken_picture_is_not_a_broken_folder(tmp_path):
+    """Rows are frames 1, 2 and 3 of one folder; frames 1 and 2 are damaged, each is one sample of three."""
+    options = dict(finetune_data.epic100(tmp_path), type='EpicKitchensDataset', pipeline=CLIP, broken_videos='skip',
+                   failed_file=str(tmp_path / 'failed.jsonl'))
+    rows = finetune_data._epic_rows('P01', 'P01_101', [(number, number) for number in (1, 2, 3)])
+    finetune_data.write_rows(tmp_path / 'list.csv', [dict(narration_id=str(i), **row) for i, row in enumerate(rows)])
+    pictures = [str(tmp_path / f'P01/rgb_frames/P01_101/frame_{number:010}.jpg') for number in (1, 2)]
+    for picture in pictures:
+        open(picture, 'wb').write(b'damaged')
+    data = DATASETS.build(dict(options, max_broken_share=0.67))
+    assert [set(data[i]['frame_inds']) for i in range(3)] == [{3}] * 3
+    assert sorted(line['path'] for line in listed(tmp_path)) == pictures
+    limited = DATASETS.build(dict(options, max_broken_share=0.5, failed_file=str(tmp_path / 'limited.jsonl')))
+    with pytest.raises(RuntimeError, match=r'2 of 3 samples \(66\.7%\)'):
+        [limited[i] for i in range(3)]
+
+
 @pytest.mark.parametrize('kind, make', [
     ('EpicKitchensDataset', finetune_data.epic100), ('Ego4DFHODataset', finetune_data.ego4d),
     ('EgoExo4DKeystepDataset', finetune_data.egoexo4d_keystep), ('CharadesEgoDataset', finetune_data.charades_ego)])
@@ -282,10 +299,10 @@ def test_every_data_set_has_the_options(tmp_path, kind, make):
     skipping = DATASETS.build(dict(type=kind, pipeline=steps, broken_videos='skip', max_broken_share=1 if others else 0,
                                    failed_file=str(tmp_path / 'failed.jsonl'), **options))
     if others:
-        assert skipping[0]['imgs'] and listed(tmp_path)[0]['path'] == path
+        assert skipping[0]['imgs'] and path in (listed(tmp_path)[0]['path'], os.path.dirname(listed(tmp_path)[0]['path']))
         assert listed(tmp_path)[0]['video_id'] == first['video_id']
     else:  # all rows are of that video
-        with pytest.raises(RuntimeError, match=r'\(100\.0%\) are of files that cannot be read'):
+        with pytest.raises(RuntimeError, match=r'1 of \d+ samples .* are of files that cannot be read'):
             skipping[0]
 
 

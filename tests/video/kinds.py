@@ -123,6 +123,12 @@ def _cut(path: Path) -> None:
     copy(encode(path.with_suffix('.long.mp4'), *X264, '-g', '20'), path, before=('-ss', '0.4'))
 
 
+def _open_gop_cut(path: Path) -> None:
+    """Cut without encoding at an open group: its first packets stand for no frame, and have no time."""
+    encode(path.with_suffix('.long.mkv'), *X264[:-1], 'scenecut=0:open-gop=1:bframes=3')
+    copy(path.with_suffix('.long.mkv'), path, before=('-ss', '0.7'))
+
+
 def _copied_from_avi(path: Path) -> None:
     """Times guessed from those of decoding, as AVI has no others."""
     ffmpeg('-fflags', '+genpts', '-i', encode(path.with_suffix('.avi'), *X264), '-c', 'copy', path)
@@ -201,6 +207,7 @@ KINDS: dict[str, Kind] = dict(
     turned_90=_turned('.mp4', 90), turned_180=_turned('.mov', 180), turned_270=_turned('.mp4', 270),
     cover_first=Kind(_cover_first, '.mp4'), cover_mkv=Kind(_cover_last, '.mkv'), cover_mp4=Kind(_cover_last, '.mp4'),
     edit_list=_part(range(10, COUNT), _cut, '.mp4'),
+    open_gop_cut=_part(range(8, COUNT), _open_gop_cut, '.mkv'),
     late_start=_encoded('.mp4', *X264, '-output_ts_offset', '3'),
     late_start_mkv=_encoded('.mkv', *X264, '-output_ts_offset', '3'),
     grows_mp4=_two_sizes('.mp4', X264), shrinks_mp4=_two_sizes('.mp4', X264, ((192, 128), (96, 64))),

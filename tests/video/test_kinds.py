@@ -19,7 +19,7 @@ NOT_MP4 = {name for name, kind in KINDS.items() if kind.suffix not in ('.mp4', '
 LIMITS = dict(
     decord=NOT_MP4 | {'av1_mp4', 'h264_open_gop', 'h264_intra_refresh', 'hevc_mkv', 'hevc_mp4_10bit', 'mpeg4_mp4',
                        'edit_list', 'equal_times', 'equal_times_b', 'h264_interlaced', 'h264_48_wide', 'h264_from_avi',
-                       'vp9_live'},
+                       'vp9_live', 'open_gop_cut'},
     opencv={'av1_mp4', 'cover_first', 'h264_no_key', 'h264_open_no_key', 'hevc_no_key', 'mpeg2_no_key', 'mpeg4_no_key',
             *(name for name in KINDS if name.startswith(('grows', 'shrinks')))},
     pyav=set())
