@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from egoexo_mm.files import whole_file  # noqa: E402
 from egoexo_mm.video import VideoWriteError, write_mp4  # noqa: E402
 from egoexo_mm.video.names import IMAGE_SUFFIXES, frame_files, is_hidden  # noqa: E402
+from egoexo_mm.video.picture_files import is_cut_off  # noqa: E402
 
 
 def encode(folder: Path, out: Path, fps: float) -> str:
@@ -78,7 +79,7 @@ def pictures(names: list[Path]) -> Iterator[np.ndarray]:
     size = None
     for name in names:
         frame = cv2.imread(str(name))
-        if frame is None:
+        if frame is None or is_cut_off(name.read_bytes()):
             raise SystemExit(f'{name}: is no picture that can be read; extract the frames of this video again')
         found = frame.shape[1::-1]
         size = size or found

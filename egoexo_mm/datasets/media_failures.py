@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from egoexo_mm.targets import TargetStoreError
+from egoexo_mm.video.picture_files import is_cut_off
 
 from .readers import BrokenVideoError
 
@@ -16,7 +17,6 @@ from .readers import BrokenVideoError
 _MACHINE_ERRNO = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 # raised by a transform's own lines: a key that no transform before it has added, an argument of the wrong kind
 _CONFIG_ERRORS = (KeyError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
-_ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89PNG': b'IEND'}  # first and last bytes of JPEG and PNG
 _HOSTS = re.compile(r'(mmaction|mmcv|mmengine)(\.|$)')
 _STEP = re.compile(r'\w*(Init|Decode)')  # DecordInit, ClipReaderInit, RawFrameDecode, ...: all opening and decoding steps
 
@@ -98,9 +98,8 @@ class WholePictures:
             BrokenVideoError: a JPEG or PNG without its end.
         """
         content = bytes(self._client.get(path))
-        for start, end in _ENDS.items():
-            if content.startswith(start) and end not in content[-1024:]:  # some programs add a few bytes
-                raise BrokenVideoError('is cut off')
+        if is_cut_off(content):
+            raise BrokenVideoError('is cut off')
         return content
 
 

@@ -50,6 +50,16 @@ def test_mistakes(tmp_path, monkeypatch):
         assert not (tmp_path / 'out').exists() or list((tmp_path / 'out').iterdir()) == []
 
 
+def test_a_picture_that_is_cut_off_is_refused(tmp_path, monkeypatch):
+    frames(tmp_path / 'in/a', 20, 120, 220)
+    picture = tmp_path / 'in/a/frame_0000000002.jpg'
+    picture.write_bytes(picture.read_bytes()[:-20])
+    assert cv2.imread(str(picture)) is not None  # OpenCV is content
+    with pytest.raises(SystemExit, match='frame_0000000002.jpg: is no picture that can be read'):
+        run(monkeypatch, tmp_path / 'in', tmp_path / 'out', '--fps', 24)
+    assert not (tmp_path / 'out/a.mp4').exists()
+
+
 def numbered(folder, names):
     """Pictures with grey levels 10, 20, ... in the order given."""
     folder.mkdir(parents=True)
