@@ -4,6 +4,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from pathlib import Path
 
+import cv2  # noqa: F401  before decord, whose old zlib it would otherwise write and read PNG files with
 import pytest
 
 ROOT = Path(__file__).parents[1]

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from egoexo_mm.targets import TargetStoreError
+from egoexo_mm.video.errors import DECORD_PLACE
 from egoexo_mm.video.picture_files import is_cut_off
 
 from .readers import BrokenVideoError
@@ -72,7 +73,7 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
         if _is_own_mistake(error, frames[-1], steps[-1]):
             return None
     picture = steps[-1].f_locals.get('filepath') if steps else None  # of RawFrameDecode
-    opening = any(type(step.f_locals['self']).__name__.endswith('Init') for step in steps)
+    opening = any(_is_opening(step.f_locals['self']) for step in steps)
     picture = osp.basename(picture) if isinstance(picture, str) else None
     if isinstance(error, FileNotFoundError):
         gone = picture is not None and not osp.isdir(path)  # the folder, not one picture
@@ -128,12 +129,16 @@ def _is_reading_step(owner: Any) -> bool:
     return hasattr(owner, 'transform') and any(_STEP.fullmatch(kind.__name__) for kind in type(owner).__mro__)
 
 
+def _is_opening(step: Any) -> bool:
+    return type(step).__name__.endswith('Init')
+
+
 def _is_own_mistake(error: Exception, innermost: FrameType, step: FrameType) -> bool:
     """Whether an error came from the transform's or the host's own lines, not from a decoder or a file system."""
     if isinstance(error, OSError) or type(error).__module__.split('.')[0] == 'av':
         return False
-    if isinstance(error, IndexError):  # a frame beyond the video was asked for
-        return True
+    if isinstance(error, IndexError):  # a frame beyond the video was asked for, or opening found no stream
+        return not _is_opening(step.f_locals['self'])
     at_host = bool(_HOSTS.match(innermost.f_globals.get('__name__', '')))
     if isinstance(error, ValueError):
         return at_host  # such as an unknown io_backend
@@ -142,6 +147,7 @@ def _is_own_mistake(error: Exception, innermost: FrameType, step: FrameType) -> 
 
 def _reason(error: Exception, path: str) -> str:
     text = ' '.join(str(error).strip().partition('\n')[0].split())  # below it decord shows its stack
+    text = DECORD_PLACE.sub('', text)
     if isinstance(error, BrokenVideoError) or text.startswith(f'{path}: '):
         return text.removeprefix(f'{path}: ')
     if isinstance(error, FileNotFoundError):

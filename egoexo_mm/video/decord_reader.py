@@ -24,6 +24,7 @@ def open_video(path: str | Path | BinaryIO) -> Any:
         ImportError: neither is installed.
         Exception: the file is no video; decord has no error class that all versions share.
     """
+    import cv2  # noqa: F401  loaded after decord it uses decord's old zlib: "libpng error: bad parameters to zlib"
     import decord  # only who reads videos needs it
     return decord.VideoReader(path if hasattr(path, 'read') else str(path), ctx=decord.cpu(0), num_threads=1)
 

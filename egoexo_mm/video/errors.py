@@ -13,7 +13,7 @@ _MEMORY = ('bad_alloc', 'cannot allocate memory', 'insufficient memory')
 _HANDLES = 'too many open files'
 _MACHINE_ERRNO = (errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 _ENOUGH_MEMORY = 1 << 30  # bytes; decoding an 8K video takes less
-_DECORD_PLACE = re.compile(r'\[\d\d:\d\d:\d\d\] \S+:\d+: ')  # time and source line in front of a message
+DECORD_PLACE = re.compile(r'\[\d\d:\d\d:\d\d\] \S+:\d+: ')  # time and source line in front of a message
 
 
 class BrokenVideoError(Exception):
@@ -45,7 +45,7 @@ def naming(path: str, kind: type[BrokenVideoError] = BrokenVideoError) -> Iterat
             raise
         if _about_memory(error):
             raise kind(f'{path}: is damaged: it asks for more memory than a video needs') from error
-        text = _DECORD_PLACE.sub('', ' '.join(str(error).split()))[:200]
+        text = DECORD_PLACE.sub('', ' '.join(str(error).split()))[:200]
         raise kind(f'{path}: {type(error).__name__}: {text}') from error
 
 

@@ -231,6 +231,25 @@ def test_wrong_configs_are_not_called_broken_videos(tmp_path, steps, error, mess
     assert not (tmp_path / 'failed.jsonl').exists()
 
 
+@pytest.mark.parametrize('opening, decoding', [('PyAVInit', 'PyAVDecode'), ('DecordInit', 'DecordDecode'),
+                                               ('OpenCVInit', 'OpenCVDecode'), ('ClipReaderInit', 'DecordDecode')])
+def test_sound_without_a_picture_is_named_by_the_hosts_readers_too(tmp_path, opening, decoding):
+    pytest.importorskip('decord' if opening == 'DecordInit' else 'cv2')
+    av = pytest.importorskip('av')
+    with av.open(str(tmp_path / 'a.mp4'), 'w') as file:
+        stream = file.add_stream('aac', rate=16000)
+        frame = av.AudioFrame(format='fltp', layout='mono', samples=1024)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        frame.sample_rate = 16000
+        file.mux([*stream.encode(frame), *stream.encode()])
+    data = build(tmp_path, ['a.mp4'], [dict(type=opening), dict(type='SampleFrames', clip_len=4), dict(type=decoding)],
+                 broken_videos='error',
+                 data_prefix=dict(video=str(tmp_path)))
+    with pytest.raises(RuntimeError, match=r'a\.mp4: cannot be read \((?!.*\d\d:\d\d:\d\d)'):
+        data[0]
+
+
 def test_trouble_of_store_and_machine_is_not_the_videos(tmp_path, monkeypatch):
     data = build(tmp_path, ['sound_0.mp4', 'sound_1.mp4'])
     for error in (TargetStoreError('shard is damaged'), MemoryError(), OSError(24, 'Too many open files')):
