@@ -6,7 +6,6 @@ import shutil
 import subprocess
 
 import pytest
-import torch
 from mmengine.fileio import LocalBackend
 
 from egoexo_mm import files as whole_files
