@@ -74,7 +74,7 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
             return None
     picture = steps[-1].f_locals.get('filepath') if steps else None  # of RawFrameDecode
     opening = any(_is_opening(step.f_locals['self']) for step in steps)
-    picture = osp.basename(picture) if isinstance(picture, str) else None
+    picture = osp.basename(picture) if isinstance(picture, str) and 'filename' not in info else None
     if isinstance(error, FileNotFoundError):
         gone = picture is not None and not osp.isdir(path)  # the folder, not one picture
         return MediaError(path, _reason(error, path), opening or gone, None if gone else picture)
