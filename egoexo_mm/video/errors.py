@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..untrusted import shorten
+
 # said by a decoder that ran out of something which the next video needs as well
 _MACHINE = ('bad_alloc', 'cannot allocate memory', 'insufficient memory', 'too many open files')
 _MACHINE_ERRNO = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
@@ -32,7 +34,7 @@ def naming(path: str, kind: type[BrokenVideoError] = BrokenVideoError) -> Iterat
     except BrokenVideoError as error:
         if str(error).startswith(path):
             raise
-        raise type(error)(f'{path}: {error}') from error
+        raise type(error)(f'{path}: {shorten(str(error), 400)}') from error
     except (MemoryError, ImportError, IndexError):
         raise
     except Exception as error:  # each decoder has its own
