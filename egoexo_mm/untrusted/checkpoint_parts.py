@@ -35,13 +35,26 @@ class NamespaceParts(Pending):
         return found
 
 
-class _ObjectType(Standin):
-    """Names ``object``, which protocols 0 and 1 give with a class."""
+class _BuiltinType(Standin):
+    """Names a builtin type where another one is made: ``object``, or what a ``defaultdict`` is filled with."""
+
+
+def _defaultdict(factory: Any = None) -> dict:
+    """A plain dict."""
+    if factory is not None and factory is not _BuiltinType:
+        raise RefusedError(f'a defaultdict of {quote(factory)}')
+    return {}
+
+
+def _complex(real: Any, imaginary: Any) -> complex:
+    if type(real) is not float or type(imaginary) is not float:
+        raise RefusedError(f'a complex number of {quote(real)}')
+    return complex(real, imaginary)
 
 
 def _reconstructor(kind: Any, base: Any, state: Any) -> NamespaceParts:
     """``copyreg._reconstructor``."""
-    if kind is not NamespaceParts or base is not _ObjectType or state is not None:
+    if kind is not NamespaceParts or base is not _BuiltinType or state is not None:
         raise RefusedError(f'an object of type {quote(kind)}')
     return NamespaceParts()
 
@@ -87,7 +100,9 @@ def _bytes(raw: Any, size: int) -> bytes:
 
 NAMES = {
     ('argparse', 'Namespace'): NamespaceParts,
-    ('builtins', 'object'): _ObjectType,
+    **{('builtins', name): _BuiltinType for name in ('object', 'dict', 'list', 'int', 'float')},
+    ('builtins', 'complex'): _complex,
+    ('collections', 'defaultdict'): _defaultdict,
     ('copyreg', '_reconstructor'): _reconstructor,
     ('copy_reg', '_reconstructor'): _reconstructor,
     ('datetime', 'datetime'): _datetime,

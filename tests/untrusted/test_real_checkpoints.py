@@ -2,14 +2,16 @@
 
 import argparse
 import datetime
+import os
 import pickle
 import random
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 
 from egoexo_mm.compat import checkpoints
@@ -82,7 +84,9 @@ def mmengine(model, optimizer, scheduler, average):
             made=datetime.datetime(2026, 11, 27, 22, 17, 8, 123456, ZONE),
             day=datetime.date(2026, 11, 27),
             took=datetime.timedelta(1, 2, 3),
-            dataset_meta=dict(CLASSES=('a', 'b')),
+            dataset_meta=dict(CLASSES=('a', 'b'), map=ConfigDict(a=dict(b=[1]))),
+            counts=defaultdict(list, a=[1]),
+            number=1 + 2j,
         ),
         state_dict=model.state_dict(),
         ema_state_dict=average.state_dict(),
@@ -167,6 +171,10 @@ class Attack:
         dict(a=argparse.Namespace(x=Attack(eval, '1'))),
         dict(a=argparse.Namespace(__x__=1)),
         dict(a=Attack(Path, b'x')),
+        dict(a=Attack(complex, 'x')),
+        dict(a=Attack(ConfigDict, 'x')),
+        dict(a=Attack(defaultdict, os.system)),
+        dict(a=int),
         {'a\0b': 1},
         {'a\nb': 1},
         {3: 1},
