@@ -45,14 +45,16 @@ def test_workflow_starts_at_the_oldest_python():
 
 @pytest.mark.parametrize('name', ['.github/workflows/ci.yml', '.pre-commit-config.yaml'])
 def test_versions_agree_with_the_requirements(name):
-    """torch and numpy are those of requirements.txt, mypy and ruff are the same in every file."""
+    """torch and numpy are those of requirements.txt for the Pythons of the workflow (below 3.13), mypy and ruff are the same
+    in every file."""
     files = [
         'requirements.txt',
         'docs/requirements.txt',
         '.github/workflows/ci.yml',
         '.pre-commit-config.yaml',
     ]
-    everywhere = pins('\n'.join((ROOT / file).read_text() for file in files))
+    lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
+    everywhere = pins('\n'.join(line for line in lines if "python_version >= '3.13'" not in line))
     named = pins((ROOT / name).read_text())
     assert named
     assert {

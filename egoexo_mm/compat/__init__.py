@@ -21,6 +21,7 @@ from . import (
     importlib_metadata_alias,
     mmcv_ext,
     mmengine_configs,
+    multimodal,
     numpy_names,
     pkg_resources_standin,
     resume,
@@ -32,8 +33,8 @@ __all__ = ['Cure', 'active_cures', 'apply', 'import_mmaction_models', 'started_a
 
 # In this order: color_jitter imports a part of mmaction2, which needs those before it.
 _CURES = (find_loader, numpy_names, pkg_resources_standin, drn, importlib_metadata_alias,
-          checkpoints, cpu_dist, mmcv_ext, mmengine_configs, color_jitter, checkpoint_files, resume,
-          fused_sgd)
+          checkpoints, cpu_dist, mmcv_ext, mmengine_configs, multimodal, color_jitter,
+          checkpoint_files, resume, fused_sgd)
 _applied: list[Cure] = []
 
 

@@ -1,11 +1,14 @@
-"""``import mmaction.models`` without a half-imported mmdet.
+"""``import mmaction.models`` without a half-imported mmdet or mmpretrain.
 
 Broken: ``mmaction.models`` tries ``import mmdet.models`` for its AVA heads. Beside an mmcv without
 compiled ops that either fails half way (leaving part of mmdet in ``sys.modules`` and in the
 registries) or, with our stand-in for ``mmcv._ext``, pulls all of mmdet into every training run.
 Only detector configs are to import mmdet.
-Cure: mmdet is hidden while ``mmaction.models`` is imported for the first time; mmaction2 then skips
-its AVA heads, as it does where mmdet is not installed.
+It also tries ``import mmpretrain.models`` and expects an ImportError at most: beside a torchvision
+that was built for another torch that is a RuntimeError, and no model of mmaction2 can be used.
+Workaround: mmdet, and where torchvision does not import mmpretrain, are hidden while
+``mmaction.models`` is imported for the first time; mmaction2 then skips its AVA heads and
+MobileOneTSM, as it does where they are not installed.
 Inert: where mmcv has its compiled ops, mmdet is not installed, mmdet or mmaction.models is imported
 already.
 Delete: together with ``mmcv_ext``.
@@ -33,7 +36,7 @@ def import_mmaction_models() -> ModuleType:
         raise ImportError(
             'egoexo_mm needs mmaction2, which is not installed: pip install mmaction2==1.2.0 '
             '(python -m egoexo_mm.doctor lists everything that is missing)')
-    with _mmdet_hidden():
+    with _mmdet_hidden(), _mmpretrain_hidden():
         return importlib.import_module('mmaction.models')
 
 
@@ -43,9 +46,36 @@ def _mmdet_hidden() -> Iterator[None]:
     if 'mmdet' in sys.modules or compiled_ops_exist():
         yield
         return
-    sys.modules['mmdet'] = None  # the import system's own way to say: there is no such module
+    with _hidden('mmdet'):
+        yield
+
+
+@contextlib.contextmanager
+def _mmpretrain_hidden() -> Iterator[None]:
+    """Inside this block ``import mmpretrain`` fails at once, where torchvision ends it in a RuntimeError."""
+    if 'mmpretrain' in sys.modules or package_dir('mmpretrain') is None or _torchvision_imports():
+        yield
+        return
+    with _hidden('mmpretrain'):
+        yield
+
+
+def _torchvision_imports() -> bool:
+    """Whether it can be imported, or lacks in a way that mmaction2 expects."""
+    try:
+        importlib.import_module('torchvision')
+    except ImportError:
+        return True
+    except Exception:  # its operators do not register
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    sys.modules[name] = None  # the import system's own way to say: there is no such module
     try:
         yield
     finally:
-        if sys.modules.get('mmdet', 0) is None:
-            del sys.modules['mmdet']
+        if sys.modules.get(name, 0) is None:
+            del sys.modules[name]

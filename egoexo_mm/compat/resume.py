@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from egoexo_mm.errors import RunError
+from egoexo_mm.untrusted.pickle_parts import RefusedError
 
 from .cure import Cure, package_dir
 
 NAME = 'resuming'
 _NUMBERED = re.compile(r'(?:epoch|iter)_\d+\.pth')
-_UNKNOWN_CLASS = re.compile(r'GLOBAL|[Uu]nsupported (?:global|class)')  # torch's words, by version
 _NEEDED = ('meta', 'state_dict', 'message_hub')  # what Runner.resume reads
 
 
@@ -120,8 +120,8 @@ def _saved_at(path: str) -> str | None:
     try:
         checkpoint = _read(path)
         return str(checkpoint['meta'].get('time', '')) if not _lacking(checkpoint) else None
-    except pickle.UnpicklingError as error:
-        return '' if _UNKNOWN_CLASS.search(str(error)) else None
+    except RefusedError:
+        return ''
     except Exception:  # torch raises many kinds on damaged files
         return None
 
@@ -151,7 +151,7 @@ def why_not_resumable(path: str) -> str | None:
         return fault
     try:
         lacking = _lacking(_read(path))
-    except pickle.UnpicklingError:  # in need of other classes: the host says which
+    except RefusedError:  # in need of other classes: the loader says which
         return None
     return f'holds no training state (no {", ".join(lacking)})' if lacking else None
 
@@ -171,9 +171,9 @@ def why_unreadable(path: str) -> str | None:
             if bad:
                 return f'is damaged (wrong checksum of {bad})'
         _read(path)
-    except pickle.UnpicklingError as error:
-        if _UNKNOWN_CLASS.search(str(error)):  # not known to be safe: the host says which
-            return None
+    except RefusedError:  # not known to be safe: the loader says which
+        return None
+    except pickle.UnpicklingError:
         return 'is damaged (cut off or not a checkpoint)'
     except PermissionError as error:
         return f'cannot be read ({error.strerror})'
@@ -195,12 +195,9 @@ def _has_checksums() -> bool:
 
 
 def _read(path: str) -> dict[str, Any]:
-    """A checkpoint, without running code from it; of its weights nothing is read from disk."""
-    import torch
-    from mmengine.utils import digit_version
-    lazily = zipfile.is_zipfile(path) and digit_version(torch.__version__) >= digit_version('2.1.0')
-    return torch.load(path, map_location='cpu', weights_only=True,
-                      **(dict(mmap=True) if lazily else {}))
+    """A checkpoint, without running code from it."""
+    from egoexo_mm.untrusted.torch_files import load_torch
+    return load_torch(path, 'cpu')
 
 
 def _say_unreadable(load: Callable) -> Callable:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from egoexo_mm.csv_files import read_csv_rows
-from egoexo_mm.untrusted import quote, quote_names
+from egoexo_mm.untrusted import quote
 from egoexo_mm.video import BrokenVideoError, is_video, open_frames
 from egoexo_mm.video.names import files_below
 
@@ -37,7 +37,7 @@ def sizes_from_csv(path: str | Path) -> SizeOf:
     except ValueError as error:
         raise TargetStoreError(str(error)) from None
     if not {'video_id', 'width', 'height'} <= set(names):
-        raise TargetStoreError(f'{path}: header is {quote_names(names)}; expected video_id,width,height[,fps,num_frames]')
+        raise TargetStoreError(f'{path}: header is {quote(names)}; expected video_id,width,height[,fps,num_frames]')
     table = {row.get('video_id', ''): _size_from_row(row, f'{path} line {line}') for line, row in rows}
 
     def size_of(video_id: str) -> FrameSize:

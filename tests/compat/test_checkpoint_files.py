@@ -6,11 +6,11 @@ import shutil
 import subprocess
 
 import pytest
-import torch
 from mmengine.fileio import LocalBackend
 
 from egoexo_mm import files as whole_files
 from egoexo_mm.errors import RunError
+from egoexo_mm.models.checkpoints import read_checkpoint
 from tests.compat.toy_runner import files, toy_run
 
 KEEP_ONE = dict(default_hooks__checkpoint__max_keep_ckpts=1)
@@ -37,7 +37,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_one_sentence(tmp_path, monk
         toy_run(tmp_path, **KEEP_ONE)
     assert files(tmp_path) == {'epoch_1.pth', 'last_checkpoint'}
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_1.pth')
-    torch.load(tmp_path / 'epoch_1.pth', weights_only=True)
+    read_checkpoint(tmp_path / 'epoch_1.pth')
     message = str(stop.value)
     assert message.startswith(f'{tmp_path}/epoch_2.pth: cannot be written (No space left on device)')
     assert message.endswith(f'the last good checkpoint is {tmp_path}/epoch_1.pth')
@@ -69,7 +69,7 @@ def test_a_small_file_system(tmp_path):
         left = files(disk)
         assert left == {'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint'}
         for name in left - {'last_checkpoint'}:
-            assert len(torch.load(disk / name, weights_only=True)['state_dict']['ballast']) == 100_000
+            assert len(read_checkpoint(disk / name)['state_dict']['ballast']) == 100_000
     finally:
         subprocess.run(['umount', '--lazy', disk], check=True)  # log files are still open
 

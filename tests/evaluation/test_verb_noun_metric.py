@@ -119,7 +119,7 @@ def test_bad_input_is_one_sentence(batch, message):
 @pytest.mark.parametrize(('options', 'message'), [
     (dict(tail_verbs=[1]), 'tail_verbs and tail_nouns go together'),
     (dict(score_kind='scores'), "score_kind must be 'probabilities' or 'logits', got 'scores'"),
-    (dict(unseen_participants='nowhere.csv'), '^nowhere.csv: no such file'),
+    (dict(unseen_participants='nowhere.csv'), '^nowhere.csv: cannot be read \\(No such file'),
 ])
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
