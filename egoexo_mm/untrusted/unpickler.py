@@ -70,8 +70,10 @@ class RestrictedUnpickler(PickleMachine):
         self._sizes.check_room(array.size)
         self.at = at
         self._stack.append(array)
-        # The arguments, the bytes and the state are nobody else's, so no pickler asks for them again.
-        self._memo += [(0,), NOTHING, array, shape, NOTHING, NOTHING]
+        # The arguments and the state are nobody else's, so no pickler asks for them again; nor for the bytes, except that
+        # Python has one object for each of up to one byte.
+        raw = self.data[begin:end] if end - begin <= 1 else NOTHING
+        self._memo += [(0,), NOTHING, array, shape, raw, NOTHING]
         return True
 
     def _frozenset_of(self, items: Any = ()) -> frozenset:
