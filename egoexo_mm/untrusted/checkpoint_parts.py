@@ -9,10 +9,22 @@ import argparse
 import datetime
 from typing import Any
 
+from .numpy_parts import Dtype
 from .pickle_parts import Pending, RefusedError, Standin
 from .quoting import quote
 
 _DATE_BYTES, _TIME_BYTES = 4, 10  # year (2), month, day; hour, minute, second, microsecond (3)
+
+
+class _RealDtype(Dtype):
+    """Of arrays of real numbers, texts and objects."""
+
+    __slots__ = ()
+
+    def __init__(self, code: Any, *flags: Any) -> None:
+        super().__init__(code, *flags)
+        if self._dtype.kind == 'c':
+            raise RefusedError('a numpy array of complex numbers, which checkpoints do not hold')
 
 
 class NamespaceParts(Pending):
@@ -44,12 +56,6 @@ def _defaultdict(factory: Any = None) -> dict:
     if factory is not None and factory is not _BuiltinType:
         raise RefusedError(f'a defaultdict of {quote(factory)}')
     return {}
-
-
-def _complex(real: Any, imaginary: Any) -> complex:
-    if type(real) is not float or type(imaginary) is not float:
-        raise RefusedError(f'a complex number of {quote(real)}')
-    return complex(real, imaginary)
 
 
 def _reconstructor(kind: Any, base: Any, state: Any) -> NamespaceParts:
@@ -99,9 +105,9 @@ def _bytes(raw: Any, size: int) -> bytes:
 
 
 NAMES = {
+    ('numpy', 'dtype'): _RealDtype,
     ('argparse', 'Namespace'): NamespaceParts,
     **{('builtins', name): _BuiltinType for name in ('object', 'dict', 'list', 'int', 'float')},
-    ('builtins', 'complex'): _complex,
     ('collections', 'defaultdict'): _defaultdict,
     ('copyreg', '_reconstructor'): _reconstructor,
     ('copy_reg', '_reconstructor'): _reconstructor,

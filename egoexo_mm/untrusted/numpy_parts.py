@@ -61,7 +61,7 @@ class Dtype(Standin):
     @staticmethod
     def of(value: Any) -> np.dtype:
         """The dtype that a stand-in stands for."""
-        if type(value) is not Dtype:
+        if not isinstance(value, Dtype):
             raise RefusedError(f'a numpy array with dtype {quote(value)}')
         return value._dtype
 

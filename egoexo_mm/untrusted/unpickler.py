@@ -59,7 +59,7 @@ class RestrictedUnpickler(PickleMachine):
         kind, code, spec, shape, begin, end, at = found
         if (
             kind is not ARRAY_TYPE
-            or type(spec) is not Dtype
+            or not isinstance(spec, Dtype)
             or spec.has_objects
             or type(code) not in (str, bytes)
             or code not in ('b', b'b')
