@@ -1,6 +1,6 @@
 """The usual opcodes of a numpy array in a pickle, read at once.
 
-Behind the first array of a file, picklers of protocols 3 to 5 write the same two dozen opcodes for each: one search
+Behind the first array of a file, picklers of protocols 3 and 4 write the same two dozen opcodes for each: one search
 instead of as many turns of the machine. What looks otherwise in any way is left to the machine.
 """
 
