@@ -78,7 +78,7 @@ def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
     if os.environ.get(_SWITCH, '').lower() in ('1', 'y', 'yes', 'true'):
         return torch.load(file, map_location=map_location, weights_only=False)
     try:
-        return load_torch(file, map_location)
+        return _with_names(load_torch(file, map_location))
     except pickle.UnpicklingError as error:
         if getattr(error, 'name', None) in _declared_safe():
             if hasattr(file, 'seek'):
@@ -103,6 +103,19 @@ def load_url(
     if not os.path.exists(path):
         torch.hub.download_url_to_file(url, path, None, progress=progress)
     return load(path, map_location)
+
+
+def _with_names(checkpoint: Any) -> dict:
+    """A checkpoint is a dict; what else a file may hold is nothing that MMEngine could use."""
+    from egoexo_mm.untrusted import quote
+    from egoexo_mm.untrusted.pickle_parts import DamagedError
+
+    if not isinstance(checkpoint, dict):
+        raise DamagedError(f'it holds {quote(checkpoint)} where a checkpoint is a dict')
+    bad = [name for name in checkpoint if type(name) is not str or not name.isprintable()]
+    if bad:
+        raise DamagedError(f'its dict has the name {quote(bad[0])}')
+    return checkpoint
 
 
 def _what(error: Exception) -> str:

@@ -5,6 +5,7 @@ from mmengine.fileio import exists
 from mmengine.logging import MMLogger
 
 from egoexo_mm.targets import TargetStoreError, open_stores
+from egoexo_mm.untrusted import quote
 
 _POLICIES = ('error', 'skip', 'drop')
 
@@ -49,7 +50,7 @@ class TargetRows:
             if absent and self.missing_targets == 'error':
                 raise TargetStoreError(
                     f'{store.path}: {len(absent)} of {len(videos)} videos of {self.ann_file} have no {name}, the first is '
-                    f"{absent[0]!r}; extract them, or set missing_targets to 'skip' (no loss) or 'drop' (no sample)")
+                    f"{quote(absent[0])}; extract them, or set missing_targets to 'skip' (no loss) or 'drop' (no sample)")
             lacking.update(absent)
         if self.missing_targets != 'drop' or not lacking:
             return rows
@@ -57,7 +58,7 @@ class TargetRows:
         MMLogger.get_current_instance().info(f'{len(rows) - len(kept)} rows without targets dropped')
         if not kept:
             raise TargetStoreError(f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video ids of '
-                                   f'list and store differ, e.g. {videos[0]!r}')
+                                   f'list and store differ, e.g. {quote(videos[0])}')
         return kept
 
     def full_init(self) -> None:

@@ -17,6 +17,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from egoexo_mm.targets import video_id_from_path
 from egoexo_mm.targets.listing import check_listed_once, listed_paths
+from egoexo_mm.untrusted import quote
 from egoexo_mm.video import READERS, BrokenVideoError, VideoFile, check_reader
 
 from .frame_plans import Item
@@ -84,7 +85,7 @@ class VideoStreamDataset(IterableDataset):
         check_listed_once(names, video_id)
         videos = [(key, osp.join(folder, name)) for key, name in zip(ids, names)]
         if not any(osp.isfile(path) for _, path in videos[:100]):
-            raise ValueError(f'{ann_file}: none of its first videos exists, for example {videos[0][1]!r}; correct '
+            raise ValueError(f'{ann_file}: none of its first videos exists, for example {quote(videos[0][1])}; correct '
                              f'data_prefix ({folder!r}) or the list')
         rank, world = get_dist_info()  # here, since data workers need not know
         self.videos = videos[rank::world]

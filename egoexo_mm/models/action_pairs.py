@@ -1,13 +1,13 @@
 """Lists of (verb, noun) pairs."""
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from egoexo_mm.csv_files import read_csv_rows
 from egoexo_mm.untrusted import quote
 from egoexo_mm.untrusted.json_text import parse_json
 
@@ -51,17 +51,16 @@ def action_table(actions: Sequence[tuple[int, int]] | str, num_verbs: int, num_n
 def _read(path: str) -> list:
     if not Path(path).is_file():
         raise ValueError(f'{path}: no such file; expected a .csv or .json of (verb, noun) pairs')
-    with open(path, encoding='utf-8', newline='') as file:
-        if path.endswith('.json'):
-            try:
-                rows = parse_json(file.read())
-            except ValueError:
-                rows = None
-            if not isinstance(rows, list):
-                raise ValueError(f'{path}: expected a JSON list of [verb, noun] pairs')
-            return rows
-        reader = csv.DictReader(file)
-        missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f'{path}: no column {missing[0]}; expected {" and ".join(_COLUMNS)}')
-        return [tuple(row[column] for column in _COLUMNS) for row in reader]
+    if path.endswith('.json'):
+        try:
+            rows = parse_json(Path(path).read_bytes())
+        except ValueError:
+            rows = None
+        if not isinstance(rows, list):
+            raise ValueError(f'{path}: expected a JSON list of [verb, noun] pairs')
+        return rows
+    header, rows = read_csv_rows(path, _COLUMNS)
+    missing = [column for column in _COLUMNS if column not in header]
+    if missing:
+        raise ValueError(f'{path}: no column {missing[0]}; expected {" and ".join(_COLUMNS)}')
+    return [tuple(row.get(column) for column in _COLUMNS) for _, row in rows]

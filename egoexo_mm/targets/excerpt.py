@@ -3,6 +3,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from egoexo_mm.untrusted import quote
+
 from .errors import TargetStoreError
 from .frames import stored_frames
 from .records import HAND
@@ -67,7 +69,7 @@ def _box_lines(store: TargetStore, video_id: str, frame: int | None) -> Iterator
             return
         frame = int(frames[0])
     if frame < 0 or (info.num_frames and frame >= info.num_frames):
-        raise TargetStoreError(f'{store.path}: video {video_id!r} has no frame {frame}; give one from 0'
+        raise TargetStoreError(f'{store.path}: video {quote(video_id)} has no frame {frame}; give one from 0'
                                + (f' to {info.num_frames - 1}' if info.num_frames else ''))
     found = store.detections(video_id, [frame])
     seen = int(stored_frames(np.array([frame]), info)[0])

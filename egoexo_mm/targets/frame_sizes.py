@@ -42,7 +42,7 @@ def sizes_from_csv(path: str | Path) -> SizeOf:
 
     def size_of(video_id: str) -> FrameSize:
         if video_id not in table:
-            raise TargetStoreError(f'{path}: no line for video {video_id!r}; add its frame size')
+            raise TargetStoreError(f'{path}: no line for video {quote(video_id)}; add its frame size')
         return table[video_id]
 
     return size_of
@@ -81,7 +81,7 @@ def sizes_from_videos(root: str | Path, short_side: int) -> SizeOf:
 
     def size_of(video_id: str) -> FrameSize:
         if video_id not in paths:
-            raise TargetStoreError(f'{root}: no video with file stem {video_id!r}; add it, or '
+            raise TargetStoreError(f'{root}: no video with file stem {quote(video_id)}; add it, or '
                                    'give frame sizes as a CSV (--sizes)')
         width, height, fps = _probe(paths[video_id])
         scale = short_side / min(width, height)

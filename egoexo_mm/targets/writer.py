@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from egoexo_mm.untrusted import quote
+
 from .disk import sync_file, sync_folder
 from .errors import TargetStoreError
 from .failures import FAILED_NAME, append_failure
@@ -140,7 +142,7 @@ class StoreWriter:
             raise TargetStoreError(
                 f'{self.path}: cannot add {kind}, this store is for {self.manifest.kind} (signal '
                 f'{self.manifest.signal!r}); open a writer with the manifest of the other signal')
-        return f'{self.path}: video {video_id!r}'
+        return f'{self.path}: video {quote(video_id)}'
 
     def _video_row(self, video_id: str, where: str, num_frames: int, fps: float, width: int,
                    height: int, frame_stride: int) -> dict[str, Any]:

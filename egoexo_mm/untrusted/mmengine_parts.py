@@ -1,4 +1,4 @@
-"""MMEngine's ``HistoryBuffer`` in a checkpoint: two arrays of numbers, and the names of four statistics.
+"""MMEngine's ``HistoryBuffer`` in a checkpoint: two arrays of numbers, and the names of four statistics; ``ConfigDict``.
 
 The buffer's pickle also asks for ``getattr``, to name its statistics. A free ``getattr`` would let a
 pickle reach anything, so that name is answered by a function that knows those four and refuses the rest.
@@ -77,7 +77,15 @@ def history_getattr(owner: Any, name: Any) -> _Statistic:
     )
 
 
+def _config_dict(content: Any = None) -> dict:
+    """A plain dict in place of a ``ConfigDict``."""
+    if type(content) not in (dict, type(None)):
+        raise RefusedError(f'a ConfigDict of {quote(content)}')
+    return dict(content or {})
+
+
 NAMES = {
+    ('mmengine.config.config', 'ConfigDict'): _config_dict,
     (MODULE, 'HistoryBuffer'): History,
     ('builtins', 'getattr'): history_getattr,
     **{(MODULE, f'HistoryBuffer.{name}'): method for name, method in _Statistic.known.items()},

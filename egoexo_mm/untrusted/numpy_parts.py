@@ -54,10 +54,14 @@ class Dtype(Standin):
         if order != '|':
             self._dtype = self._dtype.newbyteorder(order)
 
+    @property
+    def has_objects(self) -> bool:
+        return self._dtype.kind == 'O'
+
     @staticmethod
     def of(value: Any) -> np.dtype:
         """The dtype that a stand-in stands for."""
-        if type(value) is not Dtype:
+        if not isinstance(value, Dtype):
             raise RefusedError(f'a numpy array with dtype {quote(value)}')
         return value._dtype
 
@@ -145,7 +149,7 @@ def from_buffer(raw: Any, spec: Any, shape: Any, order: Any) -> np.ndarray:
 def _bytes(raw: Any) -> Any:
     if type(raw) is str:
         return raw.encode('latin1')  # of Python 2
-    if type(raw) not in (bytes, bytearray):
+    if type(raw) not in (bytes, bytearray, memoryview):
         raise RefusedError(_MISMATCH)
     return raw
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from .checkpoint_parts import NAMES as PLAIN_NAMES
 from .mmengine_parts import NAMES as MMENGINE_NAMES
 from .pickle_parts import DamagedError, RefusedError
 from .quoting import quote, shorten
@@ -28,11 +29,14 @@ _CHUNK = 1 << 24
 
 
 class _CheckpointUnpickler(TensorUnpickler):
-    """Also knows MMEngine's history buffers."""
+    """Also knows MMEngine's history buffers, and what training scripts save of their arguments."""
+
+    longest_integer = 17  # states of random generators have 128 bits; nothing in a checkpoint has more
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._admitted.update(MMENGINE_NAMES)
+        self._admitted.update(PLAIN_NAMES)
 
 
 def load_torch(file: str | os.PathLike | BinaryIO, map_location: Any = None) -> Any:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, BinaryIO
 
-from .numpy_parts import ARRAY_TYPE, Array, Dtype, from_buffer, scalar
+from .array_opcodes import match_array
+from .numpy_parts import ARRAY_TYPE, Array, Dtype, from_buffer, plain_array, scalar
 from .pickle_machine import PickleMachine
 from .pickle_parts import RefusedError
+from .pickle_stack import NOTHING
 from .quoting import quote
+
+_CALL = 17  # what the arguments of a call of _reconstruct count among the copies
 
 
 class RestrictedUnpickler(PickleMachine):
@@ -22,6 +26,8 @@ class RestrictedUnpickler(PickleMachine):
     Raises:
         pickle.UnpicklingError: the pickle names anything else, or is damaged.
     """
+
+    often = Array
 
     def __init__(self, file: BinaryIO, **kwargs: Any) -> None:
         super().__init__(file if isinstance(file, bytes) else file.read(), **kwargs)
@@ -45,6 +51,30 @@ class RestrictedUnpickler(PickleMachine):
             return self._admitted[known, name]
         except KeyError:
             raise RefusedError(f'{module}.{name}', (module, name)) from None
+
+    def shortcut(self) -> bool:
+        found = match_array(self.data, self.at, self._memo)
+        if found is None:
+            return False
+        kind, code, spec, shape, begin, end, at = found
+        if (
+            kind is not ARRAY_TYPE
+            or not isinstance(spec, Dtype)
+            or spec.has_objects
+            or type(code) not in (str, bytes)
+            or code not in ('b', b'b')
+        ):
+            return False
+        self._sizes.copied(_CALL + end - begin)
+        array = plain_array(memoryview(self.data)[begin:end], Dtype.of(spec), shape)
+        self._sizes.check_room(array.size)
+        self.at = at
+        self._stack.append(array)
+        # The arguments and the state are nobody else's, so no pickler asks for them again; nor for the bytes, except that
+        # Python has one object for each of up to one byte.
+        raw = self.data[begin:end] if end - begin <= 1 else NOTHING
+        self._memo += [(0,), NOTHING, array, shape, raw, NOTHING]
+        return True
 
     def _frozenset_of(self, items: Any = ()) -> frozenset:
         if type(items) not in (list, tuple):

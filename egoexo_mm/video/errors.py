@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ..untrusted import shorten
+
 # said by a decoder that ran out of something which the next video needs as well
 _MEMORY = ('bad_alloc', 'cannot allocate memory', 'insufficient memory')
 _HANDLES = 'too many open files'
@@ -37,7 +39,7 @@ def naming(path: str, kind: type[BrokenVideoError] = BrokenVideoError) -> Iterat
     except BrokenVideoError as error:
         if str(error).startswith(path):
             raise
-        raise type(error)(f'{path}: {error}') from error
+        raise type(error)(f'{path}: {shorten(str(error), 400)}') from error
     except (ImportError, IndexError):
         raise
     except Exception as error:  # each decoder has its own

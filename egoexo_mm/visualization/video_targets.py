@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from egoexo_mm.targets import TargetStore, stored_frames
+from egoexo_mm.untrusted import quote
 
 from .draw import COLOURS
 from .files import VideoFrames, VisualizationError
@@ -35,9 +36,9 @@ class VideoTargets:
                  short_side: int = 360) -> None:
         for name, store in stores.items():
             if video_id not in store:
-                example = f', for example {store.video_ids[0]!r}' if len(store) else ''
+                example = f', for example {quote(store.video_ids[0])}' if len(store) else ''
                 raise VisualizationError(
-                    f'{store.path}: no video {video_id!r} among the {len(store)} of this store (ids by rule '
+                    f'{store.path}: no video {quote(video_id)} among the {len(store)} of this store (ids by rule '
                     f'{store.manifest.video_id!r}{example}); give its id with --video-id, or leave out '
                     f'--{name.replace("_", "-")}')
         self.video, self.video_id, self.stores = video, video_id, stores

@@ -189,7 +189,7 @@ def test_full_disk_while_unpacking(modules, folder, monkeypatch):
     def no_space(*_):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
-    monkeypatch.setattr(media.shutil, 'copyfileobj', no_space)
+    monkeypatch.setattr(media, '_copy', no_space)
     item = report.Item('P01_01', tar('in/P01_01.tar', frames(2)), folder / 'out/P01_01', check_source=Path.stat, check=None,
                        make=lambda one, other: media.unpack_frames(one, other, re.compile('.*')))
     with pytest.raises(jobs.StopRun, match=r'out: the disk is full; free space and run the same command again'):

@@ -1,5 +1,6 @@
 """Runs a reader on many inputs in child processes with limits; what kills a child is known by its input."""
 
+import faulthandler
 import json
 import os
 import resource
@@ -53,6 +54,7 @@ def _child(reader, inputs, refusals, send):
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):
         os.dup2(null, stream)
+    faulthandler.disable()  # of pytest, which would print the stack of a child that a signal ends
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     limit = _pages(0) + _ADDRESS_SPACE

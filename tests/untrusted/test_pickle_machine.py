@@ -94,3 +94,92 @@ def test_quotes_are_bounded():
 def test_json_that_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         parse_json(text)
+
+
+ARRAYS = [
+    np.arange(3, dtype=np.float32) / 7,
+    np.arange(6.0).reshape(2, 3),
+    np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    np.arange(300, dtype='>i2'),
+    np.ones((70_000,), np.uint8),  # a side and a length beyond two bytes
+    np.zeros((0, 4)),
+    np.ones(1, np.uint8),  # Python has one object for each single byte
+    np.array(2.5),
+    np.arange(4.0).reshape(1, 2, 1, 2),
+    np.array(['a', 'bcé']),
+    np.array([b'x', b'yz']),
+    np.array([True, False]),
+    np.array([None, 'x'], object),
+]
+
+
+@pytest.mark.parametrize('protocol', range(6))
+def test_arrays_as_pickle_gives_them(protocol):
+    value = [array.copy() for _ in range(30) for array in ARRAYS]  # memo entries beyond one byte
+    value += [value[0], value[-1]]
+    found = RestrictedUnpickler(pickle.dumps(value, protocol)).load()
+    assert found[-2] is found[0] and found[-1] is found[len(value) - 3]
+    for ours, theirs in zip(found, value):
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype.newbyteorder('=')
+        assert np.array_equal(ours, theirs) and ours.flags.writeable and ours.dtype.isnative
+
+
+def shortcuts(monkeypatch, data):
+    """What is read, and how many arrays were read at once."""
+    taken = []
+    usual = RestrictedUnpickler.shortcut
+    monkeypatch.setattr(
+        RestrictedUnpickler, 'shortcut', lambda self: taken.append(usual(self)) or taken[-1]
+    )
+    return RestrictedUnpickler(data).load(), sum(taken)
+
+
+@pytest.mark.parametrize('protocol', [3, 4])
+def test_usual_arrays_are_read_at_once(monkeypatch, protocol):
+    value = [np.full(4, i, np.float32) for i in range(100)]
+    found, taken = shortcuts(monkeypatch, pickle.dumps(value, protocol))
+    assert taken == 99 and np.array_equal(found, value)  # all but the first, which fills the memo
+
+
+@pytest.mark.parametrize(
+    'old, new',
+    [
+        (b'K\x04\x85', b'K\x05\x85'),  # a shape that the bytes do not fill
+        (b'K\x04\x85', b'K\x04\x86'),  # two sides, of which one is there
+        (b'C\x10', b'C\x11'),
+        (b'C\x10', b'C\xff'),  # beyond the file
+        (b'C\x10', b'B\x10\x00\x00\xff'),
+        (b'R\x94(K\x01', b'R\x94(K\x02('),
+    ],
+)
+def test_a_forged_array_behind_a_usual_one(old, new):
+    data = pickle.dumps([np.full(4, i, np.float32) for i in range(3)], 4)
+    data = data[:2] + data[11:]  # without the frame, whose length would differ
+    head, tail = data.rsplit(old, 1)
+    with pytest.raises(pickle.UnpicklingError):
+        RestrictedUnpickler(head + new + tail).load()
+
+
+@pytest.mark.parametrize('entry', range(256))
+def test_memo_entries_of_another_kind_in_an_array(entry):
+    """The type, ``b'b'`` and the dtype of the last array are replaced by each memo entry."""
+    value = [np.full(4, i, np.float32) for i in range(3)]
+    data = pickle.dumps(value, 4)
+    for name in (b'K\x00\x85', b'\x87', b'\x89C'):
+        at = data.rindex(name) - 1
+        forged = data[:at] + bytes([entry]) + data[at + 1 :]
+        try:
+            found = RestrictedUnpickler(forged).load()
+        except pickle.UnpicklingError:
+            continue
+        assert np.array_equal(found, value) and found[2].dtype == np.float32
+
+
+def test_what_picklers_do_not_write_is_refused():
+    for data, message in (
+        (b'\x80\x04N2.', 'opcode 0x32'),  # DUP
+        (b'\x80\x04NN.', 'more than one object'),
+        (b'\x80\x04(N.', 'more than one object'),
+    ):
+        with pytest.raises(pickle.UnpicklingError, match=message):
+            RestrictedUnpickler(data).load()

@@ -1,13 +1,14 @@
 """What the prepare scripts read of annotation files: csv, pickles of tables, json."""
 from __future__ import annotations
 
-import json
 import math
 import sys
 from pathlib import Path, PurePosixPath
 
 import _light
 from egoexo_light import csv_files, video_lists
+from egoexo_light.untrusted import quote
+from egoexo_light.untrusted.json_text import parse_json
 from egoexo_light.video.ffmpeg import StopRun
 
 _PICKLES = ('.pkl', '.pickle')
@@ -74,8 +75,8 @@ def read_json(path: Path, key: str) -> list[dict]:
         StopRun: it cannot be read, or has no such list.
     """
     try:
-        content = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+        content = parse_json(read_text(path))
+    except ValueError as error:
         raise StopRun(f'{path}: cannot be read as json ({error}); give the published json') from None
     rows = content.get(key) if isinstance(content, dict) else None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
@@ -87,10 +88,11 @@ def number(row: dict, name: str, path: Path) -> float:
     """A number in a row of an annotation file."""
     try:
         value = float(row[name])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
-        raise StopRun(f'{path}: {name} is {row.get(name)!r}, expected a number ({row}); correct or remove the row')
+        raise StopRun(f'{path}: {name} is {quote(row.get(name))}, expected a number ({quote(row)}); correct '
+                      'or remove the row')
     return value
 
 
@@ -99,5 +101,5 @@ def inside(name: object, path: Path) -> str:
     name = str(name)
     parts = PurePosixPath(name).parts
     if not parts or name.startswith('/') or '..' in parts:
-        raise StopRun(f'{path}: the name {name!r} leads out of the folder; use the published file')
+        raise StopRun(f'{path}: the name {quote(name)} leads out of the folder; use the published file')
     return name

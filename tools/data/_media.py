@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tarfile
 import zipfile
 import zlib
@@ -13,8 +12,11 @@ from typing import BinaryIO, NamedTuple
 
 import _light  # noqa: F401
 from _report import Found
+from egoexo_light.untrusted import quote, shorten
 from egoexo_light.video.ffmpeg import MediaError, check_not_stopped
 from egoexo_light.video.names import is_image
+
+_ANY_SIZE, _MOST_GROWTH = 100_000_000, 20  # bytes that any archive may hold; images hardly shrink in one
 
 _PARTS = re.compile(r'(.*?)(\d+)(\.\w+)', re.DOTALL)  # of the name of a frame: prefix, number, suffix
 
@@ -37,22 +39,35 @@ def unpack_frames(archive: Path, folder: Path, frame_name: re.Pattern[str]) -> N
     """
     folder.mkdir(parents=True)
     others: list[str] = []
+    room = _ANY_SIZE + _MOST_GROWTH * archive.stat().st_size
     try:
         for name, data in _members(archive):
             if frame_name.fullmatch(name):
                 check_not_stopped()
                 with open(folder / name, 'xb') as file:
-                    shutil.copyfileobj(data, file)
+                    room -= _copy(data, file, room)
             elif is_image(name):
                 others.append(name)
     except FileExistsError as error:
         raise MediaError(f'holds {Path(error.filename).name} twice') from None
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-        raise MediaError(f'is damaged ({error})') from None
+        raise MediaError(f'is damaged ({shorten(str(error))})') from None
     if others and not any(folder.iterdir()):
-        raise MediaError(f'holds no frames with names like {frame_name.pattern}, but {len(others)} such as {others[0]!r}; '
-                         'get the official archive, or extract it yourself and check that folder, which tells the setting '
-                         'that reads such names')
+        raise MediaError(f'holds no frames with names like {frame_name.pattern}, but {len(others)} such as '
+                         f'{quote(others[0])}; get the official archive, or extract it yourself and check that '
+                         'folder, which tells the setting that reads such names')
+
+
+def _copy(data: BinaryIO, file: BinaryIO, most: int) -> int:
+    """Copy to the end; the number of bytes."""
+    copied = 0
+    while chunk := data.read(1 << 20):
+        copied += len(chunk)
+        if copied > most:
+            raise MediaError(f'unpacks to more than {_MOST_GROWTH} times its size, which images do not; get it again where '
+                             'it was published')
+        file.write(chunk)
+    return copied
 
 
 def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:

@@ -19,6 +19,7 @@ from _annotations import inside, number, read_table, read_text
 from _cli import find_files, make_parser, run, threads
 from _media import FrameName, count_frames
 from _report import Item
+from egoexo_light.untrusted import quote
 from egoexo_light.video.ffmpeg import StopRun, extract_frames, probe, require_ffmpeg
 from egoexo_light.video.names import VIDEO_SUFFIXES, is_hidden
 
@@ -58,8 +59,8 @@ def wanted(path: Path) -> list[tuple[str, float]]:
     for fields in map(str.split, lines):
         match = _NUMBER.search(fields[3]) if len(fields) == 5 else None
         if not match:
-            raise StopRun(f'{path}: {" ".join(fields)!r} is no line of a frame list; expected five fields, the fourth a '
-                          'path such as ABCDEEGO/ABCDEEGO-000001.jpg')
+            raise StopRun(f'{path}: {quote(" ".join(fields))} is no line of a frame list; expected five fields, the fourth '
+                          'a path such as ABCDEEGO/ABCDEEGO-000001.jpg')
         found.append((Path(fields[3]).parent.name, int(match[1])))
     return found
 

@@ -21,6 +21,7 @@ import _light  # noqa: F401
 from _annotations import inside, read_text
 from _cli import make_parser, run, tell_passed_over, video_item
 from _report import READY, Item, Result
+from egoexo_light.untrusted import quote, shorten
 from egoexo_light.video.ffmpeg import StopRun, require_ffmpeg
 from egoexo_light.video.names import files_below, is_hidden, is_video
 from egoexo_light.video_lists import parse_video_list
@@ -77,7 +78,8 @@ def read_list(path: Path) -> dict[str, str]:
         if is_hidden(name):
             hidden += 1
         elif labels.setdefault(inside(name, path), label) != label:
-            raise StopRun(f'{path}, line {row}: {name!r} has label {label}, but {labels[name]} in a line before; remove one')
+            raise StopRun(f'{path}, line {row}: {quote(name)} has label {shorten(label, 60)}, but '
+                          f'{shorten(labels[name], 60)} in a line before; remove one')
     if hidden:
         print(f'prepare_kinetics: {hidden} lines of {path} name hidden files, which are passed over', file=sys.stderr)
     return labels

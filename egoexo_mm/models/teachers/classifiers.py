@@ -15,6 +15,8 @@ import torch
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
+from egoexo_mm.untrusted import shorten
+
 from .frames import FramePreprocessor
 from .weights import fill, read_weights
 
@@ -89,7 +91,7 @@ def _library(module: str, install: str) -> ModuleType:
     except ImportError as error:
         raise ImportError(f'{module} does not import ({error}); pip install {install}') from None
     except Exception as error:  # a torchvision made for another torch raises RuntimeError
-        reason = f'{type(error).__name__}: {error}'.splitlines()[0]
+        reason = shorten(f'{type(error).__name__}: {error}'.splitlines()[0])
         raise ImportError(f'{module} does not import ({reason}); install the release of {install} that goes with torch '
                           f'{torch.__version__}') from None
 
@@ -103,7 +105,7 @@ def _downloaded(kind: str, name: str, make: Callable[[], nn.Module]) -> nn.Modul
     try:
         return make()
     except Exception as error:  # each library has its own errors of the network
-        reason = f'{type(error).__name__}: {error}'.splitlines()[0]
+        reason = shorten(f'{type(error).__name__}: {error}'.splitlines()[0])
         raise ValueError(f'{kind} {name}: its weights cannot be had ({reason}); download them where there is a network and '
                          'set checkpoint to the file') from error
 
