@@ -18,7 +18,6 @@ import os
 import pickle
 import re
 import sys
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -165,19 +164,15 @@ def why_unreadable(path: str) -> str | None:
     if not os.path.getsize(path):
         return 'is damaged (the file is empty)'
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                bad = archive.testzip() if _has_checksums() else None
-            if bad:
-                return f'is damaged (wrong checksum of {bad})'
-        _read(path)
+        _read(path)  # checks sizes and checksums
     except RefusedError:  # not known to be safe: the loader says which
         return None
-    except pickle.UnpicklingError:
-        return 'is damaged (cut off or not a checkpoint)'
+    except pickle.UnpicklingError as error:
+        wrong = 'wrong checksum' if 'CRC' in str(error) else 'cut off or not a checkpoint'
+        return f'is damaged ({wrong})'
     except PermissionError as error:
         return f'cannot be read ({error.strerror})'
-    except (OSError, EOFError, zipfile.BadZipFile):
+    except (OSError, EOFError):
         return 'is damaged (cut off or overwritten)'
     except Exception as error:  # torch raises many kinds on damaged files
         text = (str(error) or type(error).__name__).splitlines()[0]
@@ -187,11 +182,6 @@ def why_unreadable(path: str) -> str | None:
 
 def _lacking(checkpoint: Any) -> list[str]:
     return [key for key in _NEEDED if not isinstance(checkpoint, dict) or key not in checkpoint]
-
-
-def _has_checksums() -> bool:
-    import torch
-    return getattr(torch.serialization, 'get_crc32_options', lambda: True)()
 
 
 def _read(path: str) -> dict[str, Any]:
