@@ -1,4 +1,5 @@
 """What the tests share."""
+import gc
 import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
@@ -24,3 +25,9 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if 'slow' in item.keywords:
                 item.add_marker(pytest.mark.skip(reason='takes minutes; run with --slow'))
+
+
+def pytest_collection_finish():
+    """MMEngine collects garbage for each data set that is built: what was imported need not be looked through again."""
+    gc.collect()
+    gc.freeze()

@@ -131,7 +131,7 @@ def test_channel_order_and_normalisation(checkpoint):
     rgb = dict(mean=[10, 20, 30], std=[1, 2, 3])
     bgr = dict(mean=[30, 20, 10], std=[3, 2, 1])
     one = EgoScoreTeacher(recognizer=recognizer(**rgb), checkpoint=checkpoint, **SMALL)
-    two = EgoScoreTeacher(recognizer=recognizer(**bgr, to_rgb=True), checkpoint=checkpoint, **SMALL)
+    two = EgoScoreTeacher(recognizer=recognizer(**bgr, channel_order='bgr'), checkpoint=checkpoint, **SMALL)
     frame = torch.tensor([16., 28, 60]).reshape(1, 3, 1, 1).expand(1, 3, 40, 40)
     assert one.prepare(frame)[0, :, 0, 0].tolist() == [6, 4, 10]
     assert two.prepare(frame)[0, :, 0, 0].tolist() == [10, 4, 6]
