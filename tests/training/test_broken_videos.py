@@ -29,6 +29,7 @@ def failed(work_dir):
     return [json.loads(line) for line in (work_dir / 'failed.jsonl').read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_one_of_twenty_is_broken(data, tmp_path):
     """It finishes, and resumed by MMAction2's own script with other workers it ends with the same weights."""
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
@@ -52,7 +53,6 @@ def test_two_ranks_list_it_once(data, tmp_path):
     assert len(failed(tmp_path)) == 1 and len(log(tmp_path)) == 4 * 5
 
 
-@pytest.mark.slow
 def test_too_many_end_the_run(data, tmp_path):
     with pytest.raises(AssertionError, match=r'1 of 20 samples \(5\.0%\) are of files that cannot be read, more than '
                                              r'max_broken_share=0\.04 allows'):
