@@ -29,6 +29,7 @@ from .cure import Cure, package_dir
 
 NAME = 'resuming'
 _NUMBERED = re.compile(r'(?:epoch|iter)_\d+\.pth')
+_UNKNOWN = object()  # content that needs other classes
 _NEEDED = ('meta', 'state_dict', 'message_hub')  # what Runner.resume reads
 
 
@@ -145,39 +146,40 @@ def newest_checkpoint(folder: str) -> str | None:
 
 def why_not_resumable(path: str) -> str | None:
     """What keeps training from going on from a local file (``'is damaged (...)'``), or None."""
-    fault = why_unreadable(path)
-    if fault is not None:
+    fault, checkpoint = _try_to_read(path)
+    if fault is not None or checkpoint is _UNKNOWN:
         return fault
-    try:
-        lacking = _lacking(_read(path))
-    except RefusedError:  # in need of other classes: the loader says which
-        return None
+    lacking = _lacking(checkpoint)
     return f'holds no training state (no {", ".join(lacking)})' if lacking else None
 
 
 def why_unreadable(path: str) -> str | None:
     """What is wrong with a local checkpoint file, or None. Reads all of it."""
+    return _try_to_read(path)[0]
+
+
+def _try_to_read(path: str) -> tuple[str | None, Any]:
+    """What is wrong with a local file, or None; its content, where that can be read."""
     if os.path.isdir(path):
-        return 'is a folder, expected a checkpoint file'
+        return 'is a folder, expected a checkpoint file', None
     if not os.path.exists(path):
-        return 'is missing'
+        return 'is missing', None
     if not os.path.getsize(path):
-        return 'is damaged (the file is empty)'
+        return 'is damaged (the file is empty)', None
     try:
-        _read(path)  # checks sizes and checksums
+        return None, _read(path)  # checks sizes and checksums
     except RefusedError:  # not known to be safe: the loader says which
-        return None
+        return None, _UNKNOWN
     except pickle.UnpicklingError as error:
         wrong = 'wrong checksum' if 'CRC' in str(error) else 'cut off or not a checkpoint'
-        return f'is damaged ({wrong})'
+        return f'is damaged ({wrong})', None
     except PermissionError as error:
-        return f'cannot be read ({error.strerror})'
+        return f'cannot be read ({error.strerror})', None
     except (OSError, EOFError):
-        return 'is damaged (cut off or overwritten)'
+        return 'is damaged (cut off or overwritten)', None
     except Exception as error:  # torch raises many kinds on damaged files
         text = (str(error) or type(error).__name__).splitlines()[0]
-        return f'is damaged ({text.partition(". ")[0]})'
-    return None
+        return f'is damaged ({text.partition(". ")[0]})', None
 
 
 def _lacking(checkpoint: Any) -> list[str]:

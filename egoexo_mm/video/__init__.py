@@ -4,7 +4,6 @@ A video is what a player shows: never a cover picture, turned as the file says, 
 frames numbered in the order in which they are shown, and only those that can be shown.
 """
 from .base import Frames, RandomAccess, VideoFile
-from .decord_reader import open_video
 from .errors import BrokenVideoError, ReaderLimitError
 from .names import VIDEO_SUFFIXES, is_video
 from .opening import READERS, VideoFacts, check_reader, open_frames, open_stream, probe
@@ -12,5 +11,5 @@ from .writing import VideoWriteError, write_mp4
 
 __all__ = [
     'READERS', 'VIDEO_SUFFIXES', 'BrokenVideoError', 'Frames', 'RandomAccess', 'ReaderLimitError', 'VideoFacts', 'VideoFile',
-    'VideoWriteError', 'check_reader', 'is_video', 'open_frames', 'open_stream', 'open_video', 'probe', 'write_mp4'
+    'VideoWriteError', 'check_reader', 'is_video', 'open_frames', 'open_stream', 'probe', 'write_mp4'
 ]
