@@ -3,6 +3,7 @@
 ``configs`` and ``tools`` stand once in the repository. A wheel gets copies of them and an editable install gets links, so
 that MMEngine (``egoexo_mm::config.py``), mim and ``python -m egoexo_mm`` find them.
 """
+
 import os
 import shutil
 from pathlib import Path
@@ -12,8 +13,15 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ('configs', 'tools', 'model-index.yml')
-CHECKOUT_ONLY = ('__pycache__', '*.pyc', 'run_demo.sh', 'run_tests.sh', 'setup_env.*', 'release_dry_run.sh',
-                 'test_matrix.py')
+CHECKOUT_ONLY = (
+    '__pycache__',
+    '*.pyc',
+    'run_demo.sh',
+    'run_tests.sh',
+    'setup_env.*',
+    'release_dry_run.sh',
+    'test_matrix.py',
+)
 
 
 class BuildWithMim(build_py):
@@ -29,7 +37,9 @@ class BuildWithMim(build_py):
     def get_outputs(self, include_bytecode: bool = True) -> list:
         """With the files of ``.mim``, for who asks what a build made."""
         made = Path(self.build_lib, 'egoexo_mm', '.mim')
-        return super().get_outputs(include_bytecode) + [str(path) for path in made.rglob('*') if path.is_file()]
+        return super().get_outputs(include_bytecode) + [
+            str(path) for path in made.rglob('*') if path.is_file()
+        ]
 
 
 def copy(target: Path) -> None:
@@ -38,7 +48,9 @@ def copy(target: Path) -> None:
     target.mkdir(parents=True)
     for name in SHIPPED:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns(*CHECKOUT_ONLY))
+            shutil.copytree(
+                ROOT / name, target / name, ignore=shutil.ignore_patterns(*CHECKOUT_ONLY)
+            )
         else:
             shutil.copy(ROOT / name, target / name)
 

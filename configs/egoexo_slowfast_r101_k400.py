@@ -3,4 +3,5 @@
 _base_ = 'egoexo_slowfast_k400.py'
 
 model = dict(
-    backbone=dict(slow_pathway=dict(depth=101, fusion_kernel=5), fast_pathway=dict(depth=101)))
+    backbone=dict(slow_pathway=dict(depth=101, fusion_kernel=5), fast_pathway=dict(depth=101))
+)

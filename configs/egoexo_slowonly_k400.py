@@ -1,7 +1,9 @@
 # Ego-Exo pre-training of Slow 8x8 R50 on Kinetics-400: one pathway of 8 frames, all of which the interaction map sees.
 _base_ = [
-    '_egoexo_base_/models/egoexo_slowonly_r50.py', '_egoexo_base_/datasets/k400_targets_8x8.py',
-    '_egoexo_base_/schedules/sgd_200e.py', '_egoexo_base_/default_runtime.py'
+    '_egoexo_base_/models/egoexo_slowonly_r50.py',
+    '_egoexo_base_/datasets/k400_targets_8x8.py',
+    '_egoexo_base_/schedules/sgd_200e.py',
+    '_egoexo_base_/default_runtime.py',
 ]
 
 model = dict(aux_heads=dict(ego_score=dict(in_channels=2048), object_score=dict(in_channels=2048)))

@@ -1,16 +1,20 @@
 # Ego-Exo on a backbone the paper never tried: MMAction2's Video Swin-T, from its ImageNet weights, with MMAction2's stock
 # augmentation and the Swin recipe (AdamW, 30 epochs). Nobody has published results of this combination.
 _base_ = [
-    '_egoexo_base_/models/swin_tiny.py', '_egoexo_base_/models/aux_heads.py', '_egoexo_base_/datasets/k400_targets.py',
-    '_egoexo_base_/default_runtime.py'
+    '_egoexo_base_/models/swin_tiny.py',
+    '_egoexo_base_/models/aux_heads.py',
+    '_egoexo_base_/datasets/k400_targets.py',
+    '_egoexo_base_/default_runtime.py',
 ]
 
 model = dict(
     type='EgoExoRecognizer',
     backbone=dict(
-        pretrained='https://download.openmmlab.com/mmaction/v1.0/recognition/swin/swin_tiny_patch4_window7_224.pth'),
+        pretrained='https://download.openmmlab.com/mmaction/v1.0/recognition/swin/swin_tiny_patch4_window7_224.pth'
+    ),
     cls_head=dict(loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)),
-    aux_heads=_base_.aux_heads)
+    aux_heads=_base_.aux_heads,
+)
 for head in model['aux_heads'].values():
     head['in_channels'] = 768
 del head
@@ -30,12 +34,21 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.02),
     constructor='SwinOptimWrapperConstructor',
     paramwise_cfg=dict(
-        absolute_pos_embed=dict(decay_mult=0.),
-        relative_position_bias_table=dict(decay_mult=0.),
-        norm=dict(decay_mult=0.),
-        backbone=dict(lr_mult=0.1)))
+        absolute_pos_embed=dict(decay_mult=0.0),
+        relative_position_bias_table=dict(decay_mult=0.0),
+        norm=dict(decay_mult=0.0),
+        backbone=dict(lr_mult=0.1),
+    ),
+)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=True, begin=0, end=2.5, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=30, eta_min=0, by_epoch=True, begin=0, end=30)
+    dict(
+        type='LinearLR',
+        start_factor=0.1,
+        by_epoch=True,
+        begin=0,
+        end=2.5,
+        convert_to_iter_based=True,
+    ),
+    dict(type='CosineAnnealingLR', T_max=30, eta_min=0, by_epoch=True, begin=0, end=30),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=64)

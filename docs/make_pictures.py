@@ -8,6 +8,7 @@ what the student predicts; it needs the run of ``configs/study/readme_picture.py
     python tools/study.py configs/study/readme_picture.py --jobs 2
     python docs/make_pictures.py
 """
+
 from __future__ import annotations
 
 import argparse
@@ -21,10 +22,15 @@ from matplotlib import pyplot as plt  # noqa: E402
 from PIL import Image  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
-CELLS = dict(egoexo='Ego-Exo', object_score='Object-Score alone',
-             interaction_map='Interaction-Map alone', ego_score='Ego-Score alone',
-             third_only='third person only', third_half='the same, half as long',
-             scratch='no pre-training')
+CELLS = dict(
+    egoexo='Ego-Exo',
+    object_score='Object-Score alone',
+    interaction_map='Interaction-Map alone',
+    ego_score='Ego-Score alone',
+    third_only='third person only',
+    third_half='the same, half as long',
+    scratch='no pre-training',
+)
 
 
 def read_table(page: str) -> dict[str, dict]:
@@ -46,8 +52,9 @@ def read_table(page: str) -> dict[str, dict]:
 
 def draw_study(rows: dict[str, dict]) -> plt.Figure:
     """Differences to third-person pre-training with their 95 % intervals."""
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout='constrained', sharex=True,
-                                sharey=True, facecolor='white')
+    figure, axes = plt.subplots(
+        1, 3, figsize=(11, 3.6), layout='constrained', sharex=True, sharey=True, facecolor='white'
+    )
     beside = dict(xycoords=('axes fraction', 'data'), va='center', fontsize=10)
     for axis, kind in zip(axes, ('action', 'verb', 'noun')):
         axis.set_title(f'{kind}s', fontsize=13)
@@ -55,18 +62,32 @@ def draw_study(rows: dict[str, dict]) -> plt.Figure:
             mean, difference = rows[cell][kind]
             difference, low, high = difference or (0, 0, 0)
             colour = '#0072b2' if cell == 'egoexo' else '#777777'
-            axis.errorbar(difference, row, xerr=[[difference - low], [high - difference]], fmt='o',
-                          color=colour, capsize=4, linewidth=2, markersize=7)
+            axis.errorbar(
+                difference,
+                row,
+                xerr=[[difference - low], [high - difference]],
+                fmt='o',
+                color=colour,
+                capsize=4,
+                linewidth=2,
+                markersize=7,
+            )
             axis.annotate(f'{mean:.1f}', (1.02, row), color=colour, **beside)
         axis.annotate('%', (1.04, -0.75), **beside)
         axis.axvline(0, color='black', linewidth=0.9)
         axis.grid(axis='x', color='0.9')
         axis.spines[['top', 'right', 'left']].set_visible(False)
         axis.tick_params(axis='y', length=0)
-    figure.supxlabel('test accuracy in first person: points above third person only, paired by '
-                     'seed, with 95 % intervals', fontsize=11)
-    axes[0].set_yticks(range(len(CELLS)), [f'{name} (n = {rows[cell]["n"]})'
-                                           for cell, name in CELLS.items()], fontsize=11)
+    figure.supxlabel(
+        'test accuracy in first person: points above third person only, paired by '
+        'seed, with 95 % intervals',
+        fontsize=11,
+    )
+    axes[0].set_yticks(
+        range(len(CELLS)),
+        [f'{name} (n = {rows[cell]["n"]})' for cell, name in CELLS.items()],
+        fontsize=11,
+    )
     axes[0].set_ylim(len(CELLS) - 0.5, -0.5)
     return figure
 
@@ -74,6 +95,7 @@ def draw_study(rows: dict[str, dict]) -> plt.Figure:
 def draw_world() -> plt.Figure:
     """Scenes of the small world in both views, as in its Charades-Ego-like part."""
     from egoexo_mm.datasets.miniworld import NOUNS, VERBS, render_clip
+
     figure, axes = plt.subplots(2, 4, figsize=(11, 4.4), layout='constrained', facecolor='white')
     for number, column in enumerate(axes.T):
         verb, noun = number, 2 * number + 1
@@ -95,16 +117,22 @@ def save(figure: plt.Figure, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--study', type=Path, default=Path('work_dirs/study/readme_picture'),
-                        help='folder of the study')
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--study',
+        type=Path,
+        default=Path('work_dirs/study/readme_picture'),
+        help='folder of the study',
+    )
     parser.add_argument('--clip', default='val_00001', help='id of a validation clip')
     parser.add_argument('--out', type=Path, default=DOCS / 'images', help='default docs/images')
     parser.add_argument('--only', choices=['method', 'study', 'world'], help='one of the pictures')
     args = parser.parse_args()
     if args.only in (None, 'method'):
         from method_picture import draw_method, read_example
+
         save(draw_method(read_example(args.study.absolute(), args.clip)), args.out / 'method.png')
     if args.only in (None, 'study'):
         page = (DOCS / 'study.md').read_text(encoding='utf-8')

@@ -2,6 +2,7 @@
 
 Shape legend: ``T`` slow frames (4), ``S`` cells of a side (6), ``C`` objects (8).
 """
+
 from __future__ import annotations
 
 import os
@@ -26,8 +27,13 @@ CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'miniworld' / 'pretra
 SIGNALS = ('ego_score', 'object_score', 'interaction_map')
 BARS = dict(teacher='#5b6b7a', student='#009e73')
 ZOOM = 6  # the clips are small
-ROWS = ['clip, boxes of\nthe detector', 'hand map\ntarget', 'hand map\npredicted',
-        'object map\ntarget', 'object map\npredicted']
+ROWS = [
+    'clip, boxes of\nthe detector',
+    'hand map\ntarget',
+    'hand map\npredicted',
+    'object map\ntarget',
+    'object map\npredicted',
+]
 
 
 def read_example(study: Path, clip: str) -> dict:
@@ -47,7 +53,8 @@ def read_example(study: Path, clip: str) -> dict:
     cfg = Config.fromfile(CONFIG)
     stores = {name: str(study / 'extract_val' / name / 'store') for name in SIGNALS}
     dataset = DATASETS.build(
-        dict(cfg.val_dataloader.dataset, targets=stores, pipeline=cfg.pair_target_test))
+        dict(cfg.val_dataloader.dataset, targets=stores, pipeline=cfg.pair_target_test)
+    )
     names = [Path(dataset.get_data_info(row)['filename']).stem for row in range(len(dataset))]
     results = dataset.get_data_info(names.index(clip))
     *steps, pack = dataset.pipeline.transforms
@@ -58,9 +65,13 @@ def read_example(study: Path, clip: str) -> dict:
     return dict(
         frames=[square(results['array'][i]) for i in seen],
         boxes=[square(results['array'][i], found.detections(clip, [i])) for i in seen],
-        teacher=dict(ego=results['ego_score'].softmax(0), objects=results['object_score'].softmax(0),
-                     maps=results['interaction_map'].numpy()),
-        student=predict(MODELS.build(cfg.model), study, pack(dict(results))))
+        teacher=dict(
+            ego=results['ego_score'].softmax(0),
+            objects=results['object_score'].softmax(0),
+            maps=results['interaction_map'].numpy(),
+        ),
+        student=predict(MODELS.build(cfg.model), study, pack(dict(results))),
+    )
 
 
 @torch.inference_mode()
@@ -86,7 +97,7 @@ def square(frame: np.ndarray, found=None) -> np.ndarray:
         colour = COLOURS['object' if kind else 'hand']
         cv2.rectangle(picture, (x1, y1), (x2, y2), colour, 3, cv2.LINE_AA)
     half = round(height * 48 / 52 / 2)
-    return picture[height // 2 - half:height // 2 + half, width // 2 - half:width // 2 + half]
+    return picture[height // 2 - half : height // 2 + half, width // 2 - half : width // 2 + half]
 
 
 def draw_method(example: dict) -> plt.Figure:

@@ -8,6 +8,7 @@
 
 Where a tool takes a config, egoexo_mm::NAME is a shipped one: python -m egoexo_mm train egoexo_mm::slowfast_k400.py
 """
+
 from __future__ import annotations
 
 import os
@@ -32,11 +33,19 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if command == 'doctor':
             from egoexo_mm import doctor
+
             return doctor.main()
         if command == 'configs':
-            print('\n'.join(map(str, map(shipped.config_path, args))) if args else '\n'.join(shipped.config_names()))
+            print(
+                '\n'.join(map(str, map(shipped.config_path, args)))
+                if args
+                else '\n'.join(shipped.config_names())
+            )
             return 0
-        args = [str(shipped.config_path(word)) if word.startswith(shipped.PREFIX) else word for word in args]
+        args = [
+            str(shipped.config_path(word)) if word.startswith(shipped.PREFIX) else word
+            for word in args
+        ]
         if command == 'run':
             return run_host_tool(args)
         return start_own_tool(command, args)
@@ -50,8 +59,12 @@ def own_tools() -> dict[str, Path]:
     root = shipped.shipped('tools')
     scripts = [path for kind in ('*.py', '*.sh') for path in root.rglob(kind)]
     names = {path: path.relative_to(root).with_suffix('').as_posix() for path in scripts}
-    return {name: path for path, name in names.items()
-            if name not in CHECKOUT_ONLY and (path.suffix == '.sh' or "__name__ == '__main__'" in path.read_text())}
+    return {
+        name: path
+        for path, name in names.items()
+        if name not in CHECKOUT_ONLY
+        and (path.suffix == '.sh' or "__name__ == '__main__'" in path.read_text())
+    }
 
 
 def start_own_tool(name: str, args: list[str]) -> int:
@@ -59,11 +72,17 @@ def start_own_tool(name: str, args: list[str]) -> int:
     tools = own_tools()
     script = tools.get(name.replace('-', '_'))
     if script is None:
-        raise FileNotFoundError(f'there is no tool {name!r}; expected run, doctor, configs or one of: '
-                                f'{", ".join(sorted(tools))}')
+        raise FileNotFoundError(
+            f'there is no tool {name!r}; expected run, doctor, configs or one of: '
+            f'{", ".join(sorted(tools))}'
+        )
     env = dict(os.environ)
-    if shipped.is_checkout():  # it may not be installed; site-packages must not come before the standard library
-        env['PYTHONPATH'] = os.pathsep.join(filter(None, [str(shipped.PACKAGE.parent), env.get('PYTHONPATH')]))
+    if (
+        shipped.is_checkout()
+    ):  # it may not be installed; site-packages must not come before the standard library
+        env['PYTHONPATH'] = os.pathsep.join(
+            filter(None, [str(shipped.PACKAGE.parent), env.get('PYTHONPATH')])
+        )
     program = ['bash'] if script.suffix == '.sh' else [sys.executable]
     sys.stdout.flush()
     os.execvpe(program[0], [*program, str(script), *args], env)
@@ -72,9 +91,12 @@ def start_own_tool(name: str, args: list[str]) -> int:
 def run_host_tool(args: list[str]) -> int:
     """Run a script of MMAction2 in this process, after ``import egoexo_mm`` has registered everything."""
     if not args:
-        raise FileNotFoundError('run: which script? For example: python -m egoexo_mm run confusion_matrix CONFIG CHECKPOINT')
+        raise FileNotFoundError(
+            'run: which script? For example: python -m egoexo_mm run confusion_matrix CONFIG CHECKPOINT'
+        )
     script = host_script(args[0])
     from egoexo_mm import register
+
     register()
     sys.argv = [str(script), *args[1:]]
     sys.path[0] = str(script.parent)  # as where Python starts a script
@@ -98,11 +120,15 @@ def host_script(name: str) -> Path:
         if len(found) == 1:
             return found[0]
         if found:
-            raise FileNotFoundError(f'run: {name} is one of {", ".join(str(path.relative_to(root)) for path in found)} '
-                                    f'in {root}; write which')
-    raise FileNotFoundError(f'run: there is neither a file {name} nor a {pattern} below '
-                            f'{" or ".join(map(str, roots)) or "MMAction2, which is not installed"}; '
-                            'give the path of a Python script')
+            raise FileNotFoundError(
+                f'run: {name} is one of {", ".join(str(path.relative_to(root)) for path in found)} '
+                f'in {root}; write which'
+            )
+    raise FileNotFoundError(
+        f'run: there is neither a file {name} nor a {pattern} below '
+        f'{" or ".join(map(str, roots)) or "MMAction2, which is not installed"}; '
+        'give the path of a Python script'
+    )
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 
 Works with any package missing or broken. Exit code 0 when training can run, 1 when it cannot.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -29,8 +30,15 @@ PACKAGES = {
     'mmaction2': ('mmaction', ['mmaction2']),
     'mmdet': ('mmdet', ['mmdet']),
     'numpy': ('numpy', ['numpy']),
-    'opencv': ('cv2', ['opencv-python', 'opencv-contrib-python', 'opencv-python-headless',
-                       'opencv-contrib-python-headless']),
+    'opencv': (
+        'cv2',
+        [
+            'opencv-python',
+            'opencv-contrib-python',
+            'opencv-python-headless',
+            'opencv-contrib-python-headless',
+        ],
+    ),
     'pyarrow': ('pyarrow', ['pyarrow']),
     'decord': ('decord', ['decord', 'decord2']),
     'PyAV': ('av', ['av']),
@@ -59,6 +67,7 @@ RANGES = {
 @dataclass(frozen=True)
 class Problem:
     """A sentence, the command that mends it, and whether training has to wait for that."""
+
     sentence: str
     remedy: str
     stops_training: bool
@@ -71,6 +80,7 @@ class Facts:
     ``versions`` maps a row of ``PACKAGES`` to ``{distribution: version}``, empty where it is not
     installed. ``broken`` maps what is installed but fails to the error's text.
     """
+
     versions: dict[str, dict[str, str]]
     broken: dict[str, str] = field(default_factory=dict)
     gpus: list[str] = field(default_factory=list)
@@ -123,8 +133,13 @@ def find_versions(module: str, distributions: list[str]) -> dict[str, str]:
 
 def find_problems(facts: Facts) -> list[Problem]:
     """Everything that is wrong, the worst first."""
-    found = [*_missing(facts), *_wrong_versions(facts), *_failed_trials(facts), *_no_reader(facts),
-             *_detector(facts)]
+    found = [
+        *_missing(facts),
+        *_wrong_versions(facts),
+        *_failed_trials(facts),
+        *_no_reader(facts),
+        *_detector(facts),
+    ]
     return sorted(found, key=lambda problem: not problem.stops_training)
 
 
@@ -134,14 +149,20 @@ def _missing(facts: Facts) -> list[Problem]:
         if not facts.versions.get(name):
             found.append(Problem(f'{name} is not installed', remedy, True))
         elif name in facts.broken:
-            found.append(Problem(f'{name} does not import: {facts.broken[name]}',
-                                 _mend(facts, name), True))
+            found.append(
+                Problem(f'{name} does not import: {facts.broken[name]}', _mend(facts, name), True)
+            )
     # mmaction2 cannot import where another package is missing or wrong: name the cause only.
     hosts = [problem for problem in found if not problem.sentence.startswith('mmaction2 does not')]
     found = hosts if hosts or _mmcv_out_of_range(facts) else found
     if not found and 'egoexo_mm' in facts.broken:
-        found.append(Problem(f'egoexo_mm does not import: {facts.broken["egoexo_mm"]}',
-                             _mend(facts, 'egoexo_mm'), True))
+        found.append(
+            Problem(
+                f'egoexo_mm does not import: {facts.broken["egoexo_mm"]}',
+                _mend(facts, 'egoexo_mm'),
+                True,
+            )
+        )
     return found
 
 
@@ -155,14 +176,20 @@ def _mend(facts: Facts, name: str) -> str:
         return f'pip install --no-deps {absent.group(1)}'
     if name == 'torch':
         return torch_family_command('torch', torch).replace('install', 'install --force-reinstall')
-    pins = [f'{dist}=={version}' for dist, version in facts.versions.get(name, {}).items()
-            if version != 'unknown'] or [name]
+    pins = [
+        f'{dist}=={version}'
+        for dist, version in facts.versions.get(name, {}).items()
+        if version != 'unknown'
+    ] or [name]
     return f'pip install --force-reinstall --no-deps {" ".join(pins)}'
 
 
 def _mmcv_out_of_range(facts: Facts) -> bool:
-    return any(not (2, 0, 0) <= _numbers(version) < (2, 2, 0)
-               for version in facts.versions.get('mmcv', {}).values() if version != 'unknown')
+    return any(
+        not (2, 0, 0) <= _numbers(version) < (2, 2, 0)
+        for version in facts.versions.get('mmcv', {}).values()
+        if version != 'unknown'
+    )
 
 
 def _wrong_versions(facts: Facts) -> list[Problem]:
@@ -170,18 +197,37 @@ def _wrong_versions(facts: Facts) -> list[Problem]:
     mmcv = facts.versions.get('mmcv', {})
     if _mmcv_out_of_range(facts):
         listed = ', '.join(f'{name} {version}' for name, version in mmcv.items())
-        found.append(Problem(f'mmaction2 takes mmcv >=2.0.0rc4, <2.2.0, but {listed} is installed',
-                             f'pip uninstall -y {" ".join(mmcv)} && {NEEDED["mmcv"]}', True))
+        found.append(
+            Problem(
+                f'mmaction2 takes mmcv >=2.0.0rc4, <2.2.0, but {listed} is installed',
+                f'pip uninstall -y {" ".join(mmcv)} && {NEEDED["mmcv"]}',
+                True,
+            )
+        )
     elif len(mmcv) > 1:
-        found.append(Problem('mmcv and mmcv-lite are both installed and overwrite each other',
-                             f'pip uninstall -y mmcv mmcv-lite && {NEEDED["mmcv"]}', False))
+        found.append(
+            Problem(
+                'mmcv and mmcv-lite are both installed and overwrite each other',
+                f'pip uninstall -y mmcv mmcv-lite && {NEEDED["mmcv"]}',
+                False,
+            )
+        )
     for name, (lowest, above) in RANGES.items():
         for version in facts.versions.get(name, {}).values():
-            if version == 'unknown' or lowest <= _numbers(version) and not (above and _numbers(version) >= above):
+            if (
+                version == 'unknown'
+                or lowest <= _numbers(version)
+                and not (above and _numbers(version) >= above)
+            ):
                 continue
             wanted = f'{name} >={_dotted(lowest)}' + (f', <{_dotted(above)}' if above else '')
-            found.append(Problem(f'egoexo_mm takes {wanted}, but {version} is installed',
-                                 _other_version(name), name != 'mmdet'))
+            found.append(
+                Problem(
+                    f'egoexo_mm takes {wanted}, but {version} is installed',
+                    _other_version(name),
+                    name != 'mmdet',
+                )
+            )
     return found
 
 
@@ -194,23 +240,45 @@ def _other_version(name: str) -> str:
 def _failed_trials(facts: Facts) -> list[Problem]:
     found = []
     if 'optimizer' in facts.broken:
-        found.append(Problem('the optimizer of the shipped schedules cannot make a step here: '
-                             f'{facts.broken["optimizer"]}',
-                             "set optim_wrapper = dict(optimizer=dict(type='SGD')) in your config", True))
+        found.append(
+            Problem(
+                'the optimizer of the shipped schedules cannot make a step here: '
+                f'{facts.broken["optimizer"]}',
+                "set optim_wrapper = dict(optimizer=dict(type='SGD')) in your config",
+                True,
+            )
+        )
     if 'checkpoint' in facts.broken:
-        found.append(Problem('a checkpoint that MMEngine writes cannot be read here, so nothing can be resumed, '
-                             f'tested or exported: {facts.broken["checkpoint"]}',
-                             f'{NEEDED["mmengine"]} (or another version of torch, which is yours to choose)', True))
+        found.append(
+            Problem(
+                'a checkpoint that MMEngine writes cannot be read here, so nothing can be resumed, '
+                f'tested or exported: {facts.broken["checkpoint"]}',
+                f'{NEEDED["mmengine"]} (or another version of torch, which is yours to choose)',
+                True,
+            )
+        )
     return found
 
 
 def _no_reader(facts: Facts) -> list[Problem]:
-    found = [Problem(f'{name} is installed but does not import: {facts.broken[name]}',
-                     'pip install decord==0.6.0' if name == 'decord' else f'pip uninstall -y {name.lower()}', False)
-             for name in DECODERS if facts.versions.get(name) and name in facts.broken]
+    found = [
+        Problem(
+            f'{name} is installed but does not import: {facts.broken[name]}',
+            'pip install decord==0.6.0' if name == 'decord' else f'pip uninstall -y {name.lower()}',
+            False,
+        )
+        for name in DECODERS
+        if facts.versions.get(name) and name in facts.broken
+    ]
     if not facts.has('PyAV') and not facts.has('decord'):
-        found.append(Problem('neither PyAV, which the configs read video with, nor decord is there; OpenCV reads video, '
-                             'slowly and not all of it', 'pip install av', False))
+        found.append(
+            Problem(
+                'neither PyAV, which the configs read video with, nor decord is there; OpenCV reads video, '
+                'slowly and not all of it',
+                'pip install av',
+                False,
+            )
+        )
     return found
 
 
@@ -219,8 +287,14 @@ def _detector(facts: Facts) -> list[Problem]:
     if 'detector ops' in facts.broken and not _mmcv_out_of_range(facts):
         found.append(Problem(f'nms fails here: {facts.broken["detector ops"]}', FULL_MMCV, False))
     if 'mmdet' in facts.broken and not _mmcv_out_of_range(facts) and not _missing(facts):
-        found.append(Problem('mmdet, which only the hand-object teacher needs, does not import: '
-                             f'{facts.broken["mmdet"]}', _mend(facts, 'mmdet'), False))
+        found.append(
+            Problem(
+                'mmdet, which only the hand-object teacher needs, does not import: '
+                f'{facts.broken["mmdet"]}',
+                _mend(facts, 'mmdet'),
+                False,
+            )
+        )
     return found
 
 
@@ -228,21 +302,33 @@ def report(facts: Facts, problems: list[Problem]) -> str:
     """The whole report as text."""
     rows: list[tuple[str, str]] = [('', 'Versions'), ('python', platform.python_version())]
     for name in PACKAGES:
-        installed = ', '.join(f'{dist} {version}' if dist != name else version
-                              for dist, version in facts.versions.get(name, {}).items())
+        installed = ', '.join(
+            f'{dist} {version}' if dist != name else version
+            for dist, version in facts.versions.get(name, {}).items()
+        )
         broken = f' (does not import: {facts.broken[name]})' if name in facts.broken else ''
         rows.append((name, (installed or 'not installed') + broken))
-    rows += [('', 'Devices'), ('GPUs', f'{len(facts.gpus)}'),
-             *((f'GPU {index}', name) for index, name in enumerate(facts.gpus)),
-             ('collectives', ', '.join(facts.backends) or 'none')]
+    rows += [
+        ('', 'Devices'),
+        ('GPUs', f'{len(facts.gpus)}'),
+        *((f'GPU {index}', name) for index, name in enumerate(facts.gpus)),
+        ('collectives', ', '.join(facts.backends) or 'none'),
+    ]
     rows += [('', 'Cures')]
-    rows += [('active' if cure.active else 'inert', f'{cure.name}: {cure.reason}')
-             for cure in facts.cures]
+    rows += [
+        ('active' if cure.active else 'inert', f'{cure.name}: {cure.reason}')
+        for cure in facts.cures
+    ]
     usable = ', '.join(name for name in DECODERS if facts.has(name))
     mmdet = f'can run, with {facts.ops}' if facts.has('mmdet') and facts.ops else 'cannot run'
-    rows += [('', 'What works'), ('video readers', usable or 'none'),
-             ('nms, roi_align', facts.ops or 'none'), ('mmdet', mmdet),
-             ('optimizer', facts.optimizer or 'none'), ('checkpoints', facts.checkpoint or 'none')]
+    rows += [
+        ('', 'What works'),
+        ('video readers', usable or 'none'),
+        ('nms, roi_align', facts.ops or 'none'),
+        ('mmdet', mmdet),
+        ('optimizer', facts.optimizer or 'none'),
+        ('checkpoints', facts.checkpoint or 'none'),
+    ]
     lines = [text if not label else f'  {label:<15} {text}' for label, text in rows]
     lines.append(f'Problems: {len(problems) or "none"}')
     for index, problem in enumerate(problems, 1):
@@ -263,8 +349,11 @@ def main() -> int:
 @contextlib.contextmanager
 def _silence() -> Any:
     quiet = io.StringIO()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(quiet), \
-            contextlib.redirect_stderr(quiet):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(quiet),
+        contextlib.redirect_stderr(quiet),
+    ):
         warnings.simplefilter('ignore')
         yield
 
@@ -289,12 +378,15 @@ def _devices() -> tuple[list[str], list[str]]:
     """Names of the GPUs, and the usable ones of nccl and gloo."""
     import torch
     from torch import distributed
+
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     gpus = [torch.cuda.get_device_name(index) for index in range(count)]
     if not distributed.is_available():
         return gpus, []
-    usable = {'nccl': bool(gpus) and distributed.is_nccl_available(),
-              'gloo': distributed.is_gloo_available()}
+    usable = {
+        'nccl': bool(gpus) and distributed.is_nccl_available(),
+        'gloo': distributed.is_gloo_available(),
+    }
     return gpus, [name for name, works in usable.items() if works]
 
 
@@ -302,14 +394,16 @@ def _try_ops() -> str:
     """Run mmcv's nms on two boxes of IoU 1/3, on the GPU if there is one; who did the work."""
     import torch
     from mmcv.ops import nms
+
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    boxes = torch.tensor([[0., 0., 10., 10.], [5., 0., 15., 10.]], device=device)
-    _, kept = nms(boxes, torch.tensor([.5, .9], device=device), 0.3)
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [5.0, 0.0, 15.0, 10.0]], device=device)
+    _, kept = nms(boxes, torch.tensor([0.5, 0.9], device=device), 0.3)
     if kept.tolist() != [1]:
         raise RuntimeError(f'nms kept boxes {kept.tolist()} where it has to keep [1]')
     if compiled_ops_exist():
         return 'compiled ops of mmcv'
     from egoexo_mm.compat.ops import backend_name
+
     return f'the stand-in for mmcv._ext, on {backend_name()}'
 
 

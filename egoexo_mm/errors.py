@@ -1,4 +1,5 @@
 """An error that is meant for the user: its message is all there is to say."""
+
 from __future__ import annotations
 
 import sys
@@ -29,8 +30,9 @@ def print_run_errors_plainly() -> None:
         return
     others = sys.excepthook
 
-    def excepthook(kind: type[BaseException], error: BaseException,
-                   traceback: TracebackType | None) -> None:
+    def excepthook(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
         if not isinstance(error, RunError):
             others(kind, error, traceback)
         elif not error.logged:

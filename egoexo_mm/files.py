@@ -1,4 +1,5 @@
 """Files that are there whole or not at all."""
+
 from __future__ import annotations
 
 import os
@@ -9,8 +10,9 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike, *, suffix: str | None = None,
-               sync: bool = False) -> Iterator[str]:
+def whole_file(
+    path: str | os.PathLike, *, suffix: str | None = None, sync: bool = False
+) -> Iterator[str]:
     """A name to write to; it becomes ``path`` when the block ends, and goes when the block fails.
 
     Args:
@@ -20,8 +22,9 @@ def whole_file(path: str | os.PathLike, *, suffix: str | None = None,
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-',
-                                         suffix=path.suffix if suffix is None else suffix)
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f'.{path.stem}-', suffix=path.suffix if suffix is None else suffix
+    )
     os.close(handle)
     try:
         yield temporary

@@ -5,6 +5,7 @@ The maths of targets (https://arxiv.org/abs/2104.07905) that data sets, teachers
 Shape legend: ``B`` boxes, ``T`` frames of a map, ``H x W`` cells of a map, ``K`` = 2 kinds of map
 (hand, object).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class MapGeometry:
     Raises:
         ValueError: For a number below 1 or an unknown sampling.
     """
+
     time_stride: int = 4
     frame_sampling: str = 'linspace'
     cell_size: int = 32
@@ -39,11 +41,14 @@ class MapGeometry:
 
     def __post_init__(self) -> None:
         if self.time_stride < 1 or self.cell_size < 1:
-            raise ValueError('time_stride and cell_size must be 1 or more, got '
-                             f'{self.time_stride} and {self.cell_size}')
+            raise ValueError(
+                'time_stride and cell_size must be 1 or more, got '
+                f'{self.time_stride} and {self.cell_size}'
+            )
         if self.frame_sampling not in FRAME_SAMPLINGS:
-            raise ValueError("frame_sampling must be 'linspace' or 'stride', got "
-                             f'{self.frame_sampling!r}')
+            raise ValueError(
+                f"frame_sampling must be 'linspace' or 'stride', got {self.frame_sampling!r}"
+            )
 
     def frames(self, clip_len: int) -> Tensor:
         """Positions in a clip of ``clip_len`` frames that the map shows, (T,) int64.
@@ -52,8 +57,9 @@ class MapGeometry:
             ValueError: If ``time_stride`` does not divide ``clip_len``.
         """
         if clip_len % self.time_stride:
-            raise ValueError(f'time_stride {self.time_stride} does not divide the clip length '
-                             f'{clip_len}')
+            raise ValueError(
+                f'time_stride {self.time_stride} does not divide the clip length {clip_len}'
+            )
         return slow_frame_index(clip_len, clip_len // self.time_stride, self.frame_sampling)
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -82,8 +88,12 @@ def slow_frame_index(num_frames: int, num_slow: int, sampling: str = 'linspace')
     raise ValueError(f"slow frame sampling must be 'linspace' or 'stride', got {sampling!r}")
 
 
-def place_boxes(box: np.ndarray, scale: np.ndarray, offset: np.ndarray, outside: str = 'drop',
-                ) -> tuple[np.ndarray, np.ndarray]:
+def place_boxes(
+    box: np.ndarray,
+    scale: np.ndarray,
+    offset: np.ndarray,
+    outside: str = 'drop',
+) -> tuple[np.ndarray, np.ndarray]:
     """Carry source boxes into a crop.
 
     Args:
@@ -107,11 +117,21 @@ def place_boxes(box: np.ndarray, scale: np.ndarray, offset: np.ndarray, outside:
     else:
         raise ValueError(f"boxes outside the crop: expected 'drop' or 'border', got {outside!r}")
     placed = np.concatenate([low, high], axis=1)[kept]
-    return np.minimum(np.maximum(placed, 0), 1).astype(np.float32), kept  # np.clip takes longer on a few numbers
+    return np.minimum(np.maximum(placed, 0), 1).astype(
+        np.float32
+    ), kept  # np.clip takes longer on a few numbers
 
 
-def boxes_to_maps(box: np.ndarray, score: np.ndarray, kind: np.ndarray, slot: np.ndarray, *, num_frames: int,
-                  grid: tuple[int, int], soft: bool = True) -> np.ndarray:
+def boxes_to_maps(
+    box: np.ndarray,
+    score: np.ndarray,
+    kind: np.ndarray,
+    slot: np.ndarray,
+    *,
+    num_frames: int,
+    grid: tuple[int, int],
+    soft: bool = True,
+) -> np.ndarray:
     """Interaction-Map: every cell that a box touches holds the best score of its boxes (all boxes at once).
 
     Corners times the grid size are floored and clamped to the grid, and the rectangle between them is filled, both ends
@@ -138,7 +158,9 @@ def boxes_to_maps(box: np.ndarray, score: np.ndarray, kind: np.ndarray, slot: np
         columns, rows = np.maximum(x2 - x1 + 1, 0), np.maximum(y2 - y1 + 1, 0)
         area = columns * rows
         owner = np.repeat(np.arange(len(box)), area)  # box of each covered cell, box after box
-        nth = np.arange(len(owner)) - np.repeat(np.cumsum(area) - area, area)  # the cell within its box
+        nth = np.arange(len(owner)) - np.repeat(
+            np.cumsum(area) - area, area
+        )  # the cell within its box
         row, column = np.divmod(nth, columns[owner])
         corner = ((kind.astype(np.intp) * num_frames + slot) * height + y1) * width + x1
         value = score if soft else np.ones_like(score)

@@ -1,4 +1,5 @@
 """Where the configs and tools of this package are: in its wheel, or in the checkout around it."""
+
 from __future__ import annotations
 
 import difflib
@@ -26,14 +27,17 @@ def shipped(name: str) -> Path:
         return beside
     raise FileNotFoundError(
         f'{PACKAGE} has no {name}: expected {PACKAGE / ".mim" / name}, which every wheel of '
-        'egoexo_mm has, or a checkout around it; install a wheel, or this package with pip install -e')
+        'egoexo_mm has, or a checkout around it; install a wheel, or this package with pip install -e'
+    )
 
 
 def config_names() -> list[str]:
     """Every config that can be run, relative to ``configs``, sorted."""
     root = shipped('configs')
     paths = (path.relative_to(root) for path in root.rglob('*.py'))
-    return sorted(path.as_posix() for path in paths if not any('_base_' in part for part in path.parts))
+    return sorted(
+        path.as_posix() for path in paths if not any('_base_' in part for part in path.parts)
+    )
 
 
 def config_path(name: str) -> Path:
@@ -45,11 +49,13 @@ def config_path(name: str) -> Path:
     Raises:
         FileNotFoundError: There is no such config; the sentence names the nearest one.
     """
-    relative = name[len(PREFIX):] if name.startswith(PREFIX) else name
+    relative = name[len(PREFIX) :] if name.startswith(PREFIX) else name
     path = shipped('configs') / relative
     if path.is_file():
         return path
     near = difflib.get_close_matches(relative, config_names(), n=1, cutoff=0.3)
     hint = f', the nearest is {PREFIX}{near[0]}' if near else ''
-    raise FileNotFoundError(f'{name}: egoexo_mm has no config {relative}{hint}; '
-                            'python -m egoexo_mm configs lists them all')
+    raise FileNotFoundError(
+        f'{name}: egoexo_mm has no config {relative}{hint}; '
+        'python -m egoexo_mm configs lists them all'
+    )

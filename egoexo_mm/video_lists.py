@@ -4,6 +4,7 @@ People write such lists by hand, with pandas and with spreadsheets. Read are a b
 several blanks, blanks within file names, quoted names, and a comma or semicolon behind a file name. Text that is not UTF-8
 is refused by the name of the file.
 """
+
 from __future__ import annotations
 
 import codecs
@@ -21,6 +22,7 @@ _NAME_AND_LABELS = re.compile(rf'(.*?\S)((?:\s+{_INTEGER})+)')
 
 class ListedVideo(NamedTuple):
     """A line of a list: its number from 1, the path as it stands there, and the labels, if any."""
+
     line: int
     path: str
     labels: tuple[int, ...]
@@ -38,8 +40,10 @@ def decode_text(content: bytes, name: str | Path) -> str:
         text = content.decode('utf-8')
     except UnicodeDecodeError as error:
         line = content.count(b'\n', 0, error.start) + 1
-        raise ValueError(f'{name}, line {line}: is not UTF-8 text (byte 0x{content[error.start]:02x}); save the file as '
-                         'UTF-8') from None
+        raise ValueError(
+            f'{name}, line {line}: is not UTF-8 text (byte 0x{content[error.start]:02x}); save the file as '
+            'UTF-8'
+        ) from None
     # a mark is also found in the middle, where files were put together
     return text.replace('\ufeff', '').replace('\r\n', '\n').replace('\r', '\n')
 
@@ -53,12 +57,20 @@ def read_text(path: str | Path) -> str:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise ValueError(f'{path}: cannot be read ({error.strerror}); give an existing file') from None
+        raise ValueError(
+            f'{path}: cannot be read ({error.strerror}); give an existing file'
+        ) from None
     return decode_text(content, path)
 
 
-def parse_video_list(text: str, name: str | Path, *, several: bool | None = False, unlabelled: bool = False,
-                     delimiter: str = ' ') -> list[ListedVideo]:
+def parse_video_list(
+    text: str,
+    name: str | Path,
+    *,
+    several: bool | None = False,
+    unlabelled: bool = False,
+    delimiter: str = ' ',
+) -> list[ListedVideo]:
     """The videos of a list; empty lines are passed over.
 
     Args:
@@ -76,7 +88,9 @@ def parse_video_list(text: str, name: str | Path, *, several: bool | None = Fals
     for number, line in enumerate(map(str.strip, text.split('\n')), 1):
         if line:
             path, labels = _split(line, delimiter, several)
-            found.append(ListedVideo(number, path[1:-1] if re.fullmatch('".+"', path) else path, labels))
+            found.append(
+                ListedVideo(number, path[1:-1] if re.fullmatch('".+"', path) else path, labels)
+            )
             lines[number] = line
     if not found:
         raise ValueError(f'{name}: the list is empty; expected one "path label" line a video')
@@ -85,9 +99,15 @@ def parse_video_list(text: str, name: str | Path, *, several: bool | None = Fals
     for number, _, labels in found:
         if not labels or len(labels) > 1 and not several:
             expected = 'path{0}label{0}label ...' if several else 'path{0}label'
-            remedy = 'set multi_class=True and num_classes for lists of several labels, or ' if labels else ''
-            raise ValueError(f'{name}, line {number}: expected "{expected.format(delimiter or " ")}" with an integer label, '
-                             f'got {lines[number][:200]!r}; {remedy}correct or remove the line')
+            remedy = (
+                'set multi_class=True and num_classes for lists of several labels, or '
+                if labels
+                else ''
+            )
+            raise ValueError(
+                f'{name}, line {number}: expected "{expected.format(delimiter or " ")}" with an integer label, '
+                f'got {lines[number][:200]!r}; {remedy}correct or remove the line'
+            )
     return found
 
 
@@ -95,8 +115,12 @@ def _split(line: str, delimiter: str, several: bool | None) -> tuple[str, tuple[
     """Path and labels of a line; the line and no labels where it does not end in integers."""
     if delimiter not in (' ', '', None):
         parts = [part.strip() for part in line.split(delimiter)]
-        path, labels = (parts[0], parts[1:]) if several else (delimiter.join(parts[:-1]), parts[-1:])
+        path, labels = (
+            (parts[0], parts[1:]) if several else (delimiter.join(parts[:-1]), parts[-1:])
+        )
         found = path and all(re.fullmatch(_INTEGER, label) for label in labels)
         return (path, tuple(map(int, labels))) if found else (line, ())
-    match = _FILE.fullmatch(line) or (_NAME_AND_LABELS if several else _NAME_AND_LABEL).fullmatch(line)
+    match = _FILE.fullmatch(line) or (_NAME_AND_LABELS if several else _NAME_AND_LABEL).fullmatch(
+        line
+    )
     return (match[1], tuple(map(int, re.findall(_INTEGER, match[2])))) if match else (line, ())

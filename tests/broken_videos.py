@@ -1,4 +1,5 @@
 """Videos that are not as they should be, made without an encoder that tests cannot count on."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -18,8 +19,10 @@ def ramp(num_frames: int = 40, size: tuple[int, int] = (64, 48), red: int = 200)
 
 def size_change(path: Path) -> Path:
     """40 reddish frames of 64 x 48, then 20 dark ones of 96 x 64, in one stream whose header says 40 frames."""
-    parts = [write_video(path.with_suffix(f'.{i}.avi'), frames, codec='MJPG').read_bytes()
-             for i, frames in enumerate((ramp(), ramp(20, (96, 64), red=0)))]
+    parts = [
+        write_video(path.with_suffix(f'.{i}.avi'), frames, codec='MJPG').read_bytes()
+        for i, frames in enumerate((ramp(), ramp(20, (96, 64), red=0)))
+    ]
     path.write_bytes(b''.join(parts))
     return path
 
@@ -27,7 +30,7 @@ def size_change(path: Path) -> Path:
 def cut(path: Path) -> Path:
     """The first half of a file of 40 frames."""
     write_video(path, ramp(), codec='MJPG')
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
 
 

@@ -1,4 +1,5 @@
 """What the tests share."""
+
 import gc
 import sys
 from importlib.machinery import ModuleSpec

@@ -1,4 +1,5 @@
 """Scripts of the repository as modules, for tests of what is in them."""
+
 from __future__ import annotations
 
 from importlib.util import module_from_spec, spec_from_file_location

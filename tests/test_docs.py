@@ -1,5 +1,6 @@
 """README and docs: links and anchors resolve, tools understand the commands, Python compiles, and
 the quickstart runs."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """The docs site: pictures, API pages, the tutorial, and the build."""
+
 from __future__ import annotations
 
 import ast
@@ -49,7 +50,8 @@ def test_paths_in_tables_may_break():
     hook = runpy.run_path(str(DOCS / 'hooks.py'))['on_page_content']
     page = SimpleNamespace(file=SimpleNamespace(src_path='page.md'))
     assert hook('<p><code>a/b</code></p><td>1/2 <code>a/b</code></td>', page) == (
-        '<p><code>a/b</code></p><td>1/2 <code>a/<wbr>b</code></td>')
+        '<p><code>a/b</code></p><td>1/2 <code>a/<wbr>b</code></td>'
+    )
     page.file.src_path = 'api/page.md'
     assert hook('see :class:<code>.Teacher</code>', page) == 'see <code>Teacher</code>'
 

@@ -1,4 +1,5 @@
 """The geometry that targets and model share."""
+
 import dataclasses
 
 import pytest
@@ -12,14 +13,21 @@ def test_frames_and_grid():
     """8 of 32 frames: evenly spaced with the last, or every fourth; 65 pixels need a third cell of 32."""
     geometry = MapGeometry()
     assert geometry.frames(32).tolist() == [0, 4, 8, 13, 17, 22, 26, 31]
-    assert dataclasses.replace(geometry, frame_sampling='stride').frames(32).tolist() == list(range(0, 32, 4))
+    assert dataclasses.replace(geometry, frame_sampling='stride').frames(32).tolist() == list(
+        range(0, 32, 4)
+    )
     assert geometry.grid((64, 65)) == (2, 3)
     assert MapGeometry(time_stride=1).frames(3).tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(time_stride=0), 'must be 1 or more'), (dict(cell_size=0), 'must be 1 or more'),
-    (dict(frame_sampling='mean'), "'linspace' or 'stride', got 'mean'")])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(time_stride=0), 'must be 1 or more'),
+        (dict(cell_size=0), 'must be 1 or more'),
+        (dict(frame_sampling='mean'), "'linspace' or 'stride', got 'mean'"),
+    ],
+)
 def test_wrong_settings(options, message):
     with pytest.raises(ValueError, match=message):
         MapGeometry(**options)

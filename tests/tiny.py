@@ -1,4 +1,5 @@
 """The small configuration that training tests run, and its data."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Convert a checkpoint of Shan et al.'s hand-object detector (faster_rcnn_1_8_132028.pth) to mmdet names."""
+
 from __future__ import annotations
 
 import argparse
@@ -31,8 +32,13 @@ def convert(source: Path, destination: Path) -> str:
     checkpoints.check_destination(source, destination)
     checkpoint = checkpoints.read_checkpoint(source)
     state = original_weights(checkpoint, source)
-    checkpoints.write_checkpoint({'state_dict': state, 'meta': {'converted_from': source.name,
-                                                                'sha256': checkpoints.sha256_of(source)}}, destination)
+    checkpoints.write_checkpoint(
+        {
+            'state_dict': state,
+            'meta': {'converted_from': source.name, 'sha256': checkpoints.sha256_of(source)},
+        },
+        destination,
+    )
     lines = [f'{len(state)} tensors', f'config: {_CONFIG}', f'wrote {destination}']
     warning = ego_warning(source.stem)
     if warning:

@@ -1,4 +1,5 @@
 """Convert a SlowFast or Slow checkpoint of PySlowFast or Ego-Exo to MMAction2 names, or back."""
+
 from __future__ import annotations
 
 import argparse
@@ -26,13 +27,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('input', type=Path, help='checkpoint to read')
     parser.add_argument('output', type=Path, help='checkpoint to write')
     parser.add_argument('--reverse', action='store_true', help='from MMAction2 to PySlowFast names')
-    parser.add_argument('--task', default='', metavar='NAME',
-                        help='with --reverse: TASK of the PySlowFast config, the class head '
-                        'becomes head<NAME> (charades-ego, epic, epic100); without it, '
-                        'the Kinetics head')
+    parser.add_argument(
+        '--task',
+        default='',
+        metavar='NAME',
+        help='with --reverse: TASK of the PySlowFast config, the class head '
+        'becomes head<NAME> (charades-ego, epic, epic100); without it, '
+        'the Kinetics head',
+    )
     args = parser.parse_args(argv)
     if args.task and not args.reverse:
-        parser.error('--task is for --reverse: without it the task is read from the head\'s name')
+        parser.error("--task is for --reverse: without it the task is read from the head's name")
     return args
 
 
@@ -52,9 +57,14 @@ def convert(source: Path, destination: Path, reverse: bool, task: str) -> str:
         state, layout = to_pyslowfast(weights, task) if reverse else to_mmaction(weights)
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from None
-    result: dict[str, Any] = {'model_state': state} if reverse else {
-        'state_dict': state,
-        'meta': {'converted_from': source.name, 'sha256': checkpoints.sha256_of(source)}}
+    result: dict[str, Any] = (
+        {'model_state': state}
+        if reverse
+        else {
+            'state_dict': state,
+            'meta': {'converted_from': source.name, 'sha256': checkpoints.sha256_of(source)},
+        }
+    )
     checkpoints.write_checkpoint(result, destination)
     return '\n'.join([*summarise(state, layout), f'wrote {destination}'])
 
@@ -63,19 +73,26 @@ def summarise(state: dict[str, Tensor], layout: Layout) -> list[str]:
     """What was found, and which MMAction2 settings fit it."""
     kind = 'SlowFast' if layout.slowfast else 'Slow'
     depth = f'R{layout.depth}' if layout.depth else 'no standard depth'
-    parameters = sum(value.numel() for name, value in state.items()
-                     if not name.endswith(('running_mean', 'running_var', 'num_batches_tracked')))
+    parameters = sum(
+        value.numel()
+        for name, value in state.items()
+        if not name.endswith(('running_mean', 'running_var', 'num_batches_tracked'))
+    )
     sizes = ', '.join(f'{name} ({size})' for name, size in layout.heads.items())
-    lines = [f'{kind}, {depth}, blocks {"-".join(map(str, layout.blocks))}: {len(state)} tensors, '
-             + f'{parameters:,} parameters',
-             f'heads: {sizes}' + (f', of task {layout.task}' if layout.task else '')]
+    lines = [
+        f'{kind}, {depth}, blocks {"-".join(map(str, layout.blocks))}: {len(state)} tensors, '
+        + f'{parameters:,} parameters',
+        f'heads: {sizes}' + (f', of task {layout.task}' if layout.task else ''),
+    ]
     if layout.slowfast:
         slow, fast = layout.channels
-        lines += [f'settings: type=ResNet3dSlowFast, channel_ratio={slow / fast:g}; slow_pathway: '
-                  + f'lateral_norm=True, fusion_kernel={layout.fusion_kernel}, '
-                  + f'inflate={layout.inflate[0]}; fast_pathway: inflate={layout.inflate[1]}',
-                  'the weights do not tell alpha: resample_rate=speed_ratio=4 for 8x8 models '
-                  + '(32 frames), 8 for 4x16 models']
+        lines += [
+            f'settings: type=ResNet3dSlowFast, channel_ratio={slow / fast:g}; slow_pathway: '
+            + f'lateral_norm=True, fusion_kernel={layout.fusion_kernel}, '
+            + f'inflate={layout.inflate[0]}; fast_pathway: inflate={layout.inflate[1]}',
+            'the weights do not tell alpha: resample_rate=speed_ratio=4 for 8x8 models '
+            + '(32 frames), 8 for 4x16 models',
+        ]
     else:
         lines += [f'settings: type=ResNet3dSlowOnly, inflate={layout.inflate[0]}']
     return [*lines, f'config: {_config_for(layout)}']

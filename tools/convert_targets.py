@@ -9,6 +9,7 @@ Examples:
         --frame-size 456x256 --first-frame 0 --dataset epic100
     python tools/convert_targets.py epic-boxes hand-objects data/targets/epic100_interaction
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -33,52 +34,102 @@ def frame_size(text: str) -> tuple[int, int]:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest='command', required=True)
 
     scores = commands.add_parser('scores', help='a pickle of scores per video')
     scores.add_argument('source', metavar='IN.pkl')
     scores.add_argument('out', help='folder of the store, must not exist')
     scores.add_argument('--signal', required=True, choices=['ego_score', 'object_score'])
-    scores.add_argument('--score-kind', required=True, choices=['logits', 'probabilities'],
-                        help='what the numbers are; checked against them')
-    scores.add_argument('--id', default='stem', choices=['stem', 'path'],
-                        help='video id: file stem (default) or path without extension')
-    scores.add_argument('--force', action='store_true',
-                        help='keep --score-kind even where the numbers contradict it')
+    scores.add_argument(
+        '--score-kind',
+        required=True,
+        choices=['logits', 'probabilities'],
+        help='what the numbers are; checked against them',
+    )
+    scores.add_argument(
+        '--id',
+        default='stem',
+        choices=['stem', 'path'],
+        help='video id: file stem (default) or path without extension',
+    )
+    scores.add_argument(
+        '--force',
+        action='store_true',
+        help='keep --score-kind even where the numbers contradict it',
+    )
 
     boxes = commands.add_parser('boxes', help='a folder of <video>.npy with boxes in pixels')
     boxes.add_argument('source', metavar='FOLDER')
     boxes.add_argument('out', help='folder of the store; a second run continues the first')
     size = boxes.add_mutually_exclusive_group(required=True)
-    size.add_argument('--frame-size', type=frame_size, metavar='WxH',
-                      help='frame size at which the boxes were detected, for all videos')
-    size.add_argument('--sizes', metavar='CSV',
-                      help='the same per video: header video_id,width,height[,fps,num_frames]')
-    size.add_argument('--short-side', type=int, metavar='PIXELS',
-                      help='the same by short side; the aspect ratio comes from --videos')
+    size.add_argument(
+        '--frame-size',
+        type=frame_size,
+        metavar='WxH',
+        help='frame size at which the boxes were detected, for all videos',
+    )
+    size.add_argument(
+        '--sizes',
+        metavar='CSV',
+        help='the same per video: header video_id,width,height[,fps,num_frames]',
+    )
+    size.add_argument(
+        '--short-side',
+        type=int,
+        metavar='PIXELS',
+        help='the same by short side; the aspect ratio comes from --videos',
+    )
     boxes.add_argument('--videos', metavar='ROOT', help='folder of the videos, for --short-side')
-    boxes.add_argument('--fps', type=float, default=0., help='frame rate, where not in the sizes')
-    boxes.add_argument('--first-frame', type=int, choices=[0, 1], default=1,
-                       help='number, counted from 1, of the frame that row 0 of a file belongs to; default 1. With 0, row 0 '
-                            'is left out: Ego-Exo reads the row of an EPIC frame by its file number, which counts from 1')
+    boxes.add_argument('--fps', type=float, default=0.0, help='frame rate, where not in the sizes')
+    boxes.add_argument(
+        '--first-frame',
+        type=int,
+        choices=[0, 1],
+        default=1,
+        help='number, counted from 1, of the frame that row 0 of a file belongs to; default 1. With 0, row 0 '
+        'is left out: Ego-Exo reads the row of an EPIC frame by its file number, which counts from 1',
+    )
 
-    epic = commands.add_parser('epic-boxes', help="EPIC-KITCHENS-100's own release of hand-object boxes, <video>.pkl")
+    epic = commands.add_parser(
+        'epic-boxes', help="EPIC-KITCHENS-100's own release of hand-object boxes, <video>.pkl"
+    )
     epic.add_argument('source', metavar='FOLDER', help='searched at any depth')
     epic.add_argument('out', help='folder of the store; a second run continues the first')
     for what in ('hand', 'object'):
-        epic.add_argument(f'--{what}-threshold', type=float, default=0.5, metavar='SCORE',
-                          help=f'leave out {what}s of a lower score; default 0.5, the files go down to '
-                               f'{0.1 if what == "hand" else 0.01}')
-    epic.add_argument('--frame-size', type=frame_size, metavar='WxH', default=FRAME_SIZE,
-                      help='frame size at which the boxes were detected; default 456x256')
-    epic.add_argument('--fps', type=float, default=0.,
-                      help='frame rate; default that of the released frames, 60 for P01_02 and 50 for P01_102')
+        epic.add_argument(
+            f'--{what}-threshold',
+            type=float,
+            default=0.5,
+            metavar='SCORE',
+            help=f'leave out {what}s of a lower score; default 0.5, the files go down to '
+            f'{0.1 if what == "hand" else 0.01}',
+        )
+    epic.add_argument(
+        '--frame-size',
+        type=frame_size,
+        metavar='WxH',
+        default=FRAME_SIZE,
+        help='frame size at which the boxes were detected; default 456x256',
+    )
+    epic.add_argument(
+        '--fps',
+        type=float,
+        default=0.0,
+        help='frame rate; default that of the released frames, 60 for P01_02 and 50 for P01_102',
+    )
 
     for command in (boxes, epic):
-        command.add_argument('--skip-bad', action='store_true', help='list bad files in OUT/failed.jsonl and go on')
+        command.add_argument(
+            '--skip-bad', action='store_true', help='list bad files in OUT/failed.jsonl and go on'
+        )
     for command in (scores, boxes, epic):
-        command.add_argument('--dataset', default='epic100' if command is epic else 'k400', help='name for the manifest')
+        command.add_argument(
+            '--dataset',
+            default='epic100' if command is epic else 'k400',
+            help='name for the manifest',
+        )
         command.add_argument('--teacher', help='name of the teacher for the manifest')
     args = parser.parse_args(argv)
     check_usage(args, boxes if args.command == 'boxes' else epic)
@@ -102,8 +153,15 @@ def check_usage(args: argparse.Namespace, parser: argparse.ArgumentParser) -> No
 
 def run_scores(args: argparse.Namespace) -> int:
     count = convert_scores(
-        args.source, args.out, signal=args.signal, score_kind=args.score_kind, video_id=args.id,
-        dataset=args.dataset, teacher=args.teacher, force=args.force)
+        args.source,
+        args.out,
+        signal=args.signal,
+        score_kind=args.score_kind,
+        video_id=args.id,
+        dataset=args.dataset,
+        teacher=args.teacher,
+        force=args.force,
+    )
     print(f'{args.out}: {count} videos, signal {args.signal}, {args.score_kind}')
     return 0
 
@@ -120,15 +178,32 @@ def run_boxes(args: argparse.Namespace) -> int:
         size_of = sizes_from_videos(args.videos, args.short_side)
         notes = f'frame sizes: short side {args.short_side}, aspect ratio of the videos'
     report = convert_boxes(
-        args.source, args.out, size_of, fps=args.fps, dataset=args.dataset, teacher=args.teacher,
-        frame_size=args.frame_size, notes=notes, first_frame=args.first_frame, skip_bad=args.skip_bad)
+        args.source,
+        args.out,
+        size_of,
+        fps=args.fps,
+        dataset=args.dataset,
+        teacher=args.teacher,
+        frame_size=args.frame_size,
+        notes=notes,
+        first_frame=args.first_frame,
+        skip_bad=args.skip_bad,
+    )
     return say(report, args)
 
 
 def run_epic_boxes(args: argparse.Namespace) -> int:
     report = convert_epic_boxes(
-        args.source, args.out, hand_threshold=args.hand_threshold, object_threshold=args.object_threshold, fps=args.fps,
-        frame_size=args.frame_size, dataset=args.dataset, teacher=args.teacher, skip_bad=args.skip_bad)
+        args.source,
+        args.out,
+        hand_threshold=args.hand_threshold,
+        object_threshold=args.object_threshold,
+        fps=args.fps,
+        frame_size=args.frame_size,
+        dataset=args.dataset,
+        teacher=args.teacher,
+        skip_bad=args.skip_bad,
+    )
     return say(report, args)
 
 
@@ -136,8 +211,11 @@ def say(report: BoxesReport, args: argparse.Namespace) -> int:
     """Print what a conversion of boxes did; its exit code."""
     print(f'{args.out}: {report.written} videos written, {report.already} were there already')
     if report.failed:
-        print(f'convert_targets: error: {report.failed} bad file(s) left out, listed in '
-              f'{Path(args.out) / "failed.jsonl"}; mend them and run again', file=sys.stderr)
+        print(
+            f'convert_targets: error: {report.failed} bad file(s) left out, listed in '
+            f'{Path(args.out) / "failed.jsonl"}; mend them and run again',
+            file=sys.stderr,
+        )
     return 1 if report.failed else 0
 
 
@@ -145,7 +223,9 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 bad input (one line on stderr), 2 bad usage, 130 interrupted."""
     args = parse_args(argv)
     try:
-        return {'scores': run_scores, 'boxes': run_boxes, 'epic-boxes': run_epic_boxes}[args.command](args)
+        return {'scores': run_scores, 'boxes': run_boxes, 'epic-boxes': run_epic_boxes}[
+            args.command
+        ](args)
     except (TargetStoreError, OSError) as error:
         print(f'convert_targets: error: {error}', file=sys.stderr)
         return 1

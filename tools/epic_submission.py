@@ -6,6 +6,7 @@ Examples:
         --annotation data/epic100/EPIC_100_test_timestamps.csv
     python tools/epic_submission.py --check submission.zip --annotation data/epic100/EPIC_100_test_timestamps.csv
 """
+
 from __future__ import annotations
 
 import argparse
@@ -22,19 +23,49 @@ from egoexo_mm.evaluation.epic_submission_check import check_submission  # noqa:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('dump', nargs='?', type=Path, metavar='DUMP', help='what tools/test.py --dump wrote, .npz or .pkl')
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'dump',
+        nargs='?',
+        type=Path,
+        metavar='DUMP',
+        help='what tools/test.py --dump wrote, .npz or .pkl',
+    )
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for submission.zip')
-    parser.add_argument('--force', action='store_true', help='replace a submission.zip that is there')
-    parser.add_argument('--check', type=Path, metavar='FILE', help='check this submission (.zip or .json), write nothing')
-    parser.add_argument('--annotation', type=Path, metavar='CSV', help='csv with a column narration_id, or the official '
-                        'pickle: the segments that must be there, no more and no fewer (EPIC_100_test_timestamps.csv)')
-    parser.add_argument('--score-kind', default='probabilities', choices=['probabilities', 'logits'],
-                        help='what the dump holds; probabilities are submitted as logarithms, because the evaluation server '
-                        'applies a softmax (default: %(default)s)')
+    parser.add_argument(
+        '--force', action='store_true', help='replace a submission.zip that is there'
+    )
+    parser.add_argument(
+        '--check',
+        type=Path,
+        metavar='FILE',
+        help='check this submission (.zip or .json), write nothing',
+    )
+    parser.add_argument(
+        '--annotation',
+        type=Path,
+        metavar='CSV',
+        help='csv with a column narration_id, or the official '
+        'pickle: the segments that must be there, no more and no fewer (EPIC_100_test_timestamps.csv)',
+    )
+    parser.add_argument(
+        '--score-kind',
+        default='probabilities',
+        choices=['probabilities', 'logits'],
+        help='what the dump holds; probabilities are submitted as logarithms, because the evaluation server '
+        'applies a softmax (default: %(default)s)',
+    )
     for (key, meaning), default in zip(epic_submission.SUPERVISION.items(), (2, 3, 4)):
-        parser.add_argument(f'--{key.replace("_", "-")}', f'--{key}', type=int, default=default, metavar='0-5',
-                            help=f'supervision level, {meaning} (default: %(default)s)')
+        parser.add_argument(
+            f'--{key.replace("_", "-")}',
+            f'--{key}',
+            type=int,
+            default=default,
+            metavar='0-5',
+            help=f'supervision level, {meaning} (default: %(default)s)',
+        )
     args = parser.parse_args(argv)
     if args.check and (args.dump or args.out or args.force):
         parser.error('--check goes with --annotation alone')
@@ -48,7 +79,9 @@ def write(args: argparse.Namespace) -> str:
     epic_submission.check_supervision(levels)
     target = args.out / 'submission.zip'
     if target.exists() and not args.force:
-        raise ValueError(f'{target} is there already; name another folder, or say --force to replace it')
+        raise ValueError(
+            f'{target} is there already; name another folder, or say --force to replace it'
+        )
     expected = read_column(args.annotation, 'narration_id') if args.annotation else None
     try:
         samples = read_dump(args.dump)
@@ -56,7 +89,9 @@ def write(args: argparse.Namespace) -> str:
         if expected is not None:
             epic_submission.check_segments(scores.ids, expected, args.annotation)
     except ValueError as error:
-        raise ValueError(str(error) if str(args.dump) in str(error) else f'{args.dump}: {error}') from None
+        raise ValueError(
+            str(error) if str(args.dump) in str(error) else f'{args.dump}: {error}'
+        ) from None
     epic_submission.write_submission(target, scores, **levels)
     return f'{target}: {summary(len(scores.ids), expected)}'
 

@@ -8,6 +8,7 @@ folder for each segment: the first picture is frame 0 of the video.
 Example:
     python tools/frames_to_videos.py data/epic100 data/epic100_videos --folders '*/rgb_frames/*' --fps 50
 """
+
 from __future__ import annotations
 
 import argparse
@@ -36,8 +37,10 @@ def encode(folder: Path, out: Path, fps: float) -> str:
     """
     names = frame_files(folder)
     if not names:
-        raise SystemExit(f'{folder}: holds no picture ({", ".join(IMAGE_SUFFIXES)}); give the folders of frames as '
-                         '--folders PATTERN')
+        raise SystemExit(
+            f'{folder}: holds no picture ({", ".join(IMAGE_SUFFIXES)}); give the folders of frames as '
+            '--folders PATTERN'
+        )
     first = check_numbers(names)
     try:
         count = write_mp4(out, pictures(names), fps)
@@ -61,15 +64,27 @@ def check_numbers(names: list[Path]) -> int:
         return 0
     if 0 in lengths:
         odd = next(path for path, found in zip(names, digits) if not found)
-        raise SystemExit(f'{odd}: has no number, other pictures of the folder have one; move it to another folder')
-    changing = [i for i in range(min(lengths)) if len({found[i] for found in digits}) > 1] if len(lengths) == 1 else []
+        raise SystemExit(
+            f'{odd}: has no number, other pictures of the folder have one; move it to another folder'
+        )
+    changing = (
+        [i for i in range(min(lengths)) if len({found[i] for found in digits}) > 1]
+        if len(lengths) == 1
+        else []
+    )
     place = changing[0] if len(changing) == 1 else -1
     numbers, before = [int(found[place]) for found in digits], None
     for path, number in zip(names, numbers):
         if before is not None and number != before[1] + 1:
-            problem = 'follow each other' if number <= before[1] else f'lack frame {before[1] + 1} between them'
-            raise SystemExit(f'{before[0]} and {path.name} {problem}; expected one picture for each number: extract the '
-                             'frames of this video again, or remove what is no frame of it')
+            problem = (
+                'follow each other'
+                if number <= before[1]
+                else f'lack frame {before[1] + 1} between them'
+            )
+            raise SystemExit(
+                f'{before[0]} and {path.name} {problem}; expected one picture for each number: extract the '
+                'frames of this video again, or remove what is no frame of it'
+            )
         before = (path, number)
     return numbers[0]
 
@@ -80,29 +95,46 @@ def pictures(names: list[Path]) -> Iterator[np.ndarray]:
     for name in names:
         frame = cv2.imread(str(name))
         if frame is None or is_cut_off(name.read_bytes()):
-            raise SystemExit(f'{name}: is no picture that can be read; extract the frames of this video again')
+            raise SystemExit(
+                f'{name}: is no picture that can be read; extract the frames of this video again'
+            )
         found = frame.shape[1::-1]
         size = size or found
         if found != size:
-            raise SystemExit(f'{name}: is {found[0]} x {found[1]}, those before it {size[0]} x {size[1]}; extract the '
-                             'frames of this video again')
+            raise SystemExit(
+                f'{name}: is {found[0]} x {found[1]}, those before it {size[0]} x {size[1]}; extract the '
+                'frames of this video again'
+            )
         yield frame[..., ::-1]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('root', metavar='ROOT', type=Path, help='folder below which the folders of frames are')
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'root', metavar='ROOT', type=Path, help='folder below which the folders of frames are'
+    )
     parser.add_argument('out', metavar='OUT', type=Path, help='folder for the videos')
-    parser.add_argument('--folders', default='*', metavar='PATTERN', help='folders of frames below it; default %(default)s')
+    parser.add_argument(
+        '--folders',
+        default='*',
+        metavar='PATTERN',
+        help='folders of frames below it; default %(default)s',
+    )
     parser.add_argument('--fps', type=float, required=True, help='frames a second')
     args = parser.parse_args()
-    folders = sorted(path for path in args.root.glob(args.folders) if path.is_dir() and not is_hidden(path))
+    folders = sorted(
+        path for path in args.root.glob(args.folders) if path.is_dir() and not is_hidden(path)
+    )
     names = [f'{folder.name}.mp4' for folder in folders]
     if not folders:
         raise SystemExit(f'{args.root}: no folder is named {args.folders}; correct --folders')
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SystemExit(f'{args.root}: two folders of {args.folders} would become {twice[0]}; encode them into two folders')
+        raise SystemExit(
+            f'{args.root}: two folders of {args.folders} would become {twice[0]}; encode them into two folders'
+        )
     for folder, name in zip(folders, names):
         if not (args.out / name).exists():
             print(f'{name}: {encode(folder, args.out / name, args.fps)}', flush=True)

@@ -6,6 +6,7 @@ A run that was stopped goes on where it ended.
 Example:
     python tools/miniworld.py data/miniworld --size full --procs 2
 """
+
 from __future__ import annotations
 
 import argparse
@@ -19,9 +20,13 @@ from egoexo_mm.datasets.miniworld import SIZES, make_world  # noqa: E402
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('out', metavar='OUT', type=Path, help='folder of the world, new or begun')
-    parser.add_argument('--seed', type=int, default=0, help='another world for every seed; default 0')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='another world for every seed; default 0'
+    )
     parser.add_argument('--size', choices=list(SIZES), default='full', help='default full')
     parser.add_argument('--procs', type=int, default=2, help='processes; default 2')
     args = parser.parse_args(argv)

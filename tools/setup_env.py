@@ -3,6 +3,7 @@
 
 A package that is there in another version stays as it is, unless ``--exact`` (the checkout's own .venv).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -21,12 +22,20 @@ ALTERNATIVES = {
     'opencv-python': ['opencv-python-headless'],
     'opencv-contrib-python': ['opencv-contrib-python-headless'],
 }
-OPENCV = ('opencv-contrib-python', 'opencv-python', 'opencv-contrib-python-headless', 'opencv-python-headless')
+OPENCV = (
+    'opencv-contrib-python',
+    'opencv-python',
+    'opencv-contrib-python-headless',
+    'opencv-python-headless',
+)
 
 
 def requirements(extra: list[str]) -> list[Requirement]:
     """The lines of requirements.txt that are meant for this Python, and ``extra``."""
-    lines = [line.partition('#')[0].strip() for line in (ROOT / 'requirements.txt').read_text().splitlines()]
+    lines = [
+        line.partition('#')[0].strip()
+        for line in (ROOT / 'requirements.txt').read_text().splitlines()
+    ]
     found = [Requirement(line) for line in [*lines, *extra] if line]
     return [entry for entry in found if entry.marker is None or entry.marker.evaluate()]
 
@@ -58,7 +67,11 @@ def to_install(entries: list[Requirement], exact: bool) -> list[str]:
     missing = [entry for entry in entries if is_missing(entry, exact)]
     there = None if exact else next(filter(None, map(installed, OPENCV)), None)
     lines = [f'{entry.name}{entry.specifier}' for entry in missing]
-    if there and not installed('opencv-contrib-python') and any(entry.name == 'mmaction2' for entry in missing):
+    if (
+        there
+        and not installed('opencv-contrib-python')
+        and any(entry.name == 'mmaction2' for entry in missing)
+    ):
         lines.append(f'opencv-contrib-python=={there.partition(".")[0]}.*')
     return lines
 
@@ -66,7 +79,9 @@ def to_install(entries: list[Requirement], exact: bool) -> list[str]:
 def is_linked() -> bool:
     """Whether ``import egoexo_mm`` finds this checkout from anywhere."""
     code = 'import importlib.util as u; s = u.find_spec("egoexo_mm"); print(s.origin if s else "")'
-    origin = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd='/').stdout.strip()
+    origin = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, cwd='/'
+    ).stdout.strip()
     return bool(origin) and Path(origin).resolve().parents[1] == ROOT
 
 
@@ -86,14 +101,20 @@ def write_caches() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--exact', action='store_true', help='replace versions that differ from requirements.txt')
+    parser.add_argument(
+        '--exact', action='store_true', help='replace versions that differ from requirements.txt'
+    )
     parser.add_argument('extra', nargs='*', help='further requirements')
     args = parser.parse_args()
     if sys.version_info < (3, 10):
-        sys.exit(f'Python 3.10 or newer is needed, this is {sys.version.split()[0]}; make an environment with a newer one')
+        sys.exit(
+            f'Python 3.10 or newer is needed, this is {sys.version.split()[0]}; make an environment with a newer one'
+        )
     torch = installed('torch')
     if torch and int(torch.partition('.')[0]) < 2:
-        sys.exit(f'torch 2.0 or newer is needed, {torch} is installed; make an environment with a newer one')
+        sys.exit(
+            f'torch 2.0 or newer is needed, {torch} is installed; make an environment with a newer one'
+        )
     missing = to_install(requirements(args.extra), args.exact)
     if missing:
         print(f'== installing {", ".join(missing)} (minutes, the first time)', flush=True)

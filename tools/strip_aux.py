@@ -1,4 +1,5 @@
 """Reduce a training checkpoint to what stock MMAction2 loads: the backbone and the class head."""
+
 from __future__ import annotations
 
 import argparse
@@ -38,14 +39,18 @@ def strip(source: Path, destination: Path) -> str:
     weights, prefixes = unwrapped(weights, source)
     kept = {name: value for name, value in weights.items() if not name.startswith(DROPPED)}
     if not kept:
-        raise ValueError(f'{source} has only {", ".join(DROPPED)} weights; expected a recognizer '
-                         'with `backbone.` and `cls_head.`')
+        raise ValueError(
+            f'{source} has only {", ".join(DROPPED)} weights; expected a recognizer '
+            'with `backbone.` and `cls_head.`'
+        )
     meta = checkpoint.get('meta')
     meta = plain(meta) if isinstance(meta, dict) else {}
     checkpoints.write_checkpoint({'state_dict': kept, 'meta': meta}, destination)
     lines = [f'kept {len(kept)} of {len(weights)} tensors']
-    lines += [f'took {prefix} off the names of {count} tensors'
-              for prefix, count in sorted(prefixes.items())]
+    lines += [
+        f'took {prefix} off the names of {count} tensors'
+        for prefix, count in sorted(prefixes.items())
+    ]
     for prefix in DROPPED:
         count = sum(name.startswith(prefix) for name in weights)
         if count:
@@ -76,11 +81,13 @@ def unwrapped(weights: dict[str, Any], source: Path) -> tuple[dict[str, Any], Co
             parts = parts[1:]
         own = '.'.join(parts)
         if own in found:
-            raise ValueError(f'{source} has two tensors for {own}, one of them as {name}; expected '
-                             'the weights of one model')
+            raise ValueError(
+                f'{source} has two tensors for {own}, one of them as {name}; expected '
+                'the weights of one model'
+            )
         found[own] = value
         if own != name:
-            front = name[:-len(own)] if name.endswith(own) else '_orig_mod.'
+            front = name[: -len(own)] if name.endswith(own) else '_orig_mod.'
             prefixes[front] += 1
     if prefixes:
         found = {name: value for name, value in found.items() if name not in COUNTERS}
@@ -94,11 +101,15 @@ def plain(value: Any) -> Any:
     ``torch.load(weights_only=True)`` admits.
     """
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()
-                if is_plain(key) and (is_plain(item) or isinstance(item, (dict, list, tuple)))}
+        return {
+            key: plain(item)
+            for key, item in value.items()
+            if is_plain(key) and (is_plain(item) or isinstance(item, (dict, list, tuple)))
+        }
     if isinstance(value, (list, tuple)):
-        items = [plain(item) for item in value
-                 if is_plain(item) or isinstance(item, (dict, list, tuple))]
+        items = [
+            plain(item) for item in value if is_plain(item) or isinstance(item, (dict, list, tuple))
+        ]
         return tuple(items) if isinstance(value, tuple) else items
     return value if is_plain(value) else None
 

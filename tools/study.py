@@ -6,6 +6,7 @@
     python tools/study.py configs/study/real_data.py --dry-run
 
 Run it again after an interruption: what is done is kept and what was interrupted or failed is tried again."""
+
 from __future__ import annotations
 
 import argparse
@@ -23,16 +24,27 @@ from study.runner import Runner, settle_changes
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('config', help='config of a study')
-    parser.add_argument('--work-dir', type=Path, help='folder of the study (default: work_dirs/study/CONFIG)')
+    parser.add_argument(
+        '--work-dir', type=Path, help='folder of the study (default: work_dirs/study/CONFIG)'
+    )
     parser.add_argument('--jobs', type=int, default=1, help='steps that run at a time (default: 1)')
     parser.add_argument('--seeds', type=int, nargs='+', help="seeds to run (default: the config's)")
     parser.add_argument('--cells', nargs='+', help='cells to run (default: all of the config)')
-    parser.add_argument('--report-only', action='store_true', help='report what is there, run nothing')
-    parser.add_argument('--dry-run', action='store_true', help='print the commands in order, run and write nothing')
-    parser.add_argument('--redo-changed', action='store_true',
-                        help='set aside the folders of steps whose settings have changed since they ran, and run them again')
+    parser.add_argument(
+        '--report-only', action='store_true', help='report what is there, run nothing'
+    )
+    parser.add_argument(
+        '--dry-run', action='store_true', help='print the commands in order, run and write nothing'
+    )
+    parser.add_argument(
+        '--redo-changed',
+        action='store_true',
+        help='set aside the folders of steps whose settings have changed since they ran, and run them again',
+    )
     args = parser.parse_args()
     if args.jobs < 1:
         parser.error(f'--jobs must be at least 1, got {args.jobs}')
@@ -55,7 +67,9 @@ def print_commands(plan: Plan) -> None:
 
 def main() -> None:
     args = parse_args()
-    MMLogger.get_current_instance().setLevel('WARNING')  # it names every environment variable of every config
+    MMLogger.get_current_instance().setLevel(
+        'WARNING'
+    )  # it names every environment variable of every config
     cfg = Config.fromfile(args.config)
     work_dir = (args.work_dir or Path('work_dirs', 'study', Path(args.config).stem)).absolute()
     try:
@@ -68,7 +82,10 @@ def main() -> None:
             whole = Runner(plan, jobs=args.jobs, say=say).run()
     except StudyError as error:
         raise SystemExit(str(error)) from None
-    from study.report import write_report  # matplotlib takes its time, and a study may run for days before
+    from study.report import (
+        write_report,
+    )  # matplotlib takes its time, and a study may run for days before
+
     results = write_report(plan)
     print(f'\n{table.markdown(results)}\nReport: {plan.work_dir / "report.html"}')
     sys.exit(0 if whole else 1)

@@ -6,6 +6,7 @@ Examples:
     python tools/targets.py merge machine0/ego machine1/ego data/targets/k400_ego
     python tools/targets.py head data/targets/k400_interaction --video abc_000010_000020 --frame 16
 """
+
 import argparse
 import os
 import sys
@@ -22,7 +23,9 @@ from egoexo_mm.targets.verification import listed_ids, verify_store  # noqa: E40
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest='command', required=True)
 
     info = commands.add_parser('info', help='what stores hold, in figures')
@@ -30,20 +33,29 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
     verify = commands.add_parser('verify', help='read every row and report all that is wrong')
     verify.add_argument('store', metavar='STORE')
-    verify.add_argument('--list', metavar='ANN', help='list of "path label" lines whose videos must have a row')
+    verify.add_argument(
+        '--list', metavar='ANN', help='list of "path label" lines whose videos must have a row'
+    )
 
     merge = commands.add_parser('merge', help='join stores with equal manifests')
     merge.add_argument('stores', metavar='STORE', nargs='+', help='two or more')
     merge.add_argument('out', metavar='OUT', help='folder of the result, must not exist')
-    merge.add_argument('--keep', choices=['first'], help='where stores share a video, take the row of the first; without '
-                                                         'this it is an error')
+    merge.add_argument(
+        '--keep',
+        choices=['first'],
+        help='where stores share a video, take the row of the first; without this it is an error',
+    )
 
     head = commands.add_parser('head', help='the first rows, readable')
     head.add_argument('store', metavar='STORE')
     which = head.add_mutually_exclusive_group()
     which.add_argument('--video', metavar='ID', help='this video')
-    which.add_argument('-n', type=int, default=5, metavar='COUNT', help='number of videos; default 5')
-    head.add_argument('--frame', type=int, help='frame whose boxes are shown; default the first that has some')
+    which.add_argument(
+        '-n', type=int, default=5, metavar='COUNT', help='number of videos; default 5'
+    )
+    head.add_argument(
+        '--frame', type=int, help='frame whose boxes are shown; default the first that has some'
+    )
     args = parser.parse_args(argv)
     if args.command == 'head' and args.n < 1:
         head.error('-n must be positive')
@@ -67,7 +79,9 @@ def run_verify(args: argparse.Namespace) -> int:
         print(fault)
     what = f'{result.rows} videos in {result.shards} shard(s)'
     if result.faults:
-        return complain(f'{args.store}: {len(result.faults)} fault(s), {what} read; mend them as said above')
+        return complain(
+            f'{args.store}: {len(result.faults)} fault(s), {what} read; mend them as said above'
+        )
     covered = '' if listed is None else f', all {len(listed)} listed videos are there'
     print(f'{args.store}: {what}, nothing wrong{covered}')
     return 0
@@ -75,12 +89,17 @@ def run_verify(args: argparse.Namespace) -> int:
 
 def run_merge(args: argparse.Namespace) -> int:
     report = merge_stores(args.stores, args.out, keep_first=args.keep == 'first')
-    print(f'{args.out}: {report.rows} videos' + (f', {report.left_out} rows left out as double' if args.keep else ''))
+    print(
+        f'{args.out}: {report.rows} videos'
+        + (f', {report.left_out} rows left out as double' if args.keep else '')
+    )
     return 0
 
 
 def run_head(args: argparse.Namespace) -> int:
-    for line in excerpt(TargetStore(args.store), video_id=args.video, count=args.n, frame=args.frame):
+    for line in excerpt(
+        TargetStore(args.store), video_id=args.video, count=args.n, frame=args.frame
+    ):
         print(line)
     return 0
 
@@ -94,11 +113,15 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 something is wrong (one line on stderr each), 2 bad usage, 130 interrupted."""
     args = parse_args(argv)
     try:
-        code = dict(info=run_info, verify=run_verify, merge=run_merge, head=run_head)[args.command](args)
+        code = dict(info=run_info, verify=run_verify, merge=run_merge, head=run_head)[args.command](
+            args
+        )
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush at exit says nothing
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # so that Python's own flush at exit says nothing
         return 0
     except (TargetStoreError, OSError) as error:
         return complain(error)

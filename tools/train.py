@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Train from a config; the flags are those of MMAction2's tools/train.py."""
+
 from __future__ import annotations
 
 import argparse
@@ -15,19 +16,41 @@ import egoexo_mm  # noqa: F401  (registers the package and cures the hosts)
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints (default: work_dirs/CONFIG)')
-    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-                        help='go on from a checkpoint, by default the latest of the work dir')
+    parser.add_argument(
+        '--work-dir', help='folder for logs and checkpoints (default: work_dirs/CONFIG)'
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from a checkpoint, by default the latest of the work dir',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
-    parser.add_argument('--no-validate', action='store_true', help='skip validation during training')
-    parser.add_argument('--auto-scale-lr', action='store_true',
-                        help="scale the learning rate by global batch size / the config's base batch size")
+    parser.add_argument(
+        '--no-validate', action='store_true', help='skip validation during training'
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help="scale the learning rate by global batch size / the config's base batch size",
+    )
     parser.add_argument('--seed', type=int, help="random seed (default: the config's)")
     parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on every rank')
     parser.add_argument('--deterministic', action='store_true', help='deterministic cuDNN kernels')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='changes to the config, e.g. train_dataloader.batch_size=4')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='changes to the config, e.g. train_dataloader.batch_size=4',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -38,7 +61,9 @@ def load_config(args: argparse.Namespace) -> Config:
     """The config with the command line's wishes in it."""
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
+    cfg.work_dir = (
+        args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
+    )
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
@@ -46,12 +71,16 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
         if cfg.optim_wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper'):
-            raise SystemExit(f'--amp cannot replace the optimizer wrapper {cfg.optim_wrapper.type} of {args.config}')
+            raise SystemExit(
+                f'--amp cannot replace the optimizer wrapper {cfg.optim_wrapper.type} of {args.config}'
+            )
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.auto_scale_lr:
         if 'auto_scale_lr' not in cfg:
-            raise SystemExit(f'--auto-scale-lr: {args.config} has no auto_scale_lr=dict(base_batch_size=...)')
+            raise SystemExit(
+                f'--auto-scale-lr: {args.config} has no auto_scale_lr=dict(base_batch_size=...)'
+            )
         cfg.auto_scale_lr.enable = True
     cfg.randomness = dict(cfg.get('randomness') or {})
     if args.seed is not None:

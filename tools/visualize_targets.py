@@ -8,6 +8,7 @@ Examples:
     python tools/visualize_targets.py clip.mp4 --ego-score data/targets/k400_ego --interaction data/targets/k400_interaction
     python tools/visualize_targets.py --rank data/targets/k400_ego --videos data/kinetics400/videos_train
 """
+
 from __future__ import annotations
 
 import argparse
@@ -48,34 +49,86 @@ def positive(kind: type) -> type:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('video', nargs='?', type=Path, metavar='VIDEO')
     for name, what in zip(SIGNALS, ('Ego-Scores', 'Object-Scores', 'hand and object boxes')):
         parser.add_argument(f'--{name.replace("_", "-")}', metavar='STORE', help=f'store of {what}')
-    parser.add_argument('--out', type=Path, default=Path('.'), metavar='DIR', help='folder to write into; default here')
-    parser.add_argument('--video-id', metavar='ID', help='id of the video in the stores; default by their rule')
-    parser.add_argument('--object-names', metavar='FILE',
-                        help="names of the Object-Scores' classes, one a line; default torchvision's if there, else numbers")
-    parser.add_argument('--frames', type=positive(int), default=8, help='evenly spaced frames on the PNG; default 8')
-    parser.add_argument('--max-seconds', type=positive(float), default=20., help='of the video in the mp4; default 20')
-    parser.add_argument('--stride', type=positive(int), default=1, help='every how many-th frame is in the mp4; default 1')
-    parser.add_argument('--codec', default='mp4v',
-                        help="of the mp4: 'mp4v' (default) plays in VLC, mpv and ffmpeg, 'vp09' in browsers too; the OpenCV "
-                             'wheels have no encoder of H.264 (avc1), other builds may')
-    parser.add_argument('--cells', type=positive(int), default=7,
-                        help='map cells along the shorter side of the frame; default 7, as training has with a crop of 224 '
-                             'and cells of 32')
-    parser.add_argument('--min-score', type=float, default=0., help='draw boxes that score at least this; maps hold all')
-    parser.add_argument('--rank', metavar='STORE', help='rank the videos of this store of Ego-Scores instead')
-    parser.add_argument('--videos', metavar='DIR_OR_LIST', help='where the ranked videos are: a folder, or a list of "path '
-                                                                'label" lines, relative to the list')
-    parser.add_argument('--count', type=positive(int), default=8, help='videos at each end of the ranking; default 8')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('.'),
+        metavar='DIR',
+        help='folder to write into; default here',
+    )
+    parser.add_argument(
+        '--video-id', metavar='ID', help='id of the video in the stores; default by their rule'
+    )
+    parser.add_argument(
+        '--object-names',
+        metavar='FILE',
+        help="names of the Object-Scores' classes, one a line; default torchvision's if there, else numbers",
+    )
+    parser.add_argument(
+        '--frames', type=positive(int), default=8, help='evenly spaced frames on the PNG; default 8'
+    )
+    parser.add_argument(
+        '--max-seconds',
+        type=positive(float),
+        default=20.0,
+        help='of the video in the mp4; default 20',
+    )
+    parser.add_argument(
+        '--stride',
+        type=positive(int),
+        default=1,
+        help='every how many-th frame is in the mp4; default 1',
+    )
+    parser.add_argument(
+        '--codec',
+        default='mp4v',
+        help="of the mp4: 'mp4v' (default) plays in VLC, mpv and ffmpeg, 'vp09' in browsers too; the OpenCV "
+        'wheels have no encoder of H.264 (avc1), other builds may',
+    )
+    parser.add_argument(
+        '--cells',
+        type=positive(int),
+        default=7,
+        help='map cells along the shorter side of the frame; default 7, as training has with a crop of 224 '
+        'and cells of 32',
+    )
+    parser.add_argument(
+        '--min-score',
+        type=float,
+        default=0.0,
+        help='draw boxes that score at least this; maps hold all',
+    )
+    parser.add_argument(
+        '--rank', metavar='STORE', help='rank the videos of this store of Ego-Scores instead'
+    )
+    parser.add_argument(
+        '--videos',
+        metavar='DIR_OR_LIST',
+        help='where the ranked videos are: a folder, or a list of "path '
+        'label" lines, relative to the list',
+    )
+    parser.add_argument(
+        '--count',
+        type=positive(int),
+        default=8,
+        help='videos at each end of the ranking; default 8',
+    )
     args = parser.parse_args(argv)
     given = [name for name in SIGNALS if getattr(args, name)]
     if args.rank and (args.video or given or not args.videos):
-        parser.error('--rank STORE goes with --videos DIR_OR_LIST, and without VIDEO and other stores')
+        parser.error(
+            '--rank STORE goes with --videos DIR_OR_LIST, and without VIDEO and other stores'
+        )
     if not args.rank and not (args.video and given):
-        parser.error('give a VIDEO and one or more of --ego-score, --object-score, --interaction; or --rank')
+        parser.error(
+            'give a VIDEO and one or more of --ego-score, --object-score, --interaction; or --rank'
+        )
     if len(args.codec) != 4:
         parser.error('--codec takes four letters, for example mp4v')
     return args
@@ -94,16 +147,28 @@ def draw_video(args: argparse.Namespace) -> list[str]:
     names = None
     if objects := stores.get('object_score'):
         count = objects.manifest.num_scores
-        names = read_names(args.object_names, count) if args.object_names else imagenet_names() if count == 1000 else None
+        names = (
+            read_names(args.object_names, count)
+            if args.object_names
+            else imagenet_names()
+            if count == 1000
+            else None
+        )
     video = VideoFrames(args.video)
-    targets = VideoTargets(video, video_id, stores, object_names=names, cells=args.cells, min_score=args.min_score)
+    targets = VideoTargets(
+        video, video_id, stores, object_names=names, cells=args.cells, min_score=args.min_score
+    )
     base = args.out / f'targets_{file_name(video_id)}'
     png, mp4 = base.with_name(base.name + '.png'), base.with_name(base.name + '.mp4')
-    fps = video.fps if video.fps > 0 else 25.
+    fps = video.fps if video.fps > 0 else 25.0
     shown = range(0, video.until(args.max_seconds), args.stride)
     frames = write_mp4(mp4, targets.film(shown), fps / args.stride, args.codec)
     write_png(png, targets.sheet(args.frames))
-    cut = f'; the first {args.max_seconds:g} s, --max-seconds shows more' if shown.stop < len(video) else ''
+    cut = (
+        f'; the first {args.max_seconds:g} s, --max-seconds shows more'
+        if shown.stop < len(video)
+        else ''
+    )
     return [f'wrote {mp4} ({frames} frames{cut})', f'wrote {png}']
 
 
@@ -118,7 +183,10 @@ def draw_ranking(args: argparse.Namespace) -> list[str]:
     for sentence in missing:
         print(f'no frame of {sentence}', file=sys.stderr)
     (first, high), (last, low) = ranked[0], ranked[-1]
-    return [f'{len(ranked)} videos, from {first} ({high:.3f}) to {last} ({low:.3f})', f'wrote {png}']
+    return [
+        f'{len(ranked)} videos, from {first} ({high:.3f}) to {last} ({low:.3f})',
+        f'wrote {png}',
+    ]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,18 +9,22 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3, save_best='auto'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
-    broken_media=dict(type='BrokenMediaHook'),  # broken_videos='skip' lists what it skips in the work dir
+    broken_media=dict(
+        type='BrokenMediaHook'
+    ),  # broken_videos='skip' lists what it skips in the work dir
     check_data=dict(type='CheckDataHook'),
     # a loss that is NaN or infinite ends training; off: default_hooks = dict(finite_loss=dict(action='off'))
     finite_loss=dict(type='FiniteLossHook', action='stop', interval=20),
     check_targets=dict(type='CheckTargetsHook'),
-    check_gradients=dict(type='CheckGradientsHook'))
+    check_gradients=dict(type='CheckGradientsHook'),
+)
 custom_hooks = [dict(type='SampleSeedHook')]
 
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))  # gloo where there is no GPU
+    dist_cfg=dict(backend='nccl'),
+)  # gloo where there is no GPU
 randomness = dict(seed=0)
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)

@@ -4,16 +4,26 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='hand_object/All', rule='greater'),
+    checkpoint=dict(
+        type='CheckpointHook',
+        interval=1,
+        max_keep_ckpts=3,
+        save_best='hand_object/All',
+        rule='greater',
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'),
-    finite_loss=dict(type='mmaction.FiniteLossHook', action='stop', interval=20),  # off: action='off'
-    check_gradients=dict(type='mmaction.CheckGradientsHook'))
+    finite_loss=dict(
+        type='mmaction.FiniteLossHook', action='stop', interval=20
+    ),  # off: action='off'
+    check_gradients=dict(type='mmaction.CheckGradientsHook'),
+)
 
 env_cfg = dict(
     cudnn_benchmark=False,  # images differ in size
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))  # gloo where there is no GPU
+    dist_cfg=dict(backend='nccl'),
+)  # gloo where there is no GPU
 randomness = dict(seed=0)
 
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)

@@ -7,7 +7,8 @@ test_dataloader = dict(
     batch_size=1,  # chunks of frames; the batches of the teacher are test_cfg.batch_size
     num_workers=8,
     sampler=None,
-    dataset=dict(type='VideoStreamDataset', reader=None, video_id='stem'))  # reader: PyAV where it is installed
+    dataset=dict(type='VideoStreamDataset', reader=None, video_id='stem'),
+)  # reader: PyAV where it is installed
 test_cfg = dict(type='ExtractTargetsLoop', batch_size=32, amp=None, channels_last=False)
 test_evaluator = []
 model_wrapper_cfg = dict(type='mmaction.FrozenModelWrapper')
@@ -16,7 +17,8 @@ model_wrapper_cfg = dict(type='mmaction.FrozenModelWrapper')
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='gloo', timeout=7 * 24 * 3600))
+    dist_cfg=dict(backend='gloo', timeout=7 * 24 * 3600),
+)
 randomness = dict(seed=0)
 log_level = 'INFO'
 load_from = None

@@ -14,12 +14,15 @@ model = dict(
     backbone=dict(
         slow_sampling='stride',  # MMAction2's own sampling, so that its own SlowFast gives the same scores
         slow_pathway=dict(depth=18, base_channels=slow_channels, spatial_strides=strides),
-        fast_pathway=dict(depth=18, base_channels=fast_channels, spatial_strides=strides)),
+        fast_pathway=dict(depth=18, base_channels=fast_channels, spatial_strides=strides),
+    ),
     cls_head=dict(in_channels=8 * (slow_channels + fast_channels), num_classes=3),
     aux_heads=dict(
         ego_score=dict(in_channels=8 * (slow_channels + fast_channels)),
         object_score=dict(in_channels=8 * (slow_channels + fast_channels)),
-        interaction_map=dict(in_channels=8 * slow_channels, mid_channels=64)))
+        interaction_map=dict(in_channels=8 * slow_channels, mid_channels=64),
+    ),
+)
 
 smaller = dict(
     SampleTimeWindow=clip,
@@ -28,7 +31,8 @@ smaller = dict(
     LoadTargets=dict(frame_sampling='stride', cell_size=16),
     Resize=dict(scale=(-1, 128)),
     CenterCrop=dict(crop_size=crop_size),
-    ThreeCrop=dict(crop_size=128))
+    ThreeCrop=dict(crop_size=128),
+)
 train_pipeline = [dict(step, **smaller.get(step['type'], {})) for step in _base_.train_pipeline]
 val_pipeline = [dict(step, **smaller.get(step['type'], {})) for step in _base_.val_pipeline]
 # 2 clips x 3 crops, of stock transforms only: a stock recognizer is to see the same views
@@ -39,7 +43,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 128)),
     dict(type='ThreeCrop', crop_size=128),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 # validation clips with their targets, for the picture: no random draw
 show_pipeline = [
@@ -51,43 +55,64 @@ show_pipeline = [
     dict(type='CenterCrop', crop_size=crop_size),
     dict(type='LoadTargets', time_stride=4, frame_sampling='stride', cell_size=16),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', algorithm_keys=('interaction_map', ))
+    dict(type='PackActionInputs', algorithm_keys=('interaction_map',)),
 ]
 
 targets = dict(
     ego_score=f'{root}/targets/ego_score',
     object_score=f'{root}/targets/object_score',
-    interaction_map=f'{root}/targets/interaction')
+    interaction_map=f'{root}/targets/interaction',
+)
 videos = dict(video=f'{root}/clips/videos')
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
     dataset=dict(
-        ann_file=f'{root}/clips/train.txt', data_prefix=videos, targets=targets, num_classes=3, pipeline=train_pipeline))
+        ann_file=f'{root}/clips/train.txt',
+        data_prefix=videos,
+        targets=targets,
+        num_classes=3,
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=4,
     num_workers=1,
-    dataset=dict(ann_file=f'{root}/clips/val.txt', data_prefix=videos, num_classes=3, pipeline=val_pipeline))
+    dataset=dict(
+        ann_file=f'{root}/clips/val.txt', data_prefix=videos, num_classes=3, pipeline=val_pipeline
+    ),
+)
 test_dataloader = dict(
     num_workers=1,
-    dataset=dict(ann_file=f'{root}/clips/val.txt', data_prefix=videos, num_classes=3, pipeline=test_pipeline))
+    dataset=dict(
+        ann_file=f'{root}/clips/val.txt', data_prefix=videos, num_classes=3, pipeline=test_pipeline
+    ),
+)
 show_dataset = dict(
     type='VideoTargetDataset',
     ann_file=f'{root}/clips/val.txt',
     data_prefix=videos,
     targets=dict(interaction_map=targets['interaction_map']),
     pipeline=show_pipeline,
-    test_mode=True)
+    test_mode=True,
+)
 
 max_epochs = 16
 train_cfg = dict(max_epochs=max_epochs, val_begin=4, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=0.05))
 param_scheduler = [
     dict(
-        type='WarmupCosineLR', T_max=max_epochs, warmup=2, start_factor=0.1, end=max_epochs, by_epoch=True,
-        convert_to_iter_based=True)
+        type='WarmupCosineLR',
+        T_max=max_epochs,
+        warmup=2,
+        start_factor=0.1,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
 ]
 # a line is the mean of 3 iterations: the mean of an epoch's lines is the mean of its iterations
 default_hooks = dict(
-    logger=dict(interval=3), checkpoint=dict(interval=4, max_keep_ckpts=1, save_best=None))
+    logger=dict(interval=3), checkpoint=dict(interval=4, max_keep_ckpts=1, save_best=None)
+)
 log_processor = dict(window_size=3)

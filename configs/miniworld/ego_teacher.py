@@ -3,25 +3,52 @@ _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 model = dict(
     cls_head=dict(
-        type='ViewEnsembleHead', num_classes=2, in_channels=_base_.feature_channels, dropout_ratio=0.3, pool_size=None,
-        topk=(1, )))
+        type='ViewEnsembleHead',
+        num_classes=2,
+        in_channels=_base_.feature_channels,
+        dropout_ratio=0.3,
+        pool_size=None,
+        topk=(1,),
+    )
+)
 
 charades = dict(
-    type='CharadesEgoViewDataset', view='both', data_prefix=dict(img=f'{_base_.world}/charades_ego/frames'))
+    type='CharadesEgoViewDataset',
+    view='both',
+    data_prefix=dict(img=f'{_base_.world}/charades_ego/frames'),
+)
 train_dataloader = dict(
-    dataset=dict(**charades, ann_file=f'{_base_.world}/charades_ego/CharadesEgo_v1_train.csv',
-                 pipeline=_base_.train))
+    dataset=dict(
+        **charades,
+        ann_file=f'{_base_.world}/charades_ego/CharadesEgo_v1_train.csv',
+        pipeline=_base_.train,
+    )
+)
 val_dataloader = dict(
-    dataset=dict(**charades, ann_file=f'{_base_.world}/charades_ego/CharadesEgo_v1_test.csv', pipeline=_base_.test,
-                 test_mode=True))
+    dataset=dict(
+        **charades,
+        ann_file=f'{_base_.world}/charades_ego/CharadesEgo_v1_test.csv',
+        pipeline=_base_.test,
+        test_mode=True,
+    )
+)
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='EgoScoreMetric')
 
 max_epochs = 30
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs
+)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [
-    dict(type='WarmupCosineLR', T_max=max_epochs, warmup=1, start_factor=0.1, end=max_epochs, by_epoch=True,
-         convert_to_iter_based=True)
+    dict(
+        type='WarmupCosineLR',
+        T_max=max_epochs,
+        warmup=1,
+        start_factor=0.1,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
 ]
 default_hooks = dict(checkpoint=dict(interval=15))

@@ -3,5 +3,10 @@ _base_ = 'extract_interaction_map.py'
 
 test_dataloader = dict(
     dataset=dict(
-        ann_file=f'{_base_.root}/ego_videos/list.txt', data_prefix=dict(video=f'{_base_.root}/ego_videos')))
-test_cfg = dict(store=f'{_base_.root}/extract/interaction_map_ego/store', dataset='miniworld epic100')
+        ann_file=f'{_base_.root}/ego_videos/list.txt',
+        data_prefix=dict(video=f'{_base_.root}/ego_videos'),
+    )
+)
+test_cfg = dict(
+    store=f'{_base_.root}/extract/interaction_map_ego/store', dataset='miniworld epic100'
+)

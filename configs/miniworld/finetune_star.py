@@ -2,7 +2,14 @@
 _base_ = ['finetune.py', '_base_/aux_heads.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=1.0)
-model = dict(aux_heads=dict(interaction_map=dict(_base_.interaction_map, loss_hand=map_loss, loss_object=map_loss)))
+model = dict(
+    aux_heads=dict(
+        interaction_map=dict(_base_.interaction_map, loss_hand=map_loss, loss_object=map_loss)
+    )
+)
 train_dataloader = dict(
-    dataset=dict(targets=dict(interaction_map=f'{_base_.root}/extract/interaction_map_ego/store'),
-                 pipeline=_base_.target_train))
+    dataset=dict(
+        targets=dict(interaction_map=f'{_base_.root}/extract/interaction_map_ego/store'),
+        pipeline=_base_.target_train,
+    )
+)

@@ -7,25 +7,59 @@ num_classes = 48
 # init_std: with the usual 0.01 the verbs stay at chance for most of so short a training
 model = dict(
     cls_head=dict(
-        type='VerbNounHead', num_verbs=6, num_nouns=8, in_channels=_base_.feature_channels, dropout_ratio=0.0,
-        init_std=0.07, pool_size=None, loss_verb=dict(type='CrossEntropyLoss', loss_weight=0.5),
-        loss_noun=dict(type='CrossEntropyLoss', loss_weight=0.)))
+        type='VerbNounHead',
+        num_verbs=6,
+        num_nouns=8,
+        in_channels=_base_.feature_channels,
+        dropout_ratio=0.0,
+        init_std=0.07,
+        pool_size=None,
+        loss_verb=dict(type='CrossEntropyLoss', loss_weight=0.5),
+        loss_noun=dict(type='CrossEntropyLoss', loss_weight=0.0),
+    )
+)
 
 kinetics = dict(
-    type='VideoTargetDataset', data_prefix=dict(video=f'{_base_.world}/kinetics/videos'), num_classes=num_classes)
+    type='VideoTargetDataset',
+    data_prefix=dict(video=f'{_base_.world}/kinetics/videos'),
+    num_classes=num_classes,
+)
 left_out = int('{{$STUDY_SEED:0}}')
-kept = [row for row in range(480) if (row * 77 + left_out * 101) % 480 < 448]  # 77 and 480 have no common divisor
+kept = [
+    row for row in range(480) if (row * 77 + left_out * 101) % 480 < 448
+]  # 77 and 480 have no common divisor
 train_dataloader = dict(
-    dataset=dict(**kinetics, ann_file=f'{_base_.world}/kinetics/train.txt', indices=kept, pipeline=_base_.pair_train))
+    dataset=dict(
+        **kinetics,
+        ann_file=f'{_base_.world}/kinetics/train.txt',
+        indices=kept,
+        pipeline=_base_.pair_train,
+    )
+)
 val_dataloader = dict(
-    dataset=dict(**kinetics, ann_file=f'{_base_.world}/kinetics/val.txt', pipeline=_base_.pair_test, test_mode=True))
+    dataset=dict(
+        **kinetics,
+        ann_file=f'{_base_.world}/kinetics/val.txt',
+        pipeline=_base_.pair_test,
+        test_mode=True,
+    )
+)
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='VerbNounMetric')
 
 max_epochs = int('{{$STUDY_EPOCHS:64}}')  # of 28 iterations
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs
+)
 param_scheduler = [
-    dict(type='WarmupCosineLR', T_max=max_epochs, warmup=max_epochs / 10, start_factor=0.1, end=max_epochs, by_epoch=True,
-         convert_to_iter_based=True)
+    dict(
+        type='WarmupCosineLR',
+        T_max=max_epochs,
+        warmup=max_epochs / 10,
+        start_factor=0.1,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
 ]
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 2))

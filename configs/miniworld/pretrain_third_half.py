@@ -4,7 +4,14 @@ _base_ = 'pretrain_third.py'
 max_epochs = _base_.max_epochs // 2
 train_cfg = dict(max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
 param_scheduler = [
-    dict(type='WarmupCosineLR', T_max=max_epochs, warmup=max_epochs / 10, start_factor=0.1, end=max_epochs, by_epoch=True,
-         convert_to_iter_based=True)
+    dict(
+        type='WarmupCosineLR',
+        T_max=max_epochs,
+        warmup=max_epochs / 10,
+        start_factor=0.1,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
 ]
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 2))

@@ -9,4 +9,5 @@ variables = dict(size='short', world_seed=0, epochs='16')
 cells = dict(
     _delete_=True,
     third_only=dict(_base_.cells.third_only, goals=['test']),
-    egoexo=dict(_base_.cells.egoexo, goals=['test', 'maps']))
+    egoexo=dict(_base_.cells.egoexo, goals=['test', 'maps']),
+)

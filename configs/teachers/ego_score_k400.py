@@ -5,7 +5,15 @@ model = dict(
     type='EgoScoreTeacher',
     recognizer='{{ fileDirname }}/ego_score_slowfast_r50_charades_ego.py',
     checkpoint='work_dirs/ego_score_slowfast_r50_charades_ego/epoch_10.pth',
-    clip_len=32)
-test_dataloader = dict(  # clips as long as in its training, at the 24 frames a second of Charades-Ego
-    dataset=dict(plan=dict(type='SampledClips', clip_len=32, frame_interval=2, num_clips=10, target_fps=24)))
+    clip_len=32,
+)
+test_dataloader = (
+    dict(  # clips as long as in its training, at the 24 frames a second of Charades-Ego
+        dataset=dict(
+            plan=dict(
+                type='SampledClips', clip_len=32, frame_interval=2, num_clips=10, target_fps=24
+            )
+        )
+    )
+)
 test_cfg = dict(store='data/targets/k400_ego_score', batch_size=16)

@@ -4,7 +4,8 @@ _base_ = '../_egoexo_base_/datasets/k400_videos.py'
 model = dict(
     type='HandObjectTeacher',
     detector='{{ fileDirname }}/hand_object_r101_c4.py',
-    checkpoint='checkpoints/hand_object_r101_c4.pth')
+    checkpoint='checkpoints/hand_object_r101_c4.pth',
+)
 test_dataloader = dict(dataset=dict(plan=dict(type='EveryKthFrame', stride=4)))
 test_cfg = dict(store='data/targets/k400_interaction', batch_size=16)
 env_cfg = dict(cudnn_benchmark=False)  # frames keep their shape, so inputs come in many sizes

@@ -5,6 +5,7 @@ A cure that the installed hosts do not need leaves them untouched, and says so i
 ``active_cures()``. Each module of this package names what it cures, when it is inert and when it
 can be deleted.
 """
+
 from __future__ import annotations
 
 import sys
@@ -32,9 +33,22 @@ from .mmaction_models import import_mmaction_models
 __all__ = ['Cure', 'active_cures', 'apply', 'import_mmaction_models', 'started_as_command']
 
 # In this order: color_jitter imports a part of mmaction2, which needs those before it.
-_CURES = (find_loader, numpy_names, pkg_resources_standin, drn, importlib_metadata_alias,
-          checkpoints, cpu_dist, mmcv_ext, mmengine_configs, multimodal, color_jitter,
-          checkpoint_files, resume, fused_sgd)
+_CURES = (
+    find_loader,
+    numpy_names,
+    pkg_resources_standin,
+    drn,
+    importlib_metadata_alias,
+    checkpoints,
+    cpu_dist,
+    mmcv_ext,
+    mmengine_configs,
+    multimodal,
+    color_jitter,
+    checkpoint_files,
+    resume,
+    fused_sgd,
+)
 _applied: list[Cure] = []
 
 
@@ -66,8 +80,10 @@ def started_as_command() -> bool:
     Both have to work where a host is missing, and the first hands over to another process.
     """
     command = getattr(sys, 'orig_argv', None) or _command_line()
-    return any(flag == '-m' and module in ('egoexo_mm', 'egoexo_mm.doctor')
-               for flag, module in zip(command, command[1:]))
+    return any(
+        flag == '-m' and module in ('egoexo_mm', 'egoexo_mm.doctor')
+        for flag, module in zip(command, command[1:])
+    )
 
 
 def _command_line() -> list[str]:

@@ -13,6 +13,7 @@ written ends training with one message.
 Inactive: for storage other than the local disk.
 Delete: once mmengine writes and removes in this order.
 """
+
 from __future__ import annotations
 
 import builtins
@@ -40,14 +41,19 @@ def apply() -> Cure:
     from mmengine.fileio import LocalBackend
     from mmengine.hooks import CheckpointHook, checkpoint_hook
     from mmengine.runner import Runner
+
     LocalBackend.put = _put_complete(LocalBackend.put)
     checkpoint_hook.open = _open_complete  # its only use there writes last_checkpoint
     for name in ('_save_checkpoint_with_step', '_save_best_checkpoint'):
         setattr(CheckpointHook, name, _remove_afterwards(getattr(CheckpointHook, name)))
     CheckpointHook.before_train = _in_own_folder(CheckpointHook.before_train)
     Runner.train = _say_unwritable(Runner.train)
-    return Cure(NAME, True, 'local files are written under another name and renamed; older '
-                            'checkpoints are removed afterwards')
+    return Cure(
+        NAME,
+        True,
+        'local files are written under another name and renamed; older '
+        'checkpoints are removed afterwards',
+    )
 
 
 class _NotWrittenError(OSError):
@@ -124,6 +130,7 @@ def _remove_afterwards(save: Callable) -> Callable:
     @functools.wraps(save)
     def save_then_remove(self: Any, *args: Any, **kwargs: Any) -> None:
         from mmengine.fileio import LocalBackend
+
         backend = self.file_backend
         if not isinstance(backend, (LocalBackend, _RemovesLater)):
             return save(self, *args, **kwargs)
@@ -143,6 +150,7 @@ def _in_own_folder(before_train: Callable) -> Callable:
     def before_train_in_own_folder(self: Any, runner: Any) -> None:
         from mmengine.dist import is_main_process
         from mmengine.fileio import LocalBackend
+
         before_train(self, runner)
         if not isinstance(self.file_backend, LocalBackend):
             return
@@ -169,6 +177,7 @@ def _say_unwritable(train: Callable) -> Callable:
     @functools.wraps(train)
     def train_or_say(self: Any) -> Any:
         from .resume import newest_checkpoint
+
         try:
             return train(self)
         except OSError as error:
@@ -188,5 +197,6 @@ def _say_unwritable(train: Callable) -> Callable:
 def checkpoint_folder(runner: Any) -> str:
     """Where a runner's ``CheckpointHook`` saves, or its work dir."""
     from mmengine.hooks import CheckpointHook
+
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
     return str(getattr(hook, 'out_dir', None) or runner.work_dir)

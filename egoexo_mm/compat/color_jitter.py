@@ -6,6 +6,7 @@ Workaround: the method is replaced by the same arithmetic in int16.
 Inactive: with numpy < 2, and where ``adjust_hue`` takes a negative factor without an error.
 Delete: once the oldest mmaction2 that we support does.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -20,9 +21,11 @@ def apply() -> Cure:
     if package_dir('numpy') is None or package_dir('mmaction') is None:
         return Cure(NAME, False, 'numpy or mmaction2 is not installed')
     import numpy as np
+
     if int(np.__version__.split('.')[0]) < 2:
         return Cure(NAME, False, f'numpy {np.__version__} adds a negative number to uint8')
     from mmaction.datasets.transforms.processing import ColorJitter
+
     try:
         ColorJitter.adjust_hue(np.zeros((1, 1, 3), np.float32), -0.1)
     except OverflowError:
@@ -43,6 +46,7 @@ def adjust_hue(img: Any, factor: float) -> Any:
     """
     import cv2
     import numpy as np
+
     hsv = cv2.cvtColor(np.clip(img, 0, 255).astype(np.uint8), cv2.COLOR_RGB2HSV)
     hsv[..., 0] = (hsv[..., 0].astype(np.int16) + int(factor * 255)) % 180
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)

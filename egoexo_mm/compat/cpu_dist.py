@@ -11,6 +11,7 @@ with all its work done.
 Inert: where mmengine finds CUDA or another accelerator: nothing is patched.
 Delete: once mmengine does all of this itself.
 """
+
 from __future__ import annotations
 
 import atexit
@@ -31,11 +32,13 @@ def apply() -> Cure:
         return Cure(NAME, False, 'torch or mmengine is not installed')
     import torch
     from mmengine.device import get_device
+
     if torch.cuda.is_available() or get_device() not in ('cpu', 'mps'):
         return Cure(NAME, False, f'mmengine runs on {get_device()}')
 
     import mmengine.dist.utils as dist_utils
     from mmengine.runner import Runner
+
     for launcher in ('pytorch', 'mpi', 'slurm'):
         name = f'_init_dist_{launcher}'
         setattr(dist_utils, name, _without_cuda(getattr(dist_utils, name)))
@@ -47,6 +50,7 @@ def apply() -> Cure:
 def _set_device_ignored() -> Iterator[None]:
     """``torch.cuda.set_device`` does nothing inside this block (there is no device to set)."""
     import torch
+
     original = torch.cuda.set_device
     torch.cuda.set_device = lambda device: None
     try:
@@ -75,6 +79,7 @@ def _without_cuda(start: Callable) -> Callable:
 
 def _leave_group() -> None:
     import torch.distributed
+
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
@@ -82,6 +87,7 @@ def _leave_group() -> None:
 def _say_once(message: str) -> None:
     """Log on the first process only, which the launcher's variables tell before a group exists."""
     from mmengine.logging import print_log
+
     ranks = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
     rank = next((os.environ[name] for name in ranks if name in os.environ), '0')
     if rank == '0':
@@ -93,6 +99,7 @@ def _wrap_on_cpu(wrap_model: Callable) -> Callable:
     @functools.wraps(wrap_model)
     def wrap_model_on_cpu(self: Any, model_wrapper_cfg: dict | None, model: Any) -> Any:
         from mmengine.model import is_model_wrapper
+
         if self.distributed and not is_model_wrapper(model):
             model_wrapper_cfg = _cpu_wrapper_cfg(model_wrapper_cfg, self.cfg)
         return wrap_model(self, model_wrapper_cfg, model)
@@ -104,9 +111,14 @@ def _cpu_wrapper_cfg(model_wrapper_cfg: dict | None, cfg: Any) -> dict:
     """The wrapper config with ``device_ids=None``; without one, mmengine's defaults for DDP."""
     from mmengine.registry import MODEL_WRAPPERS
     from torch.nn.parallel import DistributedDataParallel
+
     if model_wrapper_cfg is None:
-        return {'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False,
-                    'find_unused_parameters': cfg.get('find_unused_parameters', False)}
+        return {
+            'type': 'MMDistributedDataParallel',
+            'device_ids': None,
+            'broadcast_buffers': False,
+            'find_unused_parameters': cfg.get('find_unused_parameters', False),
+        }
     kind = model_wrapper_cfg.get('type', 'MMDistributedDataParallel')
     wrapper = MODEL_WRAPPERS.get(kind) if isinstance(kind, str) else kind
     if isinstance(wrapper, type) and issubclass(wrapper, DistributedDataParallel):

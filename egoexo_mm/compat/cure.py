@@ -1,4 +1,5 @@
 """What a cure reports, and how it looks at a host without importing it."""
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -8,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # The remedy where an op is asked for that the stand-ins lack.
-FULL_MMCV = ('pip uninstall -y mmcv mmcv-lite && '
-             'pip install "setuptools<82" wheel ninja psutil && '
-             'MMCV_WITH_OPS=1 pip install --no-cache-dir --no-build-isolation mmcv==2.1.0')
+FULL_MMCV = (
+    'pip uninstall -y mmcv mmcv-lite && '
+    'pip install "setuptools<82" wheel ninja psutil && '
+    'MMCV_WITH_OPS=1 pip install --no-cache-dir --no-build-isolation mmcv==2.1.0'
+)
 
 
 @dataclass(frozen=True)
 class Cure:
     """One cure: whether it changed anything here, and why (or why not)."""
+
     name: str
     active: bool
     reason: str
@@ -55,5 +59,9 @@ def torch_family_command(package: str, torch: str | None = None) -> str:
     minor = re.match(r'2\.(\d+)', release)
     version = f'0.{int(minor[1]) + 15}.*' if package == 'torchvision' and minor else release
     pinned = f'"{package}=={version}"' if version and (package == 'torch' or minor) else package
-    index = f' --index-url https://download.pytorch.org/whl/{build}' if re.match(r'cpu$|cu\d+$|rocm', build) else ''
+    index = (
+        f' --index-url https://download.pytorch.org/whl/{build}'
+        if re.match(r'cpu$|cu\d+$|rocm', build)
+        else ''
+    )
     return f'pip install --no-deps {pinned}{index}'

@@ -10,6 +10,7 @@ Inert: where mmaction2 has the folder (a source install, or another release) and
 imports.
 Delete: once the oldest mmaction2 we support ships it, and without torchvision.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -21,10 +22,14 @@ from .standin import provide
 
 NAME = 'mmaction2 without drn'
 _PACKAGE = 'mmaction.models.localizers.drn'
-_MISSING = ('DRN cannot be built: the mmaction2 wheel on PyPI does not contain it; install '
-            'mmaction2 from source: pip install "mmaction2 @ git+https://github.com/open-mmlab/mmaction2@v1.2.0"')
-_NO_TORCHVISION = ('DRN cannot be built: it needs torchvision, which does not import here ({}); '
-                   'install the torchvision that was built for this torch: {}')
+_MISSING = (
+    'DRN cannot be built: the mmaction2 wheel on PyPI does not contain it; install '
+    'mmaction2 from source: pip install "mmaction2 @ git+https://github.com/open-mmlab/mmaction2@v1.2.0"'
+)
+_NO_TORCHVISION = (
+    'DRN cannot be built: it needs torchvision, which does not import here ({}); '
+    'install the torchvision that was built for this torch: {}'
+)
 
 
 def apply() -> Cure:

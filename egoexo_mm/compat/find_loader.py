@@ -6,6 +6,7 @@ Workaround: a function of that name that asks ``importlib.util.find_spec``.
 Inactive: where ``pkgutil`` has it (Python < 3.14).
 Delete: once the oldest mmengine and mmcv that we support ask ``importlib``.
 """
+
 from __future__ import annotations
 
 import importlib.util

@@ -8,6 +8,7 @@ Cure: momentum starts as zeros, which gives the same first step (momentum x 0 + 
 Inert: where torch has no fused SGD (before 2.4).
 Delete: once torch fills the momentum of a skipped first step.
 """
+
 from __future__ import annotations
 
 import functools
@@ -21,6 +22,7 @@ NAME = 'fused SGD under a gradient scaler'
 def apply() -> Cure:
     """Wrap the function that does the fused step."""
     import torch.optim.sgd as module
+
     whole = getattr(module, '_fused_sgd', None)
     if whole is None:
         return Cure(NAME, False, 'torch has no fused SGD')
@@ -33,7 +35,9 @@ def _wrap(module: ModuleType, whole) -> None:
 
     @functools.wraps(whole)
     def fused_sgd(params, grads, momentum_buffer_list, *args, **kwargs):
-        if kwargs.get('momentum') and not kwargs.get('dampening'):  # with dampening zeros would change the first step
+        if kwargs.get('momentum') and not kwargs.get(
+            'dampening'
+        ):  # with dampening zeros would change the first step
             for i, (buffer, grad) in enumerate(zip(momentum_buffer_list, grads)):
                 if buffer is None:
                     momentum_buffer_list[i] = torch.zeros_like(grad)

@@ -7,6 +7,7 @@ Cure: a stand-in module with the standard library's ``importlib.metadata`` under
 Inert: where ``importlib_metadata`` is installed.
 Delete: once mmaction2 imports the standard library or declares the backport.
 """
+
 from __future__ import annotations
 
 import importlib.metadata

@@ -13,6 +13,7 @@ Inert: where mmcv has its compiled ops, mmdet is not installed, mmdet or mmactio
 already.
 Delete: together with ``mmcv_ext``.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -35,7 +36,8 @@ def import_mmaction_models() -> ModuleType:
     if package_dir('mmaction') is None:
         raise ImportError(
             'egoexo_mm needs mmaction2, which is not installed: pip install mmaction2==1.2.0 '
-            '(python -m egoexo_mm.doctor lists everything that is missing)')
+            '(python -m egoexo_mm.doctor lists everything that is missing)'
+        )
     with _mmdet_hidden(), _mmpretrain_hidden():
         return importlib.import_module('mmaction.models')
 

@@ -9,6 +9,7 @@ Inert: where the compiled module exists.
 Delete: once mmcv ships wheels for the torch versions we support, or mmdet runs without compiled
 ops.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -59,7 +60,8 @@ def _missing_op(name: str) -> Callable:
     def missing(*args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(
             f'the mmcv op {name!r} needs compiled ops, which this mmcv lacks (egoexo_mm stands in '
-            f'for nms and roi_align only); install full mmcv: {FULL_MMCV}')
+            f'for nms and roi_align only); install full mmcv: {FULL_MMCV}'
+        )
 
     missing.__name__ = name
     return missing

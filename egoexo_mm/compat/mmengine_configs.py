@@ -8,6 +8,7 @@ Workaround: both ask this package for its own configs; any other name is MMEngin
 Inactive: where mmengine is not installed.
 Delete: never; MMEngine has no other way to add a package.
 """
+
 from __future__ import annotations
 
 import functools
@@ -27,6 +28,7 @@ def apply() -> Cure:
     from mmengine.config import Config
     from mmengine.config.utils import MODULE2PACKAGE
     from mmengine.hub import hub
+
     MODULE2PACKAGE.setdefault('egoexo_mm', 'egoexo-mm')
     Config._get_cfg_path = staticmethod(_base_path(Config._get_cfg_path))
     hub._get_package_and_cfg_path = _package_and_path(hub._get_package_and_cfg_path)
@@ -59,11 +61,16 @@ def _metainfo(original: Any) -> Any:
     @functools.wraps(original)
     def get_cfg_metainfo(package_path: str, cfg_path: str) -> dict:
         # Only our names are absolute here. There are no weights to name.
-        return {'Config': cfg_path} if Path(cfg_path).is_absolute() else original(package_path, cfg_path)
+        return (
+            {'Config': cfg_path}
+            if Path(cfg_path).is_absolute()
+            else original(package_path, cfg_path)
+        )
 
     return get_cfg_metainfo
 
 
 def _path(name: str) -> str:
     from egoexo_mm.shipped import config_path
+
     return str(config_path(name))

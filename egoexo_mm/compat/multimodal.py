@@ -8,6 +8,7 @@ it has for an environment without transformers, which say so when one is built.
 Inactive: where transformers is not installed, or VindLU's imports work.
 Delete: once mmaction2 guards the import.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -17,15 +18,27 @@ from .cure import Cure, package_dir
 NAME = "mmaction2's multimodal models"
 # module -> names that mmaction/models/multimodal/vindlu imports from it
 _NEEDED = {
-    'transformers': ('BertTokenizer', ),
-    'transformers.models.beit.modeling_beit': ('BeitAttention', 'BeitDropPath', 'BeitEmbeddings', 'BeitLayer',
-                                               'BeitRelativePositionBias'),
-    'transformers.file_utils': ('add_start_docstrings_to_model_forward', 'replace_return_docstrings'),
-    'transformers.modeling_utils': ('PreTrainedModel', 'apply_chunking_to_forward', 'find_pruneable_heads_and_indices',
-                                    'prune_linear_layer'),
-    'timm.models.layers': ('DropPath', ),
-    'einops': ('rearrange', ),
-    'scipy': ('interpolate', ),
+    'transformers': ('BertTokenizer',),
+    'transformers.models.beit.modeling_beit': (
+        'BeitAttention',
+        'BeitDropPath',
+        'BeitEmbeddings',
+        'BeitLayer',
+        'BeitRelativePositionBias',
+    ),
+    'transformers.file_utils': (
+        'add_start_docstrings_to_model_forward',
+        'replace_return_docstrings',
+    ),
+    'transformers.modeling_utils': (
+        'PreTrainedModel',
+        'apply_chunking_to_forward',
+        'find_pruneable_heads_and_indices',
+        'prune_linear_layer',
+    ),
+    'timm.models.layers': ('DropPath',),
+    'einops': ('rearrange',),
+    'scipy': ('interpolate',),
 }
 
 
@@ -34,8 +47,11 @@ def apply() -> Cure:
     if package_dir('mmaction') is None or package_dir('transformers') is None:
         return Cure(NAME, False, 'mmaction2 or transformers is not installed')
     from mmaction.utils import dependency
+
     if not dependency.WITH_MULTIMODAL:
-        return Cure(NAME, False, 'transformers is older than mmaction2 asks for, so it leaves them out')
+        return Cure(
+            NAME, False, 'transformers is older than mmaction2 asks for, so it leaves them out'
+        )
     missing = _missing()
     if missing is None:
         return Cure(NAME, False, 'what they import is there')

@@ -8,6 +8,7 @@ Workaround: each missing name is set on numpy to what it always meant.
 Inactive: where numpy has all of them (numpy < 2).
 Delete: once the oldest mmaction2 that we support runs on numpy 2 by itself.
 """
+
 from __future__ import annotations
 
 import warnings
@@ -25,6 +26,7 @@ def apply() -> Cure:
     if package_dir('numpy') is None:
         return Cure(NAME, False, 'numpy is not installed')
     import numpy as np
+
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # numpy 2.0 to 2.3 warn of trapz and in1d
         missing = {name: value for name, value in _answers(np).items() if not hasattr(np, name)}
@@ -32,7 +34,11 @@ def apply() -> Cure:
         setattr(np, name, value)
     if not missing:
         return Cure(NAME, False, f'numpy {np.__version__} has them')
-    return Cure(NAME, True, f'numpy {np.__version__} lacks {", ".join(sorted(missing))}; they were set again')
+    return Cure(
+        NAME,
+        True,
+        f'numpy {np.__version__} lacks {", ".join(sorted(missing))}; they were set again',
+    )
 
 
 def _answers(np: Any) -> dict:

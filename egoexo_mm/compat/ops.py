@@ -4,6 +4,7 @@ Work is done by torchvision's ops where torchvision imports and runs, else by ``
 torch). Outputs are written in place, as mmcv's callers expect. Shape legend: N images, C channels,
 H x W cells, R RoIs, PH x PW bins.
 """
+
 from __future__ import annotations
 
 import functools
@@ -25,6 +26,7 @@ def torchvision_ops() -> ModuleType | None:
     """
     try:
         import torchvision.ops as tv_ops
+
         # A build without CUDA kernels beside a torch with CUDA is of no use either.
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         tv_ops.nms(torch.zeros(1, 4, device=device), torch.zeros(1, device=device), 0.5)
@@ -49,10 +51,19 @@ def nms(bboxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -
     return tv_ops.nms(bboxes + shift, scores.to(bboxes.dtype), float(iou_threshold))
 
 
-def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor,
-                      argmax_x: Tensor, aligned_height: int, aligned_width: int,
-                      spatial_scale: float, sampling_ratio: int, pool_mode: int,
-                      aligned: bool) -> None:
+def roi_align_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Pool ``input`` (N, C, H, W) over ``rois`` into ``output`` (R, C, PH, PW).
 
     ``rois`` are (R, 5): image index, x1, y1, x2, y2. The argmax arguments belong to max pooling.
@@ -60,24 +71,49 @@ def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Ten
     _only_average(pool_mode)
     tv_ops = torchvision_ops()
     pool = torch_ops.roi_align if tv_ops is None else tv_ops.roi_align
-    output.copy_(pool(input, _boxes_for(input, rois), (aligned_height, aligned_width),
-                      spatial_scale, sampling_ratio, aligned))
+    output.copy_(
+        pool(
+            input,
+            _boxes_for(input, rois),
+            (aligned_height, aligned_width),
+            spatial_scale,
+            sampling_ratio,
+            aligned,
+        )
+    )
 
 
-def roi_align_backward(grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor,
-                       grad_input: Tensor, aligned_height: int, aligned_width: int,
-                       spatial_scale: float, sampling_ratio: int, pool_mode: int,
-                       aligned: bool) -> None:
+def roi_align_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    grad_input: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Add the gradient of ``roi_align_forward`` into ``grad_input`` (N, C, H, W)."""
     _only_average(pool_mode)
     rois = _boxes_for(grad_output, rois)
     if torchvision_ops() is None:
-        grad = torch_ops.roi_align_grad(grad_output, rois, grad_input.shape, spatial_scale,
-                                        sampling_ratio, aligned)
+        grad = torch_ops.roi_align_grad(
+            grad_output, rois, grad_input.shape, spatial_scale, sampling_ratio, aligned
+        )
     else:
         grad = torch.ops.torchvision._roi_align_backward(
-            grad_output, rois, spatial_scale, aligned_height, aligned_width, *grad_input.shape,
-            sampling_ratio, aligned)
+            grad_output,
+            rois,
+            spatial_scale,
+            aligned_height,
+            aligned_width,
+            *grad_input.shape,
+            sampling_ratio,
+            aligned,
+        )
     grad_input.add_(grad)
 
 
@@ -90,4 +126,5 @@ def _only_average(pool_mode: int) -> None:
     if pool_mode != 1:
         raise NotImplementedError(
             "roi_align with pool_mode='max' needs mmcv's compiled ops; use pool_mode='avg' or "
-            f'install full mmcv: {FULL_MMCV}')
+            f'install full mmcv: {FULL_MMCV}'
+        )

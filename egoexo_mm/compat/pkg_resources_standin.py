@@ -9,6 +9,7 @@ there. Importing any other name from it raises ``ImportError``, as where there i
 Inactive: where ``pkg_resources`` is installed.
 Delete: once the oldest mmengine that we support asks ``importlib.metadata``.
 """
+
 from __future__ import annotations
 
 import importlib.metadata

@@ -10,6 +10,7 @@ error, which says what is wrong with it.
 Inactive: for checkpoints that are not on the local disk, and where the recorded one is good.
 Delete: once mmengine's ``find_latest_checkpoint`` checks what it returns.
 """
+
 from __future__ import annotations
 
 import functools
@@ -38,6 +39,7 @@ def apply() -> Cure:
     if package_dir('torch') is None or package_dir('mmengine') is None:
         return Cure(NAME, False, 'torch or mmengine is not installed')
     from mmengine.runner import checkpoint, runner
+
     find = _find_good(checkpoint.find_latest_checkpoint)
     for name in ('', '.checkpoint', '.runner', '._flexible_runner'):
         module = sys.modules.get('mmengine.runner' + name)
@@ -65,9 +67,11 @@ def _find_good(find: Callable) -> Callable:
                 return candidate
             faults.append(f'{candidate} {fault}')
         if faults:
-            raise RunError(f'{path}: no checkpoint to resume from: {"; ".join(faults)}; name another '
-                           'one (--resume CHECKPOINT), or remove last_checkpoint and the damaged '
-                           'files to start anew')
+            raise RunError(
+                f'{path}: no checkpoint to resume from: {"; ".join(faults)}; name another '
+                'one (--resume CHECKPOINT), or remove last_checkpoint and the damaged '
+                'files to start anew'
+            )
         return find(path)  # says that there is nothing to resume
 
     return find_latest_checkpoint
@@ -95,8 +99,11 @@ def _place(folder: str, recorded: str) -> str:
     """
     outside = os.path.dirname(recorded)
     inside = os.path.join(folder, os.path.basename(recorded))
-    if os.path.exists(inside) or not os.path.isdir(outside) \
-            or os.path.exists(os.path.join(outside, 'last_checkpoint')):
+    if (
+        os.path.exists(inside)
+        or not os.path.isdir(outside)
+        or os.path.exists(os.path.join(outside, 'last_checkpoint'))
+    ):
         return inside
     return recorded
 
@@ -128,10 +135,14 @@ def _saved_at(path: str) -> str | None:
 
 def _warn(path: str, recorded: str | None, faults: list[str], candidate: str) -> None:
     from mmengine.logging import print_log
+
     if recorded is None:
         faults = [f'{os.path.join(path, "last_checkpoint")} is missing or empty', *faults]
-    print_log(f'Resuming from {candidate}, because {"; ".join(faults)}.', logger='current',
-              level=logging.WARNING)
+    print_log(
+        f'Resuming from {candidate}, because {"; ".join(faults)}.',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 def newest_checkpoint(folder: str) -> str | None:
@@ -189,6 +200,7 @@ def _lacking(checkpoint: Any) -> list[str]:
 def _read(path: str) -> dict[str, Any]:
     """A checkpoint, without running code from it."""
     from egoexo_mm.untrusted.torch_files import load_torch
+
     return load_torch(path, 'cpu')
 
 
@@ -206,7 +218,9 @@ def _say_unreadable(load: Callable) -> Callable:
             folder = path if os.path.isdir(path) else os.path.dirname(path)
             other = newest_checkpoint(folder)
             advice = f'; {other} is there' if other and other != path else ''
-            raise RunError(f'{filename} {fault}; expected a checkpoint that is readable to its '
-                           f'end, so copy it again or name another one{advice}') from error
+            raise RunError(
+                f'{filename} {fault}; expected a checkpoint that is readable to its '
+                f'end, so copy it again or name another one{advice}'
+            ) from error
 
     return load_or_say

@@ -3,6 +3,7 @@
 It sits at the END of ``sys.meta_path``, so whatever is really installed always wins, also when it
 is installed later. A second one at the front answers for the few real modules that cannot import.
 """
+
 from __future__ import annotations
 
 import sys
@@ -16,7 +17,6 @@ Fill = Callable[[ModuleType], None]
 
 
 class _StandInLoader(Loader):
-
     def __init__(self, fill: Fill) -> None:
         self.fill = fill
 
@@ -28,12 +28,12 @@ class _StandInLoader(Loader):
 
 
 class _StandInFinder(MetaPathFinder):
-
     def __init__(self) -> None:
         self.entries: dict[str, tuple[Fill, bool]] = {}
 
-    def find_spec(self, fullname: str, path: object = None,
-                  target: object = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> ModuleSpec | None:
         if fullname not in self.entries:
             return None
         fill, is_package = self.entries[fullname]

@@ -7,6 +7,7 @@ hence linear in the feature map, and its weights are a product of a row weight a
 So one sparse matrix M of (R * PH * PW) x (N * H * W) holds it all: forward is ``M @ F``, backward
 is ``M.T @ g``.
 """
+
 from __future__ import annotations
 
 import torch
@@ -57,8 +58,14 @@ def _overlapping_pairs(boxes: Tensor, threshold: float, offset: int) -> tuple[Te
     return torch.cat(better or [none]), torch.cat(worse or [none])
 
 
-def roi_align(features: Tensor, rois: Tensor, size: tuple[int, int], spatial_scale: float,
-              sampling_ratio: int, aligned: bool) -> Tensor:
+def roi_align(
+    features: Tensor,
+    rois: Tensor,
+    size: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Tensor:
     """Average RoIAlign.
 
     Args:
@@ -81,8 +88,14 @@ def roi_align(features: Tensor, rois: Tensor, size: tuple[int, int], spatial_sca
     return pooled.permute(0, 3, 1, 2).to(features.dtype)
 
 
-def roi_align_grad(grad: Tensor, rois: Tensor, shape: tuple[int, ...], spatial_scale: float,
-                   sampling_ratio: int, aligned: bool) -> Tensor:
+def roi_align_grad(
+    grad: Tensor,
+    rois: Tensor,
+    shape: tuple[int, ...],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Tensor:
     """Gradient for features of ``shape`` (N, C, H, W), given that of the bins (R, C, PH, PW)."""
     n, c, h, w = shape
     work = _at_least_float32(grad)
@@ -102,8 +115,13 @@ def _cell_edges(rois: Tensor, spatial_scale: float, aligned: bool) -> tuple[Tens
     return start, side if aligned else side.clamp(min=1)
 
 
-def _bin_matrix(image: Tensor, edges: tuple[Tensor, Tensor], cells: tuple[int, int, int],
-                size: tuple[int, int], sampling_ratio: int) -> Tensor:
+def _bin_matrix(
+    image: Tensor,
+    edges: tuple[Tensor, Tensor],
+    cells: tuple[int, int, int],
+    size: tuple[int, int],
+    sampling_ratio: int,
+) -> Tensor:
     """Sparse matrix (R * PH * PW, N * H * W) that turns cells into bins; ``image`` is (R,)."""
     (start, side), (n, h, w), (ph, pw) = edges, cells, size
     rows = _axis_weights(start[:, 1], side[:, 1], h, ph, sampling_ratio)
@@ -123,12 +141,14 @@ def _bin_matrix(image: Tensor, edges: tuple[Tensor, Tensor], cells: tuple[int, i
     out = (roi_r[a] * ph + bin_r[a]) * pw + bin_c[b]
     cell = (image[roi_r[a]] * h + y[a]) * w + x[b]
     weight = rows[roi_r, bin_r, y][a] * cols[roi_c, bin_c, x][b]
-    return torch.sparse_coo_tensor(torch.stack([out, cell]), weight,
-                                   (len(image) * ph * pw, n * h * w), check_invariants=True)
+    return torch.sparse_coo_tensor(
+        torch.stack([out, cell]), weight, (len(image) * ph * pw, n * h * w), check_invariants=True
+    )
 
 
-def _axis_weights(start: Tensor, side: Tensor, length: int, bins: int,
-                  sampling_ratio: int) -> Tensor:
+def _axis_weights(
+    start: Tensor, side: Tensor, length: int, bins: int, sampling_ratio: int
+) -> Tensor:
     """(R, bins, length) weights along one axis: each bin is the mean of its linear samples."""
     step = side / bins
     grid = torch.full_like(step, sampling_ratio) if sampling_ratio > 0 else step.ceil()

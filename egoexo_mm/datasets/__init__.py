@@ -9,6 +9,14 @@ from .video_stream import VideoStreamDataset
 from .video_target_dataset import VideoTargetDataset
 
 __all__ = [
-    'CharadesEgoDataset', 'CharadesEgoViewDataset', 'Ego4DFHODataset', 'EgoExo4DKeystepDataset', 'EpicKitchensDataset',
-    'ImageFolderDataset', 'VideoStreamDataset', 'VideoTargetDataset', 'frame_plans', 'transforms'
+    'CharadesEgoDataset',
+    'CharadesEgoViewDataset',
+    'Ego4DFHODataset',
+    'EgoExo4DKeystepDataset',
+    'EpicKitchensDataset',
+    'ImageFolderDataset',
+    'VideoStreamDataset',
+    'VideoTargetDataset',
+    'frame_plans',
+    'transforms',
 ]

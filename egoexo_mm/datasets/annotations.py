@@ -1,4 +1,5 @@
 """Reading annotation tables: every error is one sentence with file, row, what was expected and what to do."""
+
 from __future__ import annotations
 
 import csv
@@ -28,6 +29,7 @@ class Row:
         where: file and row, as messages name them.
         fields: name -> text, number or other value; empty text, None and NaN count as no value.
     """
+
     __slots__ = ('where', 'fields')
 
     def __init__(self, where: str, fields: dict[str, Any]) -> None:
@@ -73,8 +75,13 @@ class Row:
         value = self.value(name)
         clock = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
         try:
-            time = math.nan if isinstance(value, bool) else float(value) if clock is None else \
-                int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+            time = (
+                math.nan
+                if isinstance(value, bool)
+                else float(value)
+                if clock is None
+                else int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+            )
         except (TypeError, ValueError, OverflowError):
             time = math.nan
         if not 0 <= time < math.inf:
@@ -85,11 +92,15 @@ class Row:
         """Two times of which the second is not before the first."""
         first, last = self.seconds(start), self.seconds(stop)
         if last < first:
-            raise self.bad(f'{stop} {last:g} lies before {start} {first:g}, expected a segment that ends after it starts')
+            raise self.bad(
+                f'{stop} {last:g} lies before {start} {first:g}, expected a segment that ends after it starts'
+            )
         return first, last
 
 
-def read_table(path: str, *, required: Iterable[str], known: Iterable[str] = (), index: str | None = None) -> list[Row]:
+def read_table(
+    path: str, *, required: Iterable[str], known: Iterable[str] = (), index: str | None = None
+) -> list[Row]:
     """Rows of a csv with a header line, or of a pickled pandas DataFrame (by the extension ``.pkl`` or ``.pickle``).
 
     Args:
@@ -102,19 +113,27 @@ def read_table(path: str, *, required: Iterable[str], known: Iterable[str] = (),
         ValueError: the file is missing, not of this kind, empty, or lacks a required column.
     """
     if not Path(path).is_file():
-        raise ValueError(f'{path}: no such annotation file; set ann_file to an existing csv or pickle')
+        raise ValueError(
+            f'{path}: no such annotation file; set ann_file to an existing csv or pickle'
+        )
     columns, rows = _read_pickle(path, index) if str(path).endswith(PICKLES) else _read_csv(path)
     required = list(required)
     lacking = [name for name in required if name not in columns]
     unknown = [name for name in columns if name not in {*required, *known}]
     others = f', while these are unknown: {quote_names(unknown)}' if unknown else ''
     if lacking:
-        raise ValueError(f'{path}: lacks the columns {", ".join(lacking)}{others}; use the published file or rename its '
-                         'columns')
+        raise ValueError(
+            f'{path}: lacks the columns {", ".join(lacking)}{others}; use the published file or rename its '
+            'columns'
+        )
     if unknown:
-        MMLogger.get_current_instance().warning(f'{path}: ignored the unknown columns {quote_names(unknown)}')
+        MMLogger.get_current_instance().warning(
+            f'{path}: ignored the unknown columns {quote_names(unknown)}'
+        )
     if not rows:
-        raise ValueError(f'{path}: has no rows; expected one row a segment or video below the header')
+        raise ValueError(
+            f'{path}: has no rows; expected one row a segment or video below the header'
+        )
     return rows
 
 
@@ -132,11 +151,15 @@ def _read_csv(path: str) -> tuple[list[str], list[Row]]:
             if not any(map(str.strip, cells)):  # spreadsheets leave rows of commas
                 continue
             if len(cells) != len(names):
-                raise ValueError(f'{path}, line {lines.line_num}: {len(cells)} fields, expected {len(names)} as in the '
-                                 'header; correct or remove the row')
+                raise ValueError(
+                    f'{path}, line {lines.line_num}: {len(cells)} fields, expected {len(names)} as in the '
+                    'header; correct or remove the row'
+                )
             rows.append(Row(f'{path}, line {lines.line_num}', dict(zip(names, cells))))
     except csv.Error as error:
-        raise ValueError(f'{path}: cannot be read as csv ({shorten(str(error))}); get or make the file again') from None
+        raise ValueError(
+            f'{path}: cannot be read as csv ({shorten(str(error))}); get or make the file again'
+        ) from None
     return names, rows
 
 
@@ -147,7 +170,10 @@ def _read_pickle(path: str, index: str | None) -> tuple[list[str], list[Row]]:
     if index and index not in columns and (table.index_name == index or nameless):
         columns[index] = table.index
     names = list(columns)
-    return names, [Row(f'{path}, row {i}', dict(zip(names, cells))) for i, cells in enumerate(zip(*columns.values()))]
+    return names, [
+        Row(f'{path}, row {i}', dict(zip(names, cells)))
+        for i, cells in enumerate(zip(*columns.values()))
+    ]
 
 
 def read_json_rows(path: str, key: str) -> list[Row]:
@@ -162,10 +188,14 @@ def read_json_rows(path: str, key: str) -> list[Row]:
     try:
         content = parse_json(text)
     except ValueError as error:
-        raise ValueError(f'{path}: cannot be read as json ({shorten(str(error))}); get or make the file again') from None
+        raise ValueError(
+            f'{path}: cannot be read as json ({shorten(str(error))}); get or make the file again'
+        ) from None
     items = content.get(key) if isinstance(content, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ValueError(f'{path}: expected an object with a list of objects under {quote(key)}; use the published file')
+        raise ValueError(
+            f'{path}: expected an object with a list of objects under {quote(key)}; use the published file'
+        )
     if not items:
         raise ValueError(f'{path}: the list {quote(key)} is empty; expected one object a segment')
     return [Row(f'{path}, {key}[{i}]', item) for i, item in enumerate(items)]
@@ -181,4 +211,6 @@ def check_unique(rows: Iterable[Row], ids: Iterable[str], name: str) -> None:
     for row, identity in zip(rows, ids):
         first = seen.setdefault(identity, row)
         if first is not row:
-            raise row.bad(f'{name} {quote(identity)} was already used ({first.where}), expected one row for each')
+            raise row.bad(
+                f'{name} {quote(identity)} was already used ({first.where}), expected one row for each'
+            )

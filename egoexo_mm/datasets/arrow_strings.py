@@ -3,6 +3,7 @@
 An array of strings is a buffer of offsets into a buffer of UTF-8 bytes, and a bitmap of which entries have a value
 (https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-layout). Every offset is checked.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -44,7 +45,9 @@ def arrow_strings(parts: Any) -> list[str | None]:
         raise ValueError('an arrow array whose offsets lie beyond its bytes')
     texts: list[str | None] = [content[a:b].decode('utf-8') for a, b in zip(ends, ends[1:])]
     if valid is not None:
-        bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder='little', count=first + length)[first:]
+        bits = np.unpackbits(
+            np.frombuffer(valid, np.uint8), bitorder='little', count=first + length
+        )[first:]
         if len(bits) < length:
             raise ValueError('an arrow array whose bitmap is too short')
         texts = [text if bit else None for text, bit in zip(texts, bits)]

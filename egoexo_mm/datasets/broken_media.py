@@ -4,6 +4,7 @@ A file that cannot be opened cannot be opened by any worker, and whether a damag
 the clip alone. So the replacement is a function of seed, epoch and sample, whatever was found broken before, by whom, and
 however often the run was interrupted.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -31,7 +32,9 @@ class BrokenMedia:
     A subclass calls :meth:`open_broken_media` in its constructor. Rows have ``video_id`` and ``filename`` or ``frame_dir``.
     """
 
-    def open_broken_media(self, broken_videos: str, max_broken_share: float, failed_file: str | None) -> None:
+    def open_broken_media(
+        self, broken_videos: str, max_broken_share: float, failed_file: str | None
+    ) -> None:
         """Check and keep the options.
 
         Args:
@@ -82,8 +85,10 @@ class BrokenMedia:
             if sample is not None:
                 break
         if sample is None:
-            raise RuntimeError(f'{self.ann_file}: no sample can be read in place of number {idx} ({media_source(info)}); '
-                               'correct data_prefix or get the files again')
+            raise RuntimeError(
+                f'{self.ann_file}: no sample can be read in place of number {idx} ({media_source(info)}); '
+                'correct data_prefix or get the files again'
+            )
         return sample
 
     def _try(self, info: dict, refused: Counter[str]) -> dict | None:
@@ -138,10 +143,17 @@ class BrokenMedia:
         if error.reason.startswith('no such file'):
             remedies.insert(0, f'correct data_prefix ({dict(self.data_prefix)})')
         if self.test_mode:
-            remedies.append(f'or remove its rows from {self.ann_file} (validation and testing leave nothing out)')
+            remedies.append(
+                f'or remove its rows from {self.ann_file} (validation and testing leave nothing out)'
+            )
         else:
-            remedies += [f'remove its rows from {self.ann_file}', "or set broken_videos='skip' to train without it"]
-        raise RuntimeError(f'{error.path}: cannot be read ({error.reason}); {", ".join(remedies)}') from cause
+            remedies += [
+                f'remove its rows from {self.ann_file}',
+                "or set broken_videos='skip' to train without it",
+            ]
+        raise RuntimeError(
+            f'{error.path}: cannot be read ({error.reason}); {", ".join(remedies)}'
+        ) from cause
 
     # ---- which sample instead
 
@@ -176,7 +188,9 @@ class BrokenMedia:
         found = self.failed.found()
         hashes, broken = self._source_hashes, [_hash(path) for path in found]
         rows = np.searchsorted(hashes, broken, 'right') - np.searchsorted(hashes, broken)
-        lost = min(int(np.maximum(rows, 1).sum()), len(hashes))  # a picture of a folder is no row's file
+        lost = min(
+            int(np.maximum(rows, 1).sum()), len(hashes)
+        )  # a picture of a folder is no row's file
         if lost > self.max_broken_share * len(hashes):
             path, reason = next(iter(found.items()))
             listed = f', listed in {self.failed.file}' if self.failed.file else ''
@@ -184,14 +198,22 @@ class BrokenMedia:
                 f'{self.ann_file}: {lost} of {len(hashes)} samples ({lost / len(hashes):.1%}) are of files that cannot be '
                 f'read, more than max_broken_share={self.max_broken_share:g} allows; found: {len(found)} files{listed}; '
                 f'the first is {path} ({reason}). Get them again, correct data_prefix ({dict(self.data_prefix)}), or set '
-                'train_dataloader.dataset.max_broken_share higher')
+                'train_dataloader.dataset.max_broken_share higher'
+            )
 
     @cached_property
     def _source_hashes(self) -> np.ndarray:
         """Hashes of the rows' files, sorted: 8 bytes a row, where the names would be megabytes in each worker."""
-        return np.sort([_hash(media_source(BaseDataset.get_data_info(self, i))) for i in range(len(self))])
+        return np.sort(
+            [_hash(media_source(BaseDataset.get_data_info(self, i))) for i in range(len(self))]
+        )
 
 
 def _hash(path: str) -> int:
     """63 bits, the same in every process."""
-    return int.from_bytes(hashlib.blake2b(path.encode('utf-8', 'surrogateescape'), digest_size=8).digest(), 'big') >> 1
+    return (
+        int.from_bytes(
+            hashlib.blake2b(path.encode('utf-8', 'surrogateescape'), digest_size=8).digest(), 'big'
+        )
+        >> 1
+    )

@@ -1,4 +1,5 @@
 """Charades-Ego: pairs of first- and third-person videos with several actions each, as folders of frames."""
+
 from __future__ import annotations
 
 import math
@@ -20,8 +21,20 @@ from .media_dataset import MediaDataset
 NUM_CLASSES = 157
 _LIST_HEADER = 'original_vido_id'  # spelt so in the released lists
 _ACTION = re.compile(r'c(\d{3}) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)')
-KNOWN_COLUMNS = ('subject', 'scene', 'quality', 'relevance', 'verified', 'script', 'objects', 'descriptions', 'length',
-                 'egocentric', 'charades_video', 'authentic')
+KNOWN_COLUMNS = (
+    'subject',
+    'scene',
+    'quality',
+    'relevance',
+    'verified',
+    'script',
+    'objects',
+    'descriptions',
+    'length',
+    'egocentric',
+    'charades_video',
+    'authentic',
+)
 
 
 @DATASETS.register_module()
@@ -55,15 +68,28 @@ class CharadesEgoDataset(MediaDataset):
             down; otherwise the files are counted.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, *, view: str = 'first', fps: float = 24,
-                 data_prefix: dict = dict(img=''), filename_tmpl: str = '{video_id}-{{:06}}.jpg', start_index: int = 1,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list,
+        *,
+        view: str = 'first',
+        fps: float = 24,
+        data_prefix: dict = dict(img=''),
+        filename_tmpl: str = '{video_id}-{{:06}}.jpg',
+        start_index: int = 1,
+        **kwargs,
+    ) -> None:
         if view not in ('first', 'third', 'both'):
-            raise ValueError(f"CharadesEgoDataset: view must be 'first', 'third' or 'both', got {view!r}")
+            raise ValueError(
+                f"CharadesEgoDataset: view must be 'first', 'third' or 'both', got {view!r}"
+            )
         self.view = view
         self.fps = fps
         self.filename_tmpl = filename_tmpl
-        super().__init__(ann_file, pipeline, data_prefix=data_prefix, start_index=start_index, **kwargs)
+        super().__init__(
+            ann_file, pipeline, data_prefix=data_prefix, start_index=start_index, **kwargs
+        )
 
     def load_data_list(self) -> list[dict]:
         """One row a video."""
@@ -79,8 +105,10 @@ class CharadesEgoDataset(MediaDataset):
 
     def _some(self, rows: list) -> list:
         if not rows:
-            raise ValueError(f'{self.ann_file}: no video of the view {self.view!r}; set view to another of '
-                             "'first', 'third' and 'both'")
+            raise ValueError(
+                f'{self.ann_file}: no video of the view {self.view!r}; set view to another of '
+                "'first', 'third' and 'both'"
+            )
         return rows
 
     # ---- frame lists of the reference code
@@ -91,32 +119,58 @@ class CharadesEgoDataset(MediaDataset):
             next(file)
             for number, content in enumerate(file, 2):
                 if line := decode_text(content, self.ann_file).strip():
-                    self._add_frame(videos, Row(f'{self.ann_file}, line {number}', dict(line=line)), root)
+                    self._add_frame(
+                        videos, Row(f'{self.ann_file}, line {number}', dict(line=line)), root
+                    )
         if not videos:
-            raise ValueError(f'{self.ann_file}: has no rows; expected one line a frame below the header')
-        return self.keep_present(self._some([info for name, info in videos.items() if self._wanted(name.endswith('EGO'))]))
+            raise ValueError(
+                f'{self.ann_file}: has no rows; expected one line a frame below the header'
+            )
+        return self.keep_present(
+            self._some(
+                [info for name, info in videos.items() if self._wanted(name.endswith('EGO'))]
+            )
+        )
 
     def _add_frame(self, videos: dict[str, dict], row: Row, root: str) -> None:
         fields = row.fields['line'].split()
         if len(fields) != 5 or not re.fullmatch(r'"(\d+(,\d+)*)?"', fields[4]):
-            raise row.bad(f'got {quote(row.fields["line"])}, expected five fields, the last a double-quoted list of '
-                          'classes')
+            raise row.bad(
+                f'got {quote(row.fields["line"])}, expected five fields, the last a double-quoted list of '
+                'classes'
+            )
         name, _, _, path, labels = fields
         folder, file_name = osp.split(path)
         stem, dash, number = file_name.rpartition('-')
         number, extension = osp.splitext(number)
         if not dash or not number.isdigit():
-            raise row.bad(f'the path {quote(path)} has no frame number, expected VIDEO/VIDEO-000001.jpg')
+            raise row.bad(
+                f'the path {quote(path)} has no frame number, expected VIDEO/VIDEO-000001.jpg'
+            )
         tmpl = stem.replace('{', '{{').replace('}', '}}') + f'-{{:0{len(number)}}}{extension}'
-        info = videos.setdefault(name, dict(frame_dir=osp.join(root, folder), filename_tmpl=tmpl, video_id=stem,
-                                            total_frames=0, frame_labels=[]))
-        expected = osp.join(info['frame_dir'], info['filename_tmpl'].format(info['total_frames'] + self.start_index))
+        info = videos.setdefault(
+            name,
+            dict(
+                frame_dir=osp.join(root, folder),
+                filename_tmpl=tmpl,
+                video_id=stem,
+                total_frames=0,
+                frame_labels=[],
+            ),
+        )
+        expected = osp.join(
+            info['frame_dir'], info['filename_tmpl'].format(info['total_frames'] + self.start_index)
+        )
         if osp.join(root, path) != expected:
             if not info['total_frames'] and int(number) == 1 - self.start_index:
-                raise row.bad(f'the frames of {name} are numbered from {int(number)}, expected {self.start_index} (set '
-                              f'start_index={int(number)})')
-            raise row.bad(f'the path {quote(path)} breaks the numbering of {name}, expected {expected}, as the frames of '
-                          'a video are listed by their numbers')
+                raise row.bad(
+                    f'the frames of {name} are numbered from {int(number)}, expected {self.start_index} (set '
+                    f'start_index={int(number)})'
+                )
+            raise row.bad(
+                f'the path {quote(path)} breaks the numbering of {name}, expected {expected}, as the frames of '
+                'a video are listed by their numbers'
+            )
         classes = [int(label) for label in fields[4].strip('"').split(',') if label]
         self._check_classes(row, classes)
         info['frame_labels'].append(classes)
@@ -124,21 +178,31 @@ class CharadesEgoDataset(MediaDataset):
 
     def _read_folder(self, row: dict) -> FrameFolder:
         folder = super()._read_folder(row)
-        if folder.problem and 'filename_tmpl' in folder.problem:  # here the names are those of the list
+        if (
+            folder.problem and 'filename_tmpl' in folder.problem
+        ):  # here the names are those of the list
             folder = folder._replace(problem='with files named otherwise than in the list')
         return folder
 
     def _check_classes(self, row: Row, classes: list[int]) -> None:
         if max(classes, default=0) >= NUM_CLASSES:
-            raise row.bad(f'class {max(classes)} is unknown, expected classes from 0 to {NUM_CLASSES - 1}')
+            raise row.bad(
+                f'class {max(classes)} is unknown, expected classes from 0 to {NUM_CLASSES - 1}'
+            )
 
     # ---- the official csv
 
     def _load_csv(self, root: str) -> list[dict]:
-        required = ['id', 'actions'] + ['egocentric'] * (self.view != 'both') + ['length'] * (not self.check_files)
+        required = (
+            ['id', 'actions']
+            + ['egocentric'] * (self.view != 'both')
+            + ['length'] * (not self.check_files)
+        )
         rows = read_table(self.ann_file, required=required, known=KNOWN_COLUMNS)
         check_unique(rows, (row.text('id') for row in rows), 'id')
-        rows = self._some([row for row in rows if self.view == 'both' or self._wanted(self._is_first(row))])
+        rows = self._some(
+            [row for row in rows if self.view == 'both' or self._wanted(self._is_first(row))]
+        )
         actions = [self._actions(row) for row in rows]
         infos, absent, rates = [], {}, []
         for i, (row, info) in enumerate(zip(rows, self._folders(rows, root))):
@@ -158,15 +222,34 @@ class CharadesEgoDataset(MediaDataset):
     def _folders(self, rows: list[Row], root: str) -> list[dict]:
         """Samples without labels; ``problem`` says what is wrong with the folder of frames, if anything."""
         ids = [row.text('id') for row in rows]
-        infos = [dict(frame_dir=osp.join(root, name), video_id=name,
-                      filename_tmpl=self.fill_template(self.filename_tmpl, video_id=name)) for name in ids]
+        infos = [
+            dict(
+                frame_dir=osp.join(root, name),
+                video_id=name,
+                filename_tmpl=self.fill_template(self.filename_tmpl, video_id=name),
+            )
+            for name in ids
+        ]
         if not self.check_files:
-            return [dict(info, problem=None, total_frames=max(math.floor(row.seconds('length') * self.fps + 1e-6), 1))
-                    for row, info in zip(rows, infos)]
+            return [
+                dict(
+                    info,
+                    problem=None,
+                    total_frames=max(math.floor(row.seconds('length') * self.fps + 1e-6), 1),
+                )
+                for row, info in zip(rows, infos)
+            ]
         with ThreadPoolExecutor(16) as pool:  # network file systems wait more than they work
-            counts = pool.map(lambda info: count_frames(
-                info['frame_dir'], info['filename_tmpl'], self.start_index, info['video_id']), infos)
-            return [dict(info, problem=problem, total_frames=count) for info, (count, problem) in zip(infos, counts)]
+            counts = pool.map(
+                lambda info: count_frames(
+                    info['frame_dir'], info['filename_tmpl'], self.start_index, info['video_id']
+                ),
+                infos,
+            )
+            return [
+                dict(info, problem=problem, total_frames=count)
+                for info, (count, problem) in zip(infos, counts)
+            ]
 
     def _is_first(self, row: Row) -> bool:
         answer = row.text('egocentric')
@@ -179,12 +262,16 @@ class CharadesEgoDataset(MediaDataset):
         for text in filter(None, row.text('actions').split(';')) if row.has('actions') else ():
             match = _ACTION.fullmatch(text.strip())
             if not match:
-                raise row.bad(f'the action {quote(text)} is unreadable, expected a class, start and end in seconds as in '
-                              '"c092 11.90 21.20"')
+                raise row.bad(
+                    f'the action {quote(text)} is unreadable, expected a class, start and end in seconds as in '
+                    '"c092 11.90 21.20"'
+                )
             label, start, end = int(match[1]), float(match[2]), float(match[3])
             self._check_classes(row, [label])
             if end < start:
-                raise row.bad(f'the action {quote(text)} ends before it starts, expected start before end')
+                raise row.bad(
+                    f'the action {quote(text)} ends before it starts, expected start before end'
+                )
             actions.append((label, start, end))
         return actions
 
@@ -194,10 +281,13 @@ class CharadesEgoDataset(MediaDataset):
         if abs(found / self.fps - 1) > 0.1:
             MMLogger.get_current_instance().warning(
                 f'{self.ann_file}: the frame folders hold {found:.1f} frames a second of annotated length, not '
-                f'fps={self.fps}; set fps to their rate')
+                f'fps={self.fps}; set fps to their rate'
+            )
 
 
-def frame_labels(actions: list[tuple[int, float, float]], total_frames: int, fps: float) -> list[list[int]]:
+def frame_labels(
+    actions: list[tuple[int, float, float]], total_frames: int, fps: float
+) -> list[list[int]]:
     """For each of ``total_frames`` frames the sorted ids of the actions (class, start, end in seconds) in it."""
     labels = [set() for _ in range(total_frames)]
     for label, start, end in actions:
@@ -208,8 +298,9 @@ def frame_labels(actions: list[tuple[int, float, float]], total_frames: int, fps
     return [sorted(classes) for classes in labels]
 
 
-def count_frames(folder: str, filename_tmpl: str, start_index: int = 1,
-                 video_id: str | None = None) -> tuple[int, str | None]:
+def count_frames(
+    folder: str, filename_tmpl: str, start_index: int = 1, video_id: str | None = None
+) -> tuple[int, str | None]:
     """Number of frame files in a folder, and what is wrong with it if anything; see :func:`read_frame_folder`."""
     numbers, problem, _ = read_frame_folder(folder, filename_tmpl, start_index, video_id)
     if problem:

@@ -1,4 +1,5 @@
 """Charades-Ego labelled by its cameras, to train an Ego-Score teacher."""
+
 from __future__ import annotations
 
 import os.path as osp
@@ -34,12 +35,28 @@ class CharadesEgoViewDataset(CharadesEgoDataset):
         ValueError: as there, or one of the views has no video.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, *, view: str = 'both', data_prefix: dict = dict(img=''),
-                 path_tmpl: str = '{video_id}.mp4', start_index: int | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list,
+        *,
+        view: str = 'both',
+        data_prefix: dict = dict(img=''),
+        path_tmpl: str = '{video_id}.mp4',
+        start_index: int | None = None,
+        **kwargs,
+    ) -> None:
         self.path_tmpl = path_tmpl
         if start_index is None:
             start_index = 0 if 'video' in data_prefix else 1
-        super().__init__(ann_file, pipeline, view=view, data_prefix=data_prefix, start_index=start_index, **kwargs)
+        super().__init__(
+            ann_file,
+            pipeline,
+            view=view,
+            data_prefix=data_prefix,
+            start_index=start_index,
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         """One row a video, all of one view and then all of the other."""
@@ -54,20 +71,35 @@ class CharadesEgoViewDataset(CharadesEgoDataset):
                     rows.append(dict(row, label=label))
         self.view = wanted
         count = Counter(row['label'] for row in rows)
-        MMLogger.get_current_instance().info(f'{self.ann_file}: {count[0]} third-person and {count[1]} first-person videos')
+        MMLogger.get_current_instance().info(
+            f'{self.ann_file}: {count[0]} third-person and {count[1]} first-person videos'
+        )
         return rows
 
     def _videos(self, root: str) -> list[dict]:
-        rows = read_table(self.ann_file, required=['id', 'egocentric'], known=[*KNOWN_COLUMNS, 'actions'])
+        rows = read_table(
+            self.ann_file, required=['id', 'egocentric'], known=[*KNOWN_COLUMNS, 'actions']
+        )
         check_unique(rows, (row.text('id') for row in rows), 'id')
-        names = [row.text('id') for row in self._some([row for row in rows if self._wanted(self._is_first(row))])]
-        return self.keep_present([
-            dict(filename=osp.join(root, self.fill_template(self.path_tmpl, video_id=name)), video_id=name)
-            for name in names])
+        names = [
+            row.text('id')
+            for row in self._some([row for row in rows if self._wanted(self._is_first(row))])
+        ]
+        return self.keep_present(
+            [
+                dict(
+                    filename=osp.join(root, self.fill_template(self.path_tmpl, video_id=name)),
+                    video_id=name,
+                )
+                for name in names
+            ]
+        )
 
     def _some(self, rows: list) -> list:
         if not rows:
-            raise ValueError(f'{self.ann_file}: no {self.view}-person video; set ann_file to CharadesEgo_v1_train.csv or '
-                             "CharadesEgo_v1_test.csv, which have both views (the Ego-Exo code's lists have one), or set "
-                             'view to the other')
+            raise ValueError(
+                f'{self.ann_file}: no {self.view}-person video; set ann_file to CharadesEgo_v1_train.csv or '
+                "CharadesEgo_v1_test.csv, which have both views (the Ego-Exo code's lists have one), or set "
+                'view to the other'
+            )
         return rows

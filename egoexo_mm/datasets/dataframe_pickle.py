@@ -6,6 +6,7 @@ through :class:`egoexo_mm.untrusted.unpickler.RestrictedUnpickler`. Read are pan
 numbers, texts (also in pyarrow's layout, pandas 3's default where pyarrow is installed) and lists; categories, dates and
 other arrow columns are refused.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -24,6 +25,7 @@ _MOST_ROWS, _MOST_COLUMNS = 10**8, 10**5
 
 class DataFrameColumns(NamedTuple):
     """A table by columns of equal length; ``index`` holds the row names, ``index_name`` what they are called."""
+
     columns: dict[str, list]
     index: list
     index_name: str | None
@@ -31,6 +33,7 @@ class DataFrameColumns(NamedTuple):
 
 class _Record(Standin):
     """Keeps what it is given. ``__setstate__`` exists in every instance, so no pickle can set its attributes."""
+
     __slots__ = ('args', 'state')
     is_value = True
 
@@ -75,17 +78,41 @@ class _TableUnpickler(RestrictedUnpickler):
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
         pandas = {
-            'DataFrame': _Frame, 'BlockManager': _Manager, '_new_Index': self._new_index, '_unpickle_block': self._block,
-            '__pyx_unpickle_NDArrayBacked': self._strings, 'StringDtype': self._nothing, 'ArrowStringArray': _ArrowStrings,
+            'DataFrame': _Frame,
+            'BlockManager': _Manager,
+            '_new_Index': self._new_index,
+            '_unpickle_block': self._block,
+            '__pyx_unpickle_NDArrayBacked': self._strings,
+            'StringDtype': self._nothing,
+            'ArrowStringArray': _ArrowStrings,
             # classes that only come as arguments
-            **{name: name for name in ('Index', 'RangeIndex', 'Int64Index', 'UInt64Index', 'Float64Index', 'StringArray')},
+            **{
+                name: name
+                for name in (
+                    'Index',
+                    'RangeIndex',
+                    'Int64Index',
+                    'UInt64Index',
+                    'Float64Index',
+                    'StringArray',
+                )
+            },
         }
-        others = {('builtins', 'slice'): slice, ('__builtin__', 'slice'): slice,
-                  **{(name, '_reconstructor'): self._reconstructor for name in ('copyreg', 'copy_reg')},
-                  **{(name, 'object'): 'object' for name in ('builtins', '__builtin__')},
-                  **{('pyarrow.lib', name): stand_in for name, stand_in in (
-                      ('_restore_array', arrow_strings), ('chunked_array', arrow_chunks), ('type_for_alias', arrow_type),
-                      ('py_buffer', arrow_buffer))}}
+        others = {
+            ('builtins', 'slice'): slice,
+            ('__builtin__', 'slice'): slice,
+            **{(name, '_reconstructor'): self._reconstructor for name in ('copyreg', 'copy_reg')},
+            **{(name, 'object'): 'object' for name in ('builtins', '__builtin__')},
+            **{
+                ('pyarrow.lib', name): stand_in
+                for name, stand_in in (
+                    ('_restore_array', arrow_strings),
+                    ('chunked_array', arrow_chunks),
+                    ('type_for_alias', arrow_type),
+                    ('py_buffer', arrow_buffer),
+                )
+            },
+        }
         self._pandas, self._others = pandas, others
 
     def find_class(self, module: str, name: str) -> Any:
@@ -135,8 +162,10 @@ def read_dataframe_pickle(path: str | Path) -> DataFrameColumns:
         raise ValueError(f'{path}: cannot be read ({error}); give an annotation file') from None
     except Exception as error:  # whatever a damaged or hostile byte stream leads to
         reason = shorten(f'{type(error).__name__}: {error}')
-        raise ValueError(f'{path}: not a pickle of a plain pandas DataFrame, or one that asks for code that is not run '
-                         f'({reason}); give the csv of the same annotation instead') from None
+        raise ValueError(
+            f'{path}: not a pickle of a plain pandas DataFrame, or one that asks for code that is not run '
+            f'({reason}); give the csv of the same annotation instead'
+        ) from None
 
 
 def _columns(frame: Any) -> DataFrameColumns:
@@ -147,7 +176,10 @@ def _columns(frame: Any) -> DataFrameColumns:
         blocks, axes = manager.args
     else:
         parts = manager.state[3]['0.14.1']
-        axes, blocks = parts['axes'], [_Block(block['values'], block['mgr_locs']) for block in parts['blocks']]
+        axes, blocks = (
+            parts['axes'],
+            [_Block(block['values'], block['mgr_locs']) for block in parts['blocks']],
+        )
     names, index = _plain(axes[0].values), axes[1].values
     if not names:
         raise ValueError('it has no columns')
@@ -160,7 +192,9 @@ def _columns(frame: Any) -> DataFrameColumns:
             found[column] = cells.tolist()
     if sorted(found) != list(range(len(names))) or len(set(names)) != len(names):
         raise ValueError('its blocks and column names do not match')
-    return DataFrameColumns({name: found[i] for i, name in enumerate(names)}, list(index), axes[1].name)
+    return DataFrameColumns(
+        {name: found[i] for i, name in enumerate(names)}, list(index), axes[1].name
+    )
 
 
 def _plain(values: Any) -> list:

@@ -1,4 +1,5 @@
 """Ego4D forecasting-hands-and-objects action clips."""
+
 from __future__ import annotations
 
 import os.path as osp
@@ -33,10 +34,20 @@ class Ego4DFHODataset(MediaDataset):
         **kwargs: of :class:`MediaDataset`.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, *, version: int = 2, data_prefix: dict = dict(video=''),
-                 path_tmpl: str = '{clip_uid}.mp4', **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list,
+        *,
+        version: int = 2,
+        data_prefix: dict = dict(video=''),
+        path_tmpl: str = '{clip_uid}.mp4',
+        **kwargs,
+    ) -> None:
         if version not in NUM_CLASSES:
-            raise ValueError(f'Ego4DFHODataset: version must be one of {list(NUM_CLASSES)}, got {version!r}')
+            raise ValueError(
+                f'Ego4DFHODataset: version must be one of {list(NUM_CLASSES)}, got {version!r}'
+            )
         self.version = version
         self.path_tmpl = path_tmpl
         super().__init__(ann_file, pipeline, data_prefix=data_prefix, **kwargs)
@@ -45,16 +56,34 @@ class Ego4DFHODataset(MediaDataset):
         """One row an action."""
         root = self.media_root('video')[1]
         rows = read_json_rows(self.ann_file, 'clips')
-        labelled = not self.test_mode or any('verb_label' in row.fields or 'noun_label' in row.fields for row in rows)
+        labelled = not self.test_mode or any(
+            'verb_label' in row.fields or 'noun_label' in row.fields for row in rows
+        )
         infos = [self._parse(row, root, labelled) for row in rows]
-        check_unique(rows, (info['narration_id'] for info in infos), 'the pair of clip_uid and action_idx')
+        check_unique(
+            rows, (info['narration_id'] for info in infos), 'the pair of clip_uid and action_idx'
+        )
         return self.keep_present(infos)
 
     def _parse(self, row: Row, root: str, labelled: bool) -> dict:
         verbs, nouns = NUM_CLASSES[self.version]
         clip_uid, action_idx = row.text('clip_uid'), row.integer('action_idx')
         start, stop = row.span('action_clip_start_sec', 'action_clip_end_sec')
-        label = [row.integer('verb_label', verbs), row.integer('noun_label', nouns)] if labelled else [-1, -1]
-        path = self.fill_template(self.path_tmpl, clip_uid=clip_uid, video_uid=str(row.fields.get('video_uid', '')))
-        return dict(filename=osp.join(root, path), label=label, clip_uid=clip_uid, action_idx=action_idx, video_id=clip_uid,
-                    narration_id=f'{clip_uid}_{action_idx}', start_sec=start, stop_sec=stop)
+        label = (
+            [row.integer('verb_label', verbs), row.integer('noun_label', nouns)]
+            if labelled
+            else [-1, -1]
+        )
+        path = self.fill_template(
+            self.path_tmpl, clip_uid=clip_uid, video_uid=str(row.fields.get('video_uid', ''))
+        )
+        return dict(
+            filename=osp.join(root, path),
+            label=label,
+            clip_uid=clip_uid,
+            action_idx=action_idx,
+            video_id=clip_uid,
+            narration_id=f'{clip_uid}_{action_idx}',
+            start_sec=start,
+            stop_sec=stop,
+        )

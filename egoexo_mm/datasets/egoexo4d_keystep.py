@@ -1,4 +1,5 @@
 """Ego-Exo4D fine-grained keystep recognition."""
+
 from __future__ import annotations
 
 import os.path as osp
@@ -42,11 +43,23 @@ class EgoExo4DKeystepDataset(MediaDataset):
         **kwargs: of :class:`MediaDataset`.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, *, views: str = 'ego', label_mapping: str | None = None,
-                 data_prefix: dict = dict(video=''), path_tmpl: str = '{segment_name}', metainfo: dict | None = None,
-                 data_root: str = '', **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list,
+        *,
+        views: str = 'ego',
+        label_mapping: str | None = None,
+        data_prefix: dict = dict(video=''),
+        path_tmpl: str = '{segment_name}',
+        metainfo: dict | None = None,
+        data_root: str = '',
+        **kwargs,
+    ) -> None:
         if views not in ('ego', 'exo', 'all'):
-            raise ValueError(f"EgoExo4DKeystepDataset: views must be 'ego', 'exo' or 'all', got {views!r}")
+            raise ValueError(
+                f"EgoExo4DKeystepDataset: views must be 'ego', 'exo' or 'all', got {views!r}"
+            )
         self.views = views
         self.path_tmpl = path_tmpl
         self.num_keysteps = NUM_CLASSES
@@ -54,7 +67,14 @@ class EgoExo4DKeystepDataset(MediaDataset):
             classes = read_label_mapping(osp.join(data_root, label_mapping))
             self.num_keysteps = len(classes)
             metainfo = {'classes': classes, **(metainfo or {})}
-        super().__init__(ann_file, pipeline, data_prefix=data_prefix, metainfo=metainfo, data_root=data_root, **kwargs)
+        super().__init__(
+            ann_file,
+            pipeline,
+            data_prefix=data_prefix,
+            metainfo=metainfo,
+            data_root=data_root,
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         """One row a clip."""
@@ -63,13 +83,21 @@ class EgoExo4DKeystepDataset(MediaDataset):
         labelled = not self.test_mode or any('label_id' in row.fields for row in segments)
         pairs = [(row, info) for row in segments for info in self._parse(row, root, labelled)]
         if not pairs:
-            raise ValueError(f'{self.ann_file}: no segment has a clip of the views {self.views!r}; set views to another of '
-                             "'ego', 'exo' and 'all'")
-        check_unique((row for row, _ in pairs), (info['segment_id'] for _, info in pairs), 'the clip')
+            raise ValueError(
+                f'{self.ann_file}: no segment has a clip of the views {self.views!r}; set views to another of '
+                "'ego', 'exo' and 'all'"
+            )
+        check_unique(
+            (row for row, _ in pairs), (info['segment_id'] for _, info in pairs), 'the clip'
+        )
         return self.keep_present([info for _, info in pairs])
 
     def _parse(self, row: Row, root: str, labelled: bool) -> list[dict]:
-        ego, take_name, take_uid = row.text('ego_segment_name'), row.text('take_name'), row.text('take_uid')
+        ego, take_name, take_uid = (
+            row.text('ego_segment_name'),
+            row.text('take_name'),
+            row.text('take_uid'),
+        )
         row.span('start_time', 'end_time')
         names = row.value('segment_name_list') if self.views != 'ego' else [ego]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -79,11 +107,25 @@ class EgoExo4DKeystepDataset(MediaDataset):
         label = row.integer('label_id', self.num_keysteps) if labelled else -1
         infos = []
         for name in names:
-            path = self.fill_template(self.path_tmpl, segment_name=name, file_name=name.rpartition('/')[2],
-                                      take_name=take_name, take_uid=take_uid)
+            path = self.fill_template(
+                self.path_tmpl,
+                segment_name=name,
+                file_name=name.rpartition('/')[2],
+                take_name=take_name,
+                take_uid=take_uid,
+            )
             segment_id = video_id_from_path(name, 'path')
-            infos.append(dict(filename=osp.join(root, path), label=label, segment_id=segment_id, video_id=segment_id,
-                              take_uid=take_uid, take_name=take_name, is_ego=name == ego))
+            infos.append(
+                dict(
+                    filename=osp.join(root, path),
+                    label=label,
+                    segment_id=segment_id,
+                    video_id=segment_id,
+                    take_uid=take_uid,
+                    take_name=take_name,
+                    is_ego=name == ego,
+                )
+            )
         return infos
 
 
@@ -93,8 +135,12 @@ def read_label_mapping(path: str) -> list[str]:
     Raises:
         ValueError: no such table, or its labels are not 0, 1, ... each once.
     """
-    rows = read_table(path, required=['label_id', 'step_name'], known=['step_unique_id', 'scenario_name'])
+    rows = read_table(
+        path, required=['label_id', 'step_name'], known=['step_unique_id', 'scenario_name']
+    )
     names = {row.integer('label_id'): row.text('step_name') for row in rows}
     if len(names) != len(rows) or max(names) != len(rows) - 1:
-        raise ValueError(f'{path}: expected the labels 0 to {len(rows) - 1} once each; use the published label_mapping.csv')
+        raise ValueError(
+            f'{path}: expected the labels 0 to {len(rows) - 1} once each; use the published label_mapping.csv'
+        )
     return [names[label] for label in range(len(rows))]

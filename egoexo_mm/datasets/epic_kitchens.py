@@ -1,4 +1,5 @@
 """EPIC-KITCHENS-55 and -100 action segments."""
+
 from __future__ import annotations
 
 import os.path as osp
@@ -11,8 +12,20 @@ from .media_dataset import MediaDataset
 NUM_CLASSES = {55: (125, 352), 100: (97, 300)}  # verbs, nouns
 _ID = {55: 'uid', 100: 'narration_id'}
 _FOLDER = {55: '{video_id}', 100: '{participant_id}/rgb_frames/{video_id}'}
-_KNOWN = ('narration', 'narration_timestamp', 'start_timestamp', 'stop_timestamp', 'start_frame', 'stop_frame', 'verb',
-          'noun', 'verb_class', 'noun_class', 'all_nouns', 'all_noun_classes')
+_KNOWN = (
+    'narration',
+    'narration_timestamp',
+    'start_timestamp',
+    'stop_timestamp',
+    'start_frame',
+    'stop_frame',
+    'verb',
+    'noun',
+    'verb_class',
+    'noun_class',
+    'all_nouns',
+    'all_noun_classes',
+)
 
 
 @DATASETS.register_module()
@@ -50,32 +63,53 @@ class EpicKitchensDataset(MediaDataset):
         **kwargs: of :class:`MediaDataset`.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, *, version: int = 100, data_prefix: dict = dict(img=''),
-                 path_tmpl: str | None = None, filename_tmpl: str = 'frame_{:010}.jpg', start_index: int | None = None,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list,
+        *,
+        version: int = 100,
+        data_prefix: dict = dict(img=''),
+        path_tmpl: str | None = None,
+        filename_tmpl: str = 'frame_{:010}.jpg',
+        start_index: int | None = None,
+        **kwargs,
+    ) -> None:
         if version not in NUM_CLASSES:
-            raise ValueError(f'EpicKitchensDataset: version must be one of {list(NUM_CLASSES)}, got {version!r}')
+            raise ValueError(
+                f'EpicKitchensDataset: version must be one of {list(NUM_CLASSES)}, got {version!r}'
+            )
         self.version = version
         self.frames = 'img' in data_prefix
-        self.path_tmpl = path_tmpl or (_FOLDER[version] if self.frames else '{participant_id}/videos/{video_id}.MP4')
+        self.path_tmpl = path_tmpl or (
+            _FOLDER[version] if self.frames else '{participant_id}/videos/{video_id}.MP4'
+        )
         self.filename_tmpl = filename_tmpl
         start_index = int(self.frames) if start_index is None else start_index
-        super().__init__(ann_file, pipeline, data_prefix=data_prefix, start_index=start_index, **kwargs)
+        super().__init__(
+            ann_file, pipeline, data_prefix=data_prefix, start_index=start_index, **kwargs
+        )
 
     def load_data_list(self) -> list[dict]:
         """One row a segment."""
         root = self.media_root('img', 'video')[1]
-        times = ['start_frame', 'stop_frame'] if self.frames else ['start_timestamp', 'stop_timestamp']
+        times = (
+            ['start_frame', 'stop_frame'] if self.frames else ['start_timestamp', 'stop_timestamp']
+        )
         id_column = _ID[self.version]
         required = ['participant_id', 'video_id', *times] + [id_column] * (self.version == 100)
-        rows = read_table(self.ann_file, required=required, known=[*_KNOWN, id_column], index=id_column)
+        rows = read_table(
+            self.ann_file, required=required, known=[*_KNOWN, id_column], index=id_column
+        )
         if id_column not in rows[0].fields:
             for number, row in enumerate(rows):
                 row.fields[id_column] = str(number)
         labels = [name for name in ('verb_class', 'noun_class') if name in rows[0].fields]
         if len(labels) < 2 and (labels or not self.test_mode):
-            raise ValueError(f'{self.ann_file}: lacks the columns verb_class and noun_class, or one of them; use a file '
-                             'with labels (only the test split, with test_mode=True, has none)')
+            raise ValueError(
+                f'{self.ann_file}: lacks the columns verb_class and noun_class, or one of them; use a file '
+                'with labels (only the test split, with test_mode=True, has none)'
+            )
         check_unique(rows, (row.text(id_column) for row in rows), id_column)
         return self.keep_present([self._parse(row, root, bool(labels)) for row in rows])
 
@@ -83,7 +117,11 @@ class EpicKitchensDataset(MediaDataset):
         ids = dict(participant_id=row.text('participant_id'), video_id=row.text('video_id'))
         path = osp.join(root, self.fill_template(self.path_tmpl, **ids))
         verbs, nouns = NUM_CLASSES[self.version]
-        label = [row.integer('verb_class', verbs), row.integer('noun_class', nouns)] if labelled else [-1, -1]
+        label = (
+            [row.integer('verb_class', verbs), row.integer('noun_class', nouns)]
+            if labelled
+            else [-1, -1]
+        )
         info = dict(ids, narration_id=row.text(_ID[self.version]), label=label)
         if not self.frames:
             start, stop = row.span('start_timestamp', 'stop_timestamp')
@@ -91,6 +129,14 @@ class EpicKitchensDataset(MediaDataset):
         # the annotation calls itself 0-indexed while files count from 1, so its frame 0 can only mean the first file
         start, stop = max(row.integer('start_frame'), self.start_index), row.integer('stop_frame')
         if stop < start:
-            raise row.bad(f'stop_frame {stop} lies before start_frame {start}, expected a segment that ends after it starts')
-        return dict(info, frame_dir=path, filename_tmpl=self.filename_tmpl, segment_start=start - self.start_index,
-                    total_frames=stop - start + 1, source_frames=None)
+            raise row.bad(
+                f'stop_frame {stop} lies before start_frame {start}, expected a segment that ends after it starts'
+            )
+        return dict(
+            info,
+            frame_dir=path,
+            filename_tmpl=self.filename_tmpl,
+            segment_start=start - self.start_index,
+            total_frames=stop - start + 1,
+            source_frames=None,
+        )

@@ -1,4 +1,5 @@
 """The broken files of a run: listed once each, by whichever data worker of whichever rank meets them first."""
+
 from __future__ import annotations
 
 import contextlib
@@ -32,7 +33,9 @@ class FailedMedia:
         self._given = file
         # shared memory, because there may be workers before the run has named its work dir
         self._name = torch.zeros(_LONGEST_NAME, dtype=torch.uint8).share_memory_()
-        self._begin_at = torch.zeros(1, dtype=torch.int64).share_memory_()  # length of the file when the run began
+        self._begin_at = torch.zeros(
+            1, dtype=torch.int64
+        ).share_memory_()  # length of the file when the run began
         self._met: dict[str, str] = {}  # path -> reason, by this process
         self._listed: set[str] = set()  # paths in the file, as far as this process has read it
         self._of_this_run: dict[str, str] = {}  # those of them that were listed since the run began
@@ -57,8 +60,8 @@ class FailedMedia:
         self._read_to = 0
         name = os.fsencode(file.absolute())
         self._begin_at.fill_(file.stat().st_size if file.exists() else 0)
-        self._name[:len(name)] = torch.tensor(list(name), dtype=torch.uint8)
-        self._name[len(name):] = 0
+        self._name[: len(name)] = torch.tensor(list(name), dtype=torch.uint8)
+        self._name[len(name) :] = 0
 
     def note(self, path: str, video_id: str, reason: str) -> bool:
         """Take down a broken file; True the first time that this process meets it."""
@@ -68,7 +71,9 @@ class FailedMedia:
             return new
         file = self.file
         if file is None and new:
-            self._warn(f'{path}: skipped ({reason}); add BrokenMediaHook to list such files in the work dir')
+            self._warn(
+                f'{path}: skipped ({reason}); add BrokenMediaHook to list such files in the work dir'
+            )
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             with open(file, 'ab+') as handle, _locked(handle):

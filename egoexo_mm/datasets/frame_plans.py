@@ -2,6 +2,7 @@
 
 Shape legend: ``N`` items of a video, ``L`` frames of an item.
 """
+
 from __future__ import annotations
 
 from typing import Any, Protocol
@@ -57,7 +58,7 @@ class EveryKthFrame:
 
     def complete(self, number: int) -> list[Item]:
         """The frame itself."""
-        return [(number // self.stride, (number, ))]
+        return [(number // self.stride, (number,))]
 
     def finish(self, last: int) -> list[Item]:
         """Nothing is ever open."""
@@ -120,7 +121,9 @@ class _Table:
         self._items = items[self._order]
         self._last = self._items.max(axis=1)
         first = self._items.min(axis=1)
-        self._first = np.minimum.accumulate(first[::-1])[::-1]  # of each item and all that complete after it
+        self._first = np.minimum.accumulate(first[::-1])[
+            ::-1
+        ]  # of each item and all that complete after it
         self._done = 0
 
     def next(self, position: int) -> int | None:
@@ -138,9 +141,15 @@ class _Table:
 
     def keep_from(self, number: int) -> int:
         """The earliest frame of open items, or the latest frame, which ``finish`` may repeat."""
-        return min(number, int(self._first[self._done])) if self._done < len(self._items) else number + 1
+        return (
+            min(number, int(self._first[self._done]))
+            if self._done < len(self._items)
+            else number + 1
+        )
 
     def _take(self, stop: int, last: int) -> list[Item]:
         taken = range(self._done, stop)
         self._done = max(self._done, stop)
-        return [(int(self._order[i]), tuple(np.minimum(self._items[i], last).tolist())) for i in taken]
+        return [
+            (int(self._order[i]), tuple(np.minimum(self._items[i], last).tolist())) for i in taken
+        ]

@@ -1,5 +1,6 @@
 """100DOH for mmdet. Detector configs import this module (``custom_imports``); ``import egoexo_mm`` does not, since it needs
 mmdet."""
+
 from __future__ import annotations
 
 import os.path as osp
@@ -13,7 +14,9 @@ from egoexo_mm.evaluation import HandObjectMetric
 
 from .hand_object_xml import CLASSES, HandObjectRecord, read_hand_object_xml, read_stems
 
-METRICS.register_module(module=HandObjectMetric, force=True)  # so that a config of mmdet's scope needs no prefix
+METRICS.register_module(
+    module=HandObjectMetric, force=True
+)  # so that a config of mmdet's scope needs no prefix
 
 
 @DATASETS.register_module()
@@ -44,23 +47,40 @@ class HandObjectDataset(BaseDetDataset):
     METAINFO = {'classes': CLASSES, 'palette': [(255, 190, 0), (0, 120, 255)]}
     FILTERS = dict(min_box_size=10, short_side=600, max_boxes=20, filter_empty_gt=True)
 
-    def __init__(self, ann_file: str, *, data_prefix: dict = dict(img='JPEGImages', ann='Annotations'),
-                 img_suffix: str = '.jpg', filter_cfg: dict | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        *,
+        data_prefix: dict = dict(img='JPEGImages', ann='Annotations'),
+        img_suffix: str = '.jpg',
+        filter_cfg: dict | None = None,
+        **kwargs,
+    ) -> None:
         unknown = set(filter_cfg or {}) - set(self.FILTERS)
         if unknown:
-            raise ValueError(f'HandObjectDataset: filter_cfg has no {", ".join(sorted(unknown))}; it has '
-                             f'{", ".join(self.FILTERS)}')
+            raise ValueError(
+                f'HandObjectDataset: filter_cfg has no {", ".join(sorted(unknown))}; it has '
+                f'{", ".join(self.FILTERS)}'
+            )
         if not {'img', 'ann'} <= set(data_prefix):
-            raise ValueError("HandObjectDataset: set data_prefix=dict(img='FOLDER', ann='FOLDER'), got "
-                             f'{dict(data_prefix)}')
+            raise ValueError(
+                "HandObjectDataset: set data_prefix=dict(img='FOLDER', ann='FOLDER'), got "
+                f'{dict(data_prefix)}'
+            )
         self.img_suffix = img_suffix
-        super().__init__(ann_file=ann_file, data_prefix=data_prefix, filter_cfg={**self.FILTERS, **(filter_cfg or {})},
-                         **kwargs)
+        super().__init__(
+            ann_file=ann_file,
+            data_prefix=data_prefix,
+            filter_cfg={**self.FILTERS, **(filter_cfg or {})},
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         """One row an image."""
-        return [self._row(read_hand_object_xml(osp.join(self.data_prefix['ann'], f'{stem}.xml')), stem)
-                for stem in read_stems(self.ann_file)]
+        return [
+            self._row(read_hand_object_xml(osp.join(self.data_prefix['ann'], f'{stem}.xml')), stem)
+            for stem in read_stems(self.ann_file)
+        ]
 
     def filter_data(self) -> list[dict]:
         """Rows and boxes to train on; all when testing.
@@ -74,22 +94,34 @@ class HandObjectDataset(BaseDetDataset):
         if self.filter_cfg['filter_empty_gt']:
             rows = [row for row in rows if row['instances']]
         if not rows:
-            raise ValueError(f'{self.ann_file}: none of the {len(self.data_list)} images has a box to train on; check the '
-                             'annotations and filter_cfg')
+            raise ValueError(
+                f'{self.ann_file}: none of the {len(self.data_list)} images has a box to train on; check the '
+                'annotations and filter_cfg'
+            )
         return rows
 
     def _usable(self, row: dict) -> list[dict]:
         scale = self.filter_cfg['short_side'] / min(row['width'], row['height'])
         least = self.filter_cfg['min_box_size']
-        items = [dict(item, bbox=[max(corner, 0.) for corner in item['bbox']])  # some files count from 0
-                 for item in row['instances']]
-        kept = [item for item in items if scale * max(np.subtract(item['bbox'][2:], item['bbox'][:2])) >= least]
-        return kept[:self.filter_cfg['max_boxes']]
+        items = [
+            dict(
+                item, bbox=[max(corner, 0.0) for corner in item['bbox']]
+            )  # some files count from 0
+            for item in row['instances']
+        ]
+        kept = [
+            item
+            for item in items
+            if scale * max(np.subtract(item['bbox'][2:], item['bbox'][:2])) >= least
+        ]
+        return kept[: self.filter_cfg['max_boxes']]
 
     def _row(self, record: HandObjectRecord, stem: str) -> dict:
         img_path = osp.join(self.data_prefix['img'], stem + self.img_suffix)
         width, height = record.size or _image_size(img_path)
-        return dict(img_path=img_path, img_id=stem, width=width, height=height, instances=_instances(record))
+        return dict(
+            img_path=img_path, img_id=stem, width=width, height=height, instances=_instances(record)
+        )
 
 
 def offsets(record: HandObjectRecord) -> np.ndarray:
@@ -97,17 +129,31 @@ def offsets(record: HandObjectRecord) -> np.ndarray:
     with; zeros where a file has no direction or no positive magnitude."""
     lengths = np.linalg.norm(record.directions, axis=1, keepdims=True)
     known = (lengths > 0) & (record.magnitudes[:, None] > 0)
-    directions = .1 * record.directions / np.where(known, lengths, 1.)
-    return np.where(known, np.column_stack([record.magnitudes * .001, directions]), 0.)
+    directions = 0.1 * record.directions / np.where(known, lengths, 1.0)
+    return np.where(known, np.column_stack([record.magnitudes * 0.001, directions]), 0.0)
 
 
 def _instances(record: HandObjectRecord) -> list[dict]:
     return [
-        dict(bbox=box, bbox_label=label, ignore_flag=0, difficult=difficult, contact_state=state, side=side,
-             offset=offset, object_bbox=None if np.isnan(held).any() else held)
+        dict(
+            bbox=box,
+            bbox_label=label,
+            ignore_flag=0,
+            difficult=difficult,
+            contact_state=state,
+            side=side,
+            offset=offset,
+            object_bbox=None if np.isnan(held).any() else held,
+        )
         for box, label, difficult, state, side, offset, held in zip(
-            record.boxes.tolist(), record.labels.tolist(), record.difficult.tolist(), record.states.tolist(),
-            record.sides.tolist(), offsets(record).tolist(), record.object_boxes.tolist())
+            record.boxes.tolist(),
+            record.labels.tolist(),
+            record.difficult.tolist(),
+            record.states.tolist(),
+            record.sides.tolist(),
+            offsets(record).tolist(),
+            record.object_boxes.tolist(),
+        )
     ]
 
 
@@ -116,5 +162,7 @@ def _image_size(path: str) -> tuple[int, int]:
         with Image.open(path) as image:
             return image.size
     except OSError as error:
-        raise ValueError(f'{path}: cannot be read as an image ({error}), and its annotation does not say its size; get it '
-                         'again or remove it from the list') from None
+        raise ValueError(
+            f'{path}: cannot be read as an image ({error}), and its annotation does not say its size; get it '
+            'again or remove it from the list'
+        ) from None

@@ -1,4 +1,5 @@
 """Pictures in one folder a class, as clips of one frame."""
+
 from __future__ import annotations
 
 import os
@@ -30,16 +31,30 @@ class ImageFolderDataset(BaseActionDataset):
         """One row a picture."""
         root = self.ann_file
         entries = os.scandir(root) if osp.isdir(root) else ()
-        classes = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.'))
+        classes = sorted(
+            entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.')
+        )
         if not classes:
             raise ValueError(f'{root}: expected a folder with one folder of pictures a class')
         rows = []
         for label, name in enumerate(classes):
             folder = osp.join(root, name)
-            pictures = sorted(file for file in os.listdir(folder) if file.lower().endswith(_ENDINGS)
-                              and not file.startswith('.'))
+            pictures = sorted(
+                file
+                for file in os.listdir(folder)
+                if file.lower().endswith(_ENDINGS) and not file.startswith('.')
+            )
             if not pictures:
-                raise ValueError(f'{folder}: holds no picture ({", ".join(_ENDINGS)}); add some or remove the class')
-            rows += [dict(frame_dir=folder, filename_tmpl=file.replace('{', '{{').replace('}', '}}'), total_frames=1,
-                          label=label) for file in pictures]
+                raise ValueError(
+                    f'{folder}: holds no picture ({", ".join(_ENDINGS)}); add some or remove the class'
+                )
+            rows += [
+                dict(
+                    frame_dir=folder,
+                    filename_tmpl=file.replace('{', '{{').replace('}', '}}'),
+                    total_frames=1,
+                    label=label,
+                )
+                for file in pictures
+            ]
         return rows

@@ -1,4 +1,5 @@
 """What the egocentric data sets share: media files that are looked for once, at start."""
+
 from __future__ import annotations
 
 import os.path as osp
@@ -42,10 +43,21 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
         TargetStoreError: for a store that cannot be opened or lacks videos.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, *, missing: str = 'error', check_files: bool = True,
-                 max_cut: float = 0.25, targets: dict[str, str | None] | None = None, missing_targets: str = 'error',
-                 broken_videos: str = 'error', max_broken_share: float = 0.05, failed_file: str | None = None,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list,
+        *,
+        missing: str = 'error',
+        check_files: bool = True,
+        max_cut: float = 0.25,
+        targets: dict[str, str | None] | None = None,
+        missing_targets: str = 'error',
+        broken_videos: str = 'error',
+        max_broken_share: float = 0.05,
+        failed_file: str | None = None,
+        **kwargs,
+    ) -> None:
         if missing not in ('error', 'drop'):
             raise ValueError(f"missing must be 'error' or 'drop', got {missing!r}")
         if isinstance(max_cut, bool) or not 0 <= max_cut <= 1:
@@ -70,8 +82,10 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
         try:
             return template.format(**fields)
         except (KeyError, IndexError, ValueError) as error:
-            raise ValueError(f'{type(self).__name__}: the template {template!r} cannot be filled ({error}); use the names '
-                             f'{", ".join(fields)} in braces') from None
+            raise ValueError(
+                f'{type(self).__name__}: the template {template!r} cannot be filled ({error}); use the names '
+                f'{", ".join(fields)} in braces'
+            ) from None
 
     def keep_present(self, rows: list[dict]) -> list[dict]:
         """The rows whose media exist as far as their last frame and whose targets are there, as the options ask.
@@ -83,7 +97,9 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
         """
         if not self.check_files:
             return self.cover(rows)
-        with ThreadPoolExecutor(16) as pool:  # look-ups on network file systems wait more than they work
+        with ThreadPoolExecutor(
+            16
+        ) as pool:  # look-ups on network file systems wait more than they work
             absent = self._absent(rows, pool)
         return self.cover(self.without(rows, absent))
 
@@ -93,29 +109,55 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
         for i, row in enumerate(rows):
             sources[row.get('filename') or row['frame_dir']].append(i)
         found = dict(zip(sources, pool.map(osp.exists, sources)))
-        absent = {i: ('missing', path) for path, members in sources.items() if not found[path] for i in members}
-        folders = {path: members for path, members in sources.items() if found[path] and 'frame_dir' in rows[members[0]]}
+        absent = {
+            i: ('missing', path)
+            for path, members in sources.items()
+            if not found[path]
+            for i in members
+        }
+        folders = {
+            path: members
+            for path, members in sources.items()
+            if found[path] and 'frame_dir' in rows[members[0]]
+        }
         # only where a look at the ends finds something is a folder listed
-        odd = [path for path, sound in zip(folders, pool.map(self._looks_sound, (
-            [rows[i] for i in members] for members in folders.values()))) if not sound]
+        odd = [
+            path
+            for path, sound in zip(
+                folders,
+                pool.map(
+                    self._looks_sound, ([rows[i] for i in members] for members in folders.values())
+                ),
+            )
+            if not sound
+        ]
         cuts = []
-        for path, folder in zip(odd, pool.map(self._read_folder, (rows[folders[path][0]] for path in odd))):
+        for path, folder in zip(
+            odd, pool.map(self._read_folder, (rows[folders[path][0]] for path in odd))
+        ):
             for i in folders[path]:
-                problem = (folder.problem, folder.path) if folder.problem else self._cut(rows[i], folder.numbers, cuts)
+                problem = (
+                    (folder.problem, folder.path)
+                    if folder.problem
+                    else self._cut(rows[i], folder.numbers, cuts)
+                )
                 if problem:
                     absent[i] = problem
         if cuts:
             MMLogger.get_current_instance().warning(
                 f'{self.ann_file}: {len(cuts)} of {len(rows)} rows end up to {max(cuts)} frames behind the last frame in '
-                f'their folder and were cut to it (refused where more than max_cut={self.max_cut:g} of a row is missing)')
+                f'their folder and were cut to it (refused where more than max_cut={self.max_cut:g} of a row is missing)'
+            )
         return absent
 
     def _looks_sound(self, rows: list[dict]) -> bool:
         """Whether the first frame and the last one of the longest row of a folder are there, and none before the first."""
         before = self.start_index - 1
-        return (osp.exists(self._frame(rows[0], self.start_index))
-                and osp.exists(self._frame(rows[0], max(map(self._stop, rows)) - 1 + self.start_index))
-                and (before < 0 or not osp.exists(self._frame(rows[0], before))))
+        return (
+            osp.exists(self._frame(rows[0], self.start_index))
+            and osp.exists(self._frame(rows[0], max(map(self._stop, rows)) - 1 + self.start_index))
+            and (before < 0 or not osp.exists(self._frame(rows[0], before)))
+        )
 
     def _read_folder(self, row: dict) -> FrameFolder:
         return read_frame_folder(row['frame_dir'], row['filename_tmpl'], self.start_index)
@@ -128,7 +170,9 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
             return None
         keep_anyway = self.test_mode and self.missing == 'drop'  # a submission needs every row
         if there < 1 or missing > self.max_cut * row['total_frames'] and not keep_anyway:
-            return 'shorter than the annotation', self._frame(row, self._stop(row) - 1 + self.start_index)
+            return 'shorter than the annotation', self._frame(
+                row, self._stop(row) - 1 + self.start_index
+            )
         row['total_frames'] = there
         if 'frame_labels' in row:
             row['frame_labels'] = row['frame_labels'][:there]
@@ -148,13 +192,20 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
         paths = defaultdict(dict)  # a dict for its order
         for problem, path in (absent[i] for i in sorted(absent)):
             paths[problem][path] = None
-        listed = '; '.join(f'{len(names)} {problem}: ' + ', '.join([*names][:_SHOWN] + ['...'] * (len(names) > _SHOWN))
-                           for problem, names in paths.items())
-        summary = f'{self.ann_file}: {len(absent)} of {len(rows)} rows have no usable media ({listed})'
+        listed = '; '.join(
+            f'{len(names)} {problem}: '
+            + ', '.join([*names][:_SHOWN] + ['...'] * (len(names) > _SHOWN))
+            for problem, names in paths.items()
+        )
+        summary = (
+            f'{self.ann_file}: {len(absent)} of {len(rows)} rows have no usable media ({listed})'
+        )
         kept = [row for i, row in enumerate(rows) if i not in absent]
         if self.missing == 'error' or not kept:
             drop = ", set missing='drop' to go without them" if kept else ''
-            raise ValueError(f'{summary}; get or extract them, correct data_prefix ({dict(self.data_prefix)}) or the file '
-                             f'templates{drop}, or set check_files=False for media that are not on a file system')
+            raise ValueError(
+                f'{summary}; get or extract them, correct data_prefix ({dict(self.data_prefix)}) or the file '
+                f'templates{drop}, or set check_files=False for media that are not on a file system'
+            )
         MMLogger.get_current_instance().warning(f'{summary}; dropped, {len(kept)} rows are left')
         return kept

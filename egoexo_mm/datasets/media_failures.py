@@ -1,4 +1,5 @@
 """Is it the media file or the config? Errors of a pipeline, told apart by where they were raised."""
+
 from __future__ import annotations
 
 import errno
@@ -17,9 +18,18 @@ from .readers import BrokenVideoError
 # what the next file needs as well
 _MACHINE_ERRNO = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 # raised by a transform's own lines: a key that no transform before it has added, an argument of the wrong kind
-_CONFIG_ERRORS = (KeyError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+_CONFIG_ERRORS = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    NameError,
+    AssertionError,
+    NotImplementedError,
+)
 _HOSTS = re.compile(r'(mmaction|mmcv|mmengine)(\.|$)')
-_STEP = re.compile(r'\w*(Init|Decode)')  # DecordInit, ClipReaderInit, RawFrameDecode, ...: all opening and decoding steps
+_STEP = re.compile(
+    r'\w*(Init|Decode)'
+)  # DecordInit, ClipReaderInit, RawFrameDecode, ...: all opening and decoding steps
 
 
 class MediaError(Exception):
@@ -32,7 +42,9 @@ class MediaError(Exception):
         file: what is broken: ``path``, or one picture of the folder ``path``.
     """
 
-    def __init__(self, path: str, reason: str, when_opened: bool, picture: str | None = None) -> None:
+    def __init__(
+        self, path: str, reason: str, when_opened: bool, picture: str | None = None
+    ) -> None:
         super().__init__(f'{path}: {reason}')
         self.path, self.reason, self.when_opened = path, reason, when_opened
         self.file = osp.join(path, picture) if picture else path
@@ -56,14 +68,20 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
         info: the sample as the pipeline left it.
         path: of its file or folder of frames.
     """
-    if isinstance(error, (TargetStoreError, MemoryError, ImportError)) or getattr(error, 'errno', None) in _MACHINE_ERRNO:
+    if (
+        isinstance(error, (TargetStoreError, MemoryError, ImportError))
+        or getattr(error, 'errno', None) in _MACHINE_ERRNO
+    ):
         return None
     if info.get('total_frames') is not None and info['total_frames'] < 1:
         return MediaError(path, 'has no frames', True)
     frames = list(_frames(error))
     steps = [frame for frame in frames if _is_reading_step(frame.f_locals.get('self'))]
     if not isinstance(error, BrokenVideoError):
-        if isinstance(error, ValueError) and type(frames[-1].f_locals.get('self')).__name__ == 'TrimSegment':
+        if (
+            isinstance(error, ValueError)
+            and type(frames[-1].f_locals.get('self')).__name__ == 'TrimSegment'
+        ):
             return MediaError(path, _reason(error, path), False)
         if not steps:
             unread = isinstance(error, OSError) and 'imgs' not in info
@@ -126,7 +144,9 @@ def _frames(error: Exception) -> Iterator[FrameType]:
 
 
 def _is_reading_step(owner: Any) -> bool:
-    return hasattr(owner, 'transform') and any(_STEP.fullmatch(kind.__name__) for kind in type(owner).__mro__)
+    return hasattr(owner, 'transform') and any(
+        _STEP.fullmatch(kind.__name__) for kind in type(owner).__mro__
+    )
 
 
 def _is_opening(step: Any) -> bool:
@@ -137,7 +157,9 @@ def _is_own_mistake(error: Exception, innermost: FrameType, step: FrameType) -> 
     """Whether an error came from the transform's or the host's own lines, not from a decoder or a file system."""
     if isinstance(error, OSError) or type(error).__module__.split('.')[0] == 'av':
         return False
-    if isinstance(error, IndexError):  # a frame beyond the video was asked for, or opening found no stream
+    if isinstance(
+        error, IndexError
+    ):  # a frame beyond the video was asked for, or opening found no stream
         return not _is_opening(step.f_locals['self'])
     at_host = bool(_HOSTS.match(innermost.f_globals.get('__name__', '')))
     if isinstance(error, ValueError):
@@ -146,12 +168,16 @@ def _is_own_mistake(error: Exception, innermost: FrameType, step: FrameType) -> 
 
 
 def _reason(error: Exception, path: str) -> str:
-    text = ' '.join(str(error).strip().partition('\n')[0].split())  # below it decord shows its stack
+    text = ' '.join(
+        str(error).strip().partition('\n')[0].split()
+    )  # below it decord shows its stack
     text = DECORD_PLACE.sub('', text)
     if isinstance(error, BrokenVideoError) or text.startswith(f'{path}: '):
         return text.removeprefix(f'{path}: ')
     if isinstance(error, FileNotFoundError):
-        return 'no such file' if error.filename in (None, path) else f'no such file: {error.filename}'
+        return (
+            'no such file' if error.filename in (None, path) else f'no such file: {error.filename}'
+        )
     if type(error).__module__ == 'cv2' and '.empty()' in text:
         return 'cannot be decoded'
     return f'{type(error).__name__}: {text[:300]}'

@@ -1,4 +1,5 @@
 """Teacher targets for the rows of any data set."""
+
 from __future__ import annotations
 
 from mmengine.fileio import exists
@@ -31,7 +32,9 @@ class TargetRows:
             TargetStoreError: for a store that cannot be opened.
         """
         if missing_targets not in _POLICIES:
-            raise ValueError(f"missing_targets must be 'error', 'skip' or 'drop', got {missing_targets!r}")
+            raise ValueError(
+                f"missing_targets must be 'error', 'skip' or 'drop', got {missing_targets!r}"
+            )
         self.stores = open_stores(targets or {})
         self.missing_targets = missing_targets
 
@@ -46,19 +49,25 @@ class TargetRows:
         for name, store in self.stores.items():
             absent = store.coverage(videos)
             MMLogger.get_current_instance().info(
-                f'{name}: {store.path} covers {len(videos) - len(absent)} of {len(videos)} videos of {self.ann_file}')
+                f'{name}: {store.path} covers {len(videos) - len(absent)} of {len(videos)} videos of {self.ann_file}'
+            )
             if absent and self.missing_targets == 'error':
                 raise TargetStoreError(
                     f'{store.path}: {len(absent)} of {len(videos)} videos of {self.ann_file} have no {name}, the first is '
-                    f"{quote(absent[0])}; extract them, or set missing_targets to 'skip' (no loss) or 'drop' (no sample)")
+                    f"{quote(absent[0])}; extract them, or set missing_targets to 'skip' (no loss) or 'drop' (no sample)"
+                )
             lacking.update(absent)
         if self.missing_targets != 'drop' or not lacking:
             return rows
         kept = [row for row in rows if row['video_id'] not in lacking]
-        MMLogger.get_current_instance().info(f'{len(rows) - len(kept)} rows without targets dropped')
+        MMLogger.get_current_instance().info(
+            f'{len(rows) - len(kept)} rows without targets dropped'
+        )
         if not kept:
-            raise TargetStoreError(f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video ids of '
-                                   f'list and store differ, e.g. {quote(videos[0])}')
+            raise TargetStoreError(
+                f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video ids of '
+                f'list and store differ, e.g. {quote(videos[0])}'
+            )
         return kept
 
     def full_init(self) -> None:
@@ -70,9 +79,11 @@ class TargetRows:
         if not self._fully_initialized and not exists(self.ann_file):
             remedy = 'set ann_file to an existing one'
             if self.test_mode:
-                remedy = ('set val_dataloader.dataset.ann_file (and that of test_dataloader) to an existing one, or train '
-                          'without validation: --no-validate, or val_cfg, val_dataloader and val_evaluator set to None in '
-                          'the config')
+                remedy = (
+                    'set val_dataloader.dataset.ann_file (and that of test_dataloader) to an existing one, or train '
+                    'without validation: --no-validate, or val_cfg, val_dataloader and val_evaluator set to None in '
+                    'the config'
+                )
             raise ValueError(f'{self.ann_file}: no such annotation file; {remedy}')
         super().full_init()
 
@@ -80,5 +91,8 @@ class TargetRows:
         """The row ``idx``, with the stores for ``LoadTargets``."""
         info = super().get_data_info(idx)
         if self.stores:
-            info.update(target_stores=self.stores, missing_targets='error' if self.missing_targets == 'error' else 'skip')
+            info.update(
+                target_stores=self.stores,
+                missing_targets='error' if self.missing_targets == 'error' else 'skip',
+            )
         return info

@@ -2,6 +2,7 @@
 
 Shape legend: ``n`` frames of a chunk, ``H x W`` pixels.
 """
+
 from __future__ import annotations
 
 import os.path as osp
@@ -39,9 +40,10 @@ class Chunk:
         num_frames: length of the video, in its last chunk only.
         failure: why the video gives no more frames, in the last chunk of a broken video only; none of its items count.
     """
+
     video_id: str
     path: str
-    fps: float = 0.
+    fps: float = 0.0
     frames: Tensor | None = None
     numbers: list[int] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
@@ -72,10 +74,21 @@ class VideoStreamDataset(IterableDataset):
         TargetStoreError: the list cannot be read or is empty.
     """
 
-    def __init__(self, ann_file: str, *, plan: dict, data_prefix: dict | None = None, video_id: str = 'stem',
-                 reader: str | None = None, chunk_frames: int = 32, chunk_bytes: int = 2**26) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        *,
+        plan: dict,
+        data_prefix: dict | None = None,
+        video_id: str = 'stem',
+        reader: str | None = None,
+        chunk_frames: int = 32,
+        chunk_bytes: int = 2**26,
+    ) -> None:
         if min(chunk_frames, chunk_bytes) < 1:
-            raise ValueError(f'chunk_frames and chunk_bytes are {chunk_frames} and {chunk_bytes}, expected 1 or more')
+            raise ValueError(
+                f'chunk_frames and chunk_bytes are {chunk_frames} and {chunk_bytes}, expected 1 or more'
+            )
         self.ann_file, self.rule, self.reader = ann_file, video_id, check_reader(reader)
         self.chunk_frames, self.chunk_bytes = chunk_frames, chunk_bytes
         self.plan = TASK_UTILS.build(plan)
@@ -85,11 +98,15 @@ class VideoStreamDataset(IterableDataset):
         check_listed_once(names, video_id)
         videos = [(key, osp.join(folder, name)) for key, name in zip(ids, names)]
         if not any(osp.isfile(path) for _, path in videos[:100]):
-            raise ValueError(f'{ann_file}: none of its first videos exists, for example {quote(videos[0][1])}; correct '
-                             f'data_prefix ({folder!r}) or the list')
+            raise ValueError(
+                f'{ann_file}: none of its first videos exists, for example {quote(videos[0][1])}; correct '
+                f'data_prefix ({folder!r}) or the list'
+            )
         rank, world = get_dist_info()  # here, since data workers need not know
         self.videos = videos[rank::world]
-        self._reading = torch.full((_MAX_WORKERS, ), -1).share_memory_()  # what each data worker is at
+        self._reading = torch.full(
+            (_MAX_WORKERS,), -1
+        ).share_memory_()  # what each data worker is at
 
     def skip(self, video_ids: Collection[str]) -> int:
         """Leave out videos that are done; returns how many were. To be called before iterating."""
@@ -110,7 +127,9 @@ class VideoStreamDataset(IterableDataset):
             try:
                 yield from self._read(Chunk(video_id, path))
             except BrokenVideoError as error:
-                yield Chunk(video_id, path, failure=str(error).removeprefix(f'{path}: '))  # which stands beside it
+                yield Chunk(
+                    video_id, path, failure=str(error).removeprefix(f'{path}: ')
+                )  # which stands beside it
         self._reading[first % _MAX_WORKERS] = -1
 
     def _read(self, blank: Chunk) -> Iterator[Chunk]:
@@ -128,7 +147,9 @@ class VideoStreamDataset(IterableDataset):
             if frame is None:
                 length = _true_length(video, last)
                 break
-            if frames and len(frames) >= max(1, min(self.chunk_frames, self.chunk_bytes // frame.nbytes)):
+            if frames and len(frames) >= max(
+                1, min(self.chunk_frames, self.chunk_bytes // frame.nbytes)
+            ):
                 yield _closed(chunk, frames, schedule.keep_from(last))
                 chunk, frames = replace(blank, numbers=[], items=[]), []
             frames.append(frame)
@@ -160,5 +181,7 @@ def _true_length(video: VideoFile, last: int) -> int:
     if not video.position or last < 0:
         raise BrokenVideoError(f'{video.path}: has no frames')
     if video.position < video.num_frames - max(2, video.num_frames // 20):
-        raise BrokenVideoError(f'{video.path}: only {video.position} of its {video.num_frames} frames can be decoded')
+        raise BrokenVideoError(
+            f'{video.path}: only {video.position} of its {video.num_frames} frames can be decoded'
+        )
     return video.position

@@ -1,4 +1,5 @@
 """Video lists whose clips carry teacher targets."""
+
 from __future__ import annotations
 
 import os.path as osp
@@ -38,24 +39,42 @@ class VideoTargetDataset(BrokenMedia, TargetRows, VideoDataset):
         TargetStoreError: for a store that cannot be opened, lacks videos, or cannot tell two videos of the list apart.
     """
 
-    def __init__(self, ann_file: str, pipeline: list, *, targets: dict[str, str | None] | None = None,
-                 missing_targets: str = 'error', broken_videos: str = 'error', max_broken_share: float = 0.05,
-                 failed_file: str | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list,
+        *,
+        targets: dict[str, str | None] | None = None,
+        missing_targets: str = 'error',
+        broken_videos: str = 'error',
+        max_broken_share: float = 0.05,
+        failed_file: str | None = None,
+        **kwargs,
+    ) -> None:
         if kwargs.get('multi_class') and not kwargs.get('num_classes'):
-            raise ValueError('multi_class=True needs num_classes, the length of the multi-hot label; set num_classes')
+            raise ValueError(
+                'multi_class=True needs num_classes, the length of the multi-hot label; set num_classes'
+            )
         self.open_broken_media(broken_videos, max_broken_share, failed_file)
         self.open_targets(targets, missing_targets)
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Rows with ``filename``, ``label`` and ``video_id``, less those dropped for want of targets."""
-        videos = parse_video_list(decode_text(get(self.ann_file), self.ann_file), self.ann_file, several=self.multi_class,
-                                  unlabelled=self.test_mode, delimiter=self.delimiter)
+        videos = parse_video_list(
+            decode_text(get(self.ann_file), self.ann_file),
+            self.ann_file,
+            several=self.multi_class,
+            unlabelled=self.test_mode,
+            delimiter=self.delimiter,
+        )
         rule = next((store.manifest.video_id for store in self.stores.values()), None)
         if rule:
             check_one_video_an_id((video.path for video in videos), rule, f'{self.ann_file}: ')
         if not videos[0].labels:
-            MMLogger.get_current_instance().warning(f'{self.ann_file}: has no labels, so that accuracies mean nothing')
+            MMLogger.get_current_instance().warning(
+                f'{self.ann_file}: has no labels, so that accuracies mean nothing'
+            )
         return self.cover([self._row(video, rule or 'stem') for video in videos])
 
     def _row(self, video: ListedVideo, rule: str) -> dict:
@@ -63,8 +82,14 @@ class VideoTargetDataset(BrokenMedia, TargetRows, VideoDataset):
         for label in video.labels:
             if label < 0 or self.num_classes and label >= self.num_classes:
                 upper = f' below {self.num_classes}' if self.num_classes else ''
-                raise ValueError(f'{where}: expected a path and a label from 0{upper}, got '
-                                 f'{quote(" ".join([video.path, *map(str, video.labels)]))}; correct or remove the line')
+                raise ValueError(
+                    f'{where}: expected a path and a label from 0{upper}, got '
+                    f'{quote(" ".join([video.path, *map(str, video.labels)]))}; correct or remove the line'
+                )
         label = list(video.labels) if self.multi_class else video.labels[0] if video.labels else -1
-        return dict(filename=osp.join(self.data_prefix['video'] or '', video.path), label=label,
-                    video_id=video_id_from_path(video.path, rule), where=where)
+        return dict(
+            filename=osp.join(self.data_prefix['video'] or '', video.path),
+            label=label,
+            video_id=video_id_from_path(video.path, rule),
+            where=where,
+        )

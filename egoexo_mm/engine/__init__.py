@@ -13,7 +13,17 @@ from .sample_seed_hook import SampleSeedHook
 from .warmup_cosine_lr import WarmupCosineLR
 
 __all__ = [
-    'BackboneSpeedHook', 'BrokenMediaHook', 'CheckDataHook', 'CheckGradientsHook',
-    'CheckTargetsHook', 'CheckWeightsHook', 'DeferredRuntimeInfoHook', 'ExtractTargetsLoop',
-    'FiniteLossHook', 'FrozenModelWrapper', 'FusedSGD', 'SampleSeedHook', 'WarmupCosineLR',
+    'BackboneSpeedHook',
+    'BrokenMediaHook',
+    'CheckDataHook',
+    'CheckGradientsHook',
+    'CheckTargetsHook',
+    'CheckWeightsHook',
+    'DeferredRuntimeInfoHook',
+    'ExtractTargetsLoop',
+    'FiniteLossHook',
+    'FrozenModelWrapper',
+    'FusedSGD',
+    'SampleSeedHook',
+    'WarmupCosineLR',
 ]

@@ -1,4 +1,5 @@
 """Switches that make the backbone faster and leave its numbers and names as they are."""
+
 from __future__ import annotations
 
 import torch

@@ -1,4 +1,5 @@
 """Telling data sets where a run lists its broken files."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """What of the data does not fit the run, said before it begins."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -47,13 +48,17 @@ def check_batches(loader: Any) -> None:
         return
     ranks, size, samples = get_world_size(), loader.batch_size or 1, len(loader.dataset)
     share = -(-samples // ranks)  # samplers give every rank as many
-    source = next((data.ann_file for data in inner_datasets(loader.dataset) if hasattr(data, 'ann_file')), 'training set')
+    source = next(
+        (data.ann_file for data in inner_datasets(loader.dataset) if hasattr(data, 'ann_file')),
+        'training set',
+    )
     fewer = 'start fewer processes, ' if ranks > 1 else ''
     raise ValueError(
         f'{source}: {samples} videos or segments give no batch, since train_dataloader has batch_size={size} on {ranks} '
         f'process{"es" * (ranks > 1)} and drop_last=True, which needs {(size - 1) * ranks + 1}; set '
         f'train_dataloader.batch_size={share} or less (and --auto-scale-lr, since the learning rate is that of larger '
-        f'batches), {fewer}or set train_dataloader.drop_last=False')
+        f'batches), {fewer}or set train_dataloader.drop_last=False'
+    )
 
 
 def check_labels(dataset: Any, head: Any) -> None:
@@ -67,8 +72,10 @@ def check_labels(dataset: Any, head: Any) -> None:
         return
     several = getattr(dataset, 'multi_class', False)
     if several and len(classes) == 1 and dataset.num_classes != classes[0][1]:
-        raise ValueError(f'{dataset.ann_file}: num_classes={dataset.num_classes} of the data set and '
-                         f'{classes[0][0]}={classes[0][1]} of the head differ; set both to the same number')
+        raise ValueError(
+            f'{dataset.ann_file}: num_classes={dataset.num_classes} of the data set and '
+            f'{classes[0][0]}={classes[0][1]} of the head differ; set both to the same number'
+        )
     for i in range(len(dataset)):
         row = BaseDataset.get_data_info(dataset, i)
         label = row.get('label')
@@ -78,10 +85,15 @@ def check_labels(dataset: Any, head: Any) -> None:
             continue
         for value, (setting, number) in zip(labels, limits):
             if isinstance(value, int) and value >= number:
-                where = row.get('where') or f'{dataset.ann_file}, {row.get("narration_id") or f"row {i}"}'
-                raise ValueError(f'{where}: label {value} is beyond the class head, which has {number} classes, 0 to '
-                                 f'{number - 1}; correct the label, or set model.cls_head.{setting} to the number of '
-                                 'classes')
+                where = (
+                    row.get('where')
+                    or f'{dataset.ann_file}, {row.get("narration_id") or f"row {i}"}'
+                )
+                raise ValueError(
+                    f'{where}: label {value} is beyond the class head, which has {number} classes, 0 to '
+                    f'{number - 1}; correct the label, or set model.cls_head.{setting} to the number of '
+                    'classes'
+                )
 
 
 def head_classes(head: Any) -> list[tuple[str, int]]:

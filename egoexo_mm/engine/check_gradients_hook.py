@@ -1,4 +1,5 @@
 """Parameters that get no gradient, which DDP does not bear."""
+
 from __future__ import annotations
 
 import time
@@ -43,17 +44,25 @@ class CheckGradientsHook(Hook):
     def _look(runner: Runner) -> None:
         ddp = runner.model if isinstance(runner.model, DistributedDataParallel) else None
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        without = [name for name, parameter in model.named_parameters()
-                   if parameter.requires_grad and parameter.grad is None]
+        without = [
+            name
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad and parameter.grad is None
+        ]
         if not without:
             return
         names = ', '.join(without[:_SHOWN]) + (', ...' if len(without) > _SHOWN else '')
         found = f'{len(without)} parameters get no gradient from any loss ({names})'
-        setting = 'model_wrapper_cfg.find_unused_parameters=True' \
-            if runner.cfg.get('model_wrapper_cfg') else 'find_unused_parameters=True'
+        setting = (
+            'model_wrapper_cfg.find_unused_parameters=True'
+            if runner.cfg.get('model_wrapper_cfg')
+            else 'find_unused_parameters=True'
+        )
         advice = f'set {setting} in the config, or freeze these layers'
         if ddp is None:
-            runner.logger.warning(f'{found}; training on several processes needs all of them: there {advice}')
+            runner.logger.warning(
+                f'{found}; training on several processes needs all of them: there {advice}'
+            )
         elif not (ddp.find_unused_parameters or ddp.static_graph):
             message = f'{found}, which DistributedDataParallel needs for all; {advice}'
             if runner.rank == 0:

@@ -1,4 +1,5 @@
 """Targets and model must mean the same frames and cells."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -47,8 +48,11 @@ class CheckTargetsHook(Hook):
     @staticmethod
     def _check(runner: Runner, dataset: Any, loader: str) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        heads = [head for head in getattr(model, 'aux_heads', {}).values()
-                 if isinstance(head, InteractionMapHead)]
+        heads = [
+            head
+            for head in getattr(model, 'aux_heads', {}).values()
+            if isinstance(head, InteractionMapHead)
+        ]
         geometries = {**dict(_stored(dataset, loader)), **dict(_online(model))}
         for head in heads:
             for where, geometry in geometries.items():
@@ -74,21 +78,29 @@ def _online(model: nn.Module) -> Iterator[tuple[str, MapGeometry]]:
             yield f'model.teachers.{name}', teacher.geometry
 
 
-def _check_frames(runner: Runner, backbone: nn.Module, pathway: int, where: str,
-                  geometry: MapGeometry) -> None:
+def _check_frames(
+    runner: Runner, backbone: nn.Module, pathway: int, where: str, geometry: MapGeometry
+) -> None:
     """Compare the sampling of frames; with a stride of 1 both are the same."""
     setting = getattr(backbone, 'slow_sampling', None) if pathway == 0 else None
     sampling = setting or 'stride'  # what strides and patches of convolutions do
     if geometry.time_stride == 1 or geometry.frame_sampling == sampling:
         return
-    side = f'model.backbone.slow_sampling={setting!r}' if setting else \
-        f'{type(backbone).__name__} sees every {geometry.time_stride}th frame'
-    frames = [MapGeometry(geometry.time_stride, kind).frames(8 * geometry.time_stride).tolist()
-              for kind in (geometry.frame_sampling, sampling)]
-    message = (f'{where} has frame_sampling={geometry.frame_sampling!r}, but {side}: of '
-               f'{8 * geometry.time_stride} frames the maps would show {frames[0]} and the backbone '
-               f'{frames[1]}; set frame_sampling={sampling!r} there'
-               + (f', or model.backbone.slow_sampling={geometry.frame_sampling!r}' if setting else ''))
+    side = (
+        f'model.backbone.slow_sampling={setting!r}'
+        if setting
+        else f'{type(backbone).__name__} sees every {geometry.time_stride}th frame'
+    )
+    frames = [
+        MapGeometry(geometry.time_stride, kind).frames(8 * geometry.time_stride).tolist()
+        for kind in (geometry.frame_sampling, sampling)
+    ]
+    message = (
+        f'{where} has frame_sampling={geometry.frame_sampling!r}, but {side}: of '
+        f'{8 * geometry.time_stride} frames the maps would show {frames[0]} and the backbone '
+        f'{frames[1]}; set frame_sampling={sampling!r} there'
+        + (f', or model.backbone.slow_sampling={geometry.frame_sampling!r}' if setting else '')
+    )
     if setting is None and not isinstance(backbone, ResNet3dSlowFast):
         runner.logger.warning(f'{message}, unless the backbone chooses its frames itself')
     else:
@@ -98,12 +110,15 @@ def _check_frames(runner: Runner, backbone: nn.Module, pathway: int, where: str,
 class _FirstShapes:
     """Compares strides in the first forward pass, then removes itself."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module,
-                 geometries: dict[str, MapGeometry]) -> None:
+    def __init__(
+        self, backbone: nn.Module, head: nn.Module, geometries: dict[str, MapGeometry]
+    ) -> None:
         self.geometries = geometries
         self.clip: tuple[int, ...] = ()
-        self.handles = [backbone.register_forward_pre_hook(self.see_clip),
-                        head.register_forward_hook(self.see_maps)]
+        self.handles = [
+            backbone.register_forward_pre_hook(self.see_clip),
+            head.register_forward_hook(self.see_maps),
+        ]
 
     def see_clip(self, backbone: nn.Module, args: tuple[Tensor, ...]) -> None:
         self.clip = tuple(args[0].shape[2:]) if args else ()
@@ -126,4 +141,5 @@ class _FirstShapes:
                 raise ValueError(
                     f'{where} has {has}, but model.backbone makes a map of {slow} frames of '
                     f'{cells[0]} x {cells[1]} cells from {frames} frames of {pixels[0]} x '
-                    f'{pixels[1]} pixels; set {fits} there, or other strides in model.backbone')
+                    f'{pixels[1]} pixels; set {fits} there, or other strides in model.backbone'
+                )

@@ -1,4 +1,5 @@
 """Losses for the log, read from the device once per log line."""
+
 from __future__ import annotations
 
 import math
@@ -24,15 +25,23 @@ class DeferredRuntimeInfoHook(RuntimeInfoHook):
         """Find out in which steps values are needed."""
         super().before_train(runner)
         self._kept: list[tuple[str, object]] = []
-        needed = [hook.interval for hook in runner.hooks
-                  if isinstance(hook, LoggerHook) or isinstance(hook, CheckpointHook) and not hook.by_epoch]
+        needed = [
+            hook.interval
+            for hook in runner.hooks
+            if isinstance(hook, LoggerHook)
+            or isinstance(hook, CheckpointHook)
+            and not hook.by_epoch
+        ]
         self._interval = math.gcd(*(interval for interval in needed if interval > 0)) or 1
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: object = None, outputs: dict | None = None
+    ) -> None:
         """Keep the values of a step, and read what is kept where it is needed."""
-        self._kept += [(f'train/{name}', value.detach() if isinstance(value, torch.Tensor) else value)
-                       for name, value in (outputs or {}).items()]
+        self._kept += [
+            (f'train/{name}', value.detach() if isinstance(value, torch.Tensor) else value)
+            for name, value in (outputs or {}).items()
+        ]
         due = (self.every_n_inner_iters, batch_idx), (self.every_n_train_iters, runner)
         last = self.end_of_epoch(runner.train_dataloader, batch_idx)
         if last or any(every(where, self._interval) for every, where in due):

@@ -1,4 +1,5 @@
 """Running a teacher over a data set: a test run that fills a target store."""
+
 from __future__ import annotations
 
 import time
@@ -45,48 +46,86 @@ class ExtractTargetsLoop(BaseLoop):
         TargetStoreError: the store is one of other targets, cannot be written, or refuses a row.
     """
 
-    def __init__(self, runner: Runner, dataloader: dict, evaluator: Any = None, *, store: str, dataset: str,
-                 batch_size: int = 32, max_waiting: int | None = None, amp: str | None = None, channels_last: bool = False,
-                 rows_per_shard: int = 1024, flush_seconds: float = 300., log_seconds: float = 30.) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: dict,
+        evaluator: Any = None,
+        *,
+        store: str,
+        dataset: str,
+        batch_size: int = 32,
+        max_waiting: int | None = None,
+        amp: str | None = None,
+        channels_last: bool = False,
+        rows_per_shard: int = 1024,
+        flush_seconds: float = 300.0,
+        log_seconds: float = 30.0,
+    ) -> None:
         super().__init__(runner, dataloader)
         self.stream = self.dataloader.dataset
         self.teacher = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._check_parts()
         self.store, self.dataset_name = store, dataset
-        self.rows_per_shard, self.flush_seconds, self.log_seconds = rows_per_shard, flush_seconds, log_seconds
+        self.rows_per_shard, self.flush_seconds, self.log_seconds = (
+            rows_per_shard,
+            flush_seconds,
+            log_seconds,
+        )
         self.run_teacher = TeacherRun(
-            self.teacher, torch.device(get_device()),  # where the runner put the model
-            batch_size=batch_size, max_waiting=max_waiting, amp=amp, channels_last=channels_last)
+            self.teacher,
+            torch.device(get_device()),  # where the runner put the model
+            batch_size=batch_size,
+            max_waiting=max_waiting,
+            amp=amp,
+            channels_last=channels_last,
+        )
 
     def _check_parts(self) -> None:
         if not isinstance(self.teacher, Teacher):
-            raise TypeError(f'the model is a {type(self.teacher).__name__}, expected a Teacher (egoexo_mm.models.teachers); '
-                            'take one of configs/teachers whose name ends in that of a data set')
+            raise TypeError(
+                f'the model is a {type(self.teacher).__name__}, expected a Teacher (egoexo_mm.models.teachers); '
+                'take one of configs/teachers whose name ends in that of a data set'
+            )
         if not isinstance(self.stream, VideoStreamDataset):
-            raise TypeError(f'test_dataloader.dataset is a {type(self.stream).__name__}, expected a VideoStreamDataset')
+            raise TypeError(
+                f'test_dataloader.dataset is a {type(self.stream).__name__}, expected a VideoStreamDataset'
+            )
         if self.teacher.signal == 'interaction' and self.stream.plan.stride is None:
-            raise ValueError(f'boxes need frames in a regular grid, but the plan is {self.stream.plan}; set '
-                             "test_dataloader.dataset.plan=dict(type='EveryKthFrame', stride=...)")
+            raise ValueError(
+                f'boxes need frames in a regular grid, but the plan is {self.stream.plan}; set '
+                "test_dataloader.dataset.plan=dict(type='EveryKthFrame', stride=...)"
+            )
 
     def manifest(self) -> Manifest:
         """Of the store; one that was begun with another teacher or on other frames is refused."""
-        return self.teacher.manifest(self.dataset_name, video_id=self.stream.rule, notes=f'frames: {self.stream.plan}')
+        return self.teacher.manifest(
+            self.dataset_name, video_id=self.stream.rule, notes=f'frames: {self.stream.plan}'
+        )
 
     def run(self) -> dict[str, int]:
         """Fill the store; returns the number of videos of all ranks: ``extracted``, ``failed`` and ``skipped``."""
         self.runner.call_hook('before_test')
         rank, world = get_dist_info()
-        with (self._naming_lost_workers(),
-              StoreWriter(self.store, self.manifest(), self.rows_per_shard, rank) as self.writer):
+        with (
+            self._naming_lost_workers(),
+            StoreWriter(self.store, self.manifest(), self.rows_per_shard, rank) as self.writer,
+        ):
             skipped = self.stream.skip(self.writer.done)
             self.known_failures = read_failures(self.writer.path).reasons
             here = f', rank {rank} of {world}' if world > 1 else ''
             if skipped:
-                self.runner.logger.info(f'{self.store}{here}: {skipped} videos are in it already, '
-                                        f'{len(self.stream.videos)} are left')
+                self.runner.logger.info(
+                    f'{self.store}{here}: {skipped} videos are in it already, '
+                    f'{len(self.stream.videos)} are left'
+                )
             self.progress = ExtractionProgress(
-                len(self.stream.videos), self.runner.logger.info, every=self.log_seconds, terminal=rank == 0 or None,
-                label=f'{self.store}{here}')
+                len(self.stream.videos),
+                self.runner.logger.info,
+                every=self.log_seconds,
+                terminal=rank == 0 or None,
+                label=f'{self.store}{here}',
+            )
             self._extract()
             self.progress.close()
         counts = self._report(skipped)
@@ -117,17 +156,23 @@ class ExtractTargetsLoop(BaseLoop):
         try:
             yield
         except (RuntimeError, ConnectionError, EOFError) as error:
-            if isinstance(error, RuntimeError) and 'DataLoader' not in str(error):  # lost workers, and the loader's timeout
+            if isinstance(error, RuntimeError) and 'DataLoader' not in str(
+                error
+            ):  # lost workers, and the loader's timeout
                 raise
             reason = str(error).partition('\n')[0] or type(error).__name__
-            raise RuntimeError(f'a data worker died or hangs at one of {", ".join(self.stream.reading())} ({reason}); run '
-                               'again, and if it happens again take that video out of the list or set another '
-                               'test_dataloader.dataset.reader') from error
+            raise RuntimeError(
+                f'a data worker died or hangs at one of {", ".join(self.stream.reading())} ({reason}); run '
+                'again, and if it happens again take that video out of the list or set another '
+                'test_dataloader.dataset.reader'
+            ) from error
 
     def _write(self, rows: Iterable[Row]) -> None:
         for video_id, row in rows:
             if self.writer.manifest.kind == 'detections':
-                self.writer.add_detections(video_id, **{'frame_stride': self.stream.plan.stride, **row})
+                self.writer.add_detections(
+                    video_id, **{'frame_stride': self.stream.plan.stride, **row}
+                )
             else:
                 self.writer.add_scores(video_id, **row)
             self.progress.videos += 1
@@ -144,11 +189,18 @@ class ExtractTargetsLoop(BaseLoop):
     def _report(self, skipped: int) -> dict[str, int]:
         """Sum the counts of all ranks and say what was done."""
         progress = self.progress
-        counts = torch.tensor([progress.videos - progress.failed, progress.failed, skipped, progress.frames])
+        counts = torch.tensor(
+            [progress.videos - progress.failed, progress.failed, skipped, progress.frames]
+        )
         all_reduce(counts)
         extracted, failed, skipped, frames = counts.tolist()
-        broken = f'; {failed} failed, see {self.store}/failed.jsonl (a further run tries them again)' if failed else ''
+        broken = (
+            f'; {failed} failed, see {self.store}/failed.jsonl (a further run tries them again)'
+            if failed
+            else ''
+        )
         self.runner.logger.info(
             f'{self.store}: {extracted} videos extracted ({frames} frames), {skipped} were there before{broken}. Next: '
-            f'python tools/targets.py verify {self.store} --list {self.stream.ann_file}')
+            f'python tools/targets.py verify {self.store} --list {self.stream.ann_file}'
+        )
         return dict(extracted=extracted, failed=failed, skipped=skipped)

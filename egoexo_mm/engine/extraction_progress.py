@@ -1,4 +1,5 @@
 """How far an extraction is, in one line."""
+
 from __future__ import annotations
 
 import datetime
@@ -22,12 +23,22 @@ class ExtractionProgress:
         terminal: stream for the rewritten line; None for none. By default standard error, if it is a terminal.
     """
 
-    def __init__(self, total: int, say: Callable[[str], None], *, every: float = 30., label: str = 'extract',
-                 clock: Callable[[], float] = time.monotonic, terminal: TextIO | None | bool = True) -> None:
+    def __init__(
+        self,
+        total: int,
+        say: Callable[[str], None],
+        *,
+        every: float = 30.0,
+        label: str = 'extract',
+        clock: Callable[[], float] = time.monotonic,
+        terminal: TextIO | None | bool = True,
+    ) -> None:
         self.total, self.say, self.every, self.label, self.clock = total, say, every, label, clock
-        self.terminal = (sys.stderr if sys.stderr.isatty() else None) if terminal is True else terminal
+        self.terminal = (
+            (sys.stderr if sys.stderr.isatty() else None) if terminal is True else terminal
+        )
         self.videos = self.failed = self.frames = 0
-        self.waited = 0.
+        self.waited = 0.0
         self.begin = self._logged = self._shown = clock()
 
     def waiting(self, chunks: Iterable[T]) -> Iterator[T]:
@@ -46,10 +57,16 @@ class ExtractionProgress:
     def line(self) -> str:
         """Videos done, frames per second, share of the time in which frames were waited for, time left."""
         seconds = max(self.clock() - self.begin, 1e-9)
-        left = _clock_time((self.total - self.videos) * seconds / self.videos) if self.videos else 'unknown'
+        left = (
+            _clock_time((self.total - self.videos) * seconds / self.videos)
+            if self.videos
+            else 'unknown'
+        )
         failed = f' ({self.failed} failed)' if self.failed else ''
-        return (f'{self.label}: {self.videos}/{self.total} videos{failed}, {self.frames / seconds:.1f} frames/s, '
-                f'{self.waited / seconds:.0%} waiting for frames, time left {left}')
+        return (
+            f'{self.label}: {self.videos}/{self.total} videos{failed}, {self.frames / seconds:.1f} frames/s, '
+            f'{self.waited / seconds:.0%} waiting for frames, time left {left}'
+        )
 
     def update(self) -> None:
         """Say how it goes if it is time to."""

@@ -1,4 +1,5 @@
 """Ends training when a loss or a weight is no longer a number."""
+
 from __future__ import annotations
 
 import sys
@@ -51,10 +52,14 @@ class FiniteLossHook(Hook):
 
     def __init__(self, *, action: str = 'stop', interval: int = 20, max_skipped: int = 3) -> None:
         if action not in ('stop', 'skip', 'off'):
-            raise ValueError(f"FiniteLossHook: action must be 'stop', 'skip' or 'off', got {action!r}")
+            raise ValueError(
+                f"FiniteLossHook: action must be 'stop', 'skip' or 'off', got {action!r}"
+            )
         if interval < 1 or max_skipped < 1:
-            raise ValueError('FiniteLossHook: interval and max_skipped must be 1 or more, got '
-                             f'{interval} and {max_skipped}')
+            raise ValueError(
+                'FiniteLossHook: interval and max_skipped must be 1 or more, got '
+                f'{interval} and {max_skipped}'
+            )
         self.action = action
         self.interval = interval
         self.max_skipped = max_skipped
@@ -79,8 +84,9 @@ class FiniteLossHook(Hook):
         if self._skipper is not None:
             self._skipper.before_step()
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
         """Take note of the step, and look at those since the last look if it is time."""
         if self.action == 'off':
             return
@@ -114,8 +120,12 @@ class FiniteLossHook(Hook):
             return
         parameters = {name for name, _ in _model(runner).named_parameters()}
         state = {**checkpoint.get('ema_state_dict', {}), **checkpoint.get('state_dict', {})}
-        broken = [name for name, value in state.items() if isinstance(value, Tensor)
-                  and _is_broken(value, name.removeprefix('module.') in parameters)]
+        broken = [
+            name
+            for name, value in state.items()
+            if isinstance(value, Tensor)
+            and _is_broken(value, name.removeprefix('module.') in parameters)
+        ]
         if broken:  # this is called on the first process alone
             message = self._weights_message(runner, broken)
             runner.logger.error(message)
@@ -139,22 +149,32 @@ class FiniteLossHook(Hook):
     def _report_skipped(self, runner: Runner) -> None:
         told = told_by_all(self._last.told() if first_not_finite([self._last]) else None)
         if self._skipper.in_a_row > self.max_skipped:
-            self._end(runner, self._loss_message(
-                runner, f'{told} (after {self.max_skipped} steps in a row that were left out)'))
+            self._end(
+                runner,
+                self._loss_message(
+                    runner, f'{told} (after {self.max_skipped} steps in a row that were left out)'
+                ),
+            )
         if get_rank() == 0:
-            runner.logger.warning(f'{told}; this step is left out ({self._skipper.in_a_row} in a '
-                                  f'row, of at most {self.max_skipped})')
+            runner.logger.warning(
+                f'{told}; this step is left out ({self._skipper.in_a_row} in a '
+                f'row, of at most {self.max_skipped})'
+            )
 
     def _loss_message(self, runner: Runner, told: str) -> str:
-        return (f'{told}; {_last_good(runner)}; lower the learning rate, set optim_wrapper.clip_grad, '
-                'look at these videos and their targets, or set default_hooks.finite_loss.action to '
-                + ("'skip' or 'off'" if self.action == 'stop' else "'off'"))
+        return (
+            f'{told}; {_last_good(runner)}; lower the learning rate, set optim_wrapper.clip_grad, '
+            'look at these videos and their targets, or set default_hooks.finite_loss.action to '
+            + ("'skip' or 'off'" if self.action == 'stop' else "'off'")
+        )
 
     def _weights_message(self, runner: Runner, broken: list[str]) -> str:
         last = f'after {self._last.told()}' if self._last else 'before the first step'
-        return (f'weights are NaN or infinite ({listed(broken)}) {last}; they are not saved; '
-                f'{_last_good(runner)}; lower the learning rate, set optim_wrapper.clip_grad, or set '
-                "default_hooks.finite_loss.action to 'off'")
+        return (
+            f'weights are NaN or infinite ({listed(broken)}) {last}; they are not saved; '
+            f'{_last_good(runner)}; lower the learning rate, set optim_wrapper.clip_grad, or set '
+            "default_hooks.finite_loss.action to 'off'"
+        )
 
     @staticmethod
     def _end(runner: Runner, message: str) -> None:
@@ -186,9 +206,12 @@ def _broken_weights(model: nn.Module) -> list[str]:
 
 def _saves_now(runner: Runner) -> bool:
     """Whether a ``CheckpointHook`` that counts iterations saves after this one."""
-    return any(hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
-               or (hook.save_last and hook.is_last_train_iter(runner))
-               for hook in runner.hooks if isinstance(hook, CheckpointHook) and not hook.by_epoch)
+    return any(
+        hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
+        or (hook.save_last and hook.is_last_train_iter(runner))
+        for hook in runner.hooks
+        if isinstance(hook, CheckpointHook) and not hook.by_epoch
+    )
 
 
 def _last_good(runner: Runner) -> str:

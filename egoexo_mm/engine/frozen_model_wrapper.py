@@ -1,4 +1,5 @@
 """A model without gradients in a distributed run."""
+
 from __future__ import annotations
 
 from typing import Any

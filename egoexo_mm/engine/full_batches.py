@@ -1,4 +1,5 @@
 """Gathering items into full batches, whatever video they are from."""
+
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
@@ -21,8 +22,10 @@ class FullBatches(Generic[T]):
         self.batch_size = batch_size
         self.max_waiting = 4 * batch_size if max_waiting is None else max_waiting
         if not 1 <= batch_size <= self.max_waiting:
-            raise ValueError(f'batch_size is {batch_size}, expected 1 or more and not above max_waiting '
-                             f'({self.max_waiting})')
+            raise ValueError(
+                f'batch_size is {batch_size}, expected 1 or more and not above max_waiting '
+                f'({self.max_waiting})'
+            )
         self._groups: dict[Hashable, list[T]] = {}  # in the order of their oldest items
         self._waiting = 0
 

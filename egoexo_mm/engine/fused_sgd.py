@@ -1,4 +1,5 @@
 """SGD in one kernel where PyTorch has one."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -22,8 +23,11 @@ class FusedSGD(torch.optim.SGD):
 
     def __init__(self, params: Iterable, *, fused: bool = True, **kwargs) -> None:
         params = list(params)  # it may be an iterator, and is read twice
-        if fused and not (kwargs.get('foreach') or kwargs.get('differentiable')) \
-                and all(can_fuse(*kind) for kind in {(p.device, p.dtype) for p in _flat(params)}):
+        if (
+            fused
+            and not (kwargs.get('foreach') or kwargs.get('differentiable'))
+            and all(can_fuse(*kind) for kind in {(p.device, p.dtype) for p in _flat(params)})
+        ):
             kwargs['fused'] = True
         super().__init__(params, **kwargs)
 

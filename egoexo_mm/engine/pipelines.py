@@ -1,4 +1,5 @@
 """Finding data sets and their transforms, however they are wrapped."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -25,6 +26,6 @@ def pipeline_transforms(dataset: Any) -> Iterator[Any]:
 def _inside(transform: Any) -> Iterator[Any]:
     """The transforms of ``Compose``, ``RandomApply``, ``RandomChoice`` and their kin."""
     for inner in getattr(transform, 'transforms', None) or ():
-        for one in inner if isinstance(inner, (list, tuple)) else (inner, ):
+        for one in inner if isinstance(inner, (list, tuple)) else (inner,):
             yield one
             yield from _inside(one)

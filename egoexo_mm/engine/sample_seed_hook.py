@@ -1,4 +1,5 @@
 """Random draws that do not depend on when a run was interrupted."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -26,12 +27,16 @@ class SampleSeedHook(Hook):
     def before_train_epoch(self, runner: Runner) -> None:
         """Announce the epoch to the data workers."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            runner.logger.warning('SampleSeedHook needs an epoch-based loop: augmentations are not seeded')
+            runner.logger.warning(
+                'SampleSeedHook needs an epoch-based loop: augmentations are not seeded'
+            )
             return
         for transform in _seeded_transforms(runner.train_dataloader.dataset):
             transform.set_epoch(runner.seed, runner.epoch)
 
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
         """Seed dropout at the first iteration: making the loader's iterator draws from torch's generator, reusing
         persistent workers does not."""
         if batch_idx == 0:

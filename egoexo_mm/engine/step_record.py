@@ -1,4 +1,5 @@
 """What is remembered of a training step: where it was, its losses and its videos."""
+
 from __future__ import annotations
 
 import math
@@ -27,6 +28,7 @@ class StepRecord:
         values: (L,) losses on their device.
         videos: Files or ids of its samples.
     """
+
     place: str
     iter: int
     names: list[str]
@@ -36,24 +38,43 @@ class StepRecord:
     @classmethod
     def of(cls, runner: Runner, batch_idx: int, data_batch: Any, outputs: dict) -> StepRecord:
         """The step that a runner has just done; ``outputs`` are those of ``train_step``."""
-        losses = {name: torch.as_tensor(value).detach().float().mean()
-                  for name, value in outputs.items() if 'loss' in name}
+        losses = {
+            name: torch.as_tensor(value).detach().float().mean()
+            for name, value in outputs.items()
+            if 'loss' in name
+        }
         if len({value.device for value in losses.values()}) > 1:
             losses = {name: value.cpu() for name, value in losses.items()}
         values = torch.stack(list(losses.values())) if losses else torch.zeros(0)
-        return cls(_place(runner, batch_idx), runner.iter, list(losses), values,
-                   list(video_names(data_batch)))
+        return cls(
+            _place(runner, batch_idx),
+            runner.iter,
+            list(losses),
+            values,
+            list(video_names(data_batch)),
+        )
 
     def told(self) -> str:
         """The step in words."""
         losses = dict(zip(self.names, self.values.tolist()))
         total = losses.pop('loss', math.nan)
-        terms = [[f'{name} {value:.4g}' for name, value in losses.items()
-                  if math.isfinite(value) == finite] for finite in (False, True)]
-        parts = [f'{label}: {listed(part)}' for label, part in zip(('not finite', 'finite'), terms)
-                 if part]
-        return (f'{self.place}: {"; ".join([f"the loss is {total:.4g}", *parts])}; videos of the '
-                f'batch: {listed(self.videos) or "unknown"}')
+        terms = [
+            [
+                f'{name} {value:.4g}'
+                for name, value in losses.items()
+                if math.isfinite(value) == finite
+            ]
+            for finite in (False, True)
+        ]
+        parts = [
+            f'{label}: {listed(part)}'
+            for label, part in zip(('not finite', 'finite'), terms)
+            if part
+        ]
+        return (
+            f'{self.place}: {"; ".join([f"the loss is {total:.4g}", *parts])}; videos of the '
+            f'batch: {listed(self.videos) or "unknown"}'
+        )
 
 
 def first_not_finite(steps: list[StepRecord]) -> StepRecord | None:
@@ -68,8 +89,9 @@ def told_by_all(told: str | None) -> str:
     """What those processes tell that have something to tell; the same on every process."""
     if not is_distributed():
         return told or ''
-    return ' | '.join(f'process {rank}, {text}' for rank, text in enumerate(all_gather_object(told))
-                      if text)
+    return ' | '.join(
+        f'process {rank}, {text}' for rank, text in enumerate(all_gather_object(told)) if text
+    )
 
 
 def video_names(batch: Any) -> Iterator[str]:
@@ -96,5 +118,7 @@ def listed(names: list[str]) -> str:
 def _place(runner: Runner, batch_idx: int) -> str:
     if isinstance(runner.train_loop, IterBasedTrainLoop):
         return f'iteration {runner.iter + 1} of {runner.max_iters}'
-    return (f'epoch {runner.epoch + 1}, step {batch_idx + 1} of {len(runner.train_dataloader)} '
-            f'(iteration {runner.iter + 1})')
+    return (
+        f'epoch {runner.epoch + 1}, step {batch_idx + 1} of {len(runner.train_dataloader)} '
+        f'(iteration {runner.iter + 1})'
+    )

@@ -1,4 +1,5 @@
 """Leaving out the optimizer steps of losses that are not finite."""
+
 from __future__ import annotations
 
 import torch
@@ -31,8 +32,10 @@ class StepSkipper:
     def __init__(self, runner: Runner) -> None:
         self.wrapper = runner.optim_wrapper
         if not isinstance(self.wrapper, OptimWrapper):
-            raise ValueError("FiniteLossHook: action='skip' needs one OptimWrapper, got "
-                             f"{type(self.wrapper).__name__}; set action='stop'")
+            raise ValueError(
+                "FiniteLossHook: action='skip' needs one OptimWrapper, got "
+                f"{type(self.wrapper).__name__}; set action='stop'"
+            )
         self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.skipped = False
         self.in_a_row = 0
@@ -45,8 +48,9 @@ class StepSkipper:
         """Copy the buffers."""
         self._buffers = [buffer.detach().clone() for buffer in self.model.buffers()]
 
-    def update_params(self, loss: Tensor, step_kwargs: dict | None = None,
-                      zero_kwargs: dict | None = None) -> None:
+    def update_params(
+        self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None
+    ) -> None:
         """As the host's, but for a loss that is not finite."""
         finite = loss.detach().isfinite().all().float()
         all_reduce(finite, 'min')

@@ -2,6 +2,7 @@
 
 Shape legend: ``L`` frames of an item, ``H x W`` pixels of a frame, ``h x w`` as the network sees them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -25,18 +26,22 @@ Row = tuple[str, dict[str, Any]]  # video id, arguments of the store writer
 @dataclass
 class _Video:
     """A video on its way."""
+
     video_id: str
-    frames: dict[int, Tensor] = field(default_factory=dict)  # number -> (3, h, w), prepared; those that items still need
+    frames: dict[int, Tensor] = field(
+        default_factory=dict
+    )  # number -> (3, h, w), prepared; those that items still need
     size: tuple[int, int] = (0, 0)  # (H, W)
     items: dict[int, tuple[int, ...]] = field(default_factory=dict)  # index -> frame numbers
     results: dict[int, Any] = field(default_factory=dict)
-    fps: float = 0.
+    fps: float = 0.0
     num_frames: int | None = None  # known at its end
 
 
 @dataclass
 class _Item:
     """One input of the teacher."""
+
     video: _Video
     index: int
     frames: Tensor  # (L, 3, h, w), prepared
@@ -57,11 +62,24 @@ class TeacherRun:
         ValueError: an unknown ``amp`` or a bad ``batch_size``.
     """
 
-    def __init__(self, teacher: Teacher, device: torch.device, *, batch_size: int, max_waiting: int | None = None,
-                 amp: str | None = None, channels_last: bool = False) -> None:
+    def __init__(
+        self,
+        teacher: Teacher,
+        device: torch.device,
+        *,
+        batch_size: int,
+        max_waiting: int | None = None,
+        amp: str | None = None,
+        channels_last: bool = False,
+    ) -> None:
         if amp not in (None, *_DTYPES):
             raise ValueError(f"amp is {amp!r}, expected None, 'bf16' or 'fp16'")
-        self.teacher, self.device, self.amp, self.channels_last = teacher, device, amp, channels_last
+        self.teacher, self.device, self.amp, self.channels_last = (
+            teacher,
+            device,
+            amp,
+            channels_last,
+        )
         self.batches: FullBatches[_Item] = FullBatches(batch_size, max_waiting)
         self.videos: dict[str, _Video] = {}
         if channels_last:
@@ -100,15 +118,23 @@ class TeacherRun:
     def _infer(self, batch: list[_Item]) -> Iterator[Row]:
         items = torch.stack([item.frames for item in batch])
         if self.channels_last:
-            items = items.flatten(0, 1).contiguous(memory_format=torch.channels_last).unflatten(0, items.shape[:2])
+            items = (
+                items.flatten(0, 1)
+                .contiguous(memory_format=torch.channels_last)
+                .unflatten(0, items.shape[:2])
+            )
         try:
             with torch.autocast(self.device.type, _DTYPES[self.amp]) if self.amp else nullcontext():
                 results = self.teacher.infer(items, batch[0].video.size)
         except torch.cuda.OutOfMemoryError as error:
-            raise RuntimeError(f'{self.teacher.name}: not enough memory for {len(batch)} items of {tuple(items.shape[1:])}; '
-                               'set a smaller test_cfg.batch_size and run again') from error
+            raise RuntimeError(
+                f'{self.teacher.name}: not enough memory for {len(batch)} items of {tuple(items.shape[1:])}; '
+                'set a smaller test_cfg.batch_size and run again'
+            ) from error
         if len(results) != len(batch):
-            raise RuntimeError(f'{type(self.teacher).__name__}.infer gave {len(results)} results for {len(batch)} items')
+            raise RuntimeError(
+                f'{type(self.teacher).__name__}.infer gave {len(results)} results for {len(batch)} items'
+            )
         for item, result in zip(batch, results):
             item.video.results[item.index] = result
         yield from self._complete([item.video for item in batch])
@@ -116,14 +142,22 @@ class TeacherRun:
     def _complete(self, videos: list[_Video]) -> Iterator[Row]:
         """Rows of those videos that have ended and lack no result."""
         for video in videos:
-            if video.num_frames is None or len(video.results) < len(video.items) \
-                    or self.videos.get(video.video_id) is not video:  # its row is out, or it was dropped
+            if (
+                video.num_frames is None
+                or len(video.results) < len(video.items)
+                or self.videos.get(video.video_id) is not video
+            ):  # its row is out, or it was dropped
                 continue
             del self.videos[video.video_id]
             order = sorted(video.items)
             height, width = video.size
-            row = self.teacher.row([video.results[i] for i in order], np.array([video.items[i] for i in order]))
-            yield video.video_id, dict(num_frames=video.num_frames, fps=video.fps, width=width, height=height, **row)
+            row = self.teacher.row(
+                [video.results[i] for i in order], np.array([video.items[i] for i in order])
+            )
+            yield (
+                video.video_id,
+                dict(num_frames=video.num_frames, fps=video.fps, width=width, height=height, **row),
+            )
 
 
 def _set_channels_last(teacher: Teacher) -> None:

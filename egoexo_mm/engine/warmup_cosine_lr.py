@@ -1,4 +1,5 @@
 """Learning rate schedule of PySlowFast."""
+
 from __future__ import annotations
 
 import math
@@ -25,32 +26,54 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
             ``convert_to_iter_based=True`` to change the rate in every iteration.
     """
 
-    def __init__(self, optimizer, *args, T_max: int, warmup: int = 0, start_factor: float = 0.1, **kwargs) -> None:
+    def __init__(
+        self, optimizer, *args, T_max: int, warmup: int = 0, start_factor: float = 0.1, **kwargs
+    ) -> None:
         self.T_max = T_max
         self.warmup = warmup
         self.start_factor = start_factor
         super().__init__(optimizer, *args, **kwargs)
 
     @classmethod
-    def build_iter_from_epoch(cls, *args, T_max: int, warmup: int = 0, begin: int = 0, end: int = INF,
-                              by_epoch: bool = True, epoch_length: int | None = None, **kwargs) -> WarmupCosineLR:
+    def build_iter_from_epoch(
+        cls,
+        *args,
+        T_max: int,
+        warmup: int = 0,
+        begin: int = 0,
+        end: int = INF,
+        by_epoch: bool = True,
+        epoch_length: int | None = None,
+        **kwargs,
+    ) -> WarmupCosineLR:
         """The same schedule, stepped every iteration of epochs of ``epoch_length`` iterations.
 
         An epoch of no iteration is taken here, since the schedule is built before ``CheckDataHook`` can say, with its
         figures, that the list is smaller than a batch.
         """
         if not by_epoch or epoch_length is None:
-            raise ValueError('WarmupCosineLR: convert_to_iter_based needs by_epoch=True and the length of an epoch; set '
-                             'by_epoch=True and train in an EpochBasedTrainLoop')
+            raise ValueError(
+                'WarmupCosineLR: convert_to_iter_based needs by_epoch=True and the length of an epoch; set '
+                'by_epoch=True and train in an EpochBasedTrainLoop'
+            )
         epoch_length = max(epoch_length, 1)
-        return cls(*args, T_max=T_max * epoch_length, warmup=warmup * epoch_length, begin=begin * epoch_length,
-                   end=end if end == INF else end * epoch_length, by_epoch=False, **kwargs)
+        return cls(
+            *args,
+            T_max=T_max * epoch_length,
+            warmup=warmup * epoch_length,
+            begin=begin * epoch_length,
+            end=end if end == INF else end * epoch_length,
+            by_epoch=False,
+            **kwargs,
+        )
 
     def factor(self, step: float) -> float:
         """Share of the base rate after ``step`` epochs (or iterations)."""
         if step >= self.warmup:
             return self._cosine(step)
-        return self.start_factor + (self._cosine(self.warmup) - self.start_factor) * step / self.warmup
+        return (
+            self.start_factor + (self._cosine(self.warmup) - self.start_factor) * step / self.warmup
+        )
 
     def _cosine(self, step: float) -> float:
         return (1 + math.cos(math.pi * min(step / self.T_max, 1))) / 2

@@ -9,6 +9,11 @@ from .metrics import (
 )
 
 __all__ = [
-    'CharadesMetric', 'DumpScores', 'EgoScoreMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric',
-    'VerbNounMetric'
+    'CharadesMetric',
+    'DumpScores',
+    'EgoScoreMetric',
+    'HandObjectMetric',
+    'InteractionMapMetric',
+    'KeystepMetric',
+    'VerbNounMetric',
 ]

@@ -1,4 +1,5 @@
 """Small lists that come with a data set: class names, tail classes, participants, segments to be submitted."""
+
 from __future__ import annotations
 
 import os
@@ -14,7 +15,12 @@ Source = Sequence | str | os.PathLike
 
 _PICKLES = ('.pkl', '.pickle')
 # Header of the id column and of the name column: EPIC-KITCHENS class files, Ego-Exo4D label_mapping.csv.
-_NAME_COLUMNS = (('id', 'key'), ('verb_id', 'class_key'), ('noun_id', 'class_key'), ('label_id', 'step_name'))
+_NAME_COLUMNS = (
+    ('id', 'key'),
+    ('verb_id', 'class_key'),
+    ('noun_id', 'class_key'),
+    ('label_id', 'step_name'),
+)
 
 
 def read_column(path: str | os.PathLike, column: str) -> list[str]:
@@ -25,13 +31,19 @@ def read_column(path: str | os.PathLike, column: str) -> list[str]:
     Raises:
         ValueError: no such file, no such column, an empty value, or no row.
     """
-    header, rows = _pickled_rows(path, column) if str(path).lower().endswith(_PICKLES) else _rows(path, column)
+    header, rows = (
+        _pickled_rows(path, column) if str(path).lower().endswith(_PICKLES) else _rows(path, column)
+    )
     if column not in header:
-        raise ValueError(f'{path}: expected a column {column!r}, found {quote_names(header) or "nothing"}')
+        raise ValueError(
+            f'{path}: expected a column {column!r}, found {quote_names(header) or "nothing"}'
+        )
     values = [fields.get(column) or '' for _, fields in rows]
     if '' in values:
         line = rows[values.index('')][0]
-        raise ValueError(f'{path}, line {line}: column {column!r} is empty; complete or remove the line')
+        raise ValueError(
+            f'{path}, line {line}: column {column!r} is empty; complete or remove the line'
+        )
     return values
 
 
@@ -41,7 +53,9 @@ def read_class_ids(source: Source, column: str) -> list[int]:
     Raises:
         ValueError: as in :func:`read_column`, or an id is no whole number.
     """
-    values = list(source) if not isinstance(source, (str, os.PathLike)) else read_column(source, column)
+    values = (
+        list(source) if not isinstance(source, (str, os.PathLike)) else read_column(source, column)
+    )
     for value in values:
         if not re.fullmatch(r'\d{1,18}', str(value)):
             where = source if isinstance(source, (str, os.PathLike)) else f'list of {column} ids'
@@ -76,19 +90,28 @@ def _rows(path: str | os.PathLike, *columns: str) -> tuple[list[str], list[tuple
     """Header, and line number and fields of each row."""
     header, rows = read_csv_rows(path, columns)
     if not rows:
-        raise ValueError(f'{path}: no rows; expected a csv file with a header and a row for each entry')
+        raise ValueError(
+            f'{path}: no rows; expected a csv file with a header and a row for each entry'
+        )
     return header, rows
 
 
 def _pickled_rows(path: str | os.PathLike, column: str) -> tuple[list[str], list[tuple[int, dict]]]:
     """The same of a pickled table, whose values become text; no code in it is run."""
     from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+
     table = read_dataframe_pickle(path)
     columns = dict(table.columns)
-    if table.index_name == column or table.index_name is None and table.index != list(range(len(table.index))):
+    if (
+        table.index_name == column
+        or table.index_name is None
+        and table.index != list(range(len(table.index)))
+    ):
         columns.setdefault(column, table.index)
     values = columns.get(column, table.index)
     if not values:
         raise ValueError(f'{path}: no rows; expected a table with a row for each entry')
     texts = ['' if value is None or value != value else str(value).strip() for value in values]
-    return list(map(str, columns)), [(number, {column: text}) for number, text in enumerate(texts, 1)]
+    return list(map(str, columns)), [
+        (number, {column: text}) for number, text in enumerate(texts, 1)
+    ]

@@ -2,6 +2,7 @@
 
 Legend: N samples, C classes.
 """
+
 from __future__ import annotations
 
 import csv
@@ -17,30 +18,45 @@ _NAMED_TICKS = 40  # with more classes than this the axes carry ids, every tenth
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
     """(C, C) counts, true class by predicted class, from (N,) ids each."""
-    return np.bincount(labels * num_classes + predictions, minlength=num_classes**2).reshape(num_classes, num_classes)
+    return np.bincount(labels * num_classes + predictions, minlength=num_classes**2).reshape(
+        num_classes, num_classes
+    )
 
 
-def class_accuracy(labels: np.ndarray, hits: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+def class_accuracy(
+    labels: np.ndarray, hits: np.ndarray, num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Samples of each class (C,), and percent of them that ``hits`` (N,) marks right (C,), NaN for absent classes."""
     counts = np.bincount(labels, minlength=num_classes)
     right = np.bincount(labels[hits], minlength=num_classes)
-    return counts, np.where(counts > 0, 100. * right / np.maximum(counts, 1), np.nan)
+    return counts, np.where(counts > 0, 100.0 * right / np.maximum(counts, 1), np.nan)
 
 
-def write_class_report(path: str | os.PathLike, counts: np.ndarray, columns: Mapping[str, np.ndarray],
-                       names: Mapping[int, str] | None = None) -> None:
+def write_class_report(
+    path: str | os.PathLike,
+    counts: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    names: Mapping[int, str] | None = None,
+) -> None:
     """Write a row for each class: id, name, number of samples, and one column a measure, empty where it is NaN."""
     names = names or {}
     with whole_file(path) as temporary, open(temporary, 'w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file)
         writer.writerow(['class_id', 'name', 'count', *columns])
         for number, count in enumerate(counts):
-            values = ['' if np.isnan(column[number]) else f'{column[number]:.6g}' for column in columns.values()]
+            values = [
+                '' if np.isnan(column[number]) else f'{column[number]:.6g}'
+                for column in columns.values()
+            ]
             writer.writerow([number, names.get(number, ''), int(count), *values])
 
 
-def plot_confusion(path: str | os.PathLike, matrix: np.ndarray, names: Mapping[int, str] | None = None,
-                   title: str = '') -> None:
+def plot_confusion(
+    path: str | os.PathLike,
+    matrix: np.ndarray,
+    names: Mapping[int, str] | None = None,
+    title: str = '',
+) -> None:
     """Draw a confusion matrix to a png file.
 
     Args:
@@ -50,15 +66,21 @@ def plot_confusion(path: str | os.PathLike, matrix: np.ndarray, names: Mapping[i
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # not pyplot: no display and no global state
+    from matplotlib.backends.backend_agg import (
+        FigureCanvasAgg,
+    )  # not pyplot: no display and no global state
     from matplotlib.figure import Figure
 
     totals = matrix.sum(axis=1, keepdims=True)
-    shares = np.where(totals > 0, matrix / np.maximum(totals, 1), np.nan)  # NaN: a class without samples stays grey
+    shares = np.where(
+        totals > 0, matrix / np.maximum(totals, 1), np.nan
+    )  # NaN: a class without samples stays grey
     size = len(matrix)
     few = size <= _NAMED_TICKS
     ticks = np.arange(0, size, 1 if few else 10 if size <= 150 else 25)
-    ids = [f'{tick} {names[tick]}' if few and names and tick in names else str(tick) for tick in ticks]
+    ids = [
+        f'{tick} {names[tick]}' if few and names and tick in names else str(tick) for tick in ticks
+    ]
     figure = Figure(figsize=(10, 9), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -1,4 +1,5 @@
 """Reading the pickle of MMEngine's ``DumpResults`` without running what it asks for."""
+
 from __future__ import annotations
 
 import os
@@ -78,11 +79,15 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
         raise ValueError(f'{path}: no such file; write it with tools/test.py --dump') from None
     except Exception as error:  # whatever a damaged or hostile byte stream leads to
         reason = shorten(str(error)) or type(error).__name__
-        raise ValueError(f'{path}: not read as a test dump ({reason}); expected the pickle of tensors, arrays and plain '
-                         'containers that tools/test.py --dump writes') from None
+        raise ValueError(
+            f'{path}: not read as a test dump ({reason}); expected the pickle of tensors, arrays and plain '
+            'containers that tools/test.py --dump writes'
+        ) from None
     if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
-        raise ValueError(f'{path}: expected a list of data samples, got {type(samples).__name__}; write the file with '
-                         'tools/test.py --dump')
+        raise ValueError(
+            f'{path}: expected a list of data samples, got {type(samples).__name__}; write the file with '
+            'tools/test.py --dump'
+        )
     if not samples:
         raise ValueError(f'{path}: the dump is empty; test again with --dump')
     return samples
@@ -91,8 +96,12 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
 def _samples(columns: dict[str, np.ndarray]) -> list[dict]:
     """Rows of a file of ``DumpScores``."""
     scores = [name for name in columns if name.partition('.')[0] == 'pred_score']
-    if not scores or any(column.ndim < 1 or len(column) != len(columns[scores[0]]) for column in columns.values()):
-        raise ValueError(f'its arrays are {quote_names(columns)}, without scores or not of one length')
+    if not scores or any(
+        column.ndim < 1 or len(column) != len(columns[scores[0]]) for column in columns.values()
+    ):
+        raise ValueError(
+            f'its arrays are {quote_names(columns)}, without scores or not of one length'
+        )
     samples = []
     for row in range(len(columns[scores[0]])):
         sample: dict = {'pred_score': {}}

@@ -4,6 +4,7 @@ A submission is a zip archive with ``test.json``: ``version``, ``challenge``, th
 ``sls_td``, and ``results``: ``{narration_id: {"verb": {"0": score, ...}, "noun": {"0": score, ...}}}`` with a score for each
 class. https://github.com/epic-kitchens/C1-Action-Recognition
 """
+
 from __future__ import annotations
 
 import json
@@ -27,12 +28,15 @@ TEST_SEGMENTS = 13092  # rows of EPIC_100_test_timestamps.csv
 
 class Scores(NamedTuple):
     """Scores to submit: ids of N segments, (N, 97) of verbs and (N, 300) of nouns."""
+
     ids: list[str]
     verb: np.ndarray
     noun: np.ndarray
 
 
-def collect_scores(samples: Iterable[Mapping[str, Any]], score_kind: str = 'probabilities') -> Scores:
+def collect_scores(
+    samples: Iterable[Mapping[str, Any]], score_kind: str = 'probabilities'
+) -> Scores:
     """Scores of a test dump, as log-probabilities or logits.
 
     The official code takes a softmax of what is submitted: of log-probabilities it gives the probabilities back, of
@@ -45,12 +49,16 @@ def collect_scores(samples: Iterable[Mapping[str, Any]], score_kind: str = 'prob
     ids, columns = [], dict(verb=[], noun=[])
     for number, sample in enumerate(samples):
         if not isinstance(sample.get('narration_id'), str):
-            raise ValueError(f'sample {number} has no narration_id; add it to meta_keys of PackActionInputs and test again')
+            raise ValueError(
+                f'sample {number} has no narration_id; add it to meta_keys of PackActionInputs and test again'
+            )
         ids.append(sample['narration_id'])
         for kind, score in zip(columns, verb_noun_scores(sample)):
-            if score.shape != (NUM_CLASSES[kind], ):
-                raise ValueError(f'{ids[-1]}: {kind} scores of shape {score.shape}, expected one for each of the '
-                                 f'{NUM_CLASSES[kind]} {kind} classes of EPIC-100')
+            if score.shape != (NUM_CLASSES[kind],):
+                raise ValueError(
+                    f'{ids[-1]}: {kind} scores of shape {score.shape}, expected one for each of the '
+                    f'{NUM_CLASSES[kind]} {kind} classes of EPIC-100'
+                )
             columns[kind].append(score)
     check_unique(ids)
     hint = 'say --score-kind logits'
@@ -68,11 +76,17 @@ def check_segments(ids: Iterable[str], expected: Iterable[str], annotation: str)
         ValueError: segments are missing or unknown; with their number and the first of them.
     """
     ids, expected = dict.fromkeys(ids), dict.fromkeys(expected)  # sets that keep the order
-    lists = {'missing': [name for name in expected if name not in ids],
-             'not in the annotation': [name for name in ids if name not in expected]}
-    problems = [f'{len(names)} {what} (first: {names[0]})' for what, names in lists.items() if names]
+    lists = {
+        'missing': [name for name in expected if name not in ids],
+        'not in the annotation': [name for name in ids if name not in expected],
+    }
+    problems = [
+        f'{len(names)} {what} (first: {names[0]})' for what, names in lists.items() if names
+    ]
     if problems:
-        raise ValueError(f'segments: {" and ".join(problems)}; expected the {len(expected)} of {annotation}')
+        raise ValueError(
+            f'segments: {" and ".join(problems)}; expected the {len(expected)} of {annotation}'
+        )
 
 
 def check_supervision(levels: Mapping[str, Any]) -> None:
@@ -84,10 +98,14 @@ def check_supervision(levels: Mapping[str, Any]) -> None:
     for key, meaning in SUPERVISION.items():
         value = levels.get(key)
         if type(value) is not int or not 0 <= value <= 5:
-            raise ValueError(f'{key} (supervision level, {meaning}) must be a whole number from 0 to 5, got {quote(value)}')
+            raise ValueError(
+                f'{key} (supervision level, {meaning}) must be a whole number from 0 to 5, got {quote(value)}'
+            )
 
 
-def write_submission(path: str | os.PathLike, scores: Scores, *, sls_pt: int = 2, sls_tl: int = 3, sls_td: int = 4) -> None:
+def write_submission(
+    path: str | os.PathLike, scores: Scores, *, sls_pt: int = 2, sls_tl: int = 3, sls_td: int = 4
+) -> None:
     """Write the zip archive, segment by segment.
 
     Raises:
@@ -95,7 +113,10 @@ def write_submission(path: str | os.PathLike, scores: Scores, *, sls_pt: int = 2
     """
     levels = dict(sls_pt=sls_pt, sls_tl=sls_tl, sls_td=sls_td)
     check_supervision(levels)
-    with whole_file(path) as temporary, zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with (
+        whole_file(path) as temporary,
+        zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+    ):
         with archive.open(MEMBER, 'w', force_zip64=True) as member:
             for chunk in _json_chunks(scores, levels):
                 member.write(chunk.encode())
@@ -105,10 +126,15 @@ def _json_chunks(scores: Scores, levels: Mapping[str, int]) -> Iterator[str]:
     head = json.dumps(dict(version=VERSION, challenge=CHALLENGE, **levels))
     yield f'{head[:-1]}, "results": {{'
     # Nine digits give a float32 back exactly; the exponent keeps every score a float for whoever reads it.
-    templates = {kind: ', '.join(f'"{number}": %.8e' for number in range(count)) for kind, count in NUM_CLASSES.items()}
+    templates = {
+        kind: ', '.join(f'"{number}": %.8e' for number in range(count))
+        for kind, count in NUM_CLASSES.items()
+    }
     separator = ''
     for name, verb, noun in zip(*scores):
-        yield (f'{separator}\n{json.dumps(name)}: {{"verb": {{{templates["verb"] % tuple(verb)}}}, '
-               f'"noun": {{{templates["noun"] % tuple(noun)}}}}}')
+        yield (
+            f'{separator}\n{json.dumps(name)}: {{"verb": {{{templates["verb"] % tuple(verb)}}}, '
+            f'"noun": {{{templates["noun"] % tuple(noun)}}}}}'
+        )
         separator = ','
     yield '\n}}\n'

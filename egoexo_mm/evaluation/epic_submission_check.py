@@ -1,4 +1,5 @@
 """Checking a C1 submission that somebody else wrote; see :mod:`egoexo_mm.evaluation.epic_submission` for the format."""
+
 from __future__ import annotations
 
 import json
@@ -15,18 +16,22 @@ from egoexo_mm.untrusted import quote, quote_names, shorten
 from .epic_submission import CHALLENGE, MEMBER, NUM_CLASSES, SUPERVISION, VERSION, check_supervision
 
 _SMALL, _MOST_GROWTH = 1 << 22, 30  # digits of scores shrink to a half or a third
-_MAX_BYTES = 2 * 1024**3  # a full submission is about 0.1 GB; a small archive may unpack to far more
+_MAX_BYTES = (
+    2 * 1024**3
+)  # a full submission is about 0.1 GB; a small archive may unpack to far more
 _CLASS_KEYS = {kind: tuple(map(str, range(count))) for kind, count in NUM_CLASSES.items()}
 _KEY_SETS = {frozenset(keys): kind for kind, keys in _CLASS_KEYS.items()}
 
 
 class _Complete(NamedTuple):
     """Stands for the scores of a segment that passed, which would take 100 times the memory."""
+
     kind: str
 
 
 class _Repeated(NamedTuple):
     """Stands for an object of the file in which a key comes twice."""
+
     key: str
 
 
@@ -53,17 +58,35 @@ def _read(path: Path) -> bytes:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
             if names.count(MEMBER) != 1:
-                raise ValueError(f'expected {MEMBER} at the top of the archive, found {quote_names(names) or "nothing"}')
+                raise ValueError(
+                    f'expected {MEMBER} at the top of the archive, found {quote_names(names) or "nothing"}'
+                )
             info = archive.getinfo(MEMBER)
             if info.file_size > _MAX_BYTES:
-                raise ValueError(f'{MEMBER} unpacks to {info.file_size / 1e9:.1f} GB, a full submission has about 0.1 GB')
-            if info.file_size > _SMALL + _MOST_GROWTH * min(info.compress_size, path.stat().st_size):
-                raise ValueError(f'{MEMBER} unpacks to more than {_MOST_GROWTH} times its size in the archive, which scores '
-                                 'do not; pack the json of the scores')
+                raise ValueError(
+                    f'{MEMBER} unpacks to {info.file_size / 1e9:.1f} GB, a full submission has about 0.1 GB'
+                )
+            if info.file_size > _SMALL + _MOST_GROWTH * min(
+                info.compress_size, path.stat().st_size
+            ):
+                raise ValueError(
+                    f'{MEMBER} unpacks to more than {_MOST_GROWTH} times its size in the archive, which scores '
+                    'do not; pack the json of the scores'
+                )
             return archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, IndexError, OSError) as error:
-        raise ValueError(f'the archive is damaged or encrypted ({shorten(str(error))}); pack test.json with zip '
-                         'again') from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        NotImplementedError,
+        EOFError,
+        IndexError,
+        OSError,
+    ) as error:
+        raise ValueError(
+            f'the archive is damaged or encrypted ({shorten(str(error))}); pack test.json with zip '
+            'again'
+        ) from None
 
 
 def _parse(raw: bytes) -> Any:
@@ -75,7 +98,9 @@ def _parse(raw: bytes) -> Any:
     except UnicodeDecodeError:
         raise ValueError('not a json file in UTF-8, or cut off') from None
     except json.JSONDecodeError as error:
-        raise ValueError(f'not json, or cut off (line {error.lineno}, column {error.colno}: {error.msg})') from None
+        raise ValueError(
+            f'not json, or cut off (line {error.lineno}, column {error.colno}: {error.msg})'
+        ) from None
 
 
 def _check_amounts(raw: bytes) -> None:
@@ -85,7 +110,9 @@ def _check_amounts(raw: bytes) -> None:
 
 
 def _integer(digits: str) -> float:
-    return int(digits) if len(digits) < 4000 else float(digits)  # as an integer, a long one takes quadratic time
+    return (
+        int(digits) if len(digits) < 4000 else float(digits)
+    )  # as an integer, a long one takes quadratic time
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Any:
@@ -109,11 +136,15 @@ def _check_document(document: Any) -> list[str]:
     if isinstance(document, _Repeated):
         raise ValueError(f'key {quote(document.key)} comes twice at the top')
     if not isinstance(document, Mapping):
-        raise ValueError(f'expected an object with version, challenge, {", ".join(SUPERVISION)} and results')
+        raise ValueError(
+            f'expected an object with version, challenge, {", ".join(SUPERVISION)} and results'
+        )
     wanted = ('version', 'challenge', *SUPERVISION, 'results')
     lacking = [key for key in wanted if key not in document]
     if lacking:  # further keys do no harm
-        raise ValueError(f'lacks the key {quote(lacking[0])}; schema {VERSION} has {", ".join(wanted)}')
+        raise ValueError(
+            f'lacks the key {quote(lacking[0])}; schema {VERSION} has {", ".join(wanted)}'
+        )
     for key, value in (('version', VERSION), ('challenge', CHALLENGE)):
         if document[key] != value:
             raise ValueError(f'{key} must be {quote(value)}, got {quote(document[key])}')
@@ -125,13 +156,17 @@ def _check_results(results: Any) -> list[str]:
     if isinstance(results, _Repeated):
         raise ValueError(f'segment {quote(results.key)} comes twice in results')
     if not isinstance(results, Mapping) or not results:
-        raise ValueError('results must be an object with an entry for each segment, keyed by narration_id, and not be empty')
+        raise ValueError(
+            'results must be an object with an entry for each segment, keyed by narration_id, and not be empty'
+        )
     for name, entry in results.items():
         if isinstance(entry, _Repeated):
             raise ValueError(f'segment {quote(name)}: key {quote(entry.key)} comes twice')
         if not isinstance(entry, Mapping) or set(entry) != set(NUM_CLASSES):
             found = quote_names(entry) if isinstance(entry, Mapping) else 'something else'
-            raise ValueError(f'segment {quote(name)}: expected an object with verb and noun, got {found or "none"}')
+            raise ValueError(
+                f'segment {quote(name)}: expected an object with verb and noun, got {found or "none"}'
+            )
         for kind, scores in entry.items():
             if not (isinstance(scores, _Complete) and scores.kind == kind):
                 raise ValueError(f'segment {quote(name)}: {_fault(kind, scores)}')
@@ -148,8 +183,10 @@ def _fault(kind: str, scores: Any) -> str:
         return f'{kind} has the classes of a {scores.kind}; {expected}'
     if not isinstance(scores, Mapping):
         return f'{kind} must be an object; {expected}'
-    for what, names in (('lacks', [key for key in keys if key not in scores]),
-                        ('has the unknown', [key for key in scores if key not in keys])):
+    for what, names in (
+        ('lacks', [key for key in keys if key not in scores]),
+        ('has the unknown', [key for key in scores if key not in keys]),
+    ):
         if names:
             return f'{kind} {what} class {quote(names[0])} ({len(names)} such); {expected}'
     name, value = next((key, value) for key, value in scores.items() if not _is_score(value))

@@ -1,4 +1,5 @@
 """What a data sample says, in the terms of the metrics, and a plain file of predictions."""
+
 from __future__ import annotations
 
 import json
@@ -38,8 +39,10 @@ def verb_noun_scores(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]
     scores = sample.get('pred_score')
     if not isinstance(scores, Mapping) or not {'verb', 'noun'} <= set(scores):
         found = sorted(map(str, scores)) if isinstance(scores, Mapping) else type(scores).__name__
-        raise ValueError(f'{sample_id(sample) or "a sample"}: expected pred_score with "verb" and "noun", got {found}; the '
-                         'model needs a VerbNounHead')
+        raise ValueError(
+            f'{sample_id(sample) or "a sample"}: expected pred_score with "verb" and "noun", got {found}; the '
+            'model needs a VerbNounHead'
+        )
     return to_numpy(scores['verb']), to_numpy(scores['noun'])
 
 
@@ -52,8 +55,10 @@ def check_finite(scores: np.ndarray, ids: list[str | None], kind: str) -> None:
     bad = ~np.isfinite(scores).all(axis=1)
     if bad.any():
         row = int(bad.argmax())
-        raise ValueError(f'{ids[row] or f"sample {row}"}: {kind} score NaN or infinite ({int(bad.sum())} such samples), so '
-                         'the model diverged or the dump is damaged')
+        raise ValueError(
+            f'{ids[row] or f"sample {row}"}: {kind} score NaN or infinite ({int(bad.sum())} such samples), so '
+            'the model diverged or the dump is damaged'
+        )
 
 
 def check_unique(ids: Iterable[str | None]) -> None:
@@ -65,8 +70,10 @@ def check_unique(ids: Iterable[str | None]) -> None:
     seen = set()
     for name in ids:
         if name is not None and name in seen:
-            raise ValueError(f'{name}: the segment comes twice in the results; remove the duplicate from the annotation '
-                             'file, and test with the DefaultSampler of MMEngine')
+            raise ValueError(
+                f'{name}: the segment comes twice in the results; remove the duplicate from the annotation '
+                'file, and test with the DefaultSampler of MMEngine'
+            )
         seen.add(name)
 
 
@@ -85,11 +92,17 @@ def to_log(scores: np.ndarray, score_kind: str, hint: str) -> np.ndarray:
     if score_kind == 'logits':
         return scores
     if scores.size and (scores.min() < 0 or scores.max() > 1 + 1e-3):
-        raise ValueError(f'scores from {scores.min():.4g} to {scores.max():.4g} are no probabilities; {hint}')
-    return np.log(np.maximum(scores, 1e-45))  # below the smallest float32, so that the order is kept
+        raise ValueError(
+            f'scores from {scores.min():.4g} to {scores.max():.4g} are no probabilities; {hint}'
+        )
+    return np.log(
+        np.maximum(scores, 1e-45)
+    )  # below the smallest float32, so that the order is kept
 
 
-def write_predictions(path: str | os.PathLike, predictions: Mapping[str, Mapping[str, Any]]) -> None:
+def write_predictions(
+    path: str | os.PathLike, predictions: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Write ``{segment id: {...}}`` as json.
 
     A format of this package: neither Ego4D's recognition baseline nor the Ego-Exo4D keystep benchmark publishes one.

@@ -7,7 +7,17 @@ from .recognizer import EgoExoRecognizer
 from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
 
 __all__ = [
-    'EgoExoDataPreprocessor', 'EgoExoRecognizer', 'EgoExoSlowFast', 'EgoScoreTeacher', 'HandObjectTeacher',
-    'InteractionMapHead', 'InteractionMapLoss', 'InteractionMapRecognizer', 'ObjectScoreTeacher', 'ScoreDistillHead',
-    'SoftTargetLoss', 'VerbNounHead', 'ViewEnsembleHead'
+    'EgoExoDataPreprocessor',
+    'EgoExoRecognizer',
+    'EgoExoSlowFast',
+    'EgoScoreTeacher',
+    'HandObjectTeacher',
+    'InteractionMapHead',
+    'InteractionMapLoss',
+    'InteractionMapRecognizer',
+    'ObjectScoreTeacher',
+    'ScoreDistillHead',
+    'SoftTargetLoss',
+    'VerbNounHead',
+    'ViewEnsembleHead',
 ]

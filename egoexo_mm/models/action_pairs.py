@@ -1,4 +1,5 @@
 """Lists of (verb, noun) pairs."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ from egoexo_mm.untrusted.json_text import parse_json
 _COLUMNS = ('verb_class', 'noun_class')
 
 
-def action_table(actions: Sequence[tuple[int, int]] | str, num_verbs: int, num_nouns: int) -> tuple[Tensor, Tensor]:
+def action_table(
+    actions: Sequence[tuple[int, int]] | str, num_verbs: int, num_nouns: int
+) -> tuple[Tensor, Tensor]:
     """Distinct actions and their numbers.
 
     Args:
@@ -35,10 +38,14 @@ def action_table(actions: Sequence[tuple[int, int]] | str, num_verbs: int, num_n
         try:
             verb, noun = (int(value) for value in row)
         except (TypeError, ValueError):
-            raise ValueError(f'{where}row {number}: expected a verb and a noun class id, got {quote(row)}') from None
+            raise ValueError(
+                f'{where}row {number}: expected a verb and a noun class id, got {quote(row)}'
+            ) from None
         if not (0 <= verb < num_verbs and 0 <= noun < num_nouns):
-            raise ValueError(f'{where}row {number}: ({verb}, {noun}) is out of range; expected a verb below {num_verbs} and '
-                             f'a noun below {num_nouns}')
+            raise ValueError(
+                f'{where}row {number}: ({verb}, {noun}) is out of range; expected a verb below {num_verbs} and '
+                f'a noun below {num_nouns}'
+            )
         pairs.add((verb, noun))
     if not pairs:
         raise ValueError(f'{where}the list of actions is empty; expected (verb, noun) pairs')

@@ -1,4 +1,5 @@
 """Reading and writing checkpoint files: plain tensors only in, whole files only out."""
+
 from __future__ import annotations
 
 import hashlib
@@ -13,9 +14,11 @@ from egoexo_mm.untrusted import quote, quote_names
 from egoexo_mm.untrusted.pickle_parts import RefusedError
 from egoexo_mm.untrusted.torch_files import load_torch
 
-_WRITTEN_BY = {'model_state': 'PySlowFast checkpoint (.pyth)',
-               'state_dict': 'checkpoint written by MMAction2 or MMEngine',
-               'model': "checkpoint of Shan et al.'s hand-object detector"}
+_WRITTEN_BY = {
+    'model_state': 'PySlowFast checkpoint (.pyth)',
+    'state_dict': 'checkpoint written by MMAction2 or MMEngine',
+    'model': "checkpoint of Shan et al.'s hand-object detector",
+}
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -34,8 +37,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(f'{path} {_why_unreadable(path, error)}') from None
     if isinstance(checkpoint, dict):
         return checkpoint
-    raise ValueError(f'{path} holds a {type(checkpoint).__name__}; expected a dict with the '
-                     'weights under `model_state` (PySlowFast) or `state_dict` (MMAction2)')
+    raise ValueError(
+        f'{path} holds a {type(checkpoint).__name__}; expected a dict with the '
+        'weights under `model_state` (PySlowFast) or `state_dict` (MMAction2)'
+    )
 
 
 def weights_of(checkpoint: dict[str, Any], key: str, path: str | Path) -> dict[str, Any]:
@@ -48,12 +53,15 @@ def weights_of(checkpoint: dict[str, Any], key: str, path: str | Path) -> dict[s
     weights = checkpoint.get(key)
     if not isinstance(weights, dict) or not weights or not all(isinstance(k, str) for k in weights):
         found = quote_names(sorted(checkpoint, key=str)) or 'nothing'
-        raise ValueError(f'{path} has no weights under `{key}` (found: {found}); expected a '
-                         + _WRITTEN_BY[key])
+        raise ValueError(
+            f'{path} has no weights under `{key}` (found: {found}); expected a ' + _WRITTEN_BY[key]
+        )
     for name, value in weights.items():
         if not isinstance(value, torch.Tensor):
-            raise ValueError(f'{path}: {quote(name)} under `{key}` is {quote(value)}, not a tensor; '
-                             'expected a ' + _WRITTEN_BY[key])
+            raise ValueError(
+                f'{path}: {quote(name)} under `{key}` is {quote(value)}, not a tensor; '
+                'expected a ' + _WRITTEN_BY[key]
+            )
     return weights
 
 
@@ -92,10 +100,16 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         head = file.read(4096)
     # Caffe2's model zoo files are plain pickles of a dict with the single key 'blobs'.
     if path.suffix == '.pkl' or b'blobs' in head:
-        return ('looks like a Caffe2 file; expected the PyTorch format (.pyth): load it in '
-                'PySlowFast with CHECKPOINT_TYPE caffe2 and save it there first')
+        return (
+            'looks like a Caffe2 file; expected the PyTorch format (.pyth): load it in '
+            'PySlowFast with CHECKPOINT_TYPE caffe2 and save it there first'
+        )
     if isinstance(error, RefusedError):
-        asked = f'needs {error} to be loaded, which could run code' if error.name else f'holds {error}'
-        return (f'{asked}, and is refused; expected tensors and plain values only, so where you '
-                'trust the file save its weights anew')
+        asked = (
+            f'needs {error} to be loaded, which could run code' if error.name else f'holds {error}'
+        )
+        return (
+            f'{asked}, and is refused; expected tensors and plain values only, so where you '
+            'trust the file save its weights anew'
+        )
     return 'is damaged or not a PyTorch checkpoint; copy or download it again'

@@ -1,4 +1,5 @@
 """Normalisation with a named channel order, view by view in testing."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -32,13 +33,21 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
         ValueError: for another order, or ``to_rgb``.
     """
 
-    def __init__(self, *, channel_order: str = 'rgb', defer_testing: bool = False, non_blocking: bool = True,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        channel_order: str = 'rgb',
+        defer_testing: bool = False,
+        non_blocking: bool = True,
+        **kwargs,
+    ) -> None:
         if channel_order not in ('rgb', 'bgr'):
             raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}")
         if 'to_rgb' in kwargs:
             raise ValueError('EgoExoDataPreprocessor takes channel_order instead of to_rgb')
-        super().__init__(to_rgb=channel_order == 'bgr', **kwargs)  # the host's switch reverses, whatever its name
+        super().__init__(
+            to_rgb=channel_order == 'bgr', **kwargs
+        )  # the host's switch reverses, whatever its name
         self.channel_order = channel_order
         self.defer_testing = defer_testing
         self._non_blocking = non_blocking  # an option of the host's base class that the host's class does not pass on
@@ -51,22 +60,34 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
                 ``FormatViews`` that are not complete.
         """
         if training:
-            for batch in data if isinstance(data, (tuple, list)) else (data, ):
+            for batch in data if isinstance(data, (tuple, list)) else (data,):
                 check_labelled(batch['data_samples'])
-        elif isinstance(data, Mapping) and (self.defer_testing or isinstance(data['inputs'], Mapping)):
-            return dict(inputs=RawViews(self._videos(data['inputs']), self.normalize),
-                        data_samples=self.cast_data(data['data_samples']))
+        elif isinstance(data, Mapping) and (
+            self.defer_testing or isinstance(data['inputs'], Mapping)
+        ):
+            return dict(
+                inputs=RawViews(self._videos(data['inputs']), self.normalize),
+                data_samples=self.cast_data(data['data_samples']),
+            )
         return super().forward(data, training)
 
-    def _videos(self, inputs: Tensor | list[Tensor] | Mapping[str, list[Tensor]]) -> list[Tensor | FrameViews]:
+    def _videos(
+        self, inputs: Tensor | list[Tensor] | Mapping[str, list[Tensor]]
+    ) -> list[Tensor | FrameViews]:
         """The views of every video of a batch, of ``FormatShape`` (a tensor or a list of tensors) or ``FormatViews``."""
         if not isinstance(inputs, Mapping):
             return list(inputs if isinstance(inputs, Tensor) else stack_batch(inputs))
         if missing := sorted({'frames', 'clip_frames', 'crops'} - set(inputs)):
-            raise ValueError(f'inputs lack {", ".join(missing)}; pack the frames of FormatViews with PackActionInputs('
-                             "collect_keys=('frames', 'clip_frames', 'crops'))")
-        return [FrameViews(self.cast_data(frames), self.cast_data(clips), crops)
-                for frames, clips, crops in zip(inputs['frames'], inputs['clip_frames'], inputs['crops'])]
+            raise ValueError(
+                f'inputs lack {", ".join(missing)}; pack the frames of FormatViews with PackActionInputs('
+                "collect_keys=('frames', 'clip_frames', 'crops'))"
+            )
+        return [
+            FrameViews(self.cast_data(frames), self.cast_data(clips), crops)
+            for frames, clips, crops in zip(
+                inputs['frames'], inputs['clip_frames'], inputs['crops']
+            )
+        ]
 
     def normalize(self, views: Sequence[Tensor]) -> Tensor:
         """k deferred views (3, T, H, W) of any type, moved to the model's device and normalised: (k, 3, T, H, W)."""

@@ -2,6 +2,7 @@
 
 Shape legend: ``N`` clips, ``C`` classes of a teacher, ``D`` feature channels.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -28,8 +29,9 @@ def pool_features(feats: Tensor | Sequence[Tensor]) -> Tensor:
     return torch.cat([pool_features(x) for x in reversed(feats)], dim=1)
 
 
-def soft_target_divergence(logits: Tensor, target: Tensor, temperature: float = 1.0,
-                           target_kind: str = 'logits') -> Tensor:
+def soft_target_divergence(
+    logits: Tensor, target: Tensor, temperature: float = 1.0, target_kind: str = 'logits'
+) -> Tensor:
     r"""Kullback-Leibler divergence :math:`T^2\, KL(p^{1/T} \| q^{1/T})` of student from teacher, clip by clip.
 
     The factor :math:`T^2` keeps gradients comparable across temperatures (https://arxiv.org/abs/1503.02531, sec. 2).

@@ -1,4 +1,5 @@
 """Names of Shan et al.'s hand-object detector (PyTorch Faster R-CNN, ResNet-101 C4) in mmdet. Needs no mmdet."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +16,11 @@ from .checkpoints import read_checkpoint, weights_of
 _NOT_EGO = '89999'  # last step of the published model that was trained on 100DOH alone; its file is named by it
 _NUM_ANCHORS = 12
 _STAGES = {  # original prefix: (mmdet prefix, bottlenecks)
-    'RCNN_base.4': ('backbone.layer1', 3), 'RCNN_base.5': ('backbone.layer2', 4), 'RCNN_base.6': ('backbone.layer3', 23),
-    'RCNN_top.0': ('roi_head.shared_head.layer4', 3)}
+    'RCNN_base.4': ('backbone.layer1', 3),
+    'RCNN_base.5': ('backbone.layer2', 4),
+    'RCNN_base.6': ('backbone.layer3', 23),
+    'RCNN_top.0': ('roi_head.shared_head.layer4', 3),
+}
 _LAYERS = {  # original: (mmdet, shape of the weight)
     'RCNN_rpn.RPN_Conv': ('rpn_head.rpn_conv', (512, 1024, 3, 3)),
     'RCNN_rpn.RPN_cls_score': ('rpn_head.rpn_cls', (2 * _NUM_ANCHORS, 512, 1, 1)),
@@ -26,7 +30,8 @@ _LAYERS = {  # original: (mmdet, shape of the weight)
     'extension_layer.hand_contact_state_layer.0': ('roi_head.hand_head.contact.0', (32, 2048)),
     'extension_layer.hand_contact_state_layer.3': ('roi_head.hand_head.contact.3', (5, 32)),
     'extension_layer.hand_dydx_layer': ('roi_head.hand_head.offset', (3, 2048)),
-    'extension_layer.hand_lr_layer': ('roi_head.hand_head.side', (1, 2048))}
+    'extension_layer.hand_lr_layer': ('roi_head.hand_head.side', (1, 2048)),
+}
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
@@ -43,7 +48,9 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
         return original_weights(checkpoint, path), Path(path).name
     weights = weights_of(checkpoint, 'state_dict', path)
     meta = checkpoint.get('meta')
-    return weights, str((meta if isinstance(meta, dict) else {}).get('converted_from', Path(path).name))[:1000]
+    return weights, str(
+        (meta if isinstance(meta, dict) else {}).get('converted_from', Path(path).name)
+    )[:1000]
 
 
 def original_weights(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
@@ -55,7 +62,9 @@ def original_weights(checkpoint: Mapping[str, Any], path: str | Path) -> dict[st
     weights = weights_of(checkpoint, 'model', path)
     pooling = checkpoint.get('pooling_mode', 'align')
     if pooling != 'align':
-        raise ValueError(f"{path}: pooling_mode is {quote(pooling)}; expected a model trained with RoIAlign ('align')")
+        raise ValueError(
+            f"{path}: pooling_mode is {quote(pooling)}; expected a model trained with RoIAlign ('align')"
+        )
     try:
         return to_mmdet(weights)
     except ValueError as error:
@@ -66,8 +75,10 @@ def ego_warning(name: str) -> str | None:
     """What to know before using weights on egocentric video, judged by the name of their file."""
     if _NOT_EGO not in name:
         return None
-    return ('by its name this model saw no egocentric video; its published All-AP there is 12.7, against 46.3 of '
-            'faster_rcnn_1_8_132028.pth')
+    return (
+        'by its name this model saw no egocentric video; its published All-AP there is 12.7, against 46.3 of '
+        'faster_rcnn_1_8_132028.pth'
+    )
 
 
 def to_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -80,18 +91,30 @@ def to_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         ValueError: a weight is missing, unknown or of another shape; one sentence.
     """
     names = dict(_names())
-    missing = [old for old in names if old not in weights and not old.endswith('num_batches_tracked')]
+    missing = [
+        old for old in names if old not in weights and not old.endswith('num_batches_tracked')
+    ]
     unknown = [old for old in weights if old not in names]
     if missing or unknown:
-        what = (f'lacks {missing[0]} ({len(missing)} missing)' if missing else
-                f'has {shorten(unknown[0], 80)} ({len(unknown)} unknown)')
-        raise ValueError(f"{what}; expected the weights of Shan et al.'s hand-object detector with ResNet-101")
+        what = (
+            f'lacks {missing[0]} ({len(missing)} missing)'
+            if missing
+            else f'has {shorten(unknown[0], 80)} ({len(unknown)} unknown)'
+        )
+        raise ValueError(
+            f"{what}; expected the weights of Shan et al.'s hand-object detector with ResNet-101"
+        )
     for old, (_, shape) in _LAYERS.items():
         for name, expected in ((f'{old}.weight', shape), (f'{old}.bias', shape[:1])):
             if tuple(weights[name].shape) != expected:
-                raise ValueError(f'{name} has shape {tuple(weights[name].shape)}, expected {expected}: a detector with '
-                                 'other classes or anchors')
-    return {names[old]: _REORDER.get(old.rpartition('.')[0], _same)(value) for old, value in weights.items()}
+                raise ValueError(
+                    f'{name} has shape {tuple(weights[name].shape)}, expected {expected}: a detector with '
+                    'other classes or anchors'
+                )
+    return {
+        names[old]: _REORDER.get(old.rpartition('.')[0], _same)(value)
+        for old, value in weights.items()
+    }
 
 
 def _names() -> Iterator[tuple[str, str]]:
@@ -128,4 +151,5 @@ def _same(rows: Tensor) -> Tensor:
 _REORDER: dict[str, Callable[[Tensor], Tensor]] = {
     'RCNN_rpn.RPN_cls_score': _pair_by_anchor,
     'RCNN_cls_score': lambda rows: rows.roll(-1, 0),
-    'RCNN_bbox_pred': lambda rows: rows[4:].clone()}  # a copy, or the file would keep the whole storage
+    'RCNN_bbox_pred': lambda rows: rows[4:].clone(),
+}  # a copy, or the file would keep the whole storage

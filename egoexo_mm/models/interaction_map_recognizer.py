@@ -1,4 +1,5 @@
 """Testing the Interaction-Map head."""
+
 from __future__ import annotations
 
 from mmaction.registry import MODELS
@@ -24,7 +25,9 @@ class InteractionMapRecognizer(EgoExoRecognizer):
     def __init__(self, *, map_head: str = 'interaction_map', **kwargs) -> None:
         super().__init__(**kwargs)
         if map_head not in self.aux_heads:
-            raise ValueError(f'InteractionMapRecognizer needs aux_heads with {map_head!r}, got {list(self.aux_heads)}')
+            raise ValueError(
+                f'InteractionMapRecognizer needs aux_heads with {map_head!r}, got {list(self.aux_heads)}'
+            )
         self.map_head = map_head
 
     def predict(self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs) -> SampleList:
@@ -38,9 +41,13 @@ class InteractionMapRecognizer(EgoExoRecognizer):
             ValueError: for several views a sample.
         """
         if inputs.shape[1] != 1:
-            raise ValueError(f'InteractionMapRecognizer predicts maps of single views, got {inputs.shape[1]} a sample; test '
-                             'with one clip and one crop')
+            raise ValueError(
+                f'InteractionMapRecognizer predicts maps of single views, got {inputs.shape[1]} a sample; test '
+                'with one clip and one crop'
+            )
         feats, _ = self.extract_feat(inputs, data_samples=data_samples)
-        for sample, maps in zip(data_samples, self.aux_heads[self.map_head](feats).float().sigmoid()):
+        for sample, maps in zip(
+            data_samples, self.aux_heads[self.map_head](feats).float().sigmoid()
+        ):
             sample.set_field(maps, 'pred_interaction_map')
         return data_samples

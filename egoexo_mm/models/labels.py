@@ -1,4 +1,5 @@
 """Labels that a loss can use."""
+
 from __future__ import annotations
 
 from mmaction.utils import SampleList
@@ -18,7 +19,12 @@ def check_labelled(data_samples: SampleList) -> None:
     for sample in data_samples:
         label = sample.get('gt_label')
         if label is None or (label.device.type == 'cpu' and bool((label < 0).any())):
-            name = next((f'{key} {sample.get(key)}' for key in _NAMES if sample.get(key) is not None), 'a sample')
+            name = next(
+                (f'{key} {sample.get(key)}' for key in _NAMES if sample.get(key) is not None),
+                'a sample',
+            )
             found = 'none' if label is None else label.tolist()
-            raise ValueError(f'{name}: expected class ids from 0 as labels of a training sample, got {found}; train on an '
-                             'annotated split')
+            raise ValueError(
+                f'{name}: expected class ids from 0 as labels of a training sample, got {found}; train on an '
+                'annotated split'
+            )

@@ -6,6 +6,7 @@ PySlowFast concatenates the pooled features as ``[slow | fast]``, MMAction2 as `
 Legend: ``p`` pathway (0 slow, 1 fast), ``k`` stage 2..5 (res2..res5), ``i`` block of a stage,
 ``Cs``/``Cf`` channels of the last slow/fast res5 convolution (2048/256 for ResNet-50).
 """
+
 from __future__ import annotations
 
 import re
@@ -19,12 +20,16 @@ Pairs = list[tuple[str, str]]  # (PySlowFast, MMAction2) names of modules
 
 # By PySlowFast name behind `head<TASK>.`; the Kinetics head of Ego-Exo also carries two teachers.
 _SINGLE = {'projection': 'cls_head.fc_cls'}
-_KINETICS = {'projections.0': 'cls_head.fc_cls', 'projections.1': 'aux_heads.ego_score.fc',
-             'projections.2': 'aux_heads.object_score.fc'}
+_KINETICS = {
+    'projections.0': 'cls_head.fc_cls',
+    'projections.1': 'aux_heads.ego_score.fc',
+    'projections.2': 'aux_heads.object_score.fc',
+}
 _VERB_NOUN = {'projections.0': 'cls_head.fc_verb', 'projections.1': 'cls_head.fc_noun'}
 _INTERACTION: Pairs = [
     ('handobjhead.pathway0_conv_fcn0', 'aux_heads.interaction_map.conv'),
-    ('handobjhead.score_projection', 'aux_heads.interaction_map.conv_map')]
+    ('handobjhead.score_projection', 'aux_heads.interaction_map.conv_map'),
+]
 
 _DEPTHS = {(3, 4, 6, 3): 50, (3, 4, 23, 3): 101, (3, 8, 36, 3): 152}
 _NORM_LEAVES = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
@@ -33,6 +38,7 @@ _NORM_LEAVES = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tr
 @dataclass(frozen=True)
 class Layout:
     """What a checkpoint holds, read from its names and shapes alone."""
+
     slowfast: bool
     blocks: tuple[int, ...]
     """Residual blocks of res2..res5."""
@@ -74,12 +80,17 @@ def to_mmaction(model_state: dict[str, Tensor]) -> tuple[dict[str, Tensor], Layo
     _check_keys(state, names)
     layout = _measure(state, blocks, slowfast, heads, task)
     linear = _linear_weights(heads)
-    return {names[key]: _swap_columns(value, layout.channels[0]) if slowfast and key in linear
-            else value for key, value in state.items()}, layout
+    return {
+        names[key]: _swap_columns(value, layout.channels[0])
+        if slowfast and key in linear
+        else value
+        for key, value in state.items()
+    }, layout
 
 
-def to_pyslowfast(state_dict: dict[str, Tensor],
-                  task: str = '') -> tuple[dict[str, Tensor], Layout]:
+def to_pyslowfast(
+    state_dict: dict[str, Tensor], task: str = ''
+) -> tuple[dict[str, Tensor], Layout]:
     """The way back: the ``model_state`` that :func:`to_mmaction` would turn into ``state_dict``.
 
     Args:
@@ -90,10 +101,12 @@ def to_pyslowfast(state_dict: dict[str, Tensor],
     Raises:
         ValueError: as :func:`to_mmaction`, or a ``task`` that does not fit the heads.
     """
-    slowfast = any(key.startswith(('backbone.slow_path.', 'backbone.fast_path.'))
-                   for key in state_dict)
+    slowfast = any(
+        key.startswith(('backbone.slow_path.', 'backbone.fast_path.')) for key in state_dict
+    )
     blocks = _count_blocks(
-        state_dict, r'backbone\.(?:slow_path\.|fast_path\.)?layer([1-4])\.(\d+)\.', first_stage=1)
+        state_dict, r'backbone\.(?:slow_path\.|fast_path\.)?layer([1-4])\.(\d+)\.', first_stage=1
+    )
     heads = _mmaction_heads(state_dict, task)
     pairs = [*backbone_modules(blocks, slowfast), *heads]
     names = {ours: theirs for theirs, ours in _tensor_names(pairs).items()}
@@ -101,8 +114,10 @@ def to_pyslowfast(state_dict: dict[str, Tensor],
     state = {names[key]: value for key, value in state_dict.items()}
     layout = _measure(state, blocks, slowfast, heads, task)
     linear = _linear_weights(heads)
-    return {key: _swap_columns(value, layout.channels[1]) if slowfast and key in linear
-            else value for key, value in state.items()}, layout
+    return {
+        key: _swap_columns(value, layout.channels[1]) if slowfast and key in linear else value
+        for key, value in state.items()
+    }, layout
 
 
 def backbone_modules(blocks: tuple[int, ...], slowfast: bool) -> Iterator[tuple[str, str]]:
@@ -129,11 +144,15 @@ def backbone_modules(blocks: tuple[int, ...], slowfast: bool) -> Iterator[tuple[
 def _normalised(model_state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Copy of the dict without the prefix that DDP adds and with the present head name."""
     prefix = 'module.' if all(key.startswith('module.') for key in model_state) else ''
-    state = {re.sub(r'^headobjhead\.', 'handobjhead.', key[len(prefix):]): value
-             for key, value in model_state.items()}
+    state = {
+        re.sub(r'^headobjhead\.', 'handobjhead.', key[len(prefix) :]): value
+        for key, value in model_state.items()
+    }
     if len(state) < len(model_state):
-        raise ValueError('some keys of `headobjhead.` and `handobjhead.` name the same tensor; '
-                         'expected one of the two prefixes')
+        raise ValueError(
+            'some keys of `headobjhead.` and `handobjhead.` name the same tensor; '
+            'expected one of the two prefixes'
+        )
     return state
 
 
@@ -143,9 +162,11 @@ def _count_blocks(keys: Iterable[str], pattern: str, first_stage: int) -> tuple[
     for match in filter(None, (re.match(pattern, key) for key in keys)):
         found[int(match[1]) - first_stage].add(match[2])
     if not any(found):
-        raise ValueError('has no residual stage of a SlowFast or Slow network; expected keys such '
-                         "as 's2.pathway0_res0.branch2.a.weight' (PySlowFast) or, with --reverse, "
-                         "'backbone.layer1.0.conv1.conv.weight' (MMAction2)")
+        raise ValueError(
+            'has no residual stage of a SlowFast or Slow network; expected keys such '
+            "as 's2.pathway0_res0.branch2.a.weight' (PySlowFast) or, with --reverse, "
+            "'backbone.layer1.0.conv1.conv.weight' (MMAction2)"
+        )
     # A stage that is gone counts one block, so that its keys are reported as missing.
     return tuple(max(1, len(indices)) for indices in found)
 
@@ -153,22 +174,36 @@ def _count_blocks(keys: Iterable[str], pattern: str, first_stage: int) -> tuple[
 def _pyslowfast_heads(keys: Iterable[str]) -> tuple[Pairs, str]:
     """Head modules by what PySlowFast's names say, and the task in the head's name."""
     keys = list(keys)
-    found = {(match[1], match[2]) for match in
-             (re.match(r'head([^.]*)\.(projections?(?:\.\d+)?)\.(?:weight|bias)$', key)
-              for key in keys) if match}
+    found = {
+        (match[1], match[2])
+        for match in (
+            re.match(r'head([^.]*)\.(projections?(?:\.\d+)?)\.(?:weight|bias)$', key)
+            for key in keys
+        )
+        if match
+    }
     tasks, parts = {task for task, _ in found}, {part for _, part in found}
     if len(tasks) != 1:
         names = ', '.join(f'`head{task}`' for task in sorted(tasks)) or 'none'
-        raise ValueError(f'has no single class head (found: {names}); expected `head.projection` '
-                         'or `head.projections.N`, or the same with a task such as `headepic100`')
+        raise ValueError(
+            f'has no single class head (found: {names}); expected `head.projection` '
+            'or `head.projections.N`, or the same with a task such as `headepic100`'
+        )
     task = tasks.pop()
-    layout = next((known for known in ((_SINGLE, _VERB_NOUN) if task else (_SINGLE, _KINETICS))
-                   if parts == known.keys()), None)
+    layout = next(
+        (
+            known
+            for known in ((_SINGLE, _VERB_NOUN) if task else (_SINGLE, _KINETICS))
+            if parts == known.keys()
+        ),
+        None,
+    )
     if layout is None:
         raise ValueError(
             f'`head{task}` has the layers {", ".join(sorted(parts))}; expected one `projection`, '
             'three `projections` of the unnamed head (class, Ego-Score, Object-Score) or two of a '
-            'head named after its task, as in `headepic100` (verb, noun)')
+            'head named after its task, as in `headepic100` (verb, noun)'
+        )
     heads = [(f'head{task}.{theirs}', ours) for theirs, ours in layout.items()]
     return heads + (_INTERACTION if any(k.startswith('handobjhead.') for k in keys) else []), task
 
@@ -181,13 +216,17 @@ def _mmaction_heads(keys: Iterable[str], task: str) -> Pairs:
     layout = _SINGLE
     if modules & {'cls_head.fc_verb', 'cls_head.fc_noun'}:
         if not task:
-            raise ValueError('has a verb and a noun head, which PySlowFast names after their task; '
-                             'give --task epic or --task epic100')
+            raise ValueError(
+                'has a verb and a noun head, which PySlowFast names after their task; '
+                'give --task epic or --task epic100'
+            )
         layout = _VERB_NOUN
     elif modules & {'aux_heads.ego_score.fc', 'aux_heads.object_score.fc'}:
         if task:
-            raise ValueError(f'has Ego-Score or Object-Score heads, which PySlowFast keeps in its '
-                             f'Kinetics head; leave --task {task} out or strip the auxiliary heads')
+            raise ValueError(
+                f'has Ego-Score or Object-Score heads, which PySlowFast keeps in its '
+                f'Kinetics head; leave --task {task} out or strip the auxiliary heads'
+            )
         layout = _KINETICS
     heads = [(f'head{task}.{theirs}', ours) for theirs, ours in layout.items()]
     return heads + (_INTERACTION if any('aux_heads.interaction_map' in m for m in modules) else [])
@@ -213,45 +252,66 @@ def _check_keys(state: dict[str, Tensor], names: dict[str, str]) -> None:
     """Refuse a state with other keys than ``names`` has, or with values that are no tensors."""
     unknown = [key for key in state if key not in names]
     # Checkpoints from before PyTorch 0.4.1 lack the batch counters; batch norm does without.
-    missing = [key for key in names
-               if key not in state and not key.endswith('.num_batches_tracked')]
-    problems = [f'{len(keys)} {kind} key{"s" * (len(keys) > 1)} ({", ".join(keys[:3])}'
-                f'{", ..." if len(keys) > 3 else ""})'
-                for kind, keys in (('unknown', unknown), ('missing', missing)) if keys]
+    missing = [
+        key for key in names if key not in state and not key.endswith('.num_batches_tracked')
+    ]
+    problems = [
+        f'{len(keys)} {kind} key{"s" * (len(keys) > 1)} ({", ".join(keys[:3])}'
+        f'{", ..." if len(keys) > 3 else ""})'
+        for kind, keys in (('unknown', unknown), ('missing', missing))
+        if keys
+    ]
     if problems:
-        raise ValueError(f'has {" and ".join(problems)}; expected exactly a SlowFast (batch norm '
-                         'in the lateral connections) or Slow network with bottleneck blocks')
+        raise ValueError(
+            f'has {" and ".join(problems)}; expected exactly a SlowFast (batch norm '
+            'in the lateral connections) or Slow network with bottleneck blocks'
+        )
     odd = [key for key, value in state.items() if not isinstance(value, Tensor)]
     if odd:
         raise ValueError(f'{odd[0]} is a {type(state[odd[0]]).__name__}; expected a tensor')
 
 
-def _measure(state: dict[str, Tensor], blocks: tuple[int, ...], slowfast: bool, heads: Pairs,
-             task: str) -> Layout:
+def _measure(
+    state: dict[str, Tensor], blocks: tuple[int, ...], slowfast: bool, heads: Pairs, task: str
+) -> Layout:
     """Read the layout from the shapes of a complete state with PySlowFast names."""
     pathways = range(1 + slowfast)
     last = blocks[-1] - 1
-    channels = tuple(_shape(state, f's5.pathway{p}_res{last}.branch2.c.weight', 5)[0]
-                     for p in pathways)
+    channels = tuple(
+        _shape(state, f's5.pathway{p}_res{last}.branch2.c.weight', 5)[0] for p in pathways
+    )
     for key in sorted(_linear_weights(heads)):
         columns = _shape(state, key, 2)[1]
         if columns != sum(channels):
             outputs = ' + '.join(map(str, channels))
-            raise ValueError(f'{key} has {columns} columns; expected {outputs}, '
-                             'the channels of the last res5 convolution of each pathway')
+            raise ValueError(
+                f'{key} has {columns} columns; expected {outputs}, '
+                'the channels of the last res5 convolution of each pathway'
+            )
     kernels = {_shape(state, f's{k}_fuse.conv_f2s.weight', 5)[2] for k in range(1, 5) if slowfast}
     if len(kernels) > 1:
         raise ValueError(f'has lateral kernels {sorted(kernels)}; expected one size in all four')
-    inflate = tuple(tuple(_stage_inflation(state, p, k, count) for k, count in enumerate(blocks, 2))
-                    for p in pathways)
+    inflate = tuple(
+        tuple(_stage_inflation(state, p, k, count) for k, count in enumerate(blocks, 2))
+        for p in pathways
+    )
     stems = [_shape(state, f's1.pathway{p}_stem.conv.weight', 5)[2] for p in pathways]
     # C2D and I3D share Slow's names, but not its stem, its kernels and its pooling.
-    if stems != [1, 5][:len(stems)] or inflate[0][-1] == 0:
-        raise ValueError(f'has temporal stem kernels {stems} and inflated stages {inflate[0]}; '
-                         'expected Slow (stem 1, temporal kernels in res5) or SlowFast (stems 1 '
-                         'and 5): C2D and I3D have the same names but are other networks')
-    return Layout(slowfast, blocks, channels, inflate, max(kernels, default=0),
-                  {ours: state[f'{theirs}.weight'].shape[0] for theirs, ours in heads}, task)
+    if stems != [1, 5][: len(stems)] or inflate[0][-1] == 0:
+        raise ValueError(
+            f'has temporal stem kernels {stems} and inflated stages {inflate[0]}; '
+            'expected Slow (stem 1, temporal kernels in res5) or SlowFast (stems 1 '
+            'and 5): C2D and I3D have the same names but are other networks'
+        )
+    return Layout(
+        slowfast,
+        blocks,
+        channels,
+        inflate,
+        max(kernels, default=0),
+        {ours: state[f'{theirs}.weight'].shape[0] for theirs, ours in heads},
+        task,
+    )
 
 
 def _stage_inflation(state: dict[str, Tensor], p: int, k: int, count: int) -> int | tuple[int, ...]:

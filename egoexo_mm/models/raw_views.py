@@ -3,6 +3,7 @@
 Shape legend: ``S`` videos of ``V`` views each (clips x crops), ``T`` frames of a view, ``h x w`` its pixels; ``U`` frames
 (``H x W`` pixels) of a video, ``N`` clips, ``C`` crops, ``k`` views of a batch.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,12 @@ class FrameViews(Sequence):
             raise IndexError(f'view {i} of {len(self)}')
         crop, clip = divmod(i, len(self.clip_frames))
         x1, y1, x2, y2 = self.crops[crop]
-        return self.frames[:, y1:y2, x1:x2].index_select(0, self.clip_frames[clip]).permute(3, 0, 1, 2).contiguous()
+        return (
+            self.frames[:, y1:y2, x1:x2]
+            .index_select(0, self.clip_frames[clip])
+            .permute(3, 0, 1, 2)
+            .contiguous()
+        )
 
 
 class RawViews:
@@ -50,11 +56,15 @@ class RawViews:
         ValueError: for videos with unequally many views, or none.
     """
 
-    def __init__(self, videos: Sequence[Tensor | FrameViews], normalize: Callable[[list[Tensor]], Tensor]) -> None:
+    def __init__(
+        self, videos: Sequence[Tensor | FrameViews], normalize: Callable[[list[Tensor]], Tensor]
+    ) -> None:
         counts = sorted({len(video) for video in videos})
         if len(counts) != 1 or not counts[0]:
-            raise ValueError(f'expected equally many views of every video of a batch, got {counts}; test with '
-                             'test_dataloader.batch_size=1')
+            raise ValueError(
+                f'expected equally many views of every video of a batch, got {counts}; test with '
+                'test_dataloader.batch_size=1'
+            )
         self.videos = videos
         self._normalize = normalize
 
@@ -75,7 +85,9 @@ class RawViews:
         """Normalised views in order, (k, 3, T, h, w) with at most ``limit`` of them."""
         places = [(video, i) for video in self.videos for i in range(len(video))]
         for first in range(0, len(places), limit or len(places)):
-            yield self._normalize([video[i] for video, i in places[first:first + (limit or len(places))]])
+            yield self._normalize(
+                [video[i] for video, i in places[first : first + (limit or len(places))]]
+            )
 
     def normalized(self) -> Tensor:
         """(S, V, 3, T, h, w), all at once."""

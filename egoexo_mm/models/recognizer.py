@@ -1,4 +1,5 @@
 """The recognizer that learns from ego teachers while it trains on third-person video."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -39,20 +40,36 @@ class EgoExoRecognizer(Recognizer3D):
         ValueError: if the data preprocessor blends clips (mixup, cutmix) and there are auxiliary heads.
     """
 
-    def __init__(self, *, aux_heads: dict[str, ConfigType] | None = None, teachers: dict[str, ConfigType] | None = None,
-                 teacher_amp: str | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        aux_heads: dict[str, ConfigType] | None = None,
+        teachers: dict[str, ConfigType] | None = None,
+        teacher_amp: str | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
-        self.aux_heads = ModuleDict({name: MODELS.build(cfg) for name, cfg in (aux_heads or {}).items() if cfg})
+        self.aux_heads = ModuleDict(
+            {name: MODELS.build(cfg) for name, cfg in (aux_heads or {}).items() if cfg}
+        )
         blending = getattr(self.data_preprocessor, 'blending', None)
         if blending is not None and len(self.aux_heads):
-            raise ValueError(f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips and labels, '
-                             f'but not the targets of model.aux_heads ({", ".join(self.aux_heads)}); set '
-                             'model.data_preprocessor.blending=None, or model.aux_heads=None to train without targets')
+            raise ValueError(
+                f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips and labels, '
+                f'but not the targets of model.aux_heads ({", ".join(self.aux_heads)}); set '
+                'model.data_preprocessor.blending=None, or model.aux_heads=None to train without targets'
+            )
         learned = [head.target for head in self.aux_heads.values() if hasattr(head, 'target')]
-        frames = dict(time_stride=getattr(self.backbone, 'resample_rate', None),
-                      frame_sampling=getattr(self.backbone, 'slow_sampling', None))
-        self.teachers = OnlineTeachers(teachers or {}, learned=learned, amp=teacher_amp,  # not a module: see there
-                                       map_frames={name: value for name, value in frames.items() if value})
+        frames = dict(
+            time_stride=getattr(self.backbone, 'resample_rate', None),
+            frame_sampling=getattr(self.backbone, 'slow_sampling', None),
+        )
+        self.teachers = OnlineTeachers(
+            teachers or {},
+            learned=learned,
+            amp=teacher_amp,  # not a module: see there
+            map_frames={name: value for name, value in frames.items() if value},
+        )
 
     def init_weights(self) -> None:
         """Initial weights; teachers are built and read their checkpoints."""
@@ -82,11 +99,15 @@ class EgoExoRecognizer(Recognizer3D):
         feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
         losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
         parts = {'neck': loss_kwargs.get('loss_aux', {})}
-        parts.update((name, head.loss(feats, data_samples)) for name, head in self.aux_heads.items())
+        parts.update(
+            (name, head.loss(feats, data_samples)) for name, head in self.aux_heads.items()
+        )
         for name, part in parts.items():
             if losses.keys() & part.keys():
-                raise ValueError(f'{name} names a loss that another head has: {sorted(losses.keys() & part.keys())}; '
-                                 'give one of them another loss_name')
+                raise ValueError(
+                    f'{name} names a loss that another head has: {sorted(losses.keys() & part.keys())}; '
+                    'give one of them another loss_name'
+                )
             losses.update(part)
         return losses
 
@@ -111,11 +132,16 @@ class EgoExoRecognizer(Recognizer3D):
         Raises:
             ValueError: if ``max_testing_views`` is not a whole number from 1.
         """
-        if not hasattr(self.cls_head, 'predict_views') and type(self.cls_head).predict is not BaseHead.predict:
+        if (
+            not hasattr(self.cls_head, 'predict_views')
+            and type(self.cls_head).predict is not BaseHead.predict
+        ):
             return super().predict(inputs, data_samples, **kwargs)
         limit = (self.test_cfg or {}).get('max_testing_views') or None
         if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise ValueError(f'max_testing_views must be a whole number from 1 or None (no limit), got {limit!r}')
+            raise ValueError(
+                f'max_testing_views must be a whole number from 1 or None (no limit), got {limit!r}'
+            )
         if isinstance(inputs, RawViews):
             batches = inputs.batches(limit)
         else:

@@ -3,6 +3,7 @@
 Shape legend: ``N`` samples, ``V`` views a sample (clips x crops), ``D`` feature channels, ``P`` positions of the pooling
 window, ``C`` classes.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -33,7 +34,9 @@ def pool_positions(feats: Tensor | Sequence[Tensor], window: int | None = 7) -> 
     if feats.dim() == 2:
         return feats[:, None]
     size = feats.shape[-2:]
-    pooled = F.avg_pool2d(feats.mean(2), size if window is None else [min(window, side) for side in size], stride=1)
+    pooled = F.avg_pool2d(
+        feats.mean(2), size if window is None else [min(window, side) for side in size], stride=1
+    )
     return pooled.flatten(2).transpose(1, 2)
 
 
@@ -56,8 +59,10 @@ def ensemble_views(scores: Tensor, num_samples: int, ensemble: str) -> Tensor:
         ValueError: if the samples cannot have equally many views.
     """
     if not num_samples or len(scores) % num_samples:
-        raise ValueError(f'{len(scores)} views do not divide among {num_samples} samples; every sample needs as many clips '
-                         'and crops')
+        raise ValueError(
+            f'{len(scores)} views do not divide among {num_samples} samples; every sample needs as many clips '
+            'and crops'
+        )
     views = scores.unflatten(0, (num_samples, -1))
     return views.amax(1) if ensemble == 'max' else views.mean(1)
 

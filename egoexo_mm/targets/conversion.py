@@ -1,4 +1,5 @@
 """The loop that turns one file of boxes per video into rows of a store."""
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,13 +14,22 @@ ReadFile = Callable[[Path, str], dict[str, Any]]  # path, video id -> arguments 
 
 class BoxesReport(NamedTuple):
     """Outcome of a conversion: videos written now, found done, and failed."""
+
     written: int
     already: int
     failed: int
 
 
-def convert_files(paths: Sequence[Path], out: str | Path, manifest: Manifest, read: ReadFile, *, label: str,
-                  skip_bad: bool = False, rows_per_shard: int = 1024) -> BoxesReport:
+def convert_files(
+    paths: Sequence[Path],
+    out: str | Path,
+    manifest: Manifest,
+    read: ReadFile,
+    *,
+    label: str,
+    skip_bad: bool = False,
+    rows_per_shard: int = 1024,
+) -> BoxesReport:
     """Write a row per file; files whose video is in the store already are not read.
 
     Args:

@@ -1,4 +1,5 @@
 """Making sure that what was written is on the disk."""
+
 import contextlib
 import os
 from pathlib import Path

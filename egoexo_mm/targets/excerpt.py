@@ -1,4 +1,5 @@
 """Rows of a store as text for a reader."""
+
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,12 +12,24 @@ from .records import HAND
 from .store import TargetStore
 
 SIDES = {-1: 'unknown side', 0: 'left', 1: 'right'}
-CONTACTS = {-1: 'unknown contact', 0: 'no contact', 1: 'self', 2: 'other person', 3: 'portable object',
-            4: 'stationary object'}
+CONTACTS = {
+    -1: 'unknown contact',
+    0: 'no contact',
+    1: 'self',
+    2: 'other person',
+    3: 'portable object',
+    4: 'stationary object',
+}
 
 
-def excerpt(store: TargetStore, *, video_id: str | None = None, count: int = 5, frame: int | None = None,
-            top: int = 5) -> Iterator[str]:
+def excerpt(
+    store: TargetStore,
+    *,
+    video_id: str | None = None,
+    count: int = 5,
+    frame: int | None = None,
+    top: int = 5,
+) -> Iterator[str]:
     """Lines on the first ``count`` videos of a store, or on one.
 
     Args:
@@ -31,7 +44,9 @@ def excerpt(store: TargetStore, *, video_id: str | None = None, count: int = 5, 
         TargetStoreError: no such video or frame, or a frame of a store of scores.
     """
     if frame is not None and store.manifest.kind == 'scores':
-        raise TargetStoreError(f'{store.path}: has scores of whole videos, not of frames; leave out the frame')
+        raise TargetStoreError(
+            f'{store.path}: has scores of whole videos, not of frames; leave out the frame'
+        )
     for name in store.video_ids[:count] if video_id is None else [video_id]:
         yield _video_line(store, name)
         if store.manifest.kind == 'scores':
@@ -42,9 +57,11 @@ def excerpt(store: TargetStore, *, video_id: str | None = None, count: int = 5, 
 
 def _video_line(store: TargetStore, video_id: str) -> str:
     info = store.info(video_id)
-    parts = [f'{info.num_frames} frames' if info.num_frames else 'unknown length',
-             f'{info.fps:g} fps' if info.fps else 'unknown fps',
-             f'{info.width}x{info.height}' if info.width and info.height else 'unknown size']
+    parts = [
+        f'{info.num_frames} frames' if info.num_frames else 'unknown length',
+        f'{info.fps:g} fps' if info.fps else 'unknown fps',
+        f'{info.width}x{info.height}' if info.width and info.height else 'unknown size',
+    ]
     if info.frame_stride > 1:
         parts.append(f'frame stride {info.frame_stride}')
     return f'{video_id}: {", ".join(parts)}'
@@ -69,15 +86,20 @@ def _box_lines(store: TargetStore, video_id: str, frame: int | None) -> Iterator
             return
         frame = int(frames[0])
     if frame < 0 or (info.num_frames and frame >= info.num_frames):
-        raise TargetStoreError(f'{store.path}: video {quote(video_id)} has no frame {frame}; give one from 0'
-                               + (f' to {info.num_frames - 1}' if info.num_frames else ''))
+        raise TargetStoreError(
+            f'{store.path}: video {quote(video_id)} has no frame {frame}; give one from 0'
+            + (f' to {info.num_frames - 1}' if info.num_frames else '')
+        )
     found = store.detections(video_id, [frame])
     seen = int(stored_frames(np.array([frame]), info)[0])
     moved = '' if seen == frame else f' (the detector saw {seen})'
     yield f'  frame {frame}{moved}: {len(found)} boxes'
     for box, score, kind, side, contact, offset in zip(
-            found.box, found.score, found.kind, found.side, found.contact, found.offset, strict=True):
-        text = f'    {"hand" if kind == HAND else "object"} {score:.3f} at ' + ', '.join(f'{x:.3f}' for x in box)
+        found.box, found.score, found.kind, found.side, found.contact, found.offset
+    ):
+        text = f'    {"hand" if kind == HAND else "object"} {score:.3f} at ' + ', '.join(
+            f'{x:.3f}' for x in box
+        )
         if kind == HAND:
             text += f'; {SIDES[int(side)]}, {CONTACTS[int(contact)]}'
             if not np.isnan(offset).any():

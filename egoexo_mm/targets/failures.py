@@ -3,6 +3,7 @@
 A line is a JSON object with ``video_id``, ``path`` (of the file; lines of older versions lack it) and ``reason``. The same
 schema is used in a target store, beside prepared data and in the work dir of a training run.
 """
+
 from __future__ import annotations
 
 import json
@@ -17,6 +18,7 @@ FAILED_NAME = 'failed.jsonl'
 
 class Failures(NamedTuple):
     """Video id -> last reason, a sentence for each line that cannot be read, and video id -> file where one is named."""
+
     reasons: dict[str, str]
     faults: list[str]
     paths: dict[str, str]
@@ -24,7 +26,11 @@ class Failures(NamedTuple):
 
 def failure_line(video_id: str, path: str | Path | None, reason: Any) -> bytes:
     """A line for ``failed.jsonl``; ``path`` is None where no file is known."""
-    entry = dict(video_id=str(video_id), path=None if path is None else str(path), reason=' '.join(str(reason).split()))
+    entry = dict(
+        video_id=str(video_id),
+        path=None if path is None else str(path),
+        reason=' '.join(str(reason).split()),
+    )
     return (json.dumps(entry) + '\n').encode()
 
 
@@ -49,5 +55,7 @@ def read_failures(folder: Path) -> Failures:
             if entry.get('path'):
                 paths[str(entry['video_id'])] = str(entry['path'])
         except (ValueError, KeyError, TypeError, AttributeError):
-            faults.append(f'{path}, line {number}: expected a JSON object with video_id and reason; remove the line')
+            faults.append(
+                f'{path}, line {number}: expected a JSON object with video_id and reason; remove the line'
+            )
     return Failures(reasons, faults, paths)

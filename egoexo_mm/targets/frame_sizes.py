@@ -2,6 +2,7 @@
 
 The files hold pixels and do not say of which frame size; a wrong size puts every box elsewhere.
 """
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -17,9 +18,10 @@ from .manifest import video_id_from_path
 
 class FrameSize(NamedTuple):
     """Frames the detector saw; ``fps`` and ``num_frames`` are 0 where unknown."""
+
     width: int
     height: int
-    fps: float = 0.
+    fps: float = 0.0
     num_frames: int = 0
 
 
@@ -37,12 +39,18 @@ def sizes_from_csv(path: str | Path) -> SizeOf:
     except ValueError as error:
         raise TargetStoreError(str(error)) from None
     if not {'video_id', 'width', 'height'} <= set(names):
-        raise TargetStoreError(f'{path}: header is {quote(names)}; expected video_id,width,height[,fps,num_frames]')
-    table = {row.get('video_id', ''): _size_from_row(row, f'{path} line {line}') for line, row in rows}
+        raise TargetStoreError(
+            f'{path}: header is {quote(names)}; expected video_id,width,height[,fps,num_frames]'
+        )
+    table = {
+        row.get('video_id', ''): _size_from_row(row, f'{path} line {line}') for line, row in rows
+    }
 
     def size_of(video_id: str) -> FrameSize:
         if video_id not in table:
-            raise TargetStoreError(f'{path}: no line for video {quote(video_id)}; add its frame size')
+            raise TargetStoreError(
+                f'{path}: no line for video {quote(video_id)}; add its frame size'
+            )
         return table[video_id]
 
     return size_of
@@ -50,14 +58,21 @@ def sizes_from_csv(path: str | Path) -> SizeOf:
 
 def _size_from_row(row: dict[str, str], where: str) -> FrameSize:
     try:
-        size = FrameSize(int(row['width']), int(row['height']), float(row.get('fps') or 0),
-                         int(row.get('num_frames') or 0))
+        size = FrameSize(
+            int(row['width']),
+            int(row['height']),
+            float(row.get('fps') or 0),
+            int(row.get('num_frames') or 0),
+        )
     except (KeyError, ValueError):
         size = FrameSize(0, 0)
-    if not (size.width > 0 and size.height > 0 and size.num_frames >= 0
-            and 0 <= size.fps < float('inf')):
-        raise TargetStoreError(f'{where}: width and height must be positive whole numbers, fps and '
-                               f'num_frames numbers or empty, found {quote(list(row.values()))}')
+    if not (
+        size.width > 0 and size.height > 0 and size.num_frames >= 0 and 0 <= size.fps < float('inf')
+    ):
+        raise TargetStoreError(
+            f'{where}: width and height must be positive whole numbers, fps and '
+            f'num_frames numbers or empty, found {quote(list(row.values()))}'
+        )
     return size
 
 
@@ -76,13 +91,17 @@ def sizes_from_videos(root: str | Path, short_side: int) -> SizeOf:
     for path in filter(is_video, files_below(root)):
         first = paths.setdefault(video_id_from_path(path.name), path)
         if first != path:
-            raise TargetStoreError(f'{path} and {first} share a file stem, so boxes cannot be matched by it; give frame '
-                                   'sizes as a CSV (--sizes)')
+            raise TargetStoreError(
+                f'{path} and {first} share a file stem, so boxes cannot be matched by it; give frame '
+                'sizes as a CSV (--sizes)'
+            )
 
     def size_of(video_id: str) -> FrameSize:
         if video_id not in paths:
-            raise TargetStoreError(f'{root}: no video with file stem {quote(video_id)}; add it, or '
-                                   'give frame sizes as a CSV (--sizes)')
+            raise TargetStoreError(
+                f'{root}: no video with file stem {quote(video_id)}; add it, or '
+                'give frame sizes as a CSV (--sizes)'
+            )
         width, height, fps = _probe(paths[video_id])
         scale = short_side / min(width, height)
         return FrameSize(round(width * scale), round(height * scale), fps)
@@ -97,4 +116,6 @@ def _probe(path: Path) -> tuple[int, int, float]:
         return *reader.size, float(reader.get_avg_fps())
     except BrokenVideoError as error:
         reason = str(error).replace(f'{path}: ', '', 1)
-        raise TargetStoreError(f'{path}: does not open as a video ({reason}); replace or remove it') from None
+        raise TargetStoreError(
+            f'{path}: does not open as a video ({reason}); replace or remove it'
+        ) from None

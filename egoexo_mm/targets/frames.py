@@ -1,4 +1,5 @@
 """From frame numbers of the user's copy of a video to those the teacher saw, and to their detections."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,8 +9,13 @@ from .records import VideoInfo
 _LAST_FRAME = 2**31 - 1  # of a video of unknown length, since frames are stored as int32
 
 
-def stored_frames(frame_inds: np.ndarray | Sequence[int], info: VideoInfo, total_frames: int | None = None,
-                  fps: float | None = None, frame_times: np.ndarray | None = None) -> np.ndarray:
+def stored_frames(
+    frame_inds: np.ndarray | Sequence[int],
+    info: VideoInfo,
+    total_frames: int | None = None,
+    fps: float | None = None,
+    frame_times: np.ndarray | None = None,
+) -> np.ndarray:
     """Stored frame number for each frame number of another copy of the same video.
 
     Copies with equally many frames match frame by frame. Otherwise frames meet by time when both
@@ -32,7 +38,9 @@ def stored_frames(frame_inds: np.ndarray | Sequence[int], info: VideoInfo, total
     if both_totals and int(total_frames) == info.num_frames:
         pass
     elif frame_times is not None and info.fps:
-        frames = np.rint(frame_times[np.clip(frames, 0, len(frame_times) - 1)] * info.fps).astype(np.int64)
+        frames = np.rint(frame_times[np.clip(frames, 0, len(frame_times) - 1)] * info.fps).astype(
+            np.int64
+        )
     elif fps and info.fps:
         frames = np.rint(frames / fps * info.fps).astype(np.int64)
     elif both_totals:

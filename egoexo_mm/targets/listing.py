@@ -1,4 +1,5 @@
 """Videos of annotation lists, and the ids under which a store keeps them."""
+
 from __future__ import annotations
 
 import posixpath
@@ -46,9 +47,10 @@ def check_one_video_an_id(paths: Iterable[str], rule: str, where: str = '') -> N
         key = video_id_from_path(path, rule)
         other = first.setdefault(key, path)
         if other != path and _plain(other) != _plain(path):
-            raise TargetStoreError(f'{where}two videos of the list have the id {quote(key)}: '
-                                   f'{quote(other)} and {quote(path)}; '
-                                   + _remedy(other, path, rule))
+            raise TargetStoreError(
+                f'{where}two videos of the list have the id {quote(key)}: '
+                f'{quote(other)} and {quote(path)}; ' + _remedy(other, path, rule)
+            )
 
 
 def check_listed_once(paths: Iterable[str], rule: str) -> None:
@@ -63,8 +65,10 @@ def check_listed_once(paths: Iterable[str], rule: str) -> None:
     for path in paths:
         key = video_id_from_path(path, rule)
         if key in seen:
-            raise TargetStoreError(f'two videos of the list have the id {quote(key)}: {quote(path)} and '
-                                   f'{quote(path)}; remove one of the lines')
+            raise TargetStoreError(
+                f'two videos of the list have the id {quote(key)}: {quote(path)} and '
+                f'{quote(path)}; remove one of the lines'
+            )
         seen.add(key)
 
 
@@ -75,6 +79,8 @@ def _plain(path: str) -> str:
 def _remedy(one: str, other: str, rule: str) -> str:
     """What tells two videos apart that have one id under the ``rule``."""
     if rule == 'stem' and video_id_from_path(one, 'path') != video_id_from_path(other, 'path'):
-        return ("rename one of the files, or extract into a new store with test_dataloader.dataset.video_id='path', which "
-                'names videos by their paths')
+        return (
+            "rename one of the files, or extract into a new store with test_dataloader.dataset.video_id='path', which "
+            'names videos by their paths'
+        )
     return 'rename one of the files or remove its line'

@@ -1,4 +1,5 @@
 """What a target store says about itself (``manifest.json``) and how a video is named in it."""
+
 import dataclasses
 import json
 from pathlib import Path
@@ -57,6 +58,7 @@ class Manifest:
         notes: Anything a reader should know.
         schema_version: Version of the file format.
     """
+
     signal: str
     dataset: str
     teacher: str
@@ -72,36 +74,47 @@ class Manifest:
     def __post_init__(self) -> None:
         if self.signal not in _NUM_SCORES:
             raise TargetStoreError(
-                f'signal is {quote(self.signal)}: expected one of {tuple(_NUM_SCORES)}')
+                f'signal is {quote(self.signal)}: expected one of {tuple(_NUM_SCORES)}'
+            )
         for name in ('dataset', 'teacher'):
             if not isinstance(getattr(self, name), str):
                 raise TargetStoreError(f'{name} is {quote(getattr(self, name))}: expected a string')
         if self.video_id not in _ID_RULES:
             raise TargetStoreError(
-                f'video_id is {quote(self.video_id)}: expected one of {_ID_RULES}')
+                f'video_id is {quote(self.video_id)}: expected one of {_ID_RULES}'
+            )
         if self.frame_size is not None:  # JSON has no tuples
             object.__setattr__(self, 'frame_size', tuple(self.frame_size))
-            if len(self.frame_size) != 2 or not all(isinstance(side, int) and side > 0 for side in self.frame_size):
-                raise TargetStoreError(f'frame_size is {quote(self.frame_size)}: expected width and height in pixels')
+            if len(self.frame_size) != 2 or not all(
+                isinstance(side, int) and side > 0 for side in self.frame_size
+            ):
+                raise TargetStoreError(
+                    f'frame_size is {quote(self.frame_size)}: expected width and height in pixels'
+                )
         if self.fps is not None and not (isinstance(self.fps, (int, float)) and 0 < self.fps < 1e6):
-            raise TargetStoreError(f'fps is {quote(self.fps)}: expected a number of frames per second')
+            raise TargetStoreError(
+                f'fps is {quote(self.fps)}: expected a number of frames per second'
+            )
         if self.kind == 'scores':
             self._check_scores()
         elif self.score_kind is not None or self.num_scores is not None:
             raise TargetStoreError(
                 "score_kind and num_scores are set for signal 'interaction', which holds boxes: "
-                'leave them out')
+                'leave them out'
+            )
 
     def _check_scores(self) -> None:
         if self.score_kind not in _SCORE_KINDS:
             raise TargetStoreError(
                 f'score_kind is {quote(self.score_kind)}: expected one of {_SCORE_KINDS} '
-                f'for signal {quote(self.signal)}')
+                f'for signal {quote(self.signal)}'
+            )
         if self.num_scores is None:
             object.__setattr__(self, 'num_scores', _NUM_SCORES[self.signal])
         if type(self.num_scores) is not int or not 1 <= self.num_scores < 2**31:
             raise TargetStoreError(
-                f'num_scores is {quote(self.num_scores)}: expected a positive integer')
+                f'num_scores is {quote(self.num_scores)}: expected a positive integer'
+            )
 
     @property
     def kind(self) -> str:
@@ -111,7 +124,11 @@ class Manifest:
     def differences(self, other: 'Manifest') -> list[str]:
         """``'<field> is <ours>, not <theirs>'`` for each field that is not equal."""
         ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        return [f'{name} is {quote(ours[name])}, not {quote(theirs[name])}' for name in ours if ours[name] != theirs[name]]
+        return [
+            f'{name} is {quote(ours[name])}, not {quote(theirs[name])}'
+            for name in ours
+            if ours[name] != theirs[name]
+        ]
 
     def to_json(self) -> str:
         """Text of ``manifest.json``; fields that say nothing are left out."""
@@ -129,35 +146,42 @@ def read_manifest(folder: Path) -> Manifest:
     if not folder.is_dir():
         raise TargetStoreError(
             f'{folder}: no such target store folder; extract or convert the targets first, '
-            'or correct the path')
+            'or correct the path'
+        )
     try:
         fields = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise TargetStoreError(
             f'{folder}: not a target store, it has no {MANIFEST_NAME}; give the folder that a '
-            'store writer made') from None
+            'store writer made'
+        ) from None
     except ValueError as error:
         raise TargetStoreError(
-            f'{path}: not valid JSON ({error}); restore the file or write the store '
-            'again') from None
+            f'{path}: not valid JSON ({error}); restore the file or write the store again'
+        ) from None
     return _manifest_from(fields, path)
 
 
 def _manifest_from(fields: Any, path: Path) -> Manifest:
     if not isinstance(fields, dict):
-        raise TargetStoreError(f'{path}: expected a JSON object, found {type(fields).__name__}; '
-                               'restore the file or write the store again')
+        raise TargetStoreError(
+            f'{path}: expected a JSON object, found {type(fields).__name__}; '
+            'restore the file or write the store again'
+        )
     version = fields.get('schema_version')
     if version != SCHEMA_VERSION:
         raise TargetStoreError(
             f'{path}: schema version {quote(version)}, but this egoexo_mm reads version '
-            f'{SCHEMA_VERSION}; install the matching egoexo_mm or write the store again')
+            f'{SCHEMA_VERSION}; install the matching egoexo_mm or write the store again'
+        )
     known = {field.name for field in dataclasses.fields(Manifest)}
     missing = {'signal', 'dataset', 'teacher'} - set(fields)
     for what, names in (('unknown', set(fields) - known), ('missing', missing)):
         if names:
-            raise TargetStoreError(f'{path}: {what} field(s) [{quote_names(map(repr, sorted(names)))}]; '
-                                   f'expected fields are {sorted(known)}')
+            raise TargetStoreError(
+                f'{path}: {what} field(s) [{quote_names(map(repr, sorted(names)))}]; '
+                f'expected fields are {sorted(known)}'
+            )
     try:
         return Manifest(**fields)
     except (TargetStoreError, TypeError) as error:

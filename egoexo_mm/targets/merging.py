@@ -1,4 +1,5 @@
 """Joining stores of one teacher, for example those of several machines."""
+
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +21,14 @@ from .verification import check_batch, verify_store
 
 class MergeReport(NamedTuple):
     """Videos written, and rows left out because an earlier store has the video."""
+
     rows: int
     left_out: int
 
 
-def merge_stores(sources: Sequence[str | Path], out: str | Path, *, keep_first: bool = False) -> MergeReport:
+def merge_stores(
+    sources: Sequence[str | Path], out: str | Path, *, keep_first: bool = False
+) -> MergeReport:
     """Write the rows of all ``sources`` into a new store, shard by shard.
 
     Every row is checked before it is written, and the result once more; it appears under its name as a whole. Failed
@@ -47,8 +51,10 @@ def merge_stores(sources: Sequence[str | Path], out: str | Path, *, keep_first: 
         out.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
     except FileExistsError:
-        raise TargetStoreError(f'{partial}: left by a merge that was stopped, or of one that runs now; delete it and run '
-                               'again') from None
+        raise TargetStoreError(
+            f'{partial}: left by a merge that was stopped, or of one that runs now; delete it and run '
+            'again'
+        ) from None
     except OSError as error:
         raise _cannot_write(partial, error) from None
     try:
@@ -67,13 +73,17 @@ def merge_stores(sources: Sequence[str | Path], out: str | Path, *, keep_first: 
 
 def _common_manifest(sources: list[Path]) -> Manifest:
     if len({source.resolve() for source in sources}) < max(len(sources), 2):
-        raise TargetStoreError(f'{", ".join(map(str, sources))}: give two or more different stores to merge')
+        raise TargetStoreError(
+            f'{", ".join(map(str, sources))}: give two or more different stores to merge'
+        )
     manifest = read_manifest(sources[0])
     for source in sources[1:]:
         differences = manifest.differences(read_manifest(source))
         if differences:
-            raise TargetStoreError(f'{sources[0]} and {source} are stores of different targets ({"; ".join(differences)}); '
-                                   'merge stores with equal manifests only')
+            raise TargetStoreError(
+                f'{sources[0]} and {source} are stores of different targets ({"; ".join(differences)}); '
+                'merge stores with equal manifests only'
+            )
     return manifest
 
 
@@ -92,8 +102,10 @@ def _write(sources: list[Path], partial: Path, manifest: Manifest, keep_first: b
             for video_id in ids:
                 new.append(video_id not in home)
                 if not new[-1] and not keep_first:
-                    raise TargetStoreError(f'{shard}: video {quote(video_id)} is also in {home[video_id]}; keep the first '
-                                           'row of such videos (--keep first), or delete one of the two shards')
+                    raise TargetStoreError(
+                        f'{shard}: video {quote(video_id)} is also in {home[video_id]}; keep the first '
+                        'row of such videos (--keep first), or delete one of the two shards'
+                    )
                 home.setdefault(video_id, shard)
             left_out += new.count(False)
             batch = batch.select(schema.names)
@@ -121,9 +133,14 @@ def _write_failures(sources: list[Path], partial: Path, home: dict[str, Path]) -
         reasons, faults, paths = read_failures(source)
         if faults:
             raise TargetStoreError(faults[0])
-        failed.update({video_id: (paths.get(video_id), reason) for video_id, reason in reasons.items()})
-    lines = [failure_line(video_id, path, reason).decode()
-             for video_id, (path, reason) in failed.items() if video_id not in home]
+        failed.update(
+            {video_id: (paths.get(video_id), reason) for video_id, reason in reasons.items()}
+        )
+    lines = [
+        failure_line(video_id, path, reason).decode()
+        for video_id, (path, reason) in failed.items()
+        if video_id not in home
+    ]
     if lines:
         _write_text(partial / FAILED_NAME, ''.join(lines))
 
@@ -139,8 +156,12 @@ def _require_sound(partial: Path, rows: int) -> None:
     result = verify_store(partial)
     if result.faults or result.rows != rows:
         reason = result.faults[0] if result.faults else f'{result.rows} rows instead of {rows}'
-        raise TargetStoreError(f'the merged store is damaged and was removed ({reason}); check the disk and run again')
+        raise TargetStoreError(
+            f'the merged store is damaged and was removed ({reason}); check the disk and run again'
+        )
 
 
 def _cannot_write(path: Path, error: OSError) -> TargetStoreError:
-    return TargetStoreError(f'{path}: cannot be written ({error.strerror}); free space or correct the rights and run again')
+    return TargetStoreError(
+        f'{path}: cannot be written ({error.strerror}); free space or correct the rights and run again'
+    )

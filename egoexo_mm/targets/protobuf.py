@@ -2,6 +2,7 @@
 
 Format: https://protobuf.dev/programming-guides/encoding/
 """
+
 import struct
 from collections.abc import Iterator
 from typing import NoReturn
@@ -24,7 +25,9 @@ def fields(data: bytes) -> Iterator[tuple[int, int, int | float | bytes]]:
         key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
         if number == 0 or wire not in _NAMES:
-            raise ValueError(f'byte {at} is no field of a message (number {number}, wire type {wire})')
+            raise ValueError(
+                f'byte {at} is no field of a message (number {number}, wire type {wire})'
+            )
         if wire == VARINT:
             value, at = _varint(data, at)
         else:
@@ -33,7 +36,7 @@ def fields(data: bytes) -> Iterator[tuple[int, int, int | float | bytes]]:
                 size, at = _varint(data, at)
             if at + size > end:
                 raise ValueError(f'ends inside field {number}')
-            value = _FLOAT.unpack_from(data, at)[0] if wire == FIXED32 else data[at:at + size]
+            value = _FLOAT.unpack_from(data, at)[0] if wire == FIXED32 else data[at : at + size]
             at += size
         yield number, wire, value
 
@@ -51,7 +54,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             raise ValueError('ends inside a number')
         byte = data[at]
         at += 1
-        value |= (byte & 0x7f) << shift
+        value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
     raise ValueError(f'byte {at} goes on a number beyond 64 bits')

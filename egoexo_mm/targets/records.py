@@ -2,6 +2,7 @@
 
 Shape legend: ``n`` detections, ``C`` scores per video.
 """
+
 import dataclasses
 from typing import Any, NamedTuple
 
@@ -19,16 +20,29 @@ BOX_SLACK = 0.01
 SUM_SLACK = 2e-3
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 
-VIDEO_FIELDS = (('video_id', pa.string()), ('num_frames', pa.int32()), ('fps', pa.float64()),
-                ('width', pa.int32()), ('height', pa.int32()), ('frame_stride', pa.int32()))
+VIDEO_FIELDS = (
+    ('video_id', pa.string()),
+    ('num_frames', pa.int32()),
+    ('fps', pa.float64()),
+    ('width', pa.int32()),
+    ('height', pa.int32()),
+    ('frame_stride', pa.int32()),
+)
 # Column -> (type of a number, numbers per detection).
 DETECTION_FIELDS = dict(
-    frame=(np.int32, 1), box=(np.float32, 4), score=(np.float16, 1), kind=(np.int8, 1),
-    side=(np.int8, 1), contact=(np.int8, 1), offset=(np.float16, 2))
+    frame=(np.int32, 1),
+    box=(np.float32, 4),
+    score=(np.float16, 1),
+    kind=(np.int8, 1),
+    side=(np.int8, 1),
+    contact=(np.int8, 1),
+    offset=(np.float16, 2),
+)
 
 
 class VideoInfo(NamedTuple):
     """The copy of the video that the teacher saw; 0 where unknown."""
+
     num_frames: int
     fps: float
     width: int
@@ -51,6 +65,7 @@ class Detections:
         offset: float32 (n, 2), from hand centre to object centre, fractions of frame width and
             height; NaN where unknown.
     """
+
     slot: np.ndarray
     box: np.ndarray
     score: np.ndarray
@@ -83,16 +98,22 @@ def check_scores(scores: Any, num_scores: int, where: str) -> np.ndarray:
     """Scores as float16 (C,), or an error that starts with ``where``."""
     scores = np.asarray(scores)
     if scores.shape != (num_scores,):
-        raise TargetStoreError(f'{where}: scores have shape {scores.shape}, but the store holds '
-                               f'{num_scores} per video; is this the right teacher or signal?')
+        raise TargetStoreError(
+            f'{where}: scores have shape {scores.shape}, but the store holds '
+            f'{num_scores} per video; is this the right teacher or signal?'
+        )
     if scores.dtype.kind not in 'iuf':
         raise TargetStoreError(f'{where}: scores have type {scores.dtype}; expected numbers')
     if not np.isfinite(scores).all():
-        raise TargetStoreError(f'{where}: score {int(np.argmin(np.isfinite(scores)))} is NaN or '
-                               'infinite; run the teacher on this video again')
+        raise TargetStoreError(
+            f'{where}: score {int(np.argmin(np.isfinite(scores)))} is NaN or '
+            'infinite; run the teacher on this video again'
+        )
     if np.abs(scores).max() > _FLOAT16_MAX:
-        raise TargetStoreError(f'{where}: score {np.abs(scores).max():g} does not fit float16 '
-                               f'(largest {_FLOAT16_MAX:g}); scale the scores down')
+        raise TargetStoreError(
+            f'{where}: score {np.abs(scores).max():g} does not fit float16 '
+            f'(largest {_FLOAT16_MAX:g}); scale the scores down'
+        )
     return scores.astype(np.float16)
 
 
@@ -102,8 +123,11 @@ def boxes_in_order(box: np.ndarray) -> bool:
         return True
     low, high = box[:, :2], box[:, 2:]
     # with low <= high, the lowest of all is among the low and the highest among the high corners; NaN compares False
-    return (bool((low <= high).all()) and float(np.minimum.reduce(low, axis=None)) >= -BOX_SLACK
-            and float(np.maximum.reduce(high, axis=None)) <= 1 + BOX_SLACK)
+    return (
+        bool((low <= high).all())
+        and float(np.minimum.reduce(low, axis=None)) >= -BOX_SLACK
+        and float(np.maximum.reduce(high, axis=None)) <= 1 + BOX_SLACK
+    )
 
 
 def check_box_values(box: np.ndarray, frame: np.ndarray, where: str) -> None:
@@ -113,30 +137,36 @@ def check_box_values(box: np.ndarray, frame: np.ndarray, where: str) -> None:
         i = int(np.argmax(outside))
         raise TargetStoreError(
             f'{where}: box {_short(box[i])} at frame {frame[i]} is outside [0, 1]; values look '
-            'like pixels, divide by frame width and height')
+            'like pixels, divide by frame width and height'
+        )
     turned = (box[:, 2:] < box[:, :2]).any(axis=1)
     if turned.any():
         i = int(np.argmax(turned))
         raise TargetStoreError(
             f'{where}: box {_short(box[i])} at frame {frame[i]} has x2 < x1 or y2 < y1; boxes '
-            'are x1, y1, x2, y2, not x, y, width, height')
+            'are x1, y1, x2, y2, not x, y, width, height'
+        )
 
 
 def check_detections(columns: dict[str, Any | None], where: str) -> dict[str, np.ndarray]:
     """Columns of one video in storage types, sorted by frame, or an error that starts with
     ``where``; ``None`` columns become unknown."""
     n = len(np.atleast_1d(np.asarray(columns['frame'])))
-    empty = dict(side=np.full(n, UNKNOWN), contact=np.full(n, UNKNOWN),
-                 offset=np.full((n, 2), np.nan))
-    raw = {name: np.asarray(empty[name] if columns[name] is None else columns[name])
-           for name in DETECTION_FIELDS}
+    empty = dict(
+        side=np.full(n, UNKNOWN), contact=np.full(n, UNKNOWN), offset=np.full((n, 2), np.nan)
+    )
+    raw = {
+        name: np.asarray(empty[name] if columns[name] is None else columns[name])
+        for name in DETECTION_FIELDS
+    }
     for name, (_, count) in DETECTION_FIELDS.items():
         shape = (n,) if count == 1 else (n, count)
         if n == 0 and raw[name].size == 0:
             raw[name] = raw[name].reshape(shape)
         if raw[name].shape != shape:
-            raise TargetStoreError(f'{where}: {name} has shape {raw[name].shape}, expected '
-                                   f'{shape} for {n} detections')
+            raise TargetStoreError(
+                f'{where}: {name} has shape {raw[name].shape}, expected {shape} for {n} detections'
+            )
         if raw[name].dtype.kind not in 'biuf':
             raise TargetStoreError(f'{where}: {name} has type {raw[name].dtype}; expected numbers')
     _check_range(raw['frame'], 0, np.iinfo(np.int32).max, 'frame', where, whole=True)
@@ -145,35 +175,42 @@ def check_detections(columns: dict[str, Any | None], where: str) -> dict[str, np
     for name, low, high in (('kind', HAND, OBJECT), ('side', UNKNOWN, 1), ('contact', UNKNOWN, 4)):
         _check_range(raw[name], low, high, name, where, whole=True)
     if (np.abs(raw['offset']) > _FLOAT16_MAX).any():
-        raise TargetStoreError(f'{where}: an offset does not fit float16; offsets are fractions '
-                               'of frame width and height')
+        raise TargetStoreError(
+            f'{where}: an offset does not fit float16; offsets are fractions '
+            'of frame width and height'
+        )
     raw['box'], raw['score'] = np.clip(raw['box'], 0, 1), np.clip(raw['score'], 0, 1)
     order = np.argsort(raw['frame'], kind='stable')
-    return {name: raw[name][order].astype(dtype)
-            for name, (dtype, _) in DETECTION_FIELDS.items()}
+    return {name: raw[name][order].astype(dtype) for name, (dtype, _) in DETECTION_FIELDS.items()}
 
 
 def check_frame_grid(frame: np.ndarray, num_frames: int, frame_stride: int, where: str) -> None:
     """Refuse sorted frame numbers (n,) beyond the video or off the frames that were processed."""
     if num_frames and len(frame) and frame[-1] >= num_frames:
-        raise TargetStoreError(f'{where}: frame {frame[-1]} is beyond the {num_frames} frames of '
-                               'the video; frame numbers start at 0')
+        raise TargetStoreError(
+            f'{where}: frame {frame[-1]} is beyond the {num_frames} frames of '
+            'the video; frame numbers start at 0'
+        )
     off_grid = frame % frame_stride != 0
     if off_grid.any():
         raise TargetStoreError(
             f'{where}: frame {frame[np.argmax(off_grid)]} is not a multiple of frame_stride '
-            f'{frame_stride}; give source frame numbers')
+            f'{frame_stride}; give source frame numbers'
+        )
 
 
-def _check_range(values: np.ndarray, low: float, high: float, name: str, where: str,
-                 whole: bool = False) -> None:
+def _check_range(
+    values: np.ndarray, low: float, high: float, name: str, where: str, whole: bool = False
+) -> None:
     good = (values >= low) & (values <= high)  # False for NaN
     if whole:
         good &= values == np.floor(values)
     if not good.all():
         what = 'a whole number' if whole else 'a number'
-        raise TargetStoreError(f'{where}: {name} {values[np.argmin(good)]} is not {what} in '
-                               f'[{round(low)}, {round(high)}]; correct it and write the row again')
+        raise TargetStoreError(
+            f'{where}: {name} {values[np.argmin(good)]} is not {what} in '
+            f'[{round(low)}, {round(high)}]; correct it and write the row again'
+        )
 
 
 def _short(box: np.ndarray) -> str:

@@ -5,6 +5,7 @@ training list to 2 or 1000 numbers. Whether these are logits or probabilities is
 so the caller says it and the numbers are checked against it. The boxes are in
 :mod:`.released_boxes`. Source: https://github.com/facebookresearch/Ego-Exo
 """
+
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +23,17 @@ from .unpickle import load_pickle
 from .writer import StoreWriter
 
 
-def convert_scores(source: str | Path, out: str | Path, *, signal: str,
-                   score_kind: str, video_id: str = 'stem', dataset: str = 'k400',
-                   teacher: str | None = None, force: bool = False) -> int:
+def convert_scores(
+    source: str | Path,
+    out: str | Path,
+    *,
+    signal: str,
+    score_kind: str,
+    video_id: str = 'stem',
+    dataset: str = 'k400',
+    teacher: str | None = None,
+    force: bool = False,
+) -> int:
     """Turn a pickle of scores per video into a store.
 
     Everything is checked before the first byte is written; the store appears under its name as
@@ -47,14 +56,21 @@ def convert_scores(source: str | Path, out: str | Path, *, signal: str,
             that contradict ``score_kind``.
     """
     source, out = Path(source), Path(out)
-    manifest = Manifest(signal=signal, dataset=dataset, video_id=video_id, score_kind=score_kind,
-                        teacher=teacher or f'Ego-Exo release, {source.name}')
+    manifest = Manifest(
+        signal=signal,
+        dataset=dataset,
+        video_id=video_id,
+        score_kind=score_kind,
+        teacher=teacher or f'Ego-Exo release, {source.name}',
+    )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise TargetStoreError(f'{out}: exists already; delete it or give another folder')
     table = load_pickle(source)
     if not isinstance(table, Mapping) or not table:
-        raise TargetStoreError(f'{source}: expected a mapping from video path to scores, found '
-                               f'{"an empty one" if table == {} else type(table).__name__}')
+        raise TargetStoreError(
+            f'{source}: expected a mapping from video path to scores, found '
+            f'{"an empty one" if table == {} else type(table).__name__}'
+        )
     rows = _checked_rows(table, manifest, source)
     if not force:
         _check_score_kind(rows, score_kind, source)
@@ -77,16 +93,21 @@ def _checked_rows(table: Mapping, manifest: Manifest, source: Path) -> dict[str,
     first_key: dict[str, str] = {}
     for key, scores in track(table.items(), len(table), f'check {source.name}'):
         if not isinstance(key, str):
-            raise TargetStoreError(f'{source}: key {quote(key)} is not a path; expected the first '
-                                   'field of the training list')
+            raise TargetStoreError(
+                f'{source}: key {quote(key)} is not a path; expected the first '
+                'field of the training list'
+            )
         if any(ord(character) < 32 for character in key):
-            raise TargetStoreError(f'{source}: key {quote(key)} has control characters; expected '
-                                   'the first field of the training list')
+            raise TargetStoreError(
+                f'{source}: key {quote(key)} has control characters; expected '
+                'the first field of the training list'
+            )
         name = video_id_from_path(key, manifest.video_id)
         if name in rows:
             raise TargetStoreError(
                 f'{source}: {quote(first_key[name])} and {quote(key)} would share the video id {quote(name)}; use '
-                "the id rule 'path' (--id path)")
+                "the id rule 'path' (--id path)"
+            )
         check_scores(_numbers(scores), manifest.num_scores, f'{source}: {quote(key)}')
         rows[name], first_key[name] = scores, key
     return rows
@@ -97,7 +118,9 @@ def _numbers(scores: Any) -> np.ndarray:
         return scores
     # Each text of an array takes as much room as the longest.
     short = isinstance(scores, (list, tuple)) and all(
-        isinstance(score, (int, float, np.number)) or isinstance(score, str) and len(score) < 100 for score in scores)
+        isinstance(score, (int, float, np.number)) or isinstance(score, str) and len(score) < 100
+        for score in scores
+    )
     return np.asarray(scores if short else None)
 
 
@@ -115,8 +138,10 @@ def _check_score_kind(rows: dict[str, Any], score_kind: str, source: Path) -> No
     if score_kind == 'logits' and odd is None:
         raise TargetStoreError(
             f'{source}: the scores look like probabilities ({figures}), not logits; give '
-            '--score-kind probabilities, or --force when they are logits all the same')
+            '--score-kind probabilities, or --force when they are logits all the same'
+        )
     if score_kind == 'probabilities' and odd is not None:
         raise TargetStoreError(
             f'{source}: the scores are no probabilities ({odd}; all: {figures}); give '
-            '--score-kind logits, or --force to keep them as they are')
+            '--score-kind logits, or --force to keep them as they are'
+        )

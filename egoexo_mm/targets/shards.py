@@ -1,4 +1,5 @@
 """One shard of a target store: an Arrow IPC file with a row per video."""
+
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,7 +41,9 @@ def read_shard(shard: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
             reader = pa.ipc.open_file(source, options=_READ_OPTIONS)
             found = reader.schema
             columns = {field.name: field.type for field in found}
-            if columns != {field.name: field.type for field in schema} or len(found) != len(columns):
+            if columns != {field.name: field.type for field in schema} or len(found) != len(
+                columns
+            ):
                 raise _OtherColumnsError
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
         for batch in batches:
@@ -48,12 +51,14 @@ def read_shard(shard: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
     except _OtherColumnsError:
         raise TargetStoreError(
             f'{shard}: columns are [{_columns(found)}], but {shard.parent.name}/manifest.json '
-            f'asks for [{_columns(schema)}]; this shard belongs to another store or teacher') from None
+            f'asks for [{_columns(schema)}]; this shard belongs to another store or teacher'
+        ) from None
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = shorten(str(error))
         raise TargetStoreError(
             f'{shard}: truncated or not an Arrow file ({reason}); delete this shard and run its '
-            'writer again (it redoes only what is then missing)') from None
+            'writer again (it redoes only what is then missing)'
+        ) from None
     return batches
 
 
@@ -72,11 +77,15 @@ def video_ids(batch: pa.RecordBatch, shard: Path) -> list[str]:
         TargetStoreError: not text, or a row without one.
     """
     try:
-        batch.column('video_id').validate(full=True)  # or a damaged offset would be read beyond the buffer
+        batch.column('video_id').validate(
+            full=True
+        )  # or a damaged offset would be read beyond the buffer
         ids = batch.column('video_id').to_pylist()
     except (UnicodeDecodeError, pa.ArrowInvalid):
-        raise TargetStoreError(f'{shard}: video ids are not UTF-8 text; the shard is damaged, '
-                               'delete it and run its writer again') from None
+        raise TargetStoreError(
+            f'{shard}: video ids are not UTF-8 text; the shard is damaged, '
+            'delete it and run its writer again'
+        ) from None
     if None in ids:
         raise TargetStoreError(f'{shard}: a row has no video id; write an id in every row')
     return ids
@@ -85,23 +94,27 @@ def video_ids(batch: pa.RecordBatch, shard: Path) -> list[str]:
 def numpy_views(batch: pa.RecordBatch, shard: Path) -> dict[str, np.ndarray]:
     """Zero-copy views (read-only) of all number columns; ``offsets`` bounds each video's rows."""
     views = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+    for name, column in zip(batch.schema.names, batch.columns):
         if name == 'video_id':
             continue
         nulls = column.null_count
         if pa.types.is_list(column.type):
             offsets, column = column.offsets.to_numpy(), column.values
             if not np.array_equal(views.setdefault('offsets', offsets), offsets):
-                raise TargetStoreError(f'{shard}: column {quote(name)} has other list lengths than '
-                                       "'frame'; write one value per detection in every column")
+                raise TargetStoreError(
+                    f'{shard}: column {quote(name)} has other list lengths than '
+                    "'frame'; write one value per detection in every column"
+                )
             nulls += column.null_count
         width = 1
         if pa.types.is_fixed_size_list(column.type):
             width, column = column.type.list_size, column.values
             nulls += column.null_count
         if nulls:
-            raise TargetStoreError(f'{shard}: column {quote(name)} has empty (null) values; '
-                                   'write 0 or -1 for unknown, see docs/target_store.md')
+            raise TargetStoreError(
+                f'{shard}: column {quote(name)} has empty (null) values; '
+                'write 0 or -1 for unknown, see docs/target_store.md'
+            )
         values = column.to_numpy(zero_copy_only=True)
         views[name] = values if width == 1 and name != 'score' else values.reshape(-1, width)
     if 'offsets' in views:
@@ -118,8 +131,11 @@ def _record_batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBat
             flat = _wrap(np.concatenate(values), DETECTION_FIELDS[field.name][1])
             columns.append(pa.ListArray.from_arrays(pa.array(offsets), flat))
         elif pa.types.is_fixed_size_list(field.type):
-            columns.append(pa.FixedSizeListArray.from_arrays(
-                pa.array(np.concatenate(values)), field.type.list_size))
+            columns.append(
+                pa.FixedSizeListArray.from_arrays(
+                    pa.array(np.concatenate(values)), field.type.list_size
+                )
+            )
         else:
             columns.append(pa.array(values, field.type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)

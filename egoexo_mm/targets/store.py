@@ -1,4 +1,5 @@
 """Reading a target store: memory-mapped Arrow shards, one row per video."""
+
 import bisect
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,10 +12,18 @@ from egoexo_mm.untrusted import quote
 from .errors import MissingVideoError, TargetStoreError
 from .frames import rows_of_frames, stored_frames
 from .manifest import read_manifest
-from .records import DETECTION_FIELDS, Detections, VideoInfo, arrow_schema, boxes_in_order, check_box_values
+from .records import (
+    DETECTION_FIELDS,
+    Detections,
+    VideoInfo,
+    arrow_schema,
+    boxes_in_order,
+    check_box_values,
+)
 from .shards import numpy_views, read_shard, shard_paths, video_ids
 
 _PICKED = tuple(name for name in DETECTION_FIELDS if name != 'frame')
+
 
 class TargetStore:
     """Targets of one teacher on one data set.
@@ -45,7 +54,7 @@ class TargetStore:
         self._frames_checked = np.zeros(len(self._index), dtype=bool)
 
     def __reduce__(self):
-        return type(self), (self.path, )  # spawned workers map the files again
+        return type(self), (self.path,)  # spawned workers map the files again
 
     def __repr__(self) -> str:
         return f'TargetStore({str(self.path)!r}: {self.manifest.signal}, {len(self)} videos)'
@@ -76,8 +85,10 @@ class TargetStore:
         views, row, shard = self._locate(video_id)
         scores = views['score'][row].astype(np.float32)
         if not np.isfinite(scores).all():
-            raise TargetStoreError(f'{shard}: scores of video {quote(video_id)} are NaN or infinite; '
-                                   'write the row again')
+            raise TargetStoreError(
+                f'{shard}: scores of video {quote(video_id)} are NaN or infinite; '
+                'write the row again'
+            )
         return scores
 
     def detection_frames(self, video_id: str) -> np.ndarray:
@@ -86,10 +97,15 @@ class TargetStore:
         views, row, _ = self._locate(video_id)
         return views['frame'][_bounds(views, row)].copy()
 
-    def detections(self, video_id: str, frame_inds: Sequence[int], *,
-                   total_frames: int | None = None,
-                   fps: float | None = None,
-                   frame_times: np.ndarray | None = None) -> Detections:
+    def detections(
+        self,
+        video_id: str,
+        frame_inds: Sequence[int],
+        *,
+        total_frames: int | None = None,
+        fps: float | None = None,
+        frame_times: np.ndarray | None = None,
+    ) -> Detections:
         """Boxes on frames of a video, frame by frame; a frame asked for twice gets them twice.
 
         Args:
@@ -120,7 +136,8 @@ class TargetStore:
         if self.manifest.kind != kind:
             raise TargetStoreError(
                 f'{self.path}: asked for {kind}, but this store holds {self.manifest.kind} '
-                f'(signal {self.manifest.signal!r}); give the store of the other signal')
+                f'(signal {self.manifest.signal!r}); give the store of the other signal'
+            )
 
     def _add_batch(self, shard: Path, batch: pa.RecordBatch) -> None:
         start = len(self._index)
@@ -133,7 +150,8 @@ class TargetStore:
                 other = self._batches[bisect.bisect_right(self._starts, first) - 1][0]
                 raise TargetStoreError(
                     f'{shard}: video {quote(video_id)} is also in {other.name}; delete one of the two '
-                    'shards and run the writer again (it redoes only what is then missing)')
+                    'shards and run the writer again (it redoes only what is then missing)'
+                )
 
     def _locate(self, video_id: str) -> tuple[dict[str, np.ndarray], int, Path]:
         """Column views of the video's batch, its row in them, and the shard."""
@@ -143,7 +161,8 @@ class TargetStore:
             raise MissingVideoError(
                 f'{self.path}: no video {quote(video_id)} among the {len(self)} of this store (ids by '
                 f'rule {self.manifest.video_id!r}{example}); run the teacher on it, or choose to '
-                'skip videos without target')
+                'skip videos without target'
+            )
         i = bisect.bisect_right(self._starts, number) - 1
         shard, batch = self._batches[i]
         if i not in self._views:
@@ -162,8 +181,10 @@ def _info(views: dict[str, np.ndarray], row: int) -> VideoInfo:
 
 def _check_order(frame: np.ndarray, video_id: str, shard: Path) -> None:
     if len(frame) and (frame[0] < 0 or (frame[1:] < frame[:-1]).any()):
-        raise TargetStoreError(f'{shard}: frames of video {quote(video_id)} are negative or not '
-                               'in ascending order; sort its detections by frame')
+        raise TargetStoreError(
+            f'{shard}: frames of video {quote(video_id)} are negative or not '
+            'in ascending order; sort its detections by frame'
+        )
 
 
 def open_stores(paths: dict[str, str | Path | None]) -> dict[str, TargetStore]:
@@ -180,11 +201,15 @@ def open_stores(paths: dict[str, str | Path | None]) -> dict[str, TargetStore]:
     stores = {name: TargetStore(path) for name, path in paths.items() if path}
     for name, store in stores.items():
         if store.manifest.signal != name.removesuffix('_map'):
-            raise TargetStoreError(f'{store.path}: holds {store.manifest.signal!r}, but is given as '
-                                   f'{quote(name)}; give the store of that signal')
+            raise TargetStoreError(
+                f'{store.path}: holds {store.manifest.signal!r}, but is given as '
+                f'{quote(name)}; give the store of that signal'
+            )
     rules = {store.manifest.video_id: store.path for store in stores.values()}
     if len(rules) > 1:
         (one, path), (other, second) = list(rules.items())[:2]
-        raise TargetStoreError(f'{path} names videos by rule {quote(one)} and {second} by {quote(other)}; '
-                               'write one of them again with the rule of the other')
+        raise TargetStoreError(
+            f'{path} names videos by rule {quote(one)} and {second} by {quote(other)}; '
+            'write one of them again with the rule of the other'
+        )
     return stores

@@ -1,4 +1,5 @@
 """What is in a store, in figures."""
+
 import dataclasses
 from pathlib import Path
 
@@ -15,8 +16,9 @@ _FEW_SCORES = 10  # up to so many, the mean of each one is worth a line
 @dataclasses.dataclass
 class Spread:
     """Count, mean and range of numbers that come in pieces."""
+
     count: int = 0
-    total: float = 0.
+    total: float = 0.0
     low: float = np.inf
     high: float = -np.inf
 
@@ -25,7 +27,10 @@ class Spread:
             self.count += values.size
             self.total += float(values.sum(dtype=np.float64))
             # NaN stays, so that it is seen
-            self.low, self.high = float(np.minimum(self.low, values.min())), float(np.maximum(self.high, values.max()))
+            self.low, self.high = (
+                float(np.minimum(self.low, values.min())),
+                float(np.maximum(self.high, values.max())),
+            )
 
     def __str__(self) -> str:
         if not self.count:
@@ -48,6 +53,7 @@ class StoreSummary:
         boxes: Kind -> number of boxes.
         processed, boxes_there: Frames that the detector saw, and the boxes there, in the videos of known length.
     """
+
     path: Path
     manifest: Manifest
     shards: int = 0
@@ -74,7 +80,9 @@ class StoreSummary:
         if self.manifest.kind == 'detections':
             self._add_boxes(views)
         else:
-            self._add_scores(views['score'].astype(np.float32))  # float16 is many times slower to add up
+            self._add_scores(
+                views['score'].astype(np.float32)
+            )  # float16 is many times slower to add up
 
     def _add_scores(self, score: np.ndarray) -> None:
         self.score.add(score)
@@ -113,7 +121,9 @@ def summarize(path: str | Path) -> StoreSummary:
         summary.shards += 1
         summary.size += shard.stat().st_size
         for batch in read_shard(shard, schema):
-            with np.errstate(invalid='ignore', over='ignore'):  # of a damaged store; it shows in the figures
+            with np.errstate(
+                invalid='ignore', over='ignore'
+            ):  # of a damaged store; it shows in the figures
                 summary.add(numpy_views(batch, shard))
             if failed:
                 summary.retried += sum(video_id in failed for video_id in video_ids(batch, shard))
@@ -125,10 +135,20 @@ def summary_lines(summary: StoreSummary) -> list[str]:
     """The figures as text, a line each."""
     manifest = summary.manifest
     lines = [str(summary.path)]
-    lines += [f'  {field}: {value}' for field, value in dataclasses.asdict(manifest).items() if value is not None]
-    lines += [f'  videos: {summary.rows} in {summary.shards} shard(s), {summary.size / 1e6:.1f} MB',
-              f'  frames: {summary.frames}'
-              + (f' (length unknown for {summary.unknown_length} video(s))' if summary.unknown_length else '')]
+    lines += [
+        f'  {field}: {value}'
+        for field, value in dataclasses.asdict(manifest).items()
+        if value is not None
+    ]
+    lines += [
+        f'  videos: {summary.rows} in {summary.shards} shard(s), {summary.size / 1e6:.1f} MB',
+        f'  frames: {summary.frames}'
+        + (
+            f' (length unknown for {summary.unknown_length} video(s))'
+            if summary.unknown_length
+            else ''
+        ),
+    ]
     if manifest.kind == 'scores':
         lines.append(f'  scores: {summary.score}')
         if summary.score_totals is not None:
@@ -140,8 +160,10 @@ def summary_lines(summary: StoreSummary) -> list[str]:
         hands, objects = summary.boxes[HAND], summary.boxes[OBJECT]
         lines.append(f'  boxes: {hands + objects}, {hands} of hands and {objects} of objects')
         if summary.processed:
-            lines.append(f'  boxes per processed frame: {summary.boxes_there / summary.processed:.4g} '
-                         f'({summary.processed} frames)')
+            lines.append(
+                f'  boxes per processed frame: {summary.boxes_there / summary.processed:.4g} '
+                f'({summary.processed} frames)'
+            )
         lines.append(f'  scores: {summary.score}')
     retried = f' (and {summary.retried} that have a row after all)' if summary.retried else ''
     lines.append(f'  failed.jsonl: {summary.failed} video(s) without a row{retried}')

@@ -1,4 +1,5 @@
 """Pickles and ``.npy`` files with teachers' outputs, read without running what they ask for."""
+
 from __future__ import annotations
 
 import os
@@ -47,9 +48,15 @@ def load_npy(path: str | os.PathLike) -> Any:
         except ValueError as error:
             raise _damaged(path, 'npy file', error) from None
         array = _load(file, path)
-    if not isinstance(array, np.ndarray) or array.shape != header.shape or header.dtype != np.dtype('O'):
-        raise TargetStoreError(f'{path}: the array inside is not what the npy header says '
-                               f'({header.dtype}, shape {shorten(str(header.shape))}); get or make the file again')
+    if (
+        not isinstance(array, np.ndarray)
+        or array.shape != header.shape
+        or header.dtype != np.dtype('O')
+    ):
+        raise TargetStoreError(
+            f'{path}: the array inside is not what the npy header says '
+            f'({header.dtype}, shape {shorten(str(header.shape))}); get or make the file again'
+        )
     return array
 
 
@@ -57,20 +64,28 @@ def _load(file: BinaryIO, path: str | os.PathLike) -> Any:
     head = file.read(len(_ZIP_MAGIC))
     file.seek(-len(head), 1)
     if head == _ZIP_MAGIC:
-        raise TargetStoreError(f'{path}: a zip archive (torch.save or np.savez), not a pickle; '
-                               'save plain numpy arrays with pickle or np.save instead')
+        raise TargetStoreError(
+            f'{path}: a zip archive (torch.save or np.savez), not a pickle; '
+            'save plain numpy arrays with pickle or np.save instead'
+        )
     try:
         return RestrictedUnpickler(file).load()
     except RefusedError as error:
-        extra = ('these are torch tensors, save them as numpy arrays (tensor.numpy()) instead'
-                 if str(error).startswith('torch') else
-                 'do not open the file otherwise unless you trust who made it')
-        raise TargetStoreError(f'{path}: refused, the pickle asks for {error}, but only numpy '
-                               f'arrays and builtin containers are read; {extra}') from None
+        extra = (
+            'these are torch tensors, save them as numpy arrays (tensor.numpy()) instead'
+            if str(error).startswith('torch')
+            else 'do not open the file otherwise unless you trust who made it'
+        )
+        raise TargetStoreError(
+            f'{path}: refused, the pickle asks for {error}, but only numpy '
+            f'arrays and builtin containers are read; {extra}'
+        ) from None
     except Exception as error:  # DamagedError; a file that cannot be read to its end
         raise _damaged(path, 'pickle', error) from None
 
 
 def _damaged(path: str | os.PathLike, what: str, error: Exception) -> TargetStoreError:
-    return TargetStoreError(f'{path}: truncated or not a {what} ({shorten(str(error)) or type(error).__name__}); '
-                            'get or make the file again')
+    return TargetStoreError(
+        f'{path}: truncated or not a {what} ({shorten(str(error)) or type(error).__name__}); '
+        'get or make the file again'
+    )

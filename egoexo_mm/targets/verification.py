@@ -1,4 +1,5 @@
 """Checking a store to the last row: all that is wrong with it, not only the first."""
+
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +14,29 @@ from .failures import read_failures
 from .listing import listed_ids, listed_paths
 from .manifest import Manifest, read_manifest
 from .progress import track
-from .records import DETECTION_FIELDS, SUM_SLACK, arrow_schema, check_detections, check_frame_grid, check_scores
+from .records import (
+    DETECTION_FIELDS,
+    SUM_SLACK,
+    arrow_schema,
+    check_detections,
+    check_frame_grid,
+    check_scores,
+)
 from .shards import numpy_views, read_shard, shard_paths, video_ids
 
-__all__ = ['Verification', 'check_batch', 'coverage_faults', 'listed_ids', 'listed_paths', 'verify_store']
+__all__ = [
+    'Verification',
+    'check_batch',
+    'coverage_faults',
+    'listed_ids',
+    'listed_paths',
+    'verify_store',
+]
 
 
 class Verification(NamedTuple):
     """Shards and rows that were looked at, and a sentence for each fault."""
+
     shards: int
     rows: int
     faults: list[str]
@@ -50,8 +66,10 @@ def verify_store(path: str | Path, listed: Iterable[str] | None = None) -> Verif
                 faults += found
                 for video_id in ids:
                     if video_id in home:
-                        faults.append(f'{shard}: video {quote(video_id)} is a second time in the store, the first is in '
-                                      f'{home[video_id]}; delete one of the two shards and run the writer again')
+                        faults.append(
+                            f'{shard}: video {quote(video_id)} is a second time in the store, the first is in '
+                            f'{home[video_id]}; delete one of the two shards and run the writer again'
+                        )
                     home.setdefault(video_id, shard.name)
         except TargetStoreError as error:
             faults.append(str(error))
@@ -60,7 +78,9 @@ def verify_store(path: str | Path, listed: Iterable[str] | None = None) -> Verif
     return Verification(len(shards), rows, faults)
 
 
-def check_batch(batch: pa.RecordBatch, shard: Path, manifest: Manifest) -> tuple[list[str], list[str]]:
+def check_batch(
+    batch: pa.RecordBatch, shard: Path, manifest: Manifest
+) -> tuple[list[str], list[str]]:
     """Ids of a record batch, and a sentence for each row that is not as it should be.
 
     Raises:
@@ -69,15 +89,19 @@ def check_batch(batch: pa.RecordBatch, shard: Path, manifest: Manifest) -> tuple
     try:
         batch.validate(full=True)  # offsets within bounds, so that nothing below reads beyond them
     except (pa.ArrowException, ValueError) as error:
-        raise TargetStoreError(f'{shard}: damaged ({shorten(str(error))}); delete this shard and run its writer '
-                               'again (it redoes only what is then missing)') from None
+        raise TargetStoreError(
+            f'{shard}: damaged ({shorten(str(error))}); delete this shard and run its writer '
+            'again (it redoes only what is then missing)'
+        ) from None
     ids, views = video_ids(batch, shard), numpy_views(batch, shard)
     faults = []
     for row, video_id in enumerate(ids):
         where = f'{shard}: video {quote(video_id)}'
         try:
             if not video_id:
-                raise TargetStoreError(f'{shard}: row {row} has an empty video id; write an id in every row')
+                raise TargetStoreError(
+                    f'{shard}: row {row} has an empty video id; write an id in every row'
+                )
             _check_row(views, row, manifest, where)
         except TargetStoreError as error:
             faults.append(str(error))
@@ -91,35 +115,55 @@ def _check_row(views: dict[str, np.ndarray], row: int, manifest: Manifest, where
         if manifest.score_kind == 'probabilities':
             low, total = float(scores.min()), float(scores.sum(dtype=np.float64))
             if low < 0 or abs(total - 1) > SUM_SLACK:
-                raise TargetStoreError(f'{where}: minimum {low:.4g} and sum {total:.4g} are not of probabilities, which the '
-                                       "manifest's score_kind says; correct the manifest or write the row again")
+                raise TargetStoreError(
+                    f'{where}: minimum {low:.4g} and sum {total:.4g} are not of probabilities, which the '
+                    "manifest's score_kind says; correct the manifest or write the row again"
+                )
         return
-    begin, end = views['offsets'][row:row + 2].tolist()
+    begin, end = views['offsets'][row : row + 2].tolist()
     columns = {name: views[name][begin:end] for name in DETECTION_FIELDS}
     check_detections(columns, where)
     if (np.diff(columns['frame']) < 0).any():
-        raise TargetStoreError(f'{where}: frames are not in ascending order; sort its detections by frame')
-    check_frame_grid(columns['frame'], int(views['num_frames'][row]), int(views['frame_stride'][row]), where)
+        raise TargetStoreError(
+            f'{where}: frames are not in ascending order; sort its detections by frame'
+        )
+    check_frame_grid(
+        columns['frame'], int(views['num_frames'][row]), int(views['frame_stride'][row]), where
+    )
 
 
 def _check_video(views: dict[str, np.ndarray], row: int, manifest: Manifest, where: str) -> None:
     """Refuse a frame count, rate, size or stride that cannot be, or is not that of the manifest."""
-    for name, low in (('num_frames', 0), ('fps', 0), ('width', 0), ('height', 0), ('frame_stride', 1)):
+    for name, low in (
+        ('num_frames', 0),
+        ('fps', 0),
+        ('width', 0),
+        ('height', 0),
+        ('frame_stride', 1),
+    ):
         value = views[name][row].item()
         if not low <= value < np.inf:  # False for NaN
             raise TargetStoreError(f'{where}: {name} is {value}; expected {low} or more')
     size, fps = (views['width'][row].item(), views['height'][row].item()), views['fps'][row].item()
     if manifest.frame_size is not None and size not in ((0, 0), manifest.frame_size):
-        raise TargetStoreError(f'{where}: frame size is {size}, but {manifest.frame_size} in the manifest; correct one of '
-                               'the two')
+        raise TargetStoreError(
+            f'{where}: frame size is {size}, but {manifest.frame_size} in the manifest; correct one of '
+            'the two'
+        )
     if manifest.fps and fps and abs(fps - manifest.fps) > 1e-3 * manifest.fps:
-        raise TargetStoreError(f'{where}: fps is {fps:g}, but {manifest.fps:g} in the manifest; correct one of the two')
+        raise TargetStoreError(
+            f'{where}: fps is {fps:g}, but {manifest.fps:g} in the manifest; correct one of the two'
+        )
 
 
-def coverage_faults(listed: list[str], there: Iterable[str], failed: dict[str, str], path: Path) -> Iterator[str]:
+def coverage_faults(
+    listed: list[str], there: Iterable[str], failed: dict[str, str], path: Path
+) -> Iterator[str]:
     """A sentence on the listed videos without a row, if there are any."""
     absent = [video_id for video_id in listed if video_id not in there]
     if absent:
         known = sum(video_id in failed for video_id in absent)
-        yield (f'{path}: {len(absent)} of {len(listed)} listed videos have no row ({known} of them are in failed.jsonl), '
-               f'the first is {quote(absent[0])}; run the teacher on them, or leave them out of the list')
+        yield (
+            f'{path}: {len(absent)} of {len(listed)} listed videos have no row ({known} of them are in failed.jsonl), '
+            f'the first is {quote(absent[0])}; run the teacher on them, or leave them out of the list'
+        )

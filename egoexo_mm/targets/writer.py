@@ -1,4 +1,5 @@
 """Writing a target store: whole shards only, so that a killed run leaves nothing by half."""
+
 import contextlib
 import os
 from pathlib import Path
@@ -53,8 +54,9 @@ class StoreWriter:
             it is broken, or a second process writes under this rank.
     """
 
-    def __init__(self, path: str | Path, manifest: Manifest, rows_per_shard: int = 1024,
-                 rank: int = 0) -> None:
+    def __init__(
+        self, path: str | Path, manifest: Manifest, rows_per_shard: int = 1024, rank: int = 0
+    ) -> None:
         if rows_per_shard < 1:
             raise TargetStoreError(f'rows_per_shard is {rows_per_shard}: expected 1 or more')
         self.path, self.manifest, self.rank = Path(path), manifest, rank
@@ -79,18 +81,38 @@ class StoreWriter:
     def __exit__(self, *exc_info) -> None:
         self.close()
 
-    def add_scores(self, video_id: str, scores: Any, num_frames: int = 0, fps: float = 0.,
-                   width: int = 0, height: int = 0) -> None:
+    def add_scores(
+        self,
+        video_id: str,
+        scores: Any,
+        num_frames: int = 0,
+        fps: float = 0.0,
+        width: int = 0,
+        height: int = 0,
+    ) -> None:
         """Add one video's scores (C,); frame count, fps and size are 0 where unknown."""
         where = self._where(video_id, 'scores')
         row = self._video_row(video_id, where, num_frames, fps, width, height, 1)
         row['score'] = check_scores(scores, self.manifest.num_scores, where)
         self._append(row)
 
-    def add_detections(self, video_id: str, *, frame: Any, box: Any, score: Any, kind: Any,
-                       side: Any = None, contact: Any = None, offset: Any = None,
-                       num_frames: int = 0, fps: float = 0., width: int = 0, height: int = 0,
-                       frame_stride: int = 1) -> None:
+    def add_detections(
+        self,
+        video_id: str,
+        *,
+        frame: Any,
+        box: Any,
+        score: Any,
+        kind: Any,
+        side: Any = None,
+        contact: Any = None,
+        offset: Any = None,
+        num_frames: int = 0,
+        fps: float = 0.0,
+        width: int = 0,
+        height: int = 0,
+        frame_stride: int = 1,
+    ) -> None:
         """Add one video's detections in any order; see :class:`Detections` for the columns.
 
         Args:
@@ -104,9 +126,20 @@ class StoreWriter:
         """
         where = self._where(video_id, 'detections')
         row = self._video_row(video_id, where, num_frames, fps, width, height, frame_stride)
-        row.update(check_detections(
-            dict(frame=frame, box=box, score=score, kind=kind, side=side, contact=contact,
-                 offset=offset), where))
+        row.update(
+            check_detections(
+                dict(
+                    frame=frame,
+                    box=box,
+                    score=score,
+                    kind=kind,
+                    side=side,
+                    contact=contact,
+                    offset=offset,
+                ),
+                where,
+            )
+        )
         check_frame_grid(row['frame'], num_frames, frame_stride, where)
         self._boxes += len(row['frame'])
         self._append(row)
@@ -119,8 +152,10 @@ class StoreWriter:
         """Write the rows so far as a shard, whatever their number; without rows nothing happens."""
         if not self._rows:
             return
-        numbers = [int(p.stem.rpartition('-')[2])
-                   for p in self.path.glob(f'shard-r{self.rank:03d}-*.arrow')]
+        numbers = [
+            int(p.stem.rpartition('-')[2])
+            for p in self.path.glob(f'shard-r{self.rank:03d}-*.arrow')
+        ]
         name = f'shard-r{self.rank:03d}-{max(numbers, default=-1) + 1:05d}.arrow'
         with self._temporary(name) as temporary:
             with open(temporary, 'wb') as file:
@@ -141,24 +176,44 @@ class StoreWriter:
         if self.manifest.kind != kind:
             raise TargetStoreError(
                 f'{self.path}: cannot add {kind}, this store is for {self.manifest.kind} (signal '
-                f'{self.manifest.signal!r}); open a writer with the manifest of the other signal')
+                f'{self.manifest.signal!r}); open a writer with the manifest of the other signal'
+            )
         return f'{self.path}: video {quote(video_id)}'
 
-    def _video_row(self, video_id: str, where: str, num_frames: int, fps: float, width: int,
-                   height: int, frame_stride: int) -> dict[str, Any]:
+    def _video_row(
+        self,
+        video_id: str,
+        where: str,
+        num_frames: int,
+        fps: float,
+        width: int,
+        height: int,
+        frame_stride: int,
+    ) -> dict[str, Any]:
         if not isinstance(video_id, str) or not video_id:
             raise TargetStoreError(f'{where}: the id must be a string that is not empty')
         if video_id in self._seen:
             raise TargetStoreError(
                 f'{where} is in the store already; skip the ids in writer.done, or, when two files '
-                "share a name, use the id rule 'path'")
-        for name, value, low in (('num_frames', num_frames, 0), ('fps', fps, 0),
-                                 ('width', width, 0), ('height', height, 0),
-                                 ('frame_stride', frame_stride, 1)):
+                "share a name, use the id rule 'path'"
+            )
+        for name, value, low in (
+            ('num_frames', num_frames, 0),
+            ('fps', fps, 0),
+            ('width', width, 0),
+            ('height', height, 0),
+            ('frame_stride', frame_stride, 1),
+        ):
             if not low <= value < 2**31:
                 raise TargetStoreError(f'{where}: {name} is {value}; expected {low} or more')
-        return dict(video_id=video_id, num_frames=int(num_frames), fps=float(fps),
-                    width=int(width), height=int(height), frame_stride=int(frame_stride))
+        return dict(
+            video_id=video_id,
+            num_frames=int(num_frames),
+            fps=float(fps),
+            width=int(width),
+            height=int(height),
+            frame_stride=int(frame_stride),
+        )
 
     def _append(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
@@ -172,8 +227,10 @@ class StoreWriter:
         try:
             yield temporary
         except OSError as error:  # a full disk, most likely
-            raise TargetStoreError(f'{self.path / name}: cannot be written ({error.strerror}); '
-                                   'free space or correct the rights and run again') from None
+            raise TargetStoreError(
+                f'{self.path / name}: cannot be written ({error.strerror}); '
+                'free space or correct the rights and run again'
+            ) from None
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -184,7 +241,8 @@ class StoreWriter:
             if not (self.path / MANIFEST_NAME).exists():  # another rank may just have made it
                 raise TargetStoreError(
                     f'{self.path}: holds files but no {MANIFEST_NAME}, so it is no target store; '
-                    'give a new or empty folder')
+                    'give a new or empty folder'
+                )
         self.path.mkdir(parents=True, exist_ok=True)
 
     def _write_manifest(self) -> None:
@@ -203,8 +261,10 @@ class StoreWriter:
             sync_folder(self.path)
         differ = read_manifest(self.path).differences(self.manifest)
         if differ:
-            raise TargetStoreError(f'{self.path}: is the store of other targets '
-                                   f'({"; ".join(differ)}); give another folder')
+            raise TargetStoreError(
+                f'{self.path}: is the store of other targets '
+                f'({"; ".join(differ)}); give another folder'
+            )
 
     def _take_lock(self) -> int | None:
         if fcntl is None:
@@ -214,8 +274,10 @@ class StoreWriter:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise TargetStoreError(f'{self.path}: another process writes as rank {self.rank}; wait '
-                                   'for it, or give each process its own rank') from None
+            raise TargetStoreError(
+                f'{self.path}: another process writes as rank {self.rank}; wait '
+                'for it, or give each process its own rank'
+            ) from None
         except OSError:  # a network file system without locks
             pass
         _locks.add(lock)

@@ -18,7 +18,10 @@ from .quoting import quote, shorten
 
 _TEXTS = frozenset({str, bytes, bytearray})
 _COPIED = _TEXTS | {list, tuple, dict}
-_OF_A_SET, _OF_AN_ARRAY = 16, 4  # for an item, against the 4 for each byte of the file that may be copied
+_OF_A_SET, _OF_AN_ARRAY = (
+    16,
+    4,
+)  # for an item, against the 4 for each byte of the file that may be copied
 
 
 class PickleMachine(PickleStack):
@@ -93,7 +96,9 @@ class PickleMachine(PickleStack):
                 begin = self.at + 1
                 self.at = end = begin + data[self.at]
                 if end > self._end:
-                    raise DamagedError('the pickle is truncated: a length exceeds the bytes that are there')
+                    raise DamagedError(
+                        'the pickle is truncated: a length exceeds the bytes that are there'
+                    )
                 self._stack.append(data[begin:end].decode())
                 continue
             handler = handlers[opcode]

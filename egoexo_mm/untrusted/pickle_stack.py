@@ -18,7 +18,9 @@ from .quoting import quote
 
 _MOST_MARKS = 1000
 _MOST_UNMARKED = 10 * DEEPEST  # on the stack without a mark: a few for each level
-_MOST_TUPLE_KEYS = 10_000  # hashes of numbers are no secret: many keys of one hash would take quadratic time
+_MOST_TUPLE_KEYS = (
+    10_000  # hashes of numbers are no secret: many keys of one hash would take quadratic time
+)
 _MEMO_GAP = 16  # picklers number what they memoise one by one
 _FLOATS = np.dtype([('opcode', 'u1'), ('value', '>f8')])
 _FLOAT_RUN = 1000  # items that a pickler writes between MARK and APPENDS

@@ -31,7 +31,9 @@ _CHUNK = 1 << 24
 class _CheckpointUnpickler(TensorUnpickler):
     """Also knows MMEngine's history buffers, and what training scripts save of their arguments."""
 
-    longest_integer = 17  # states of random generators have 128 bits; nothing in a checkpoint has more
+    longest_integer = (
+        17  # states of random generators have 128 bits; nothing in a checkpoint has more
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,5 @@
 """What every reader offers: frames by number, and frames one after the other."""
+
 from __future__ import annotations
 
 import os
@@ -36,11 +37,16 @@ class RandomAccess:
 
     module = ''  # that must be installed
     times: np.ndarray
-    fps = 0.
+    fps = 0.0
     _other: RandomAccess | None = None
 
-    def __init__(self, source: str | BinaryIO, name: str | None = None, *, alone: bool = False) -> None:
-        self.name = str(name or (source if isinstance(source, str) else getattr(source, 'name', 'video in memory')))
+    def __init__(
+        self, source: str | BinaryIO, name: str | None = None, *, alone: bool = False
+    ) -> None:
+        self.name = str(
+            name
+            or (source if isinstance(source, str) else getattr(source, 'name', 'video in memory'))
+        )
         self._source, self._alone = source, alone
         if isinstance(source, str) and not os.path.isfile(source):
             raise BrokenVideoError(f'{self.name}: no such file')
@@ -85,7 +91,9 @@ class RandomAccess:
         wanted = sorted(set(numbers))
         if wanted and (wanted[0] < 0 or wanted[-1] >= len(self)):
             bad = wanted[0] if wanted[0] < 0 else wanted[-1]
-            raise IndexError(f'{self.name}: frame {bad} is beyond the {len(self)} frames of the video')
+            raise IndexError(
+                f'{self.name}: frame {bad} is beyond the {len(self)} frames of the video'
+            )
         found = self._attempt(self._find, wanted) if wanted else {}
         return Frames(found[number] for number in numbers)
 
@@ -100,13 +108,18 @@ class RandomAccess:
         """A step of this reader, or of another where this one says that it cannot."""
         opening = step == self._open
         try:
-            with naming(self.name, ReaderLimitError if opening or self.module != 'av' else BrokenVideoError):
+            with naming(
+                self.name, ReaderLimitError if opening or self.module != 'av' else BrokenVideoError
+            ):
                 return step(*args)
         except ReaderLimitError as error:
             if self._alone or self._other:
                 raise
             from .opening import FRAMES, another
-            self._other = another(FRAMES, self, error, lambda kind: kind(self._source, self.name, alone=True))
+
+            self._other = another(
+                FRAMES, self, error, lambda kind: kind(self._source, self.name, alone=True)
+            )
             self.times, self.fps = self._other.times, self._other.fps
             return None if opening else self._find(*args)
 
@@ -143,7 +156,7 @@ class VideoFile:
 
     def __init__(self, path: str, *, alone: bool = False) -> None:
         self.path, self._alone = str(path), alone
-        self.num_frames, self.fps, self.position = 0, 0., 0
+        self.num_frames, self.fps, self.position = 0, 0.0, 0
         if not os.path.isfile(self.path):
             raise BrokenVideoError(f'{self.path}: no such file')
         try:
@@ -157,7 +170,9 @@ class VideoFile:
         target = self.position + skip
         if self._other is None:
             try:
-                with naming(self.path, ReaderLimitError if self.module != 'av' else BrokenVideoError):
+                with naming(
+                    self.path, ReaderLimitError if self.module != 'av' else BrokenVideoError
+                ):
                     return self._read(skip)
             except ReaderLimitError as error:
                 self._hand_over(error)
@@ -169,8 +184,13 @@ class VideoFile:
         if self._alone:
             raise error
         from .opening import READERS, another
+
         self._other = another(READERS, self, error, lambda kind: kind(self.path, alone=True))
-        self.num_frames, self.fps, self.times = self._other.num_frames, self._other.fps, self._other.times
+        self.num_frames, self.fps, self.times = (
+            self._other.num_frames,
+            self._other.fps,
+            self._other.times,
+        )
 
     def _open(self, path: str) -> None:
         raise NotImplementedError

@@ -3,6 +3,7 @@
 decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order; of others it gives
 frames from another place and does not tell. Most of it is found out here; without PyAV open groups of pictures are not.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -26,7 +27,10 @@ def open_video(path: str | Path | BinaryIO) -> Any:
     """
     import cv2  # noqa: F401  loaded after decord it uses decord's old zlib: "libpng error: bad parameters to zlib"
     import decord  # only who reads videos needs it
-    return decord.VideoReader(path if hasattr(path, 'read') else str(path), ctx=decord.cpu(0), num_threads=1)
+
+    return decord.VideoReader(
+        path if hasattr(path, 'read') else str(path), ctx=decord.cpu(0), num_threads=1
+    )
 
 
 def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:
@@ -38,7 +42,11 @@ def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:
     if not isinstance(source, str):
         source.seek(0)
     reader = open_video(source)
-    told = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0].astype(float) if len(reader) else np.zeros(0)
+    told = (
+        reader.get_frame_timestamp(np.arange(len(reader)))[:, 0].astype(float)
+        if len(reader)
+        else np.zeros(0)
+    )
     index = _known_to_pyav(source) if pyav_installed() else None
     if index is None:
         _check_alone(source, reader, told)
@@ -46,7 +54,9 @@ def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:
         raise ReaderLimitError(f'decord finds {len(reader)} frames, {len(index)} can be shown')
     shape = reader[0].shape
     if shape[2] != 3:
-        raise ReaderLimitError(f'decord gives {shape[2]} channels instead of 3 for frames {shape[1]} pixels wide')
+        raise ReaderLimitError(
+            f'decord gives {shape[2]} channels instead of 3 for frames {shape[1]} pixels wide'
+        )
     if index is None:
         return reader, told - told[0], float(reader.get_avg_fps())
     return reader, index.seconds, index.fps
@@ -61,14 +71,23 @@ def _known_to_pyav(source: str | BinaryIO) -> Index | None:
         raise
     except Exception:  # what PyAV cannot read, decord may
         return None
-    if index is None or index.pts is None or index.counted or video.container.format.name not in _EXACT:
-        raise ReaderLimitError('decord would give frames of another place: it is exact for MP4, MOV and Matroska files '
-                               'that begin with a key frame and tell when each frame is shown')
+    if (
+        index is None
+        or index.pts is None
+        or index.counted
+        or video.container.format.name not in _EXACT
+    ):
+        raise ReaderLimitError(
+            'decord would give frames of another place: it is exact for MP4, MOV and Matroska files '
+            'that begin with a key frame and tell when each frame is shown'
+        )
     if is_mirrored(source):
         raise ReaderLimitError('decord does not mirror')
     if not _closed(OpenVideo(source)):
-        raise ReaderLimitError('decord would give frames of another place behind a jump, since frames that are shown before '
-                               'a key frame, or right behind it, need others before it (open GOP, intra refresh)')
+        raise ReaderLimitError(
+            'decord would give frames of another place behind a jump, since frames that are shown before '
+            'a key frame, or right behind it, need others before it (open GOP, intra refresh)'
+        )
     return index
 
 
@@ -90,9 +109,9 @@ def _has_idr(data: bytes) -> bool:
     the decoder."""
     start = 0
     while start + 4 < len(data):
-        if data[start + 4] & 0x1f == 5:
+        if data[start + 4] & 0x1F == 5:
             return True
-        start += 4 + int.from_bytes(data[start:start + 4], 'big')
+        start += 4 + int.from_bytes(data[start : start + 4], 'big')
     return False
 
 
@@ -104,11 +123,23 @@ def _check_alone(source: str | BinaryIO, reader: Any, times: np.ndarray) -> None
     else:
         source.seek(0)
         head = source.read(12)
-    if head[4:8] not in (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip') and head[:4] != b'\x1aE\xdf\xa3':
-        raise ReaderLimitError('decord would give frames of another place: it is exact for MP4, MOV and Matroska files')
-    if not len(times) or times[0] < 0 or (np.diff(times) <= 0).any() or list(reader.get_key_indices()[:1]) != [0]:
-        raise ReaderLimitError('decord would give frames of another place: the first ones are hidden, or need a key frame '
-                               'that is not there, or times repeat')
+    if (
+        head[4:8] not in (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip')
+        and head[:4] != b'\x1aE\xdf\xa3'
+    ):
+        raise ReaderLimitError(
+            'decord would give frames of another place: it is exact for MP4, MOV and Matroska files'
+        )
+    if (
+        not len(times)
+        or times[0] < 0
+        or (np.diff(times) <= 0).any()
+        or list(reader.get_key_indices()[:1]) != [0]
+    ):
+        raise ReaderLimitError(
+            'decord would give frames of another place: the first ones are hidden, or need a key frame '
+            'that is not there, or times repeat'
+        )
 
 
 class DecordFrames(RandomAccess):
@@ -137,7 +168,9 @@ class DecordFile(VideoFile):
         if number < self.num_frames:
             self.position = number + 1
             return self._reader[number].asnumpy()
-        if self.position < self.num_frames:  # decord's thread may have met damage in the last frames, or not yet
+        if (
+            self.position < self.num_frames
+        ):  # decord's thread may have met damage in the last frames, or not yet
             self._reader[self.num_frames - 1]
             self.position = self.num_frames
         return None

@@ -1,4 +1,5 @@
 """One error for every decoder, which always names the file."""
+
 from __future__ import annotations
 
 import errno
@@ -15,7 +16,9 @@ _MEMORY = ('bad_alloc', 'cannot allocate memory', 'insufficient memory')
 _HANDLES = 'too many open files'
 _MACHINE_ERRNO = (errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 _ENOUGH_MEMORY = 1 << 30  # bytes; decoding an 8K video takes less
-DECORD_PLACE = re.compile(r'\[\d\d:\d\d:\d\d\] \S+:\d+: ')  # time and source line in front of a message
+DECORD_PLACE = re.compile(
+    r'\[\d\d:\d\d:\d\d\] \S+:\d+: '
+)  # time and source line in front of a message
 
 
 class BrokenVideoError(Exception):
@@ -60,8 +63,11 @@ def of_the_machine(error: Exception) -> bool:
 
 def _about_memory(error: Exception) -> bool:
     text = str(error).lower()
-    return isinstance(error, MemoryError) or getattr(error, 'errno', None) == errno.ENOMEM or any(
-        words in text for words in _MEMORY)
+    return (
+        isinstance(error, MemoryError)
+        or getattr(error, 'errno', None) == errno.ENOMEM
+        or any(words in text for words in _MEMORY)
+    )
 
 
 def _memory_left() -> bool:

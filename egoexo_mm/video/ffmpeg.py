@@ -3,6 +3,7 @@
 The rules are those of the readers in this folder: the video stream that a player shows, never a cover picture, turned as a
 player turns it; every frame at the size of the first; each frame once, at its own time.
 """
+
 from __future__ import annotations
 
 import errno
@@ -48,6 +49,7 @@ class Probe(NamedTuple):
         keyless: the stream does not begin with a key frame, and its codec decodes the frames before it all the same (H.264
             does not).
     """
+
     width: int
     height: int
     seconds: float
@@ -60,7 +62,9 @@ class Probe(NamedTuple):
 
 def disk_full(where: str | os.PathLike) -> StopRun:
     """The error for a full disk."""
-    return StopRun(f'{where}: the disk is full; free space and run the same command again, finished videos are kept')
+    return StopRun(
+        f'{where}: the disk is full; free space and run the same command again, finished videos are kept'
+    )
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -76,8 +80,10 @@ def require_ffmpeg() -> None:
     """
     for program in ('ffmpeg', 'ffprobe'):
         if shutil.which(program) is None:
-            raise StopRun(f'{program} is not on the PATH; install it, for example with "apt-get install ffmpeg" or '
-                          '"conda install -c conda-forge ffmpeg", and run the same command again')
+            raise StopRun(
+                f'{program} is not on the PATH; install it, for example with "apt-get install ffmpeg" or '
+                '"conda install -c conda-forge ffmpeg", and run the same command again'
+            )
 
 
 def stop_children() -> None:
@@ -103,36 +109,90 @@ def probe(path: Path) -> Probe:
     if not stream.get('width'):
         stream, told = _video_stream(path, _MORE)
     if not stream.get('width'):
-        raise MediaError('has a video stream of unknown size; it holds no frame that can be decoded')
+        raise MediaError(
+            'has a video stream of unknown size; it holds no frame that can be decoded'
+        )
     container = told.get('format', {})
     kind, codec = container.get('format_name', ''), stream.get('codec_name')
-    late = _number(container.get('start_time')) if kind.startswith('matroska') else 0.  # where durations count from 0
+    late = (
+        _number(container.get('start_time')) if kind.startswith('matroska') else 0.0
+    )  # where durations count from 0
     seconds = _seconds(stream, late) or _number(container.get('duration')) - late
     width, height, turn = stream['width'], stream['height'], _turn(stream)
     if turn % 180 == 90:
         width, height = height, width
-    untimed = stream.get('has_b_frames') and (kind == 'avi' or kind == 'asf' and codec in ('h264', 'hevc'))
-    return Probe(width, height, seconds if seconds > 0 else packet_seconds(path, stream['index'])[0], stream['index'],
-                 stream.get('r_frame_rate') or '0/0', turn, not untimed,
-                 codec != 'h264' and not _begins_with_key(path, stream['index']))
+    untimed = stream.get('has_b_frames') and (
+        kind == 'avi' or kind == 'asf' and codec in ('h264', 'hevc')
+    )
+    return Probe(
+        width,
+        height,
+        seconds if seconds > 0 else packet_seconds(path, stream['index'])[0],
+        stream['index'],
+        stream.get('r_frame_rate') or '0/0',
+        turn,
+        not untimed,
+        codec != 'h264' and not _begins_with_key(path, stream['index']),
+    )
 
 
 def _begins_with_key(path: Path, stream: int) -> bool:
-    out = _run(['ffprobe', '-v', 'error', '-select_streams', str(stream), '-read_intervals', '%+#1', '-show_entries',
-                'packet=flags', '-of', 'csv=p=0', _url(path)], path, path)
+    out = _run(
+        [
+            'ffprobe',
+            '-v',
+            'error',
+            '-select_streams',
+            str(stream),
+            '-read_intervals',
+            '%+#1',
+            '-show_entries',
+            'packet=flags',
+            '-of',
+            'csv=p=0',
+            _url(path),
+        ],
+        path,
+        path,
+    )
     return out.strip().startswith('K')
 
 
 def _video_stream(path: Path, options: tuple[str, ...]) -> tuple[dict, dict]:
     """The stream a player shows: marked as default and of the largest frames; and all that ffprobe says."""
-    out = _run(['ffprobe', '-v', 'error', *options, '-show_streams', '-show_format', '-of', 'json', _url(path)], path, path)
+    out = _run(
+        [
+            'ffprobe',
+            '-v',
+            'error',
+            *options,
+            '-show_streams',
+            '-show_format',
+            '-of',
+            'json',
+            _url(path),
+        ],
+        path,
+        path,
+    )
     told = json.loads(out)
     videos = [stream for stream in told.get('streams') or [] if stream.get('codec_type') == 'video']
-    shown = [stream for stream in videos if not any(stream.get('disposition', {}).get(kind) for kind in _NOT_A_VIDEO)]
+    shown = [
+        stream
+        for stream in videos
+        if not any(stream.get('disposition', {}).get(kind) for kind in _NOT_A_VIDEO)
+    ]
     if not shown:
-        raise MediaError('holds a cover picture and no video' if videos else 'holds no video stream')
-    return max(shown, key=lambda stream: (stream.get('disposition', {}).get('default', 0),
-                                          stream.get('width', 0) * stream.get('height', 0))), told
+        raise MediaError(
+            'holds a cover picture and no video' if videos else 'holds no video stream'
+        )
+    return max(
+        shown,
+        key=lambda stream: (
+            stream.get('disposition', {}).get('default', 0),
+            stream.get('width', 0) * stream.get('height', 0),
+        ),
+    ), told
 
 
 def _turn(stream: dict) -> int:
@@ -157,7 +217,7 @@ def _number(text: object) -> float:
     try:
         return float(text)
     except (TypeError, ValueError):
-        return 0.
+        return 0.0
 
 
 def seconds_of(path: Path, need: float = 0) -> float:
@@ -167,7 +227,11 @@ def seconds_of(path: Path, need: float = 0) -> float:
         MediaError: not a video.
     """
     found = probe(path)
-    return found.seconds if found.seconds >= need else max(found.seconds, packet_seconds(path, found.stream)[0])
+    return (
+        found.seconds
+        if found.seconds >= need
+        else max(found.seconds, packet_seconds(path, found.stream)[0])
+    )
 
 
 def packet_seconds(path: Path, stream: int) -> tuple[float, float, float]:
@@ -180,17 +244,38 @@ def packet_seconds(path: Path, stream: int) -> tuple[float, float, float]:
     Raises:
         MediaError: the file cannot be read.
     """
-    out = _run(['ffprobe', '-v', 'error', '-show_entries', 'packet=stream_index,pts_time,dts_time,duration_time', '-of',
-                'compact=print_section=0', _url(path)], path, path)
+    out = _run(
+        [
+            'ffprobe',
+            '-v',
+            'error',
+            '-show_entries',
+            'packet=stream_index,pts_time,dts_time,duration_time',
+            '-of',
+            'compact=print_section=0',
+            _url(path),
+        ],
+        path,
+        path,
+    )
     spans: list[tuple[int, float, float]] = []  # stream, begin, end
     for line in out.splitlines():
         fields = dict(part.split('=', 1) for part in line.split('|') if '=' in part)
-        begin = next((float(fields[name]) for name in ('pts_time', 'dts_time') if fields.get(name, 'N/A') != 'N/A'), None)
+        begin = next(
+            (
+                float(fields[name])
+                for name in ('pts_time', 'dts_time')
+                if fields.get(name, 'N/A') != 'N/A'
+            ),
+            None,
+        )
         if begin is not None and fields.get('stream_index', '').isdecimal():
-            spans.append((int(fields['stream_index']), begin, begin + _number(fields.get('duration_time'))))
+            spans.append(
+                (int(fields['stream_index']), begin, begin + _number(fields.get('duration_time')))
+            )
     own = [(begin, end) for number, begin, end in spans if number == stream]
     if not own:
-        return 0., 0., 0.
+        return 0.0, 0.0, 0.0
     first = min(begin for begin, _ in own)
     everything = max(end for _, _, end in spans) - min(begin for _, begin, _ in spans)
     return max(end for _, end in own) - first, everything, max(begin for begin, _ in own) - first
@@ -213,8 +298,16 @@ def shrunk_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     return (short, long) if width <= height else (long, short)
 
 
-def extract_frames(source: Path, folder: Path, pattern: str, *, fps: float, short_side: int, quality: int,
-                   threads: int) -> None:
+def extract_frames(
+    source: Path,
+    folder: Path,
+    pattern: str,
+    *,
+    fps: float,
+    short_side: int,
+    quality: int,
+    threads: int,
+) -> None:
     """Write the frames of a video, resampled to ``fps``, as JPGs ``pattern % 1``, ``pattern % 2``, ... into ``folder``.
 
     Raises:
@@ -224,12 +317,30 @@ def extract_frames(source: Path, folder: Path, pattern: str, *, fps: float, shor
     found = probe(source)
     folder.mkdir(parents=True)
     # ffmpeg runs inside the folder: a percent sign in a folder's name would be part of the pattern
-    out = _run([*_read(source, found, threads), '-vf', _filters(found, short_side, f'fps={fps:g}'), '-q:v', str(quality),
-                '-threads', str(threads), '-start_number', '1', '-progress', 'pipe:1', f'./{pattern}'], source, folder,
-               cwd=folder)
+    out = _run(
+        [
+            *_read(source, found, threads),
+            '-vf',
+            _filters(found, short_side, f'fps={fps:g}'),
+            '-q:v',
+            str(quality),
+            '-threads',
+            str(threads),
+            '-start_number',
+            '1',
+            '-progress',
+            'pipe:1',
+            f'./{pattern}',
+        ],
+        source,
+        folder,
+        cwd=folder,
+    )
     frames = sum(1 for _ in os.scandir(folder))
     if not frames and 0 < found.seconds < 1 / fps:
-        raise MediaError(f'lasts {found.seconds:.3g} s, less than one frame at {fps:g} frames a second')
+        raise MediaError(
+            f'lasts {found.seconds:.3g} s, less than one frame at {fps:g} frames a second'
+        )
     reached = _progress(out).get('out_time_us', 1e6 * frames / fps) / 1e6
     if not frames or reached < 0.95 * found.seconds - 2 / fps:
         _check_packets(source, found, frames, reached, slack=2 / fps)
@@ -245,29 +356,78 @@ def reencode(source: Path, target: Path, *, short_side: int, crf: int, threads: 
         StopRun: the disk is full, or this ffmpeg has no libx264.
     """
     found = probe(source)
-    out = _run([*_read(source, found, threads), '-an', '-vf', _filters(found, short_side), *_own_times(), '-c:v', 'libx264',
-                '-preset', 'fast', '-crf', str(crf), '-g', '32', '-pix_fmt', 'yuv420p', '-threads', str(threads),
-                '-movflags', '+faststart', '-progress', 'pipe:1', '-f', 'mp4', _url(target)], source, target)
+    out = _run(
+        [
+            *_read(source, found, threads),
+            '-an',
+            '-vf',
+            _filters(found, short_side),
+            *_own_times(),
+            '-c:v',
+            'libx264',
+            '-preset',
+            'fast',
+            '-crf',
+            str(crf),
+            '-g',
+            '32',
+            '-pix_fmt',
+            'yuv420p',
+            '-threads',
+            str(threads),
+            '-movflags',
+            '+faststart',
+            '-progress',
+            'pipe:1',
+            '-f',
+            'mp4',
+            _url(target),
+        ],
+        source,
+        target,
+    )
     told = _progress(out)
     dropped, repeated = told.get('drop_frames', 0), told.get('dup_frames', 0)
     if dropped or repeated:
-        raise MediaError(f'{dropped} frames were left out and {repeated} repeated by ffmpeg; install another version of it')
+        raise MediaError(
+            f'{dropped} frames were left out and {repeated} repeated by ffmpeg; install another version of it'
+        )
     frames = told.get('frame', 1)
     if not frames or probe(target).seconds < 0.95 * found.seconds - 1:
-        _check_packets(source, found, frames, packet_seconds(target, 0)[2] if frames else 0., slack=1)
+        _check_packets(
+            source, found, frames, packet_seconds(target, 0)[2] if frames else 0.0, slack=1
+        )
 
 
 def _progress(out: str) -> dict[str, int]:
     """Numbers in the last report of ``-progress``."""
-    return {name: int(text) for name, _, text in (line.partition('=') for line in out.splitlines()) if text.isdecimal()}
+    return {
+        name: int(text)
+        for name, _, text in (line.partition('=') for line in out.splitlines())
+        if text.isdecimal()
+    }
 
 
 def _read(source: Path, found: Probe, threads: int) -> list[str]:
     more = list(_MORE) if found.rate == '0/0' else []
     if not found.turn:  # filters that are set up anew where the frame size changes lose a frame; turning cannot do without
         more += ['-reinit_filter', '0']
-    return ['ffmpeg', '-v', 'error', '-nostdin', '-y', '-threads', str(threads), '-fflags', '+genpts', *more, '-i',
-            _url(source), '-map', f'0:{found.stream}']
+    return [
+        'ffmpeg',
+        '-v',
+        'error',
+        '-nostdin',
+        '-y',
+        '-threads',
+        str(threads),
+        '-fflags',
+        '+genpts',
+        *more,
+        '-i',
+        _url(source),
+        '-map',
+        f'0:{found.stream}',
+    ]
 
 
 def _filters(found: Probe, short_side: int, *last: str) -> str:
@@ -284,14 +444,19 @@ def _filters(found: Probe, short_side: int, *last: str) -> str:
 def _own_times() -> list[str]:
     """Options that keep each frame and its time; their names changed with ffmpeg 5.1 and 6.1."""
     version = _version()
-    return [*(('-vsync', '0') if version < (5, 1) else ('-fps_mode', 'passthrough')), '-enc_time_base',
-            '-1' if version < (6, 1) else 'demux']
+    return [
+        *(('-vsync', '0') if version < (5, 1) else ('-fps_mode', 'passthrough')),
+        '-enc_time_base',
+        '-1' if version < (6, 1) else 'demux',
+    ]
 
 
 @functools.cache
 def _version() -> tuple[int, int]:
     """Of ffmpeg; a build from its repository, which has no such number, counts as new."""
-    told = subprocess.run(['ffmpeg', '-version'], stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout
+    told = subprocess.run(
+        ['ffmpeg', '-version'], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    ).stdout
     match = re.match(rb'ffmpeg version n?(\d+)\.(\d+)', told)
     return (int(match[1]), int(match[2])) if match else (99, 0)
 
@@ -302,7 +467,9 @@ def _check_packets(source: Path, found: Probe, frames: int, reached: float, slac
     """
     _, everything, last = packet_seconds(source, found.stream)
     if not frames or everything < 0.95 * found.seconds - slack or reached < 0.95 * last - slack:
-        raise MediaError(f'breaks off, {reached:.4g} of about {found.seconds:.4g} s could be decoded')
+        raise MediaError(
+            f'breaks off, {reached:.4g} of about {found.seconds:.4g} s could be decoded'
+        )
 
 
 def _url(path: Path) -> str:
@@ -311,7 +478,9 @@ def _url(path: Path) -> str:
 
 def _run(command: list[str], source: Path, where: Path, cwd: Path | None = None) -> str:
     """Standard output of a program that reads ``source`` and writes to ``where``."""
-    child = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = subprocess.Popen(
+        command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     _children.add(child)
     if _stopped.is_set():
         child.kill()
@@ -325,8 +494,14 @@ def _run(command: list[str], source: Path, where: Path, cwd: Path | None = None)
     if any(text in errors for text in _FULL):
         raise disk_full(where)
     if 'Unknown encoder' in errors:
-        raise StopRun(f'this ffmpeg has no encoder libx264 ({shutil.which("ffmpeg")}); install a full build, for example '
-                      'with "apt-get install ffmpeg"')
+        raise StopRun(
+            f'this ffmpeg has no encoder libx264 ({shutil.which("ffmpeg")}); install a full build, for example '
+            'with "apt-get install ffmpeg"'
+        )
     lines = [line for line in errors.strip().splitlines() if line.strip()]
-    reason = lines[-1].replace(f'file:{source.resolve()}', source.name) if lines else f'exit code {child.returncode}'
+    reason = (
+        lines[-1].replace(f'file:{source.resolve()}', source.name)
+        if lines
+        else f'exit code {child.returncode}'
+    )
     raise MediaError(f'cannot be decoded ({reason.strip()})')

@@ -1,4 +1,5 @@
 """Which files are videos and which are frames, by their names; standard library only."""
+
 from __future__ import annotations
 
 import os
@@ -7,9 +8,46 @@ from collections.abc import Iterator
 from pathlib import Path
 
 VIDEO_SUFFIXES = (
-    '.mp4', '.m4v', '.mov', '.qt', '.mkv', '.webm', '.avi', '.ts', '.mts', '.m2ts', '.mpg', '.mpeg', '.m1v', '.m2v', '.vob',
-    '.wmv', '.asf', '.flv', '.f4v', '.3gp', '.3g2', '.ogv', '.rm', '.rmvb', '.divx', '.mjpeg', '.mjpg', '.mxf',
-    '.gif', '.h264', '.264', '.avc', '.h265', '.265', '.hevc', '.ivf', '.av1', '.obu', '.y4m')
+    '.mp4',
+    '.m4v',
+    '.mov',
+    '.qt',
+    '.mkv',
+    '.webm',
+    '.avi',
+    '.ts',
+    '.mts',
+    '.m2ts',
+    '.mpg',
+    '.mpeg',
+    '.m1v',
+    '.m2v',
+    '.vob',
+    '.wmv',
+    '.asf',
+    '.flv',
+    '.f4v',
+    '.3gp',
+    '.3g2',
+    '.ogv',
+    '.rm',
+    '.rmvb',
+    '.divx',
+    '.mjpeg',
+    '.mjpg',
+    '.mxf',
+    '.gif',
+    '.h264',
+    '.264',
+    '.avc',
+    '.h265',
+    '.265',
+    '.hevc',
+    '.ivf',
+    '.av1',
+    '.obu',
+    '.y4m',
+)
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
 
@@ -33,7 +71,9 @@ def is_image(name: str | os.PathLike) -> bool:
     return os.fspath(name).lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
 
 
-def files_below(root: str | os.PathLike, *, leave: Path | None = None, skip: str | None = None) -> Iterator[Path]:
+def files_below(
+    root: str | os.PathLike, *, leave: Path | None = None, skip: str | None = None
+) -> Iterator[Path]:
     """All files at any depth, in order of their paths, less hidden ones and those in hidden folders. Links are followed.
 
     Args:
@@ -43,8 +83,13 @@ def files_below(root: str | os.PathLike, *, leave: Path | None = None, skip: str
     """
     leave = leave.resolve() if leave else None
     for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not is_hidden(name) and not (skip and skip in name)
-                            and not (leave and Path(folder, name).resolve() == leave))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not is_hidden(name)
+            and not (skip and skip in name)
+            and not (leave and Path(folder, name).resolve() == leave)
+        )
         yield from (Path(folder, name) for name in sorted(names) if not is_hidden(name))
 
 

@@ -4,6 +4,7 @@ OpenCV 4.11 does not follow a change of the frame size (it repeats the last pict
 takes the first video stream even if that is a cover picture, and guesses the number of frames. Where PyAV is installed, it
 looks for all three beforehand; else what can be seen of them is said.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,12 +32,18 @@ def _known_to_pyav(path: str) -> Index | None:
         _check_alone(path)
         return None
     if video.stream.index != video.container.streams.video[0].index:
-        raise ReaderLimitError('OpenCV takes the first video stream, which is a cover picture or no film')
+        raise ReaderLimitError(
+            'OpenCV takes the first video stream, which is a cover picture or no film'
+        )
     if not index.clean_start:
-        raise ReaderLimitError('OpenCV may also show the first frames, which need others that are not there')
+        raise ReaderLimitError(
+            'OpenCV may also show the first frames, which need others that are not there'
+        )
     shapes = key_frame_shapes(path)
     if len(shapes) > 1 or any(mirrored for *_, mirrored in shapes):
-        raise ReaderLimitError('OpenCV does not follow changes of the frame size, and does not mirror')
+        raise ReaderLimitError(
+            'OpenCV does not follow changes of the frame size, and does not mirror'
+        )
     return index
 
 
@@ -46,7 +53,9 @@ def _check_alone(path: str) -> None:
     capture.grab()
     kind = capture.get('CAP_PROP_FRAME_TYPE')
     if kind and kind != ord('I'):
-        raise ReaderLimitError('does not begin with a key frame, so OpenCV may show its first frames wrongly')
+        raise ReaderLimitError(
+            'does not begin with a key frame, so OpenCV may show its first frames wrongly'
+        )
     if not capture.grab() and capture.said > 2:
         raise ReaderLimitError('OpenCV shows a single picture of it, perhaps the cover')
 
@@ -60,15 +69,18 @@ class Capture:
 
     def __init__(self, path: str) -> None:
         import cv2
+
         self._cv2, self._path = cv2, path
         self._capture = cv2.VideoCapture(path)
         if not self._capture.isOpened():
             raise ReaderLimitError('OpenCV cannot open it')
         if hasattr(cv2, 'CAP_PROP_ORIENTATION_AUTO'):
             self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-        self._turns = -round(self.get('CAP_PROP_ORIENTATION_META') / 90) % 4  # the property counts clockwise
+        self._turns = (
+            -round(self.get('CAP_PROP_ORIENTATION_META') / 90) % 4
+        )  # the property counts clockwise
         self.said = max(int(self.get('CAP_PROP_FRAME_COUNT')), 0)
-        self.fps = max(self.get('CAP_PROP_FPS'), 0.)
+        self.fps = max(self.get('CAP_PROP_FPS'), 0.0)
         self.position = 0
         self._last: np.ndarray | None = None
         self._ahead = self._capture.grab()
@@ -77,7 +89,9 @@ class Capture:
 
     def get(self, name: str) -> float:
         """A property, 0 where this version of OpenCV does not know it."""
-        return float(self._capture.get(getattr(self._cv2, name))) if hasattr(self._cv2, name) else 0.
+        return (
+            float(self._capture.get(getattr(self._cv2, name))) if hasattr(self._cv2, name) else 0.0
+        )
 
     def grab(self) -> bool:
         """Pass a frame."""
@@ -106,9 +120,13 @@ class Capture:
             edges = ((frame[-1], self._last[-1]), (frame[:, -1], self._last[:, -1]))
             if any(np.ptp(now) and np.array_equal(now, before) for now, before in edges):
                 from .opening import say
-                say('same edge', f'{self._path}: an edge of frame {self.position - 1} is that of a frame before. If the '
+
+                say(
+                    'same edge',
+                    f'{self._path}: an edge of frame {self.position - 1} is that of a frame before. If the '
                     'frame size has changed there, what OpenCV shows from then on is wrong; PyAV follows such changes (pip '
-                    'install av)')
+                    'install av)',
+                )
         self._last = frame
 
 

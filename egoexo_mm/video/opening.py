@@ -1,4 +1,5 @@
 """Opening a video by one of several readers, all under the same rules."""
+
 from __future__ import annotations
 
 import importlib
@@ -16,7 +17,9 @@ from .pyav_reader import PyAVFile, PyAVFrames
 
 # Readers by name: of frames one after the other, and of frames by number. They are tried in the order below.
 READERS: dict[str, type[VideoFile]] = dict(decord=DecordFile, opencv=OpenCVFile, pyav=PyAVFile)
-FRAMES: dict[str, type[RandomAccess]] = dict(decord=DecordFrames, opencv=OpenCVFrames, pyav=PyAVFrames)
+FRAMES: dict[str, type[RandomAccess]] = dict(
+    decord=DecordFrames, opencv=OpenCVFrames, pyav=PyAVFrames
+)
 _ORDER = ('pyav', 'decord', 'opencv')
 _said: set[str] = set()
 Reader = TypeVar('Reader', RandomAccess, VideoFile)
@@ -31,6 +34,7 @@ class VideoFacts(NamedTuple):
         fps: average frame rate, 0 where unknown.
         seconds: from the first frame to the end of the last.
     """
+
     width: int
     height: int
     num_frames: int
@@ -56,22 +60,31 @@ def check_reader(name: str | None) -> str:
         for known in _ORDER:
             if installed(known):
                 if known != _ORDER[0]:
-                    say('no PyAV', f'PyAV is not installed, so {known} reads the videos. That takes longer, and some files '
+                    say(
+                        'no PyAV',
+                        f'PyAV is not installed, so {known} reads the videos. That takes longer, and some files '
                         'cannot be read; of videos with open groups of pictures decord gives frames a few places off '
-                        'without telling. pip install av')
+                        'without telling. pip install av',
+                    )
                 return known
         raise ValueError('no package that reads videos is installed; pip install av')
     if name not in READERS:
-        raise ValueError(f'reader is {name!r}, expected one of {", ".join(READERS)}, or None for the best that is installed')
+        raise ValueError(
+            f'reader is {name!r}, expected one of {", ".join(READERS)}, or None for the best that is installed'
+        )
     try:
         importlib.import_module(READERS[name].module)
     except ImportError as error:
-        raise ValueError(f'reader {name!r} needs the package {READERS[name].module}, which cannot be imported ({error}); '
-                         f'install it or set reader to another of {", ".join(READERS)}') from None
+        raise ValueError(
+            f'reader {name!r} needs the package {READERS[name].module}, which cannot be imported ({error}); '
+            f'install it or set reader to another of {", ".join(READERS)}'
+        ) from None
     return name
 
 
-def open_frames(source: str | BinaryIO, reader: str | None = None, *, name: str | None = None) -> RandomAccess:
+def open_frames(
+    source: str | BinaryIO, reader: str | None = None, *, name: str | None = None
+) -> RandomAccess:
     """Open a video for reading frames by number.
 
     Args:
@@ -94,12 +107,16 @@ def open_stream(path: str, reader: str | None = None) -> VideoFile:
 def probe(path: str, reader: str | None = None) -> VideoFacts:
     """Size, length and rate of a video as it is shown. Arguments and errors are those of :func:`open_frames`."""
     video = open_frames(path, reader)
-    last = 1 / video.get_avg_fps() if video.get_avg_fps() else 0.
+    last = 1 / video.get_avg_fps() if video.get_avg_fps() else 0.0
     return VideoFacts(*video.size, len(video), video.get_avg_fps(), float(video.times[-1]) + last)
 
 
-def another(kinds: dict[str, type[Reader]], reader: Reader, error: ReaderLimitError,
-            make: Callable[[type[Reader]], Reader]) -> Reader:
+def another(
+    kinds: dict[str, type[Reader]],
+    reader: Reader,
+    error: ReaderLimitError,
+    make: Callable[[type[Reader]], Reader],
+) -> Reader:
     """Another installed reader of a file that ``reader`` cannot read; the log tells.
 
     Raises:
@@ -115,11 +132,16 @@ def another(kinds: dict[str, type[Reader]], reader: Reader, error: ReaderLimitEr
                 clearest = other_error if name == 'pyav' else clearest
                 continue
             reason = str(error).partition(': ')[2][:40]
-            say(f'{mine} {name} {reason}', f'{error}. So {name} reads it, and other files of which this is true (not named '
-                f"again); set reader='{name}' to choose it")
+            say(
+                f'{mine} {name} {reason}',
+                f'{error}. So {name} reads it, and other files of which this is true (not named '
+                f"again); set reader='{name}' to choose it",
+            )
             return other
     if mine != 'pyav' and not installed('pyav'):
-        raise BrokenVideoError(f'{clearest}; PyAV may read it, but is not installed (pip install av)') from None
+        raise BrokenVideoError(
+            f'{clearest}; PyAV may read it, but is not installed (pip install av)'
+        ) from None
     raise BrokenVideoError(str(clearest)) from None
 
 

@@ -1,4 +1,5 @@
 """From decoded frames to RGB as a player shows them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -20,8 +21,11 @@ class Pictures:
         check: gives them surely; called once when a frame differs. None: ``stored`` is sure.
     """
 
-    def __init__(self, stored: tuple[int, int], check: Callable[[], tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self, stored: tuple[int, int], check: Callable[[], tuple[int, int]] | None = None
+    ) -> None:
         from av.video.reformatter import VideoReformatter
+
         self._stored, self._check = stored, check
         self._convert = VideoReformatter()  # one for all frames: it keeps its tables
         self._turns: tuple[int, bool] | None = None
@@ -33,7 +37,9 @@ class Pictures:
         if (frame.width, frame.height) == self._stored:
             picture = self._convert.reformat(frame, format='rgb24').to_ndarray()
         else:
-            picture = frame.to_ndarray(format='rgb24', width=self._stored[0], height=self._stored[1])
+            picture = frame.to_ndarray(
+                format='rgb24', width=self._stored[0], height=self._stored[1]
+            )
         if self._turns is None:
             self._turns = display_turns(frame)
         turns, mirrored = self._turns
@@ -47,7 +53,9 @@ def display_turns(frame: av.VideoFrame) -> tuple[int, bool]:
     side = frame.side_data.get('DISPLAYMATRIX') if hasattr(frame, 'side_data') else None
     if side is None:
         return round(getattr(frame, 'rotation', 0) / 90) % 4, False
-    a, b, _, c, d, *_ = np.frombuffer(bytes(side), np.int32).astype(float)  # x' = a x + c y, y' = b x + d y, y downwards
+    a, b, _, c, d, *_ = np.frombuffer(bytes(side), np.int32).astype(
+        float
+    )  # x' = a x + c y, y' = b x + d y, y downwards
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b
@@ -56,4 +64,6 @@ def display_turns(frame: av.VideoFrame) -> tuple[int, bool]:
 
 def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
     """Width and height as a player shows them."""
-    return (frame.height, frame.width) if display_turns(frame)[0] % 2 else (frame.width, frame.height)
+    return (
+        (frame.height, frame.width) if display_turns(frame)[0] % 2 else (frame.width, frame.height)
+    )

@@ -1,4 +1,5 @@
 """What PyAV knows of a video: the open file, and number and times of its frames."""
+
 from __future__ import annotations
 
 import errno
@@ -33,11 +34,14 @@ class OpenVideo:
         if not isinstance(source, str):
             source.seek(0)
         import av  # only who reads with it needs it
+
         self.container = av.open(source)
         self.stream = video_stream(self.container)
         context = self.stream.codec_context
         context.thread_count = 1
-        context.thread_type = 'SLICE'  # whether a packet is skipped shall be known when it is decoded
+        context.thread_type = (
+            'SLICE'  # whether a packet is skipped shall be known when it is decoded
+        )
 
     def __del__(self) -> None:
         # PyAV's containers refer to themselves: file and buffers would stay until the collector finds them
@@ -47,6 +51,7 @@ class OpenVideo:
     def packets(self) -> Iterator[av.Packet]:
         """Packets from here on, the last one empty. A file that is cut off ends there."""
         import av
+
         try:
             yield from self.container.demux(self.stream)
         except av.error.FFmpegError as error:
@@ -56,7 +61,9 @@ class OpenVideo:
             end.stream = self.stream
             yield end
 
-    def frames(self, needed: set[int] | None = None, *, from_key: bool = False) -> Iterator[av.VideoFrame]:
+    def frames(
+        self, needed: set[int] | None = None, *, from_key: bool = False
+    ) -> Iterator[av.VideoFrame]:
         """Decode from here on.
 
         Packets before the first frame that cannot be decoded are passed over, as are those behind the last one.
@@ -69,6 +76,7 @@ class OpenVideo:
             av.error.FFmpegError: for damage between two frames.
         """
         from av.error import FFmpegError
+
         context, damage, begun = self.stream.codec_context, None, False
         try:
             for packet in self.packets():
@@ -122,19 +130,35 @@ class Index:
     def __init__(self, video: OpenVideo, source: str | BinaryIO, packets: Packets) -> None:
         stream = video.stream
         self.fps = frame_rate(video.container, stream)
-        self.keys, self.clean_start, self.from_key = packets.keys, packets.clean_start, packets.from_key
+        self.keys, self.clean_start, self.from_key = (
+            packets.keys,
+            packets.clean_start,
+            packets.from_key,
+        )
         self.counted = bool(packets.doubt)
         shown = _decoded_times(source, packets.from_key) if self.counted else packets.pts
-        self.promised = max(len(shown), packets.promised if packets.promised > len(packets.pts) else 0)
+        self.promised = max(
+            len(shown), packets.promised if packets.promised > len(packets.pts) else 0
+        )
         told = packets.timed and None not in shown and len(set(shown)) == len(shown)
         if self.counted:  # frames without a time of their own get one that the demuxer may guess otherwise after a seek
             told = told and shown == sorted(shown) and set(shown) <= set(packets.pts)
         self.pts = sorted(shown) if told else None
         unit = float(stream.time_base or 0)
-        self.seconds = _seconds(self.pts or _best_times(shown, packets, video.container.format.name), unit, self.fps,
-                                len(shown))
-        measured = (len(shown) - 1) / self.seconds[-1] if len(shown) > 2 and self.seconds[-1] > 0 else self.fps
-        if abs(self.fps - measured) > 0.1 * measured:  # headers of videos of variable rate name another, or none
+        self.seconds = _seconds(
+            self.pts or _best_times(shown, packets, video.container.format.name),
+            unit,
+            self.fps,
+            len(shown),
+        )
+        measured = (
+            (len(shown) - 1) / self.seconds[-1]
+            if len(shown) > 2 and self.seconds[-1] > 0
+            else self.fps
+        )
+        if (
+            abs(self.fps - measured) > 0.1 * measured
+        ):  # headers of videos of variable rate name another, or none
             self.fps = float(measured)
 
     def __len__(self) -> int:
@@ -144,6 +168,7 @@ class Index:
 def _decoded_times(source: str | BinaryIO, from_key: bool) -> list[int | None]:
     """Times of all frames that can be shown, in their order."""
     from av.error import FFmpegError
+
     video, shown, damage = OpenVideo(source), [], None
     for packet in video.packets():
         if from_key and not packet.is_keyframe:
@@ -164,7 +189,10 @@ def _best_times(shown: list[int | None], packets: Packets, container: str) -> li
     """Ascending times of frames whose own are not told for each packet."""
     if container in RAW:
         return None
-    if container in ('avi', 'asf'):  # which tell when a packet is to be decoded: as many times, in order
+    if container in (
+        'avi',
+        'asf',
+    ):  # which tell when a packet is to be decoded: as many times, in order
         shown = packets.dts if len(packets.dts) == len(shown) else [None]
     if None in shown:
         return None
@@ -172,7 +200,7 @@ def _best_times(shown: list[int | None], packets: Packets, container: str) -> li
 
 
 def _seconds(times: list[int] | None, unit: float, fps: float, count: int) -> np.ndarray:
-    frame = 1 / fps if fps else 0.
+    frame = 1 / fps if fps else 0.0
     if times is None or not unit:
         return np.arange(count) * frame
     steps = np.diff(np.array(times, np.int64)) * unit
@@ -207,7 +235,12 @@ def _suspicious(video: OpenVideo, packets: Packets) -> bool:
     """Frames are stored in the order of their times, though the codec says that it reorders them: so it is in files copied
     from AVI with guessed times, and in some that are in order."""
     codec = video.stream.codec_context
-    return bool(codec.has_b_frames) and codec.codec.reorder and len(packets.pts) > 2 and packets.pts == sorted(packets.pts)
+    return (
+        bool(codec.has_b_frames)
+        and codec.codec.reorder
+        and len(packets.pts) > 2
+        and packets.pts == sorted(packets.pts)
+    )
 
 
 def _ascend(source: str | BinaryIO) -> bool:

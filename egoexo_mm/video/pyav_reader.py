@@ -2,6 +2,7 @@
 
 Frames are numbered in the order in which a player shows them; only those count that can be shown.
 """
+
 from __future__ import annotations
 
 import bisect
@@ -20,7 +21,10 @@ from .streams import frame_rate
 if TYPE_CHECKING:
     import av
 
-_TRUSTED_SIZE = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')  # headers that tell the size of the first frame
+_TRUSTED_SIZE = (
+    'mov,mp4,m4a,3gp,3g2,mj2',
+    'matroska,webm',
+)  # headers that tell the size of the first frame
 _END = object()
 
 
@@ -53,7 +57,9 @@ class PyAVFrames(RandomAccess):
         context = self._video.stream.codec_context
         stored = (context.width, context.height)
         if self._video.container.format.name in _TRUSTED_SIZE and 0 not in stored:
-            self._pictures = Pictures(stored, partial(_first_size, self._source, self._index.from_key))
+            self._pictures = Pictures(
+                stored, partial(_first_size, self._source, self._index.from_key)
+            )
         else:
             self._pictures = Pictures(_first_size(self._source, self._index.from_key))
 
@@ -72,10 +78,13 @@ class PyAVFrames(RandomAccess):
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
         found = self._by_time(wanted) if self.timed else {}
-        return found if len(found) == len(wanted) else self._by_count(wanted)  # seeking does not arrive everywhere
+        return (
+            found if len(found) == len(wanted) else self._by_count(wanted)
+        )  # seeking does not arrive everywhere
 
     def _by_time(self, wanted: list[int]) -> dict[int, np.ndarray]:
         from av.error import FFmpegError
+
         pts = self._index.pts
         number_at = {pts[number]: number for number in wanted}
         found = {}
@@ -126,13 +135,18 @@ class PyAVFile(VideoFile):
         self._video = OpenVideo(path)
         index, packets = known_index(self._video, path)
         if index is None:
-            self.fps = frame_rate(self._video.container, self._video.stream) or build_index(self._video, path).fps
+            self.fps = (
+                frame_rate(self._video.container, self._video.stream)
+                or build_index(self._video, path).fps
+            )
             if packets.promised > len(packets.pts):  # cut off
                 self.num_frames = packets.promised
         else:
             self.fps, self.num_frames, self.times = index.fps, index.promised, index.seconds
         self._video = OpenVideo(path)
-        frames = numbered(self._video, index) if index else self._video.frames(from_key=packets.from_key)
+        frames = (
+            numbered(self._video, index) if index else self._video.frames(from_key=packets.from_key)
+        )
         first = next(frames, _END)
         if first is _END:  # what cannot be decoded at all is seen here
             raise ReaderLimitError('has no frame that can be decoded')
@@ -144,7 +158,9 @@ class PyAVFile(VideoFile):
     def _read(self, skip: int) -> np.ndarray | None:
         for frame in self._frames:
             if frame is None:
-                raise BrokenVideoError(f'frame {self.position} of {self.num_frames} cannot be decoded')
+                raise BrokenVideoError(
+                    f'frame {self.position} of {self.num_frames} cannot be decoded'
+                )
             self.position += 1
             if skip == 0:
                 return self._pictures.rgb(frame)

@@ -1,4 +1,5 @@
 """What PyAV finds in a video file without decoding: which stream is the video, and its packets."""
+
 from __future__ import annotations
 
 import re
@@ -20,7 +21,20 @@ _STILLS = ('mjpeg', 'png', 'bmp', 'gif', 'webp')
 _TIMED = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm', 'flv')
 # Containers with one time a packet, that of decoding: the order of showing is known only where the codec does not reorder.
 _DECODING_TIMES = ('avi', 'asf')
-RAW = ('h264', 'hevc', 'm4v', 'mpegvideo', 'obu', 'vvc', 'cavsvideo', 'h263', 'h261', 'vc1', 'dirac', 'mjpeg')
+RAW = (
+    'h264',
+    'hevc',
+    'm4v',
+    'mpegvideo',
+    'obu',
+    'vvc',
+    'cavsvideo',
+    'h263',
+    'h261',
+    'vc1',
+    'dirac',
+    'mjpeg',
+)
 _TAG = re.compile(r'\d+:\d+:\d+(\.\d+)?')
 _FARTHEST = 32  # places by which codecs reorder frames at most
 _NOTHING_CODED = 8  # bytes; smaller MPEG-4 packets stand for a frame that an earlier packet brought
@@ -33,15 +47,23 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
     Raises:
         BrokenVideoError: there is none.
     """
-    streams = [stream for stream in container.streams.video if not _disposition(stream) & _NOT_A_VIDEO]
+    streams = [
+        stream for stream in container.streams.video if not _disposition(stream) & _NOT_A_VIDEO
+    ]
     if not streams:
         cover = 'a cover picture but ' if container.streams.video else ''
         raise BrokenVideoError(f'has {cover}no video stream')
     known = [stream for stream in streams if stream.codec_context is not None]
     if not known:
         raise ReaderLimitError('PyAV has no decoder for its video stream')
-    return max(known, key=lambda stream: (stream.codec_context.name not in _STILLS, _disposition(stream) & _DEFAULT,
-                                          stream.codec_context.width * stream.codec_context.height))
+    return max(
+        known,
+        key=lambda stream: (
+            stream.codec_context.name not in _STILLS,
+            _disposition(stream) & _DEFAULT,
+            stream.codec_context.width * stream.codec_context.height,
+        ),
+    )
 
 
 def _disposition(stream: av.video.stream.VideoStream) -> int:
@@ -49,9 +71,13 @@ def _disposition(stream: av.video.stream.VideoStream) -> int:
     return int(getattr(flags, 'value', flags))
 
 
-def frame_rate(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:
+def frame_rate(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> float:
     """Average frames per second as the file says, 0 where it does not."""
-    if container.format.name in RAW:  # the average is then a constant of FFmpeg's, and the codec may know better
+    if (
+        container.format.name in RAW
+    ):  # the average is then a constant of FFmpeg's, and the codec may know better
         return float(stream.guessed_rate or stream.average_rate or 0)
     return float(stream.average_rate or 0)
 
@@ -72,6 +98,7 @@ class Packets:
         timed: frames can be told apart by ``pts``, also after seeking.
         promised: number of frames by the header; more than there are packets where the file ends early.
     """
+
     pts: list[int | None] = field(default_factory=list)
     dts: list[int | None] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
@@ -83,8 +110,11 @@ class Packets:
     promised: int = 0
 
 
-def read_packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream,
-                 packets: Iterable[av.Packet]) -> Packets:
+def read_packets(
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    packets: Iterable[av.Packet],
+) -> Packets:
     """Read the file once without decoding."""
     found = Packets()
     shown, stored, keys = found.pts.append, found.dts.append, found.keys.append
@@ -102,7 +132,9 @@ def read_packets(container: av.container.InputContainer, stream: av.video.stream
             corrupt = True
         if key:
             any_key = True
-        if packet.is_discard or vp8 and not bytes(packet)[0] & 0x10:  # VP8: a frame to predict from, not to show
+        if (
+            packet.is_discard or vp8 and not bytes(packet)[0] & 0x10
+        ):  # VP8: a frame to predict from, not to show
             continue
         last, pts = packet, packet.pts
         shown(pts)
@@ -128,7 +160,9 @@ def read_packets(container: av.container.InputContainer, stream: av.video.stream
     return found
 
 
-def _judge(container: str, stream: av.video.stream.VideoStream, found: Packets, smallest: int) -> tuple[bool, str]:
+def _judge(
+    container: str, stream: av.video.stream.VideoStream, found: Packets, smallest: int
+) -> tuple[bool, str]:
     """Whether frames can be told by time, and why packets may not stand for frames."""
     codec = stream.codec_context
     known = None not in found.pts and len(set(found.pts)) == len(found.pts)
@@ -169,8 +203,16 @@ def _promised(container, stream, found: Packets, last: av.Packet) -> int:
         told = stream.frames  # of time steps, some of them empty
     elif container.format.name == _TIMED[0]:
         told = stream.duration or 0
-    elif container.format.name == _TIMED[1] and container.duration and _TAG.fullmatch(stream.metadata.get('DURATION', '')):
-        hours, minutes, seconds = map(float, stream.metadata['DURATION'].split(':'))  # of the stream; the other, of all
-        told = min(hours * 3600 + minutes * 60 + seconds, container.duration / 1e6) / float(stream.time_base)
+    elif (
+        container.format.name == _TIMED[1]
+        and container.duration
+        and _TAG.fullmatch(stream.metadata.get('DURATION', ''))
+    ):
+        hours, minutes, seconds = map(
+            float, stream.metadata['DURATION'].split(':')
+        )  # of the stream; the other, of all
+        told = min(hours * 3600 + minutes * 60 + seconds, container.duration / 1e6) / float(
+            stream.time_base
+        )
     promised = round(count * told / length) if length > 0 else count
     return promised if promised - max(2, promised // 20) > count else count

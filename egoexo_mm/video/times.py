@@ -1,4 +1,5 @@
 """From seconds to frames of a video of variable rate."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -16,11 +17,13 @@ def frame_at(times: np.ndarray, seconds: np.ndarray | float) -> np.ndarray:
     Returns:
         int64 of that shape, from 0 to n - 1.
     """
-    return np.clip(np.searchsorted(times, np.asarray(seconds) + _SLACK, side='right') - 1, 0, len(times) - 1)
+    return np.clip(
+        np.searchsorted(times, np.asarray(seconds) + _SLACK, side='right') - 1, 0, len(times) - 1
+    )
 
 
 def duration(times: np.ndarray, fps: float) -> float:
     """Seconds from the first frame to the end of the last, which is taken to last as long as the one before it, or as a
     frame on average if that is longer."""
-    last = times[-1] - times[-2] if len(times) > 1 else 0.
-    return float(times[-1] + max(last, 1 / fps if fps else 0.))
+    last = times[-1] - times[-2] if len(times) > 1 else 0.0
+    return float(times[-1] + max(last, 1 / fps if fps else 0.0))

@@ -1,4 +1,5 @@
 """Writing videos: under another name first, with one rule for odd sizes and one error that names the file."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -20,7 +21,9 @@ class VideoWriteError(ValueError):
     """A video cannot be written; the message is one sentence that names the file and says what to do."""
 
 
-def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v') -> int:
+def write_mp4(
+    path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v'
+) -> int:
     """Write a video without sound; the file is there in full or not at all.
 
     Args:
@@ -39,7 +42,9 @@ def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, code
         OSError: the file cannot be written, or not in full: the disk is full.
     """
     if not 0 < fps < math.inf:
-        raise VideoWriteError(f'{path}: the frame rate is {fps}; give a positive number of frames per second')
+        raise VideoWriteError(
+            f'{path}: the frame rate is {fps}; give a positive number of frames per second'
+        )
     pictures = iter(pictures)
     first = next(pictures, None)
     if first is None:
@@ -48,23 +53,35 @@ def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, code
     size = even_size(first.shape[1], first.shape[0])
     frames = _checked(path, first, pictures, size)
     with whole_file(path) as temporary:
-        count = (_write_h264 if codec in _H264 else _write_opencv)(path, temporary, frames, fps, size, codec)
+        count = (_write_h264 if codec in _H264 else _write_opencv)(
+            path, temporary, frames, fps, size, codec
+        )
         if _lacks_frames(temporary, count):
-            raise OSError(f'{path}: the video could not be written in full; free space on the disk and run again')
+            raise OSError(
+                f'{path}: the video could not be written in full; free space on the disk and run again'
+            )
     return count
 
 
-def _check_picture(path: str | Path, number: int, picture: np.ndarray, shape: tuple[int, ...]) -> None:
+def _check_picture(
+    path: str | Path, number: int, picture: np.ndarray, shape: tuple[int, ...]
+) -> None:
     """Refuse what OpenCV would leave out without a word."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise VideoWriteError(f'{path}: picture {number} is {picture.dtype} of the shape {picture.shape}; expected uint8 of '
-                              'the shape (height, width, 3)')
+        raise VideoWriteError(
+            f'{path}: picture {number} is {picture.dtype} of the shape {picture.shape}; expected uint8 of '
+            'the shape (height, width, 3)'
+        )
     if picture.shape != shape:
-        raise VideoWriteError(f'{path}: picture {number} has the shape {picture.shape}, the first one {shape}; all must be '
-                              'of one size')
+        raise VideoWriteError(
+            f'{path}: picture {number} has the shape {picture.shape}, the first one {shape}; all must be '
+            'of one size'
+        )
 
 
-def _checked(path: str | Path, first: np.ndarray, rest: Iterator[np.ndarray], size: tuple[int, int]) -> Iterator[np.ndarray]:
+def _checked(
+    path: str | Path, first: np.ndarray, rest: Iterator[np.ndarray], size: tuple[int, int]
+) -> Iterator[np.ndarray]:
     """The pictures at ``size`` (width, height)."""
     number, picture = 0, first
     while picture is not None:
@@ -75,16 +92,30 @@ def _checked(path: str | Path, first: np.ndarray, rest: Iterator[np.ndarray], si
         number, picture = number + 1, next(rest, None)
 
 
-def _write_opencv(path: str | Path, temporary: str, frames: Iterator[np.ndarray], fps: float, size: tuple[int, int],
-                  codec: str) -> int:
-    logs = getattr(cv2.utils, 'logging', cv2)  # OpenCV 5 has them there alone, OpenCV 4.11 in cv2 alone
+def _write_opencv(
+    path: str | Path,
+    temporary: str,
+    frames: Iterator[np.ndarray],
+    fps: float,
+    size: tuple[int, int],
+    codec: str,
+) -> int:
+    logs = getattr(
+        cv2.utils, 'logging', cv2
+    )  # OpenCV 5 has them there alone, OpenCV 4.11 in cv2 alone
     level = logs.getLogLevel()
     logs.setLogLevel(0)  # silent: the errors here say it in one sentence
     try:
-        writer = cv2.VideoWriter(temporary, cv2.VideoWriter_fourcc(*codec), fps, size) if len(codec) == 4 else None
+        writer = (
+            cv2.VideoWriter(temporary, cv2.VideoWriter_fourcc(*codec), fps, size)
+            if len(codec) == 4
+            else None
+        )
         if writer is None or not writer.isOpened():
-            raise VideoWriteError(f"{path}: this OpenCV has no encoder for {codec!r} at {fps:g} frames/s of {size[0]} x "
-                                  f"{size[1]}; 'mp4v' is in every OpenCV wheel, for at most 65535 frames/s")
+            raise VideoWriteError(
+                f'{path}: this OpenCV has no encoder for {codec!r} at {fps:g} frames/s of {size[0]} x '
+                f"{size[1]}; 'mp4v' is in every OpenCV wheel, for at most 65535 frames/s"
+            )
         count = 0
         try:
             for frame in frames:
@@ -97,23 +128,38 @@ def _write_opencv(path: str | Path, temporary: str, frames: Iterator[np.ndarray]
         logs.setLogLevel(level)
 
 
-def _write_h264(path: str | Path, temporary: str, frames: Iterator[np.ndarray], fps: float, size: tuple[int, int],
-                codec: str) -> int:
+def _write_h264(
+    path: str | Path,
+    temporary: str,
+    frames: Iterator[np.ndarray],
+    fps: float,
+    size: tuple[int, int],
+    codec: str,
+) -> int:
     if not importlib.util.find_spec('av'):
-        raise VideoWriteError(f"{path}: PyAV, which has the encoder for {codec!r}, is not installed; pip install av, or "
-                              "write 'mp4v'")
+        raise VideoWriteError(
+            f'{path}: PyAV, which has the encoder for {codec!r}, is not installed; pip install av, or '
+            "write 'mp4v'"
+        )
     from fractions import Fraction
 
     import av
+
     count = 0
     with av.open(temporary, 'w') as file:
         try:
-            stream = file.add_stream('libx264', rate=Fraction(fps).limit_denominator(1001), options=dict(crf='23'))
+            stream = file.add_stream(
+                'libx264', rate=Fraction(fps).limit_denominator(1001), options=dict(crf='23')
+            )
         except ValueError as error:
-            raise VideoWriteError(f"{path}: this PyAV cannot encode {codec!r} ({error}); write 'mp4v'") from None
+            raise VideoWriteError(
+                f"{path}: this PyAV cannot encode {codec!r} ({error}); write 'mp4v'"
+            ) from None
         (stream.width, stream.height), stream.pix_fmt = size, 'yuv420p'
         for frame in frames:
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), 'rgb24')))
+            file.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), 'rgb24'))
+            )
             count += 1
         file.mux(stream.encode())
     return count

@@ -3,6 +3,7 @@
 Every function takes and gives arrays: a frame or picture is (H, W, 3) uint8 RGB. Files are read and written in
 :mod:`.files` alone.
 """
+
 from .class_names import imagenet_names, read_names
 from .draw import COLOURS, dim, draw_detections, linked_objects, overlay_map
 from .files import VideoFrames, VisualizationError, write_mp4, write_png
@@ -12,7 +13,28 @@ from .sheet import grid, heading, letterbox, stack
 from .video_targets import VideoTargets
 
 __all__ = [
-    'COLOURS', 'ScoreBar', 'VideoFrames', 'VideoTargets', 'VisualizationError', 'dim', 'draw_detections', 'find_videos',
-    'fit_short_side', 'frame_panel', 'grid', 'heading', 'imagenet_names', 'letterbox', 'linked_objects', 'overlay_map',
-    'rank_by_ego', 'ranking_sheet', 'read_names', 'score_bars', 'score_strip', 'stack', 'write_mp4', 'write_png'
+    'COLOURS',
+    'ScoreBar',
+    'VideoFrames',
+    'VideoTargets',
+    'VisualizationError',
+    'dim',
+    'draw_detections',
+    'find_videos',
+    'fit_short_side',
+    'frame_panel',
+    'grid',
+    'heading',
+    'imagenet_names',
+    'letterbox',
+    'linked_objects',
+    'overlay_map',
+    'rank_by_ego',
+    'ranking_sheet',
+    'read_names',
+    'score_bars',
+    'score_strip',
+    'stack',
+    'write_mp4',
+    'write_png',
 ]

@@ -1,4 +1,5 @@
 """Names of classes."""
+
 from __future__ import annotations
 
 from importlib.util import find_spec
@@ -17,12 +18,16 @@ def read_names(path: str | Path, count: int) -> list[str]:
         names = Path(path).read_text(encoding='utf-8').splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
-        raise VisualizationError(f'{path}: cannot be read ({reason}); give a text file with a class name a line') from None
+        raise VisualizationError(
+            f'{path}: cannot be read ({reason}); give a text file with a class name a line'
+        ) from None
     names = [name.strip() for name in names]
     if len(names) != count or not all(names):
         empty = f', line {names.index("") + 1} is empty' if '' in names else ''
-        raise VisualizationError(f'{path}: has {len(names)} lines{empty}, but the store has scores of {count} classes; '
-                                 'give a text file with a class name a line')
+        raise VisualizationError(
+            f'{path}: has {len(names)} lines{empty}, but the store has scores of {count} classes; '
+            'give a text file with a class name a line'
+        )
     return names
 
 

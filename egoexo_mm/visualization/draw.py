@@ -2,6 +2,7 @@
 
 Shape legend: ``n`` detections of one frame, ``H x W`` pixels, ``h x w`` cells of a map.
 """
+
 from __future__ import annotations
 
 import cv2
@@ -13,7 +14,9 @@ from egoexo_mm.targets.excerpt import CONTACTS
 from .text import BLACK, WHITE, Colour, draw_label, place_labels, text_width
 
 # of Okabe and Ito, which all common kinds of colour vision tell apart
-COLOURS: dict[str, Colour] = dict(hand=(86, 180, 233), object=(230, 159, 0), ego=(0, 158, 115), score=(204, 121, 167))
+COLOURS: dict[str, Colour] = dict(
+    hand=(86, 180, 233), object=(230, 159, 0), ego=(0, 158, 115), score=(204, 121, 167)
+)
 _SIDES = {0: 'L', 1: 'R'}
 _THICKNESS = 2
 
@@ -30,7 +33,9 @@ def linked_objects(found: Detections, size: tuple[int, int]) -> np.ndarray:
     """
     linked = np.full(len(found), -1)
     objects = np.flatnonzero(found.kind == OBJECT)
-    hands = np.flatnonzero((found.kind == HAND) & (found.contact != 0) & ~np.isnan(found.offset).any(1))
+    hands = np.flatnonzero(
+        (found.kind == HAND) & (found.contact != 0) & ~np.isnan(found.offset).any(1)
+    )
     if len(objects) and len(hands):
         centre = (found.box[:, :2] + found.box[:, 2:]) / 2
         gap = (centre[hands] + found.offset[hands])[:, None] - centre[objects]
@@ -67,7 +72,7 @@ def draw_detections(frame: np.ndarray, found: Detections) -> np.ndarray:
     order = np.argsort(-found.score, kind='stable')  # the best get the best places
     labels = [detection_label(found, i) for i in order]
     places = place_labels(boxes[order].tolist(), [text_width(label) for label in labels], size)
-    for i, label, place in zip(order, labels, places, strict=True):
+    for i, label, place in zip(order, labels, places):
         draw_label(picture, label, *place, colours[i])
     return picture
 
@@ -87,7 +92,9 @@ def dim(frame: np.ndarray) -> np.ndarray:
     return np.repeat(grey, 3, axis=2)
 
 
-def overlay_map(frame: np.ndarray, cells: np.ndarray, colour: Colour, opacity: float = 0.85) -> np.ndarray:
+def overlay_map(
+    frame: np.ndarray, cells: np.ndarray, colour: Colour, opacity: float = 0.85
+) -> np.ndarray:
     """The frame with a map over it: a cell of 0 is clear, one of 1 shows ``opacity`` of the colour.
 
     Args:
@@ -96,6 +103,8 @@ def overlay_map(frame: np.ndarray, cells: np.ndarray, colour: Colour, opacity: f
         colour: of the map.
         opacity: in [0, 1].
     """
-    rows, columns = (np.arange(pixels) * count // pixels for pixels, count in zip(frame.shape[:2], cells.shape))
+    rows, columns = (
+        np.arange(pixels) * count // pixels for pixels, count in zip(frame.shape[:2], cells.shape)
+    )
     alpha = opacity * np.clip(cells, 0, 1)[rows[:, None], columns][..., None]
     return np.rint(frame * (1 - alpha) + np.array(colour) * alpha).astype(np.uint8)

@@ -1,4 +1,5 @@
 """Reading videos and writing pictures and videos."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -46,7 +47,9 @@ class VideoFrames:
         try:
             return self._reader[number]
         except video.BrokenVideoError as error:
-            raise self._broken(f'frame {number} of {self.num_frames} cannot be decoded', error) from None
+            raise self._broken(
+                f'frame {number} of {self.num_frames} cannot be decoded', error
+            ) from None
 
     def seconds(self, number: int) -> float:
         """When a frame is shown, from the first one on."""
@@ -72,10 +75,14 @@ def write_png(path: str | Path, picture: np.ndarray) -> None:
         try:
             cv2.imwrite(temporary, picture[..., ::-1])
         except cv2.error:
-            raise VisualizationError(f'{path}: OpenCV cannot write it; give a name that ends in .png') from None
+            raise VisualizationError(
+                f'{path}: OpenCV cannot write it; give a name that ends in .png'
+            ) from None
 
 
-def write_mp4(path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v') -> int:
+def write_mp4(
+    path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v'
+) -> int:
     """:func:`egoexo_mm.video.write_mp4`: a video without sound; the number of its pictures.
 
     Raises:

@@ -2,6 +2,7 @@
 
 Shape legend: ``H x W`` pixels of a frame, ``h x w`` cells of a map.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ _MAX_STRIP = 640  # pixels; longer bars are no easier to read
 
 class ScoreBar(NamedTuple):
     """A line of :func:`score_strip`: a name and a share in [0, 1]."""
+
     name: str
     share: float
     colour: Colour
@@ -44,7 +46,9 @@ def map_grid(frame: np.ndarray, cells: int) -> tuple[int, int]:
 
 def maps_of_frame(found: Detections, grid: tuple[int, int]) -> np.ndarray:
     """(2, h, w) hand and object map of the detections of one frame, as training paints them."""
-    return boxes_to_maps(found.box, found.score, found.kind, np.zeros(len(found), int), num_frames=1, grid=grid)[:, 0]
+    return boxes_to_maps(
+        found.box, found.score, found.kind, np.zeros(len(found), int), num_frames=1, grid=grid
+    )[:, 0]
 
 
 def above(found: Detections, min_score: float) -> Detections:
@@ -53,8 +57,14 @@ def above(found: Detections, min_score: float) -> Detections:
     return Detections(**{name: column[kept] for name, column in vars(found).items()})
 
 
-def frame_panel(frame: np.ndarray, caption: str, found: Detections | None = None, *, cells: int = 7,
-                min_score: float = 0.) -> np.ndarray:
+def frame_panel(
+    frame: np.ndarray,
+    caption: str,
+    found: Detections | None = None,
+    *,
+    cells: int = 7,
+    min_score: float = 0.0,
+) -> np.ndarray:
     """A frame with its boxes under a caption, and right of it, smaller, the hand map over the object map.
 
     Args:
@@ -71,7 +81,13 @@ def frame_panel(frame: np.ndarray, caption: str, found: Detections | None = None
     if found is None:
         return np.vstack([heading([caption], width), frame])
     main = np.vstack([heading([caption], width), draw_detections(frame, above(found, min_score))])
-    return np.hstack([main, blank(_GAP, len(main)), _map_column(frame, maps_of_frame(found, map_grid(frame, cells)))])
+    return np.hstack(
+        [
+            main,
+            blank(_GAP, len(main)),
+            _map_column(frame, maps_of_frame(found, map_grid(frame, cells))),
+        ]
+    )
 
 
 def _map_column(frame: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -79,12 +95,17 @@ def _map_column(frame: np.ndarray, maps: np.ndarray) -> np.ndarray:
     height = (len(frame) - LINE) // 2
     ground = resized(dim(frame), 2 * round(height * frame.shape[1] / len(frame) / 2), height)
     parts = []
-    for kind, cells in zip(_KINDS, maps, strict=True):
-        parts += [heading([f'{kind} map'], ground.shape[1], COLOURS[kind]), overlay_map(ground, cells, COLOURS[kind])]
+    for kind, cells in zip(_KINDS, maps):
+        parts += [
+            heading([f'{kind} map'], ground.shape[1], COLOURS[kind]),
+            overlay_map(ground, cells, COLOURS[kind]),
+        ]
     return np.vstack(parts)
 
 
-def score_bars(scores: np.ndarray, kind: str, names: Sequence[str] | None, top: int, colour: Colour) -> list[ScoreBar]:
+def score_bars(
+    scores: np.ndarray, kind: str, names: Sequence[str] | None, top: int, colour: Colour
+) -> list[ScoreBar]:
     """The highest scores of a video with their shares; the share of logits is their softmax.
 
     Args:
@@ -116,9 +137,11 @@ def score_strip(bars: Sequence[ScoreBar], width: int) -> np.ndarray:
     for number, bar in enumerate(bars):
         top = number * LINE
         draw_text(out, shorten(bar.name, name_width), 0, top)
-        cv2.rectangle(out, (left, top + 4), (right - 1, top + LINE - 5), (64, ) * 3, cv2.FILLED)
+        cv2.rectangle(out, (left, top + 4), (right - 1, top + LINE - 5), (64,) * 3, cv2.FILLED)
         length = round((right - left) * float(np.clip(bar.share, 0, 1)))
         if length:
-            cv2.rectangle(out, (left, top + 4), (left + length - 1, top + LINE - 5), bar.colour, cv2.FILLED)
+            cv2.rectangle(
+                out, (left, top + 4), (left + length - 1, top + LINE - 5), bar.colour, cv2.FILLED
+            )
         draw_text(out, f'{bar.share:.3f}', right, top)
     return out

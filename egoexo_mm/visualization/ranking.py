@@ -1,4 +1,5 @@
 """The most and the least egocentric videos of a store, as the paper shows them."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -30,7 +31,9 @@ def rank_by_ego(store: TargetStore) -> list[tuple[str, float]]:
     if not ids:
         raise VisualizationError(f'{store.path}: holds no video; run the teacher first')
     scores = np.stack([store.scores(video_id) for video_id in ids])
-    order = np.argsort(scores[:, 0] - scores[:, 1], kind='stable')  # where softmax is 1.0 for many, logits still differ
+    order = np.argsort(
+        scores[:, 0] - scores[:, 1], kind='stable'
+    )  # where softmax is 1.0 for many, logits still differ
     share = shares(scores, store.manifest.score_kind)[:, 1]
     return [(ids[i], float(share[i])) for i in order]
 
@@ -43,21 +46,31 @@ def find_videos(where: str | Path, rule: str) -> dict[str, Path]:
     """
     where = Path(where)
     if where.is_dir():
-        names = [path.relative_to(where).as_posix() for path in files_below(where) if is_video(path)]
+        names = [
+            path.relative_to(where).as_posix() for path in files_below(where) if is_video(path)
+        ]
     else:
         try:
             names = listed_paths(where)
         except TargetStoreError as error:
-            raise VisualizationError(f'{error}; --videos takes a folder of videos or a list of "path label" lines') from None
+            raise VisualizationError(
+                f'{error}; --videos takes a folder of videos or a list of "path label" lines'
+            ) from None
     if not names:
-        raise VisualizationError(f'{where}: no video in it (.mp4, .mkv, .webm, ...); give a folder of videos or a list of '
-                                 '"path label" lines')
+        raise VisualizationError(
+            f'{where}: no video in it (.mp4, .mkv, .webm, ...); give a folder of videos or a list of '
+            '"path label" lines'
+        )
     root = where if where.is_dir() else where.parent
     return {video_id_from_path(name, rule): root / name for name in names}
 
 
-def ranking_sheet(store: TargetStore, videos: dict[str, Path], count: int = 8, columns: int = 4,
-                  ) -> tuple[np.ndarray, list[str]]:
+def ranking_sheet(
+    store: TargetStore,
+    videos: dict[str, Path],
+    count: int = 8,
+    columns: int = 4,
+) -> tuple[np.ndarray, list[str]]:
     """A picture with the middle frame of the ``count`` most and the ``count`` least egocentric videos.
 
     A store of fewer videos is shared out, the larger half to the most egocentric.
@@ -73,27 +86,37 @@ def ranking_sheet(store: TargetStore, videos: dict[str, Path], count: int = 8, c
     """
     ranked = rank_by_ego(store)
     most = min(count, (len(ranked) + 1) // 2)
-    halves = {'most': ranked[:most], 'least': ranked[max(most, len(ranked) - count):][::-1]}
+    halves = {'most': ranked[:most], 'least': ranked[max(most, len(ranked) - count) :][::-1]}
     missing: list[str] = []
     parts: list[np.ndarray] = []
     for word, rows in halves.items():
         if rows:
-            tiles = grid([_tile(name, share, videos, missing) for name, share in rows], min(columns, most))
+            tiles = grid(
+                [_tile(name, share, videos, missing) for name, share in rows], min(columns, most)
+            )
             parts += [heading([f'{word} first-person'], tiles.shape[1]), tiles]
     width = max(part.shape[1] for part in parts)
     facts = [f'{store.manifest.dataset}, {len(ranked)} videos', store.manifest.teacher]
-    return stack([heading(['Ego-Score'], width), heading(facts, width, GREY), *parts], gap=6), missing
+    return stack(
+        [heading(['Ego-Score'], width), heading(facts, width, GREY), *parts], gap=6
+    ), missing
 
 
 def _tile(video_id: str, share: float, videos: dict[str, Path], missing: list[str]) -> np.ndarray:
     width, height = TILE
     frame = _middle_frame(video_id, videos, missing)
     if frame is None:
-        picture = blank(width, height, (110, ) * 3)
+        picture = blank(width, height, (110,) * 3)
         draw_text(picture, 'no frame', 0, (height - LINE) // 2)
     else:
         picture = letterbox(frame, width, height)
-    return np.vstack([picture, heading([video_id], width), score_strip([ScoreBar('ego', share, COLOURS['ego'])], width)])
+    return np.vstack(
+        [
+            picture,
+            heading([video_id], width),
+            score_strip([ScoreBar('ego', share, COLOURS['ego'])], width),
+        ]
+    )
 
 
 def _middle_frame(video_id: str, videos: dict[str, Path], missing: list[str]) -> np.ndarray | None:

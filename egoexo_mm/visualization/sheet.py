@@ -1,4 +1,5 @@
 """Putting pictures beside and below one another."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,10 +25,12 @@ def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 def letterbox(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     """The picture as large as it fits, its aspect kept, in the middle of ``width`` x ``height``."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
-    inner = resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    inner = resized(
+        picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    )
     out = blank(width, height, BLACK)
     top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
-    out[top:top + inner.shape[0], left:left + inner.shape[1]] = inner
+    out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return out
 
 
@@ -57,5 +60,5 @@ def grid(pictures: Sequence[np.ndarray], columns: int, gap: int = 8) -> np.ndarr
     for number, picture in enumerate(pictures):
         row, column = divmod(number, columns)
         top, left = gap + row * (height + gap), gap + column * (width + gap)
-        out[top:top + height, left:left + width] = picture
+        out[top : top + height, left : left + width] = picture
     return out

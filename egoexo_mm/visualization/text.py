@@ -1,4 +1,5 @@
 """Text in pictures, in one size, with OpenCV's built-in font (which has ASCII only)."""
+
 from __future__ import annotations
 
 import unicodedata
@@ -9,7 +10,7 @@ import numpy as np
 
 LINE = 20  # pixels of a line of text
 PAD = 4  # pixels left and right of a text
-WHITE, BLACK, GREY, BACKGROUND = (255, ) * 3, (0, ) * 3, (150, ) * 3, (32, ) * 3
+WHITE, BLACK, GREY, BACKGROUND = (255,) * 3, (0,) * 3, (150,) * 3, (32,) * 3
 _FONT, _SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
 _BASELINE = 14  # of a line, from its top
 
@@ -33,7 +34,7 @@ def shorten(text: str, width: int) -> str:
     if text_width(text) <= width:
         return text
     for kept in range(len(text) - 1, 0, -1):
-        short = text[:kept - kept // 2] + '...' + text[len(text) - kept // 2:]
+        short = text[: kept - kept // 2] + '...' + text[len(text) - kept // 2 :]
         if text_width(short) <= width:
             return short
     return ''
@@ -41,16 +42,24 @@ def shorten(text: str, width: int) -> str:
 
 def draw_text(canvas: np.ndarray, text: str, left: int, top: int, colour: Colour = WHITE) -> None:
     """Write into ``canvas``; ``left, top`` is the corner of the line."""
-    cv2.putText(canvas, to_ascii(text), (left + PAD, top + _BASELINE), _FONT, _SCALE, colour, 1, cv2.LINE_AA)
+    cv2.putText(
+        canvas, to_ascii(text), (left + PAD, top + _BASELINE), _FONT, _SCALE, colour, 1, cv2.LINE_AA
+    )
 
 
-def draw_label(canvas: np.ndarray, text: str, left: int, top: int, background: Colour, colour: Colour = BLACK) -> None:
+def draw_label(
+    canvas: np.ndarray, text: str, left: int, top: int, background: Colour, colour: Colour = BLACK
+) -> None:
     """Write on a filled rectangle of :func:`text_width` x ``LINE`` pixels."""
-    cv2.rectangle(canvas, (left, top), (left + text_width(text) - 1, top + LINE - 1), background, cv2.FILLED)
+    cv2.rectangle(
+        canvas, (left, top), (left + text_width(text) - 1, top + LINE - 1), background, cv2.FILLED
+    )
     draw_text(canvas, text, left, top, colour)
 
 
-def place_labels(boxes: Sequence[Sequence[int]], widths: Sequence[int], size: tuple[int, int]) -> list[tuple[int, int]]:
+def place_labels(
+    boxes: Sequence[Sequence[int]], widths: Sequence[int], size: tuple[int, int]
+) -> list[tuple[int, int]]:
     """Corners for the labels of boxes: above, below or inside each, where no earlier label is; else the nearest free line.
 
     Args:
@@ -62,12 +71,17 @@ def place_labels(boxes: Sequence[Sequence[int]], widths: Sequence[int], size: tu
         (left, top) of each.
     """
     taken: list[tuple[int, int, int]] = []  # left, top, width
-    for (x1, y1, _, y2), width in zip(boxes, widths, strict=True):
+    for (x1, y1, _, y2), width in zip(boxes, widths):
         left = max(0, min(x1, size[0] - width))
         lines = sorted(range(0, size[1] - LINE + 1), key=lambda top: abs(top - y1))
         tops = [top for top in (y1 - LINE, y2 + 1, y1 + 1) if 0 <= top <= size[1] - LINE] + lines
-        free = (top for top in tops if all(
-            abs(top - other) >= LINE or left >= start + length or start >= left + width
-            for start, other, length in taken))
+        free = (
+            top
+            for top in tops
+            if all(
+                abs(top - other) >= LINE or left >= start + length or start >= left + width
+                for start, other, length in taken
+            )
+        )
         taken.append((left, next(free, max(0, y1 - LINE)), width))
     return [(left, top) for left, top, _ in taken]

@@ -1,4 +1,5 @@
 """What the stores say about one video, ready to be drawn."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,16 +32,26 @@ class VideoTargets:
         VisualizationError: a store lacks the video, or its Ego-Scores are not two per video.
     """
 
-    def __init__(self, video: VideoFrames, video_id: str, stores: dict[str, TargetStore], *,
-                 object_names: Sequence[str] | None = None, top: int = 5, cells: int = 7, min_score: float = 0.,
-                 short_side: int = 360) -> None:
+    def __init__(
+        self,
+        video: VideoFrames,
+        video_id: str,
+        stores: dict[str, TargetStore],
+        *,
+        object_names: Sequence[str] | None = None,
+        top: int = 5,
+        cells: int = 7,
+        min_score: float = 0.0,
+        short_side: int = 360,
+    ) -> None:
         for name, store in stores.items():
             if video_id not in store:
                 example = f', for example {quote(store.video_ids[0])}' if len(store) else ''
                 raise VisualizationError(
                     f'{store.path}: no video {quote(video_id)} among the {len(store)} of this store (ids by rule '
                     f'{store.manifest.video_id!r}{example}); give its id with --video-id, or leave out '
-                    f'--{name.replace("_", "-")}')
+                    f'--{name.replace("_", "-")}'
+                )
         self.video, self.video_id, self.stores = video, video_id, stores
         self.cells, self.min_score, self.short_side = cells, min_score, short_side
         self.bars = self._bars(object_names, top)
@@ -52,8 +63,13 @@ class VideoTargets:
             share = shares(ego.scores(self.video_id), ego.manifest.score_kind)
             bars.append(ScoreBar('Ego-Score (first person)', float(share[1]), COLOURS['ego']))
         if objects := self.stores.get('object_score'):
-            bars += score_bars(objects.scores(self.video_id), objects.manifest.score_kind, object_names, top,
-                               COLOURS['score'])
+            bars += score_bars(
+                objects.scores(self.video_id),
+                objects.manifest.score_kind,
+                object_names,
+                top,
+                COLOURS['score'],
+            )
         return bars
 
     def panel(self, number: int) -> np.ndarray:
@@ -63,7 +79,7 @@ class VideoTargets:
         if boxes := self.stores.get('interaction'):
             copy = dict(total_frames=len(self.video), fps=self.video.fps or None)
             found = boxes.detections(self.video_id, [number], **copy)
-            seen, = stored_frames(np.array([number]), boxes.info(self.video_id), **copy)
+            (seen,) = stored_frames(np.array([number]), boxes.info(self.video_id), **copy)
             if seen != number:
                 caption += f'; boxes: frame {seen} of the teacher'
         frame = fit_short_side(self.video[number], self.short_side)
@@ -94,5 +110,7 @@ class VideoTargets:
 def check_ego_store(store: TargetStore) -> None:
     """Refuse a store whose scores are not [not ego, ego]."""
     if store.manifest.signal != 'ego_score' or store.manifest.num_scores != 2:
-        raise VisualizationError(f'{store.path}: holds {store.manifest.num_scores or "no"} scores per video of signal '
-                                 f'{store.manifest.signal!r}; expected the 2 of a store of Ego-Scores')
+        raise VisualizationError(
+            f'{store.path}: holds {store.manifest.num_scores or "no"} scores per video of signal '
+            f'{store.manifest.signal!r}; expected the 2 of a store of Ego-Scores'
+        )

@@ -1,4 +1,5 @@
 """Checkpoints appear complete or not at all, and older ones go when the new one is there."""
+
 import errno
 import os
 import resource
@@ -39,7 +40,9 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_one_sentence(tmp_path, monk
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_1.pth')
     read_checkpoint(tmp_path / 'epoch_1.pth')
     message = str(stop.value)
-    assert message.startswith(f'{tmp_path}/epoch_2.pth: cannot be written (No space left on device)')
+    assert message.startswith(
+        f'{tmp_path}/epoch_2.pth: cannot be written (No space left on device)'
+    )
     assert message.endswith(f'the last good checkpoint is {tmp_path}/epoch_1.pth')
     assert '\n' not in message
 
@@ -49,8 +52,11 @@ def test_a_limit_on_file_sizes(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
     try:
-        with pytest.raises(RunError, match=r'epoch_1\.pth: cannot be written \(File too large\).*'
-                           'there is no checkpoint yet'):
+        with pytest.raises(
+            RunError,
+            match=r'epoch_1\.pth: cannot be written \(File too large\).*'
+            'there is no checkpoint yet',
+        ):
             toy_run(tmp_path, model__weights=100_000)  # 400 kB
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -60,11 +66,14 @@ def test_a_limit_on_file_sizes(tmp_path):
 def test_a_small_file_system(tmp_path):
     disk = tmp_path / 'disk'
     disk.mkdir()
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk],
-                      capture_output=True).returncode:
+    if subprocess.run(
+        ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk], capture_output=True
+    ).returncode:
         pytest.skip('mounting a small file system needs root')
     try:
-        with pytest.raises(RunError, match=r'epoch_\d\.pth: cannot be written \(No space left on device\)'):
+        with pytest.raises(
+            RunError, match=r'epoch_\d\.pth: cannot be written \(No space left on device\)'
+        ):
             toy_run(disk, model__weights=100_000)  # 400 kB a file
         left = files(disk)
         assert left == {'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint'}
@@ -75,16 +84,29 @@ def test_a_small_file_system(tmp_path):
 
 
 def test_the_previous_best_stays_until_the_next_is_there(tmp_path, monkeypatch):
-    best = dict(default_hooks__checkpoint__save_best='toy/acc', default_hooks__checkpoint__rule='greater',
-                train_cfg__val_begin=1)
+    best = dict(
+        default_hooks__checkpoint__save_best='toy/acc',
+        default_hooks__checkpoint__rule='greater',
+        train_cfg__val_begin=1,
+    )
     no_room_after(monkeypatch, saves=4)  # epoch 1, best 1, epoch 1 with its score, epoch 2
     with pytest.raises(RunError, match='best_toy_acc_epoch_2.pth: cannot be written'):
         toy_run(tmp_path, **best)
-    assert files(tmp_path) == {'epoch_1.pth', 'epoch_2.pth', 'best_toy_acc_epoch_1.pth', 'last_checkpoint'}
+    assert files(tmp_path) == {
+        'epoch_1.pth',
+        'epoch_2.pth',
+        'best_toy_acc_epoch_1.pth',
+        'last_checkpoint',
+    }
     monkeypatch.undo()
     toy_run(tmp_path, resume=True, **best)
-    assert files(tmp_path) == {'epoch_1.pth', 'epoch_2.pth', 'epoch_3.pth', 'best_toy_acc_epoch_3.pth',
-                               'last_checkpoint'}
+    assert files(tmp_path) == {
+        'epoch_1.pth',
+        'epoch_2.pth',
+        'epoch_3.pth',
+        'best_toy_acc_epoch_3.pth',
+        'last_checkpoint',
+    }
 
 
 def test_as_many_are_kept_as_asked_for(tmp_path):
@@ -94,13 +116,18 @@ def test_as_many_are_kept_as_asked_for(tmp_path):
 
 def test_a_copied_run_leaves_the_best_of_the_original(tmp_path):
     """mmengine removes the previous best by the path that the checkpoint names."""
-    best = dict(default_hooks__checkpoint__save_best='toy/acc', default_hooks__checkpoint__rule='greater',
-                train_cfg__val_begin=1)
+    best = dict(
+        default_hooks__checkpoint__save_best='toy/acc',
+        default_hooks__checkpoint__rule='greater',
+        train_cfg__val_begin=1,
+    )
     toy_run(tmp_path / 'one', epochs=1, **best)
     shutil.copytree(tmp_path / 'one', tmp_path / 'two')
     toy_run(tmp_path / 'two', epochs=2, resume=True, **best)
     assert 'best_toy_acc_epoch_1.pth' in files(tmp_path / 'one')
-    assert {name for name in files(tmp_path / 'two') if 'best' in name} == {'best_toy_acc_epoch_2.pth'}
+    assert {name for name in files(tmp_path / 'two') if 'best' in name} == {
+        'best_toy_acc_epoch_2.pth'
+    }
 
 
 def test_what_a_killed_save_left_is_removed(tmp_path):

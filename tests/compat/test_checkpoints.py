@@ -1,4 +1,5 @@
 """A real Runner's checkpoints resume; code in one is refused; other calls of ``torch.load`` are as without us."""
+
 import os
 import pickle
 
@@ -22,7 +23,6 @@ def _applied():
 
 
 class ToyModel(BaseModel):
-
     def __init__(self):
         super().__init__()
         self.linear = torch.nn.Linear(2, 1)
@@ -59,20 +59,35 @@ def collate(batch):
 def run(work_dir, epochs, resume=False):
     """Train the toy model for ``epochs`` of a schedule over 4."""
     torch.manual_seed(0)  # the model is made before the Runner seeds anything
-    loader = dict(batch_size=2, dataset=ToyData(), collate_fn=collate,
-                  sampler=dict(type='DefaultSampler', shuffle=False))
+    loader = dict(
+        batch_size=2,
+        dataset=ToyData(),
+        collate_fn=collate,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+    )
     runner = Runner(
-        model=ToyModel(), work_dir=str(work_dir), train_dataloader=loader, val_dataloader=loader,
-        train_cfg=dict(by_epoch=True, max_epochs=epochs), val_cfg=dict(),
+        model=ToyModel(),
+        work_dir=str(work_dir),
+        train_dataloader=loader,
+        val_dataloader=loader,
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        val_cfg=dict(),
         val_evaluator=Evaluator(ToyMetric()),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9)),
-        param_scheduler=[dict(type='LinearLR', start_factor=0.1, end=2, by_epoch=False),
-                         dict(type='MultiStepLR', milestones=[3], end=4, by_epoch=True)],
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1, save_best='toy/acc',
-                                           rule='greater'),
-                           logger=dict(type='LoggerHook', interval=1)),
-        randomness=dict(seed=0), resume=resume, log_level='ERROR',
-        default_scope='mmaction', experiment_name=f'{work_dir.name}_{epochs}_{resume}')
+        param_scheduler=[
+            dict(type='LinearLR', start_factor=0.1, end=2, by_epoch=False),
+            dict(type='MultiStepLR', milestones=[3], end=4, by_epoch=True),
+        ],
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', interval=1, save_best='toy/acc', rule='greater'),
+            logger=dict(type='LoggerHook', interval=1),
+        ),
+        randomness=dict(seed=0),
+        resume=resume,
+        log_level='ERROR',
+        default_scope='mmaction',
+        experiment_name=f'{work_dir.name}_{epochs}_{resume}',
+    )
     runner.train()
     return runner
 
@@ -123,7 +138,9 @@ def test_code_in_a_checkpoint_is_refused(tmp_path, save):
     trace = tmp_path / 'ran'
     path = tmp_path / 'evil.pth'
     save(dict(state_dict={}, meta=Attack(os.system, f'touch {trace}')), path)
-    with pytest.raises(pickle.UnpicklingError, match=r'evil\.pth: not loaded: it asks for posix\.system; expected'):
+    with pytest.raises(
+        pickle.UnpicklingError, match=r'evil\.pth: not loaded: it asks for posix\.system; expected'
+    ):
         CheckpointLoader.load_checkpoint(str(path), 'cpu')
     with pytest.raises(pickle.UnpicklingError, match='posix.system'):
         load_checkpoint(ToyModel(), str(path))
@@ -132,8 +149,15 @@ def test_code_in_a_checkpoint_is_refused(tmp_path, save):
     assert trace.exists()
 
 
-@pytest.mark.parametrize('owner, name', [(HistoryBuffer, '__init__'), (HistoryBuffer, 'update'),
-                                         (np.ndarray, 'tofile'), (np.ndarray, 'mean')])
+@pytest.mark.parametrize(
+    'owner, name',
+    [
+        (HistoryBuffer, '__init__'),
+        (HistoryBuffer, 'update'),
+        (np.ndarray, 'tofile'),
+        (np.ndarray, 'mean'),
+    ],
+)
 @pytest.mark.parametrize('protocol', [2, 4])
 def test_getattr_in_a_checkpoint_is_refused(tmp_path, owner, name, protocol):
     path = tmp_path / 'evil.pth'
@@ -152,7 +176,7 @@ def test_getattr_on_os_cannot_even_be_asked(tmp_path):
 
 def history():
     buffer = HistoryBuffer()
-    for value in (3., 1., 2.):
+    for value in (3.0, 1.0, 2.0):
         buffer.update(value)
     return buffer
 
@@ -160,11 +184,16 @@ def history():
 @pytest.mark.parametrize('save', [torch.save, save_old])
 @pytest.mark.parametrize('protocol', [2, 4])
 def test_a_history_buffer_comes_back(tmp_path, save, protocol):
-    save(dict(log=history(), number=np.float64(.5)), tmp_path / 'h.pth', pickle_protocol=protocol)
+    save(dict(log=history(), number=np.float64(0.5)), tmp_path / 'h.pth', pickle_protocol=protocol)
     found = checkpoints.load(tmp_path / 'h.pth')
-    assert type(found['log']) is HistoryBuffer and found['number'] == .5
-    assert [found['log'].statistics(name) for name in ('min', 'max', 'current', 'mean')] == [1, 3, 2, 2]  # mean of 3, 1, 2
-    found['log'].update(7.)
+    assert type(found['log']) is HistoryBuffer and found['number'] == 0.5
+    assert [found['log'].statistics(name) for name in ('min', 'max', 'current', 'mean')] == [
+        1,
+        3,
+        2,
+        2,
+    ]  # mean of 3, 1, 2
+    found['log'].update(7.0)
     assert found['log'].data[0].tolist() == [3, 1, 2, 7]
 
 
@@ -176,7 +205,9 @@ def test_other_calls_of_torch_load_are_as_strict_as_without_us(tmp_path):
     with pytest.raises(pickle.UnpicklingError, match='Weights only load failed'):
         torch.load(tmp_path / 'h.pth', weights_only=True)
     assert torch.serialization.get_safe_globals() == before
-    assert not [entry for entry in before if 'numpy' in str(entry) or 'mmengine' in str(entry)]  # torch has some of its own
+    assert not [
+        entry for entry in before if 'numpy' in str(entry) or 'mmengine' in str(entry)
+    ]  # torch has some of its own
     assert torch.load.__module__ == 'torch.serialization'
 
 
@@ -208,5 +239,7 @@ def test_a_checkpoint_from_a_url(tmp_path, monkeypatch):
         checkpoints.load_url((tmp_path / 'evil.pth').as_uri(), map_location='cpu')
     assert not trace.exists()
     for _ in range(2):  # the second time from the cache
-        assert checkpoints.load_url((tmp_path / 'good.pth').as_uri(), map_location='cpu')['weight'].tolist() == [1, 1]
+        assert checkpoints.load_url((tmp_path / 'good.pth').as_uri(), map_location='cpu')[
+            'weight'
+        ].tolist() == [1, 1]
     assert loaders.load_url is checkpoints.load_url

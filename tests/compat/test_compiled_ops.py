@@ -1,17 +1,19 @@
 """The stand-in equals mmcv's compiled ops; runs only where full mmcv is installed."""
+
 import pytest
 import torch
 
 from egoexo_mm.compat import torch_ops
 from egoexo_mm.compat.mmcv_ext import compiled_ops_exist
 
-pytestmark = pytest.mark.skipif(not compiled_ops_exist(),
-                                reason='needs full mmcv with compiled ops (this is mmcv-lite)')
+pytestmark = pytest.mark.skipif(
+    not compiled_ops_exist(), reason='needs full mmcv with compiled ops (this is mmcv-lite)'
+)
 
 
 def random_rois(count, height, width, scale, generator, dtype):
     corner = torch.rand(count, 2, generator=generator, dtype=dtype) * 1.4 - 0.2
-    side = torch.rand(count, 2, generator=generator, dtype=dtype)**2
+    side = torch.rand(count, 2, generator=generator, dtype=dtype) ** 2
     side[:5] = 0
     extent = torch.tensor([width, height], dtype=dtype) / scale
     image = torch.randint(0, 2, (count, 1), generator=generator).to(dtype)
@@ -21,15 +23,16 @@ def random_rois(count, height, width, scale, generator, dtype):
 @pytest.mark.parametrize('dtype, tolerance', [(torch.float64, 1e-12), (torch.float32, 5e-5)])
 @pytest.mark.parametrize('aligned', [True, False])
 @pytest.mark.parametrize('sampling_ratio', [0, 2])
-@pytest.mark.parametrize('scale', [1., 0.25, 1 / 16])
+@pytest.mark.parametrize('scale', [1.0, 0.25, 1 / 16])
 def test_roi_align(scale, sampling_ratio, aligned, dtype, tolerance):
     from mmcv.ops import roi_align
+
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(2, 5, 38, 51, generator=generator, dtype=dtype, requires_grad=True)
     rois = random_rois(100, 38, 51, scale, generator, dtype)
     compiled = roi_align(features, rois, (7, 5), scale, sampling_ratio, 'avg', aligned)
     grad = torch.randn(compiled.shape, generator=generator, dtype=dtype)
-    compiled_grad, = torch.autograd.grad(compiled, features, grad)
+    (compiled_grad,) = torch.autograd.grad(compiled, features, grad)
 
     ours = torch_ops.roi_align(features.detach(), rois, (7, 5), scale, sampling_ratio, aligned)
     ours_grad = torch_ops.roi_align_grad(grad, rois, features.shape, scale, sampling_ratio, aligned)
@@ -42,6 +45,7 @@ def test_roi_align(scale, sampling_ratio, aligned, dtype, tolerance):
 @pytest.mark.parametrize('threshold', [0.3, 0.5, 0.7])
 def test_nms(threshold, offset, count):
     from mmcv.ops import nms
+
     generator = torch.Generator().manual_seed(count)
     corner = torch.rand(count, 2, generator=generator) * 100
     boxes = torch.cat([corner, corner + torch.rand(count, 2, generator=generator) * 40], 1)

@@ -1,4 +1,5 @@
 """A distributed run with mmengine's default settings on a machine without CUDA."""
+
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from egoexo_mm.compat import cpu_dist
 ROOT = str(Path(cpu_dist.__file__).absolute().parents[2])
 without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason='the cure is inert with CUDA')
 
-TRAIN = '''
+TRAIN = """
 import json, sys
 import torch
 from egoexo_mm import compat
@@ -59,9 +60,9 @@ def main(work_dir):
 
 
 main(sys.argv[1])
-'''
+"""
 
-LAUNCH = '''
+LAUNCH = """
 import os
 from egoexo_mm import compat
 compat.apply()
@@ -73,7 +74,7 @@ assert torch.cuda.set_device is set_device
 print('REPORT', dist.get_backend(), dist.get_rank(), dist.get_world_size(), os.environ['RANK'],
       os.environ.get('LOCAL_RANK'))
 dist.destroy_process_group()
-'''
+"""
 
 
 def start(command, **environ):
@@ -87,7 +88,7 @@ def serial_weights():
     """The same training in plain torch: two ranks of two samples are a batch of four."""
     torch.manual_seed(0)
     linear = torch.nn.Linear(2, 1)
-    data = torch.stack([torch.tensor([i / 8, 1.]) for i in range(8)])
+    data = torch.stack([torch.tensor([i / 8, 1.0]) for i in range(8)])
     for _ in range(2):
         for batch in (data[:4], data[4:]):
             linear.zero_grad()
@@ -102,8 +103,17 @@ def serial_weights():
 def test_torchrun_with_default_settings(tmp_path):
     script = tmp_path / 'train.py'
     script.write_text(TRAIN)
-    output = start([sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2',
-                    '--master_port=29817', str(script), str(tmp_path / 'work')])
+    output = start(
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc_per_node=2',
+            '--master_port=29817',
+            str(script),
+            str(tmp_path / 'work'),
+        ]
+    )
     report = output.split('REPORT')[1].splitlines()[0]
     default, given = json.loads(report)
     expected = serial_weights()
@@ -119,14 +129,26 @@ def test_torchrun_with_default_settings(tmp_path):
 
 
 @without_cuda
-@pytest.mark.parametrize('launcher, environ', [
-    ('slurm', dict(SLURM_PROCID='0', SLURM_NTASKS='1', SLURM_NODELIST='localhost')),
-    ('mpi', dict(OMPI_COMM_WORLD_LOCAL_RANK='0', OMPI_COMM_WORLD_SIZE='1',
-                 OMPI_COMM_WORLD_RANK='0')),
-])
+@pytest.mark.parametrize(
+    'launcher, environ',
+    [
+        ('slurm', dict(SLURM_PROCID='0', SLURM_NTASKS='1', SLURM_NODELIST='localhost')),
+        (
+            'mpi',
+            dict(
+                OMPI_COMM_WORLD_LOCAL_RANK='0', OMPI_COMM_WORLD_SIZE='1', OMPI_COMM_WORLD_RANK='0'
+            ),
+        ),
+    ],
+)
 def test_other_launchers(launcher, environ):
-    output = start([sys.executable, '-c', LAUNCH], LAUNCHER=launcher, MASTER_ADDR='127.0.0.1',
-                   MASTER_PORT='29818', **environ)
+    output = start(
+        [sys.executable, '-c', LAUNCH],
+        LAUNCHER=launcher,
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT='29818',
+        **environ,
+    )
     local_rank = '0' if launcher == 'slurm' else 'None'
     assert f'REPORT gloo 0 1 0 {local_rank}' in output
 
@@ -134,6 +156,7 @@ def test_other_launchers(launcher, environ):
 def test_inert_with_cuda(monkeypatch):
     from mmengine.dist import utils as dist_utils
     from mmengine.runner import Runner
+
     before = Runner.wrap_model, dist_utils._init_dist_pytorch
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     assert not cpu_dist.apply().active
@@ -155,13 +178,18 @@ def test_set_device_is_back_after_a_failed_start():
 def test_wrapper_config_keeps_what_was_asked():
     cfg = dict(find_unused_parameters=True)
     assert cpu_dist._cpu_wrapper_cfg(None, cfg) == dict(
-        type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
-        find_unused_parameters=True)
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=True,
+    )
     assert cpu_dist._cpu_wrapper_cfg(dict(static_graph=True), cfg) == dict(
-        static_graph=True, device_ids=None)
+        static_graph=True, device_ids=None
+    )
     # A wrapper that is no DDP takes no device ids.
     assert cpu_dist._cpu_wrapper_cfg(dict(type='MMFullyShardedDataParallel'), cfg) == dict(
-        type='MMFullyShardedDataParallel')
+        type='MMFullyShardedDataParallel'
+    )
 
 
 def test_applied_here():
@@ -171,7 +199,9 @@ def test_applied_here():
 
 
 def test_group_is_left(tmp_path):
-    torch.distributed.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1
+    )
     for _ in range(2):  # the second time there is none to leave
         cpu_dist._leave_group()
         assert not torch.distributed.is_initialized()

@@ -1,17 +1,20 @@
 """The shipped optimizer under a gradient scaler whose first step overflows."""
+
 import pytest
 import torch
 
 import egoexo_mm  # noqa: F401
 
 
-@pytest.mark.parametrize('gradients', [(float('inf'), 1., 1.), (1., 1., 1.), (1., float('inf'), 1.)])
+@pytest.mark.parametrize(
+    'gradients', [(float('inf'), 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, float('inf'), 1.0)]
+)
 def test_a_skipped_step_leaves_no_trace(gradients):
     ends = []
     for fused in (False, True):
         weight = torch.nn.Parameter(torch.ones(1000))
         optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9, nesterov=True, fused=fused)
-        scaler = torch.amp.GradScaler('cpu', init_scale=2.**16)
+        scaler = torch.amp.GradScaler('cpu', init_scale=2.0**16)
         scaler.scale(torch.zeros(1))  # it makes its scale at first use
         for gradient in gradients:
             weight.grad = torch.full_like(weight, gradient) * scaler.get_scale()

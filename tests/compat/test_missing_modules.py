@@ -1,4 +1,5 @@
 """``pkg_resources`` without setuptools, and ``pkgutil.find_loader`` of older Pythons."""
+
 import importlib
 import importlib.metadata
 import pkgutil
@@ -24,8 +25,13 @@ def standin_here(monkeypatch):
 
 def test_mmengine_finds_packages_with_it(standin_here):
     from mmengine.utils import get_installed_path, is_installed
+
     assert standin.is_standin(standin_here)
-    assert is_installed('mmengine') and is_installed('mmaction2') and not is_installed('no-such-package')
+    assert (
+        is_installed('mmengine')
+        and is_installed('mmaction2')
+        and not is_installed('no-such-package')
+    )
     assert Path(get_installed_path('mmaction2')).name == 'mmaction'  # by top_level.txt
     assert Path(get_installed_path('mmengine')).name == 'mmengine'
     with pytest.raises(standin_here.DistributionNotFound):
@@ -34,13 +40,17 @@ def test_mmengine_finds_packages_with_it(standin_here):
 
 def test_a_base_of_mmaction2_is_read_with_it(standin_here, tmp_path):
     from mmengine.config import Config
+
     (tmp_path / 'c.py').write_text("_base_ = 'mmaction::_base_/default_runtime.py'\n")
     assert Config.fromfile(tmp_path / 'c.py').default_scope == 'mmaction'
 
 
 def test_a_distribution(standin_here):
     found = standin_here.get_distribution('mmaction2')
-    assert (found.project_name, found.version) == ('mmaction2', importlib.metadata.version('mmaction2'))
+    assert (found.project_name, found.version) == (
+        'mmaction2',
+        importlib.metadata.version('mmaction2'),
+    )
     assert found.has_metadata('METADATA') and not found.has_metadata('nothing')
     with pytest.raises(FileNotFoundError, match='mmaction2 has no metadata file nothing'):
         found.get_metadata('nothing')
@@ -52,9 +62,12 @@ def test_what_others_ask_of_it(standin_here, tmp_path, monkeypatch):
     for part in 'ab':
         (tmp_path / part / 'egoexo_old_namespace').mkdir(parents=True)
         (tmp_path / part / 'egoexo_old_namespace' / '__init__.py').write_text(
-            '__import__("pkg_resources").declare_namespace(__name__)\n')
+            '__import__("pkg_resources").declare_namespace(__name__)\n'
+        )
         (tmp_path / part / 'egoexo_old_namespace' / f'{part}.py').write_text('')
-        monkeypatch.syspath_prepend(str(tmp_path / part))  # pytest calls fixup_namespace_packages here
+        monkeypatch.syspath_prepend(
+            str(tmp_path / part)
+        )  # pytest calls fixup_namespace_packages here
     importlib.import_module('egoexo_old_namespace.a')
     importlib.import_module('egoexo_old_namespace.b')
     with pytest.raises(ImportError):
@@ -72,6 +85,7 @@ def test_find_loader(monkeypatch):
     assert pkgutil.find_loader('json').name == 'json'
     assert pkgutil.find_loader('egoexo_no_such_module') is None
     from mmengine.utils.dl_utils.misc import mmcv_full_available
+
     assert mmcv_full_available() in (True, False)
     assert find_loader.apply().active  # and again
 
@@ -86,10 +100,16 @@ def test_find_loader_of_the_standard_library_stays(monkeypatch):
     assert pkgutil.find_loader is own
 
 
-@pytest.mark.parametrize('command, expected', [
-    (['python', '-m', 'egoexo_mm', 'train'], True), (['python', '-W', 'ignore', '-m', 'egoexo_mm.doctor'], True),
-    (['python', '-m', 'pytest'], False), (['python', '-m', 'other', 'egoexo_mm'], False),
-    (['python', 'tools/train.py'], False)])
+@pytest.mark.parametrize(
+    'command, expected',
+    [
+        (['python', '-m', 'egoexo_mm', 'train'], True),
+        (['python', '-W', 'ignore', '-m', 'egoexo_mm.doctor'], True),
+        (['python', '-m', 'pytest'], False),
+        (['python', '-m', 'other', 'egoexo_mm'], False),
+        (['python', 'tools/train.py'], False),
+    ],
+)
 def test_started_as_command(monkeypatch, command, expected):
     monkeypatch.setattr(sys, 'orig_argv', command, raising=False)
     assert compat.started_as_command() is expected

@@ -1,4 +1,5 @@
 """``mmaction.models`` imports without mmdet; mmdet then builds and runs a Faster R-CNN."""
+
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ needs_mmdet = pytest.mark.skipif(package_dir('mmdet') is None, reason='mmdet is 
 
 @pytest.mark.skipif(compiled_ops_exist(), reason='with compiled ops mmaction2 imports mmdet itself')
 def test_mmdet_is_left_alone_and_nothing_is_printed():
-    script = '''
+    script = """
 import sys
 from egoexo_mm import compat
 compat.apply()
@@ -23,9 +24,14 @@ compat.import_mmaction_models()
 from mmaction.registry import MODELS
 assert 'SlowOnly' in str(MODELS.get('ResNet3dSlowOnly'))
 assert 'mmdet' not in sys.modules, 'mmdet was imported'
-'''
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', script], capture_output=True,
-                          text=True, cwd=package_dir('egoexo_mm').parent, timeout=120)
+"""
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', script],
+        capture_output=True,
+        text=True,
+        cwd=package_dir('egoexo_mm').parent,
+        timeout=120,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
 
 
@@ -56,35 +62,71 @@ def test_missing_mmaction2_is_one_sentence(monkeypatch):
 
 def faster_rcnn():
     """A ResNet-18 C4 Faster R-CNN with small heads, 2 classes."""
-    assign = dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.3, min_pos_iou=0.3,
-                  ignore_iof_thr=-1)
-    sample = dict(type='RandomSampler', num=32, pos_fraction=0.5, neg_pos_ub=-1,
-                  add_gt_as_proposals=True)
-    proposals = dict(nms_pre=200, max_per_img=40, nms=dict(type='nms', iou_threshold=0.7),
-                     min_bbox_size=0)
+    assign = dict(
+        type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.3, min_pos_iou=0.3, ignore_iof_thr=-1
+    )
+    sample = dict(
+        type='RandomSampler', num=32, pos_fraction=0.5, neg_pos_ub=-1, add_gt_as_proposals=True
+    )
+    proposals = dict(
+        nms_pre=200, max_per_img=40, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0
+    )
     return dict(
-        type='FasterRCNN', _scope_='mmdet',
+        type='FasterRCNN',
+        _scope_='mmdet',
         data_preprocessor=dict(type='DetDataPreprocessor'),
-        backbone=dict(type='ResNet', depth=18, num_stages=3, out_indices=(2, ), strides=(1, 2, 2),
-                      dilations=(1, 1, 1), base_channels=16),
+        backbone=dict(
+            type='ResNet',
+            depth=18,
+            num_stages=3,
+            out_indices=(2,),
+            strides=(1, 2, 2),
+            dilations=(1, 1, 1),
+            base_channels=16,
+        ),
         rpn_head=dict(
-            type='RPNHead', in_channels=64, feat_channels=16,
-            anchor_generator=dict(type='AnchorGenerator', scales=[2, 4], ratios=[1.], strides=[16]),
-            bbox_coder=dict(type='DeltaXYWHBBoxCoder')),
+            type='RPNHead',
+            in_channels=64,
+            feat_channels=16,
+            anchor_generator=dict(
+                type='AnchorGenerator', scales=[2, 4], ratios=[1.0], strides=[16]
+            ),
+            bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
+        ),
         roi_head=dict(
             type='StandardRoIHead',
             bbox_roi_extractor=dict(
-                type='SingleRoIExtractor', out_channels=64, featmap_strides=[16],
-                roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0)),
-            bbox_head=dict(type='Shared2FCBBoxHead', in_channels=64, fc_out_channels=16,
-                           roi_feat_size=7, num_classes=2)),
+                type='SingleRoIExtractor',
+                out_channels=64,
+                featmap_strides=[16],
+                roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0),
+            ),
+            bbox_head=dict(
+                type='Shared2FCBBoxHead',
+                in_channels=64,
+                fc_out_channels=16,
+                roi_feat_size=7,
+                num_classes=2,
+            ),
+        ),
         train_cfg=dict(
-            rpn=dict(assigner=assign, sampler=dict(sample, add_gt_as_proposals=False),
-                     allowed_border=-1, pos_weight=-1, debug=False),
-            rpn_proposal=proposals, rcnn=dict(assigner=assign, sampler=sample, pos_weight=-1,
-                                              debug=False)),
-        test_cfg=dict(rpn=proposals, rcnn=dict(score_thr=0.0, max_per_img=10,
-                                               nms=dict(type='nms', iou_threshold=0.3, offset=1))))
+            rpn=dict(
+                assigner=assign,
+                sampler=dict(sample, add_gt_as_proposals=False),
+                allowed_border=-1,
+                pos_weight=-1,
+                debug=False,
+            ),
+            rpn_proposal=proposals,
+            rcnn=dict(assigner=assign, sampler=sample, pos_weight=-1, debug=False),
+        ),
+        test_cfg=dict(
+            rpn=proposals,
+            rcnn=dict(
+                score_thr=0.0, max_per_img=10, nms=dict(type='nms', iou_threshold=0.3, offset=1)
+            ),
+        ),
+    )
 
 
 @needs_mmdet
@@ -99,11 +141,18 @@ def test_faster_rcnn_predicts_and_trains():
 
     torch.manual_seed(0)
     model = MODELS.build(ConfigDict(faster_rcnn()))
-    sample = DetDataSample(metainfo=dict(img_shape=(96, 128), ori_shape=(96, 128),
-                                         scale_factor=(1., 1.), pad_shape=(96, 128),
-                                         batch_input_shape=(96, 128)))
-    sample.gt_instances = InstanceData(bboxes=torch.tensor([[20., 20., 60., 70.]]),
-                                       labels=torch.tensor([1]))
+    sample = DetDataSample(
+        metainfo=dict(
+            img_shape=(96, 128),
+            ori_shape=(96, 128),
+            scale_factor=(1.0, 1.0),
+            pad_shape=(96, 128),
+            batch_input_shape=(96, 128),
+        )
+    )
+    sample.gt_instances = InstanceData(
+        bboxes=torch.tensor([[20.0, 20.0, 60.0, 70.0]]), labels=torch.tensor([1])
+    )
     image = torch.rand(1, 3, 96, 128)
 
     losses = model(image, [sample], mode='loss')

@@ -1,4 +1,5 @@
 """The stand-in for ``mmcv._ext`` behind mmcv's own functions."""
+
 import importlib
 import sys
 from types import SimpleNamespace
@@ -10,8 +11,9 @@ from egoexo_mm import compat
 from egoexo_mm.compat import mmcv_ext, ops, torch_ops
 from egoexo_mm.compat.standin import is_standin
 
-standin_only = pytest.mark.skipif(mmcv_ext.compiled_ops_exist(),
-                                  reason='this mmcv has its compiled ops: no stand-in')
+standin_only = pytest.mark.skipif(
+    mmcv_ext.compiled_ops_exist(), reason='this mmcv has its compiled ops: no stand-in'
+)
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +24,7 @@ def _applied():
 @standin_only
 def test_mmcv_sees_its_ops():
     from mmcv.utils import ext_loader
+
     assert ext_loader.check_ops_exist()
     assert is_standin(importlib.import_module('mmcv._ext'))
 
@@ -29,10 +32,13 @@ def test_mmcv_sees_its_ops():
 @standin_only
 def test_mmcv_nms():
     from mmcv.ops import nms
-    boxes = torch.tensor([[0., 0., 10., 10.], [5., 0., 15., 10.], [50., 50., 60., 60.]])
-    dets, kept = nms(boxes, torch.tensor([.5, .9, .7]), 0.3)
+
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [5.0, 0.0, 15.0, 10.0], [50.0, 50.0, 60.0, 60.0]])
+    dets, kept = nms(boxes, torch.tensor([0.5, 0.9, 0.7]), 0.3)
     assert kept.tolist() == [1, 2]
-    assert torch.equal(dets, torch.tensor([[5., 0., 15., 10., .9], [50., 50., 60., 60., .7]]))
+    assert torch.equal(
+        dets, torch.tensor([[5.0, 0.0, 15.0, 10.0, 0.9], [50.0, 50.0, 60.0, 60.0, 0.7]])
+    )
 
 
 @standin_only
@@ -40,18 +46,28 @@ def test_mmcv_nms():
 @pytest.mark.parametrize('sampling_ratio', [0, 2])
 def test_mmcv_roi_align_gradcheck(sampling_ratio, aligned):
     from mmcv.ops import roi_align
+
     features = torch.randn(2, 2, 5, 6, dtype=torch.float64, requires_grad=True)
-    rois = torch.tensor([[0., 1., 1., 9., 8.], [1., -4., -3., 5., 6.], [1., 3., 3., 3.5, 3.5],
-                         [0., 40., 40., 50., 50.]], dtype=torch.float64)
+    rois = torch.tensor(
+        [
+            [0.0, 1.0, 1.0, 9.0, 8.0],
+            [1.0, -4.0, -3.0, 5.0, 6.0],
+            [1.0, 3.0, 3.0, 3.5, 3.5],
+            [0.0, 40.0, 40.0, 50.0, 50.0],
+        ],
+        dtype=torch.float64,
+    )
     assert torch.autograd.gradcheck(
-        lambda x: roi_align(x, rois, (2, 3), 0.5, sampling_ratio, 'avg', aligned), (features,))
+        lambda x: roi_align(x, rois, (2, 3), 0.5, sampling_ratio, 'avg', aligned), (features,)
+    )
 
 
 @standin_only
 def test_max_pooling_is_refused():
     from mmcv.ops import roi_align
+
     with pytest.raises(NotImplementedError, match="pool_mode='max' needs mmcv's compiled ops"):
-        roi_align(torch.ones(1, 1, 4, 4), torch.zeros(1, 5), (2, 2), 1., 0, 'max', True)
+        roi_align(torch.ones(1, 1, 4, 4), torch.zeros(1, 5), (2, 2), 1.0, 0, 'max', True)
 
 
 @standin_only
@@ -84,21 +100,42 @@ def test_torchvision_gets_its_own_conventions(monkeypatch):
     def tv_nms(boxes, scores, iou_threshold):
         return torch_ops.nms(boxes, scores, iou_threshold)
 
-    def tv_roi_align(input, boxes, output_size, spatial_scale=1., sampling_ratio=-1, aligned=False):
+    def tv_roi_align(
+        input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False
+    ):
         assert boxes.dtype == input.dtype
-        return torch_ops.roi_align(input, boxes, output_size, spatial_scale, sampling_ratio,
-                                   aligned)
+        return torch_ops.roi_align(
+            input, boxes, output_size, spatial_scale, sampling_ratio, aligned
+        )
 
-    def tv_backward(grad, rois, spatial_scale, pooled_height, pooled_width, batch_size, channels,
-                    height, width, sampling_ratio, aligned):
+    def tv_backward(
+        grad,
+        rois,
+        spatial_scale,
+        pooled_height,
+        pooled_width,
+        batch_size,
+        channels,
+        height,
+        width,
+        sampling_ratio,
+        aligned,
+    ):
         assert grad.shape[2:] == (pooled_height, pooled_width)
-        return torch_ops.roi_align_grad(grad, rois, (batch_size, channels, height, width),
-                                        spatial_scale, sampling_ratio, aligned)
+        return torch_ops.roi_align_grad(
+            grad,
+            rois,
+            (batch_size, channels, height, width),
+            spatial_scale,
+            sampling_ratio,
+            aligned,
+        )
 
     torchvision = SimpleNamespace(nms=tv_nms, roi_align=tv_roi_align)
     monkeypatch.setattr(ops, 'torchvision_ops', lambda: torchvision)
-    monkeypatch.setattr(torch.ops, 'torchvision', SimpleNamespace(_roi_align_backward=tv_backward),
-                        raising=False)
+    monkeypatch.setattr(
+        torch.ops, 'torchvision', SimpleNamespace(_roi_align_backward=tv_backward), raising=False
+    )
     check_against_torch_ops()
 
 
@@ -113,15 +150,22 @@ def check_against_torch_ops():
     boxes = torch.cat([corner, corner + torch.rand(60, 2, generator=generator) * 20], 1)
     scores = torch.rand(60, generator=generator)
     for offset in (0, 1):
-        assert torch.equal(ops.nms(boxes, scores, 0.3, offset),
-                           torch_ops.nms(boxes, scores, 0.3, offset))
+        assert torch.equal(
+            ops.nms(boxes, scores, 0.3, offset), torch_ops.nms(boxes, scores, 0.3, offset)
+        )
 
     features = torch.randn(1, 3, 12, 10, generator=generator)
     rois = torch.cat([torch.zeros(60, 1), boxes], 1)
     none = torch.zeros(0)
     for aligned in (True, False):
-        settings = dict(aligned_height=3, aligned_width=2, spatial_scale=0.25, sampling_ratio=0,
-                        pool_mode=1, aligned=aligned)
+        settings = dict(
+            aligned_height=3,
+            aligned_width=2,
+            spatial_scale=0.25,
+            sampling_ratio=0,
+            pool_mode=1,
+            aligned=aligned,
+        )
         pooled = torch.zeros(60, 3, 3, 2)
         ops.roi_align_forward(features, rois, pooled, none, none, **settings)
         expected = torch_ops.roi_align(features, rois, (3, 2), 0.25, 0, aligned)
@@ -136,7 +180,8 @@ def test_torchvision_that_raises_on_import_is_passed_over(monkeypatch, tmp_path)
     package = tmp_path / 'torchvision'
     package.mkdir()
     (package / '__init__.py').write_text(
-        "raise RuntimeError('operator torchvision::nms does not exist')\n")
+        "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
     for name in [name for name in sys.modules if name.split('.')[0] == 'torchvision']:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(str(tmp_path))

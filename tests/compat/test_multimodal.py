@@ -1,4 +1,5 @@
 """A transformers that mmaction2's multimodal models do not fit leaves the other models usable."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -6,19 +7,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-START = '''
+START = """
 import egoexo_mm
 from egoexo_mm import compat
 from mmaction.registry import MODELS
 assert 'SlowOnly' in str(MODELS.get('ResNet3dSlowOnly'))
 print([cure.reason for cure in compat.active_cures() if cure.name == "mmaction2's multimodal models"][0])
-'''
+"""
 
 
 def run(folder):
     """Import the package in a process that has the packages of ``folder`` too."""
-    return subprocess.run([sys.executable, '-W', 'ignore', '-c', START], capture_output=True, text=True, cwd=folder,
-                          env=dict(PATH='', PYTHONPATH=f'{folder}:{ROOT}', HOME=str(Path.home())), timeout=300)
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', START],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=dict(PATH='', PYTHONPATH=f'{folder}:{ROOT}', HOME=str(Path.home())),
+        timeout=300,
+    )
 
 
 def distribution(folder, name, version, source):
@@ -30,10 +37,13 @@ def distribution(folder, name, version, source):
     (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
 
 
-@pytest.mark.parametrize(('source', 'said'), [
-    ('', 'transformers has no BertTokenizer'),
-    ('raise ImportError("tokenizers is too old")', 'transformers: ImportError'),
-])
+@pytest.mark.parametrize(
+    ('source', 'said'),
+    [
+        ('', 'transformers has no BertTokenizer'),
+        ('raise ImportError("tokenizers is too old")', 'transformers: ImportError'),
+    ],
+)
 def test_other_models_import(tmp_path, source, said):
     distribution(tmp_path, 'transformers', '5.24.0', source)
     done = run(tmp_path)

@@ -1,4 +1,5 @@
 """``--resume`` finds the newest good checkpoint, in the run's own folder."""
+
 import shutil
 import zipfile
 
@@ -36,7 +37,7 @@ def cut(path):
 
 
 def halve(path):
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def flip(path):
@@ -61,10 +62,18 @@ def no_training_state(path):
     torch.save(dict(state_dict=read_checkpoint(path)['state_dict'], meta={}), path)
 
 
-@pytest.mark.parametrize('damage, said', [
-    (cut, 'is damaged'), (halve, 'is damaged'), (flip, 'wrong checksum'), (empty, 'the file is empty'),
-    (garbage, 'is damaged'), (no_training_state, 'holds no training state (no message_hub)'),
-    (lambda path: path.unlink(), 'is missing')])
+@pytest.mark.parametrize(
+    'damage, said',
+    [
+        (cut, 'is damaged'),
+        (halve, 'is damaged'),
+        (flip, 'wrong checksum'),
+        (empty, 'the file is empty'),
+        (garbage, 'is damaged'),
+        (no_training_state, 'holds no training state (no message_hub)'),
+        (lambda path: path.unlink(), 'is missing'),
+    ],
+)
 def test_the_newest_good_one_is_taken(work, damage, said):
     newest = work / 'epoch_3.pth'
     damage(newest)
@@ -84,7 +93,9 @@ def test_the_warning_names_what_was_left_out(work, monkeypatch):
     halve(work / 'epoch_2.pth')
     (work / 'last_checkpoint').write_text('where/it/was/epoch_3.pth')
     assert find_latest_checkpoint(str(work)) == str(work / 'epoch_1.pth')
-    assert said[0].startswith(f'Resuming from {work}/epoch_1.pth, because {work}/epoch_3.pth is damaged (')
+    assert said[0].startswith(
+        f'Resuming from {work}/epoch_1.pth, because {work}/epoch_3.pth is damaged ('
+    )
     assert f'; {work}/epoch_2.pth is damaged (' in said[0]
 
 
@@ -122,13 +133,18 @@ def test_a_copied_run_resumes_from_its_own_files(trained, tmp_path, monkeypatch)
     assert find_latest_checkpoint('two') == 'two/epoch_3.pth'
     for name in ('epoch_1.pth', 'epoch_2.pth', 'epoch_3.pth'):
         (tmp_path / 'two' / name).unlink()
-    with pytest.raises(RunError, match=r'two: no checkpoint to resume from: two/epoch_3\.pth is missing'):
+    with pytest.raises(
+        RunError, match=r'two: no checkpoint to resume from: two/epoch_3\.pth is missing'
+    ):
         find_latest_checkpoint('two')
 
 
 def test_checkpoints_in_an_out_dir(trained, tmp_path):
     out = tmp_path / 'out'
-    options = dict(default_hooks__checkpoint__out_dir=str(out), default_hooks__checkpoint__filename_tmpl='ckpt_{}.pth')
+    options = dict(
+        default_hooks__checkpoint__out_dir=str(out),
+        default_hooks__checkpoint__filename_tmpl='ckpt_{}.pth',
+    )
     toy_run(tmp_path / 'work', epochs=2, **options)
     assert find_latest_checkpoint(str(tmp_path / 'work')) == str(out / 'work' / 'ckpt_2.pth')
     halve(out / 'work' / 'ckpt_2.pth')
@@ -171,8 +187,11 @@ def test_a_named_file_is_not_replaced(work, resume):
 
 
 def test_iterations(tmp_path):
-    options = dict(default_hooks__checkpoint__by_epoch=False, default_hooks__checkpoint__interval=2,
-                   default_hooks__checkpoint__max_keep_ckpts=9)
+    options = dict(
+        default_hooks__checkpoint__by_epoch=False,
+        default_hooks__checkpoint__interval=2,
+        default_hooks__checkpoint__max_keep_ckpts=9,
+    )
     toy_run(tmp_path, **options)
     assert newest_checkpoint(str(tmp_path)) == str(tmp_path / 'iter_9.pth')
     halve(tmp_path / 'iter_9.pth')

@@ -1,4 +1,5 @@
 """The last-resort finder and the two small stand-ins on the way to ``import mmaction.models``."""
+
 import importlib
 import importlib.metadata
 import subprocess
@@ -89,16 +90,27 @@ def test_a_real_drn_without_torchvision_is_replaced(tmp_path):
     """Layout of mmaction2 from source: ``drn`` is there and imports torchvision."""
     localizers = tmp_path / 'mmaction' / 'models' / 'localizers'
     (localizers / 'drn' / 'drn_utils').mkdir(parents=True)
-    for folder in (*(localizers / 'drn' / 'drn_utils').parents[:4], localizers / 'drn' / 'drn_utils'):
+    for folder in (
+        *(localizers / 'drn' / 'drn_utils').parents[:4],
+        localizers / 'drn' / 'drn_utils',
+    ):
         (folder / '__init__.py').write_text('')
     (localizers / '__init__.py').write_text('from .drn.drn import DRN\n')
     (localizers / 'drn' / 'drn.py').write_text('from .drn_utils import loss\nclass DRN: pass\n')
     (localizers / 'drn' / 'drn_utils' / 'loss.py').write_text('import torchvision\n')
     (tmp_path / 'mmaction' / 'registry.py').write_text(
-        'from mmengine.registry import Registry\nMODELS = Registry("model", locations=[])\n')
-    (tmp_path / 'torchvision.py').write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', SOURCE_LAYOUT, str(tmp_path)], capture_output=True,
-                          text=True, cwd=package_dir('egoexo_mm').parent, timeout=120)
+        'from mmengine.registry import Registry\nMODELS = Registry("model", locations=[])\n'
+    )
+    (tmp_path / 'torchvision.py').write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', SOURCE_LAYOUT, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=package_dir('egoexo_mm').parent,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert 'DRN cannot be built: it needs torchvision' in done.stdout
     assert 'operator torchvision::nms does not exist' in done.stdout
@@ -119,7 +131,7 @@ def test_the_alias_is_the_standard_library():
 
 
 def test_mmaction_imports_without_importlib_metadata():
-    script = '''
+    script = """
 import sys
 from importlib.machinery import PathFinder
 
@@ -134,8 +146,13 @@ from egoexo_mm import compat
 compat.apply()
 compat.import_mmaction_models()
 print(sys.modules['importlib_metadata'].__spec__.origin)
-'''
-    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True,
-                          cwd=package_dir('egoexo_mm').parent, timeout=120)
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', script],
+        capture_output=True,
+        text=True,
+        cwd=package_dir('egoexo_mm').parent,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == standin.ORIGIN

@@ -1,4 +1,5 @@
 """Runs of the toy configuration in the test's own process."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Worlds of a few clips."""
+
 from __future__ import annotations
 
 import hashlib
@@ -10,8 +11,12 @@ from egoexo_mm.datasets.miniworld import SIZES, items, make_world
 from egoexo_mm.datasets.miniworld.clips import render_clip
 
 TINY = dict(
-    kinetics=dict(train=2, val=1), charades_ego=dict(train=1, test=1), epic100=dict(train=5, val=1, test=1),
-    hand_object=dict(train=8, val=2, test=2), objects=dict(train=2, val=1))
+    kinetics=dict(train=2, val=1),
+    charades_ego=dict(train=1, test=1),
+    epic100=dict(train=5, val=1, test=1),
+    hand_object=dict(train=8, val=2, test=2),
+    objects=dict(train=2, val=1),
+)
 LEAST = {part: {split: 1 for split in splits} for part, splits in TINY.items()}
 
 
@@ -23,10 +28,17 @@ def tiny_world(root: Path, patch, *, counts: dict = TINY, procs: int = 1, seed: 
 
 def short_clips(patch) -> None:
     """Render one frame a clip, where a test looks at files and not into them."""
-    patch.setattr(items, 'render_clip', lambda *args, **kwargs: render_clip(*args, **{'times': np.zeros(1), **kwargs}))
+    patch.setattr(
+        items,
+        'render_clip',
+        lambda *args, **kwargs: render_clip(*args, **{'times': np.zeros(1), **kwargs}),
+    )
 
 
 def digests(root: Path) -> dict[str, str]:
     """Relative path -> digest of what was rendered."""
-    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in root.rglob('*') if path.suffix in ('.mp4', '.jpg', '.png', '.npz', '.xml')}
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in root.rglob('*')
+        if path.suffix in ('.mp4', '.jpg', '.png', '.npz', '.xml')
+    }

@@ -2,6 +2,7 @@
 
 Every broken row is drawn once an epoch; the sound rows are not drawn, since nothing happens to them.
 """
+
 import json
 
 import numpy as np
@@ -21,7 +22,7 @@ class Reader:
         return 300
 
     def get_avg_fps(self):
-        return 30.
+        return 30.0
 
 
 @pytest.fixture
@@ -36,9 +37,20 @@ def mocked(monkeypatch):
 
 def build(root, seed):
     pipeline = Config.fromfile(ROOT / 'configs' / 'slowfast_k400.py').train_pipeline[:3]
-    assert [step['type'] for step in pipeline] == ['SeedAugmentations', 'ClipReaderInit', 'SampleTimeWindow']
-    return DATASETS.build(dict(type='VideoTargetDataset', ann_file=str(root / 'list.txt'), pipeline=pipeline,
-                               broken_videos='skip', failed_file=str(root / f'failed_{seed}.jsonl')))
+    assert [step['type'] for step in pipeline] == [
+        'SeedAugmentations',
+        'ClipReaderInit',
+        'SampleTimeWindow',
+    ]
+    return DATASETS.build(
+        dict(
+            type='VideoTargetDataset',
+            ann_file=str(root / 'list.txt'),
+            pipeline=pipeline,
+            broken_videos='skip',
+            failed_file=str(root / f'failed_{seed}.jsonl'),
+        )
+    )
 
 
 def draws(data, seed, epoch, rows):
@@ -52,7 +64,9 @@ def simulate(root, videos, broken, epochs, seeds):
     rng = np.random.default_rng(0)
     rows = np.sort(rng.choice(videos, broken, replace=False))
     names = np.where(np.isin(np.arange(videos), rows), 'broken', 'sound').tolist()
-    (root / 'list.txt').write_text(''.join(f'{name}_{i}.mp4 {i % 400}\n' for i, name in enumerate(names)))
+    (root / 'list.txt').write_text(
+        ''.join(f'{name}_{i}.mp4 {i % 400}\n' for i, name in enumerate(names))
+    )
     for seed in seeds:
         data = build(root, seed)
         resumed_at = {epochs // 3, epochs - 1}
@@ -60,13 +74,20 @@ def simulate(root, videos, broken, epochs, seeds):
             order = np.random.default_rng([seed, epoch]).permutation(rows)
             found = draws(data, seed, epoch, order)  # raises where a run would die
             assert not [name for name, _ in found if name.startswith('broken')]
-            if epoch in resumed_at:  # new processes, another order, as under another number of workers
+            if (
+                epoch in resumed_at
+            ):  # new processes, another order, as under another number of workers
                 again = dict(zip(rows.tolist(), draws(build(root, seed), seed, epoch, rows)))
                 assert [again[row] for row in order.tolist()] == found
         # different replacements, not one for all: of so many draws from so many videos few coincide
         assert len({name for name, _ in found}) > 0.9 * broken
-        listed = [json.loads(line)['path'] for line in (root / f'failed_{seed}.jsonl').read_text().splitlines()]
-        assert sorted(listed) == sorted(f'broken_{row}.mp4' for row in rows)  # each once, resumed runs included
+        listed = [
+            json.loads(line)['path']
+            for line in (root / f'failed_{seed}.jsonl').read_text().splitlines()
+        ]
+        assert sorted(listed) == sorted(
+            f'broken_{row}.mp4' for row in rows
+        )  # each once, resumed runs included
 
 
 def test_a_short_training(tmp_path, mocked):

@@ -7,20 +7,33 @@ from mmaction.registry import DATASETS
 import egoexo_mm  # noqa: F401
 
 STEM = 'train/take_07_6/start0.85598_end33.20377_'
-SEGMENT = dict(segment_name_list=[f'{STEM}aria02_214-1.mp4', f'{STEM}cam01.mp4', f'{STEM}cam02.mp4'],
-               ego_segment_name=f'{STEM}aria02_214-1.mp4', take_uid='uid-1', take_name='take_07_6', start_time=0.85598,
-               end_time=33.20377, step_unique_id=843, label_id=35, step_name='Unbox package')
+SEGMENT = dict(
+    segment_name_list=[f'{STEM}aria02_214-1.mp4', f'{STEM}cam01.mp4', f'{STEM}cam02.mp4'],
+    ego_segment_name=f'{STEM}aria02_214-1.mp4',
+    take_uid='uid-1',
+    take_name='take_07_6',
+    start_time=0.85598,
+    end_time=33.20377,
+    step_unique_id=843,
+    label_id=35,
+    step_name='Unbox package',
+)
 
 
 def write(path, *changes, drop=()):
-    segments = [{name: value for name, value in dict(SEGMENT, **change).items() if name not in drop} for change in changes]
+    segments = [
+        {name: value for name, value in dict(SEGMENT, **change).items() if name not in drop}
+        for change in changes
+    ]
     path.write_text(json.dumps(dict(date='', description='', splits='train', segments=segments)))
     return str(path)
 
 
 def build(ann_file, **options):
     options = dict(dict(data_prefix=dict(video='root'), check_files=False), **options)
-    return DATASETS.build(dict(type='EgoExo4DKeystepDataset', ann_file=ann_file, pipeline=[], **options))
+    return DATASETS.build(
+        dict(type='EgoExo4DKeystepDataset', ann_file=ann_file, pipeline=[], **options)
+    )
 
 
 def test_sample(tmp_path):
@@ -28,15 +41,27 @@ def test_sample(tmp_path):
     found = dataset[0]
     found.pop('sample_idx')
     assert len(dataset) == 1 and found == dict(
-        filename=os.path.join('root', f'{STEM}aria02_214-1.mp4'), label=35, segment_id=f'{STEM}aria02_214-1',
-        video_id=f'{STEM}aria02_214-1', take_uid='uid-1', take_name='take_07_6', is_ego=True, start_index=0, modality='RGB')
+        filename=os.path.join('root', f'{STEM}aria02_214-1.mp4'),
+        label=35,
+        segment_id=f'{STEM}aria02_214-1',
+        video_id=f'{STEM}aria02_214-1',
+        take_uid='uid-1',
+        take_name='take_07_6',
+        is_ego=True,
+        start_index=0,
+        modality='RGB',
+    )
 
 
 def test_views(tmp_path):
     path = write(tmp_path / 'a.json', {})
-    cameras = {views: [row['segment_id'].removeprefix(STEM) for row in build(path, views=views)]
-               for views in ('ego', 'exo', 'all')}
-    assert cameras == dict(ego=['aria02_214-1'], exo=['cam01', 'cam02'], all=['aria02_214-1', 'cam01', 'cam02'])
+    cameras = {
+        views: [row['segment_id'].removeprefix(STEM) for row in build(path, views=views)]
+        for views in ('ego', 'exo', 'all')
+    }
+    assert cameras == dict(
+        ego=['aria02_214-1'], exo=['cam01', 'cam02'], all=['aria02_214-1', 'cam01', 'cam02']
+    )
     assert [row['is_ego'] for row in build(path, views='all')] == [True, False, False]
     with pytest.raises(ValueError, match="views must be 'ego', 'exo' or 'all', got 'both'"):
         build(path, views='both')
@@ -47,7 +72,9 @@ def test_views(tmp_path):
 
 def test_path_template(tmp_path):
     found = build(write(tmp_path / 'a.json', {}), path_tmpl='{take_uid}/{take_name}/{file_name}')[0]
-    assert found['filename'] == os.path.join('root', 'uid-1/take_07_6/start0.85598_end33.20377_aria02_214-1.mp4')
+    assert found['filename'] == os.path.join(
+        'root', 'uid-1/take_07_6/start0.85598_end33.20377_aria02_214-1.mp4'
+    )
 
 
 def test_label_mapping(tmp_path):
@@ -57,15 +84,23 @@ def test_label_mapping(tmp_path):
     options = dict(label_mapping='label_mapping.csv', data_root=str(tmp_path))
     write(tmp_path / 'a.json', dict(label_id=1))
     dataset = build('a.json', **options)
-    assert dataset.metainfo['classes'] == ['Stir', 'Check paper, recipe'] and dataset[0]['label'] == 1
+    assert (
+        dataset.metainfo['classes'] == ['Stir', 'Check paper, recipe'] and dataset[0]['label'] == 1
+    )
     write(tmp_path / 'a.json', dict(label_id=2))
-    with pytest.raises(ValueError, match=r'segments\[0\]: label_id is 2, expected a whole number from 0 to 1;'):
+    with pytest.raises(
+        ValueError, match=r'segments\[0\]: label_id is 2, expected a whole number from 0 to 1;'
+    ):
         build('a.json', **options)
     mapping.write_text(header + '0,1,a,b\n0,2,c,d\n')
-    with pytest.raises(ValueError, match=r'label_mapping\.csv: expected the labels 0 to 1 once each'):
+    with pytest.raises(
+        ValueError, match=r'label_mapping\.csv: expected the labels 0 to 1 once each'
+    ):
         build('a.json', **options)
     mapping.write_text('label,step_name\n0,a\n')
-    with pytest.raises(ValueError, match='lacks the columns label_id, while these are unknown: label;'):
+    with pytest.raises(
+        ValueError, match='lacks the columns label_id, while these are unknown: label;'
+    ):
         build('a.json', **options)
 
 
@@ -82,12 +117,18 @@ def test_unannotated(tmp_path):
         build(path)
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(end_time=0.5), r'segments\[1\]: end_time 0\.5 lies before start_time 0\.85598'),
-    (dict(ego_segment_name=''), r'segments\[1\]: ego_segment_name has no value'),
-    ({}, r"segments\[1\]: the clip '.*aria02_214-1' was already used \(.*segments\[0\]\)"),
-    (dict(ego_segment_name='x', segment_name_list='y'), r"segments\[1\]: segment_name_list is 'y', expected a list"),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(end_time=0.5), r'segments\[1\]: end_time 0\.5 lies before start_time 0\.85598'),
+        (dict(ego_segment_name=''), r'segments\[1\]: ego_segment_name has no value'),
+        ({}, r"segments\[1\]: the clip '.*aria02_214-1' was already used \(.*segments\[0\]\)"),
+        (
+            dict(ego_segment_name='x', segment_name_list='y'),
+            r"segments\[1\]: segment_name_list is 'y', expected a list",
+        ),
+    ],
+)
 def test_bad_rows(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         build(write(tmp_path / 'a.json', {}, change), views='all')
@@ -99,6 +140,9 @@ def test_missing_clips(tmp_path):
     (folder / 'start0.85598_end33.20377_cam01.mp4').touch()
     path = write(tmp_path / 'a.json', {})
     options = dict(data_prefix=dict(video=str(tmp_path)), check_files=True, views='all')
-    with pytest.raises(ValueError, match=r'2 of 3 rows have no usable media \(2 missing: .*214-1\.mp4, .*cam02\.mp4\)'):
+    with pytest.raises(
+        ValueError,
+        match=r'2 of 3 rows have no usable media \(2 missing: .*214-1\.mp4, .*cam02\.mp4\)',
+    ):
         build(path, **options)
     assert [row['segment_id'] for row in build(path, missing='drop', **options)] == [f'{STEM}cam01']

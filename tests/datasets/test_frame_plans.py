@@ -1,4 +1,5 @@
 """Which frames plans want, by hand."""
+
 import numpy as np
 import pytest
 from mmaction.datasets.transforms import SampleFrames
@@ -24,7 +25,7 @@ def follow(schedule, end):
 
 def test_every_kth_frame():
     plan = EveryKthFrame(stride=4)
-    assert follow(plan.schedule(0, 30.), end=10) == ([0, 4, 8], [(0, (0, )), (1, (4, )), (2, (8, ))])
+    assert follow(plan.schedule(0, 30.0), end=10) == ([0, 4, 8], [(0, (0,)), (1, (4,)), (2, (8,))])
     assert (plan.stride, str(plan), str(EveryKthFrame())) == (4, 'every 4 frames', 'every frame')
     with pytest.raises(ValueError, match='stride is 0, expected 1 or more'):
         EveryKthFrame(stride=0)
@@ -32,27 +33,31 @@ def test_every_kth_frame():
 
 def test_even_frames():
     # middles of 4 parts of 2.5 frames: 1.25, 3.75, 6.25, 8.75
-    assert EvenFrames(num_frames=4).items(10, 30.).tolist() == [[1], [3], [6], [8]]
-    assert EvenFrames(num_frames=4).items(3, 30.).tolist() == [[0], [1], [2]]  # every frame once
+    assert EvenFrames(num_frames=4).items(10, 30.0).tolist() == [[1], [3], [6], [8]]
+    assert EvenFrames(num_frames=4).items(3, 30.0).tolist() == [[0], [1], [2]]  # every frame once
 
 
 def test_clips_share_frames():
     # 3 clips of 4 frames, interval 2 (7 frames long), in 11 frames: begin at 0, 2, 4
     plan = SampledClips(clip_len=4, frame_interval=2, num_clips=3)
-    read, items = follow(plan.schedule(11, 30.), end=11)
+    read, items = follow(plan.schedule(11, 30.0), end=11)
     assert read == [0, 2, 4, 6, 8, 10]
     assert items == [(0, (0, 2, 4, 6)), (1, (2, 4, 6, 8)), (2, (4, 6, 8, 10))]
     assert str(plan) == 'clips of clip_len 4, frame_interval 2, num_clips 3'
 
 
 @pytest.mark.parametrize('num_frames', [1, 5, 31, 300])
-@pytest.mark.parametrize('options', [dict(target_fps=30), dict(), dict(out_of_bound_opt='repeat_last'),
-                                     dict(twice_sample=True)])
+@pytest.mark.parametrize(
+    'options',
+    [dict(target_fps=30), dict(), dict(out_of_bound_opt='repeat_last'), dict(twice_sample=True)],
+)
 def test_clips_are_those_of_sample_frames(options, num_frames):
     clips = dict(clip_len=8, frame_interval=2, num_clips=5, **options)
-    host = SampleFrames(test_mode=True, **clips).transform(dict(total_frames=num_frames, avg_fps=25., start_index=0))
+    host = SampleFrames(test_mode=True, **clips).transform(
+        dict(total_frames=num_frames, avg_fps=25.0, start_index=0)
+    )
     plan = SampledClips(**clips)
-    _, items = follow(plan.schedule(num_frames, 25.), end=num_frames)
+    _, items = follow(plan.schedule(num_frames, 25.0), end=num_frames)
     assert [frame for _, frames in sorted(items) for frame in frames] == host['frame_inds'].tolist()
 
 

@@ -1,4 +1,5 @@
 """Hands in mmdet's pipelines: boxes, sides and offsets follow the pixels."""
+
 import numpy as np
 import pytest
 import torch
@@ -21,12 +22,20 @@ def run(folder, *steps, test_mode=False):
     """The first image of a folder through a pipeline that starts with loading."""
     pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadHandObjectAnnotations'), *steps]
     with DefaultScope.overwrite_default_scope('mmdet'):
-        return DATASETS.build(dict(type='HandObjectDataset', ann_file='train.txt', data_root=str(folder), pipeline=pipeline,
-                                   img_suffix='.png', test_mode=test_mode))[0]
+        return DATASETS.build(
+            dict(
+                type='HandObjectDataset',
+                ann_file='train.txt',
+                data_root=str(folder),
+                pipeline=pipeline,
+                img_suffix='.png',
+                test_mode=test_mode,
+            )
+        )[0]
 
 
 def flip(direction):
-    return dict(type='HandObjectFlip', prob=1., direction=direction)
+    return dict(type='HandObjectFlip', prob=1.0, direction=direction)
 
 
 @pytest.fixture
@@ -43,15 +52,26 @@ def folder(tmp_path):
 def test_packed_fields(folder):
     sample = run(folder, PACK)['data_samples']
     found = sample.gt_instances
-    assert found.labels.tolist() == [1, 1, 0] and found.bboxes.tensor[0].tolist() == [10, 10, 29, 29]
+    assert found.labels.tolist() == [1, 1, 0] and found.bboxes.tensor[0].tolist() == [
+        10,
+        10,
+        29,
+        29,
+    ]
     assert found.contact_state.tolist() == [3, 0, 0] and found.side.tolist() == [1, 0, 0]
-    torch.testing.assert_close(found.offset, torch.tensor([[.05, .1, 0], [0, 0, 0], [0, 0, 0]]))
-    assert (found.contact_state.dtype, found.side.dtype, found.offset.dtype) == (torch.int64, torch.int64, torch.float32)
+    torch.testing.assert_close(found.offset, torch.tensor([[0.05, 0.1, 0], [0, 0, 0], [0, 0, 0]]))
+    assert (found.contact_state.dtype, found.side.dtype, found.offset.dtype) == (
+        torch.int64,
+        torch.int64,
+        torch.float32,
+    )
     assert 'instances' not in sample.metainfo
 
 
 def test_metric_gets_the_annotation(folder):
-    sample = run(folder, dict(PACK, meta_keys=('img_id', 'instances')), test_mode=True)['data_samples']
+    sample = run(folder, dict(PACK, meta_keys=('img_id', 'instances')), test_mode=True)[
+        'data_samples'
+    ]
     assert [item['contact_state'] for item in sample.instances] == [3, 0, 0]
 
 
@@ -61,11 +81,24 @@ def painted(image):
     return [columns.min().item(), rows.min().item(), columns.max().item(), rows.max().item()]
 
 
-@pytest.mark.parametrize(('direction', 'box', 'sides', 'offset'), [
-    ('horizontal', [90, 10, 109, 29], [0, 1, 0], [.05, -.1, 0]),  # 120 - 1 - 29 = 90; sides of the two hands swap
-    ('vertical', [10, 30, 29, 49], [0, 1, 0], [.05, .1, 0]),
-    ('diagonal', [90, 30, 109, 49], [1, 0, 0], [.05, -.1, 0]),  # turned by 180 degrees: a right hand stays one
-])
+@pytest.mark.parametrize(
+    ('direction', 'box', 'sides', 'offset'),
+    [
+        (
+            'horizontal',
+            [90, 10, 109, 29],
+            [0, 1, 0],
+            [0.05, -0.1, 0],
+        ),  # 120 - 1 - 29 = 90; sides of the two hands swap
+        ('vertical', [10, 30, 29, 49], [0, 1, 0], [0.05, 0.1, 0]),
+        (
+            'diagonal',
+            [90, 30, 109, 49],
+            [1, 0, 0],
+            [0.05, -0.1, 0],
+        ),  # turned by 180 degrees: a right hand stays one
+    ],
+)
 def test_flip(folder, direction, box, sides, offset):
     data = run(folder, flip(direction), PACK)
     found = data['data_samples'].gt_instances
@@ -78,29 +111,45 @@ def test_dy_follows_a_vertical_flip(folder):
     text = xml({**HAND, 'unitdx': '0.06', 'unitdy': '-0.08'}, size=(120, 60))
     (folder / 'Annotations' / 'a.xml').write_text(text)
     found = run(folder, flip('vertical'), PACK)['data_samples'].gt_instances
-    torch.testing.assert_close(found.offset, torch.tensor([[.05, .06, .08]]))
+    torch.testing.assert_close(found.offset, torch.tensor([[0.05, 0.06, 0.08]]))
 
 
 def test_flip_after_scaling(folder):
     """Twice as large, columns 20 to 59 are painted and the box is 20 to 58, where the last pixel of the file begins.
     Mirrored, columns 180 to 219 of 240 are painted, and the box starts with them."""
-    data = run(folder, dict(type='Resize', scale=(240, 120), keep_ratio=True), flip('horizontal'), PACK)
+    data = run(
+        folder, dict(type='Resize', scale=(240, 120), keep_ratio=True), flip('horizontal'), PACK
+    )
     found = data['data_samples'].gt_instances
     assert found.bboxes.tensor[0].tolist() == [180, 20, 218, 58]
     assert painted(data['inputs'])[0] in (179, 180, 181)  # interpolation blurs the edge
-    torch.testing.assert_close(found.offset[0], torch.tensor([.05, -.1, 0]))  # in pixels of the file all the same
+    torch.testing.assert_close(
+        found.offset[0], torch.tensor([0.05, -0.1, 0])
+    )  # in pixels of the file all the same
 
 
 def test_no_flip_changes_nothing(folder):
-    found = run(folder, dict(type='HandObjectFlip', prob=0.), PACK)['data_samples'].gt_instances
+    found = run(folder, dict(type='HandObjectFlip', prob=0.0), PACK)['data_samples'].gt_instances
     assert found.bboxes.tensor[0].tolist() == [10, 10, 29, 29] and found.side.tolist() == [1, 0, 0]
 
 
 def test_flipping_leaves_the_dataset_alone(folder):
-    pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadHandObjectAnnotations'), flip('horizontal'), PACK]
+    pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadHandObjectAnnotations'),
+        flip('horizontal'),
+        PACK,
+    ]
     with DefaultScope.overwrite_default_scope('mmdet'):
-        data = DATASETS.build(dict(type='HandObjectDataset', ann_file='train.txt', data_root=str(folder), pipeline=pipeline,
-                                   img_suffix='.png'))
+        data = DATASETS.build(
+            dict(
+                type='HandObjectDataset',
+                ann_file='train.txt',
+                data_root=str(folder),
+                pipeline=pipeline,
+                img_suffix='.png',
+            )
+        )
         assert data[0]['data_samples'].gt_instances.side.tolist() == [0, 1, 0]
         assert data[0]['data_samples'].gt_instances.side.tolist() == [0, 1, 0]
 
@@ -122,6 +171,9 @@ def test_no_boxes(folder):
 def test_transforms_that_drop_boxes(folder):
     loaded = run(folder)
     loaded['gt_bboxes'] = loaded['gt_bboxes'][:2]
-    with pytest.raises(ValueError, match=r"a\.png: the pipeline changed the number of boxes but not .*'gt_bboxes': 2, "
-                       r"'gt_contact_states': 3.*; leave out transforms that drop, crop or mix boxes$"):
+    with pytest.raises(
+        ValueError,
+        match=r"a\.png: the pipeline changed the number of boxes but not .*'gt_bboxes': 2, "
+        r"'gt_contact_states': 3.*; leave out transforms that drop, crop or mix boxes$",
+    ):
         TRANSFORMS.build(dict(PACK, _scope_='mmdet'))(loaded)

@@ -14,55 +14,88 @@ from egoexo_mm.targets import HAND, OBJECT, Manifest, MissingVideoError, StoreWr
 def stores(tmp_path_factory):
     """One video: hand in the left half of even frames, object in the lower right quarter of frame 3."""
     root = tmp_path_factory.mktemp('stores')
-    for kind, scores in (('logits', [2., -1.]), ('probabilities', [0.25, 0.75])):
-        manifest = Manifest(signal='ego_score', dataset='test', teacher='hand-made', score_kind=kind, num_scores=2)
+    for kind, scores in (('logits', [2.0, -1.0]), ('probabilities', [0.25, 0.75])):
+        manifest = Manifest(
+            signal='ego_score', dataset='test', teacher='hand-made', score_kind=kind, num_scores=2
+        )
         with StoreWriter(str(root / kind), manifest) as writer:
             writer.add_scores('video', np.array(scores))
-    with StoreWriter(str(root / 'maps'), Manifest(signal='interaction', dataset='test', teacher='hand-made')) as writer:
+    with StoreWriter(
+        str(root / 'maps'), Manifest(signal='interaction', dataset='test', teacher='hand-made')
+    ) as writer:
         writer.add_detections(
-            'video', frame=np.array([0, 2, 4, 6, 3]), score=np.array([.5, .5, .5, .5, .75]),
-            box=np.array([[0, 0, .49, 1]] * 4 + [[.51, .51, 1, 1]]), kind=np.array([HAND] * 4 + [OBJECT]), num_frames=8,
-            fps=30)
+            'video',
+            frame=np.array([0, 2, 4, 6, 3]),
+            score=np.array([0.5, 0.5, 0.5, 0.5, 0.75]),
+            box=np.array([[0, 0, 0.49, 1]] * 4 + [[0.51, 0.51, 1, 1]]),
+            kind=np.array([HAND] * 4 + [OBJECT]),
+            num_frames=8,
+            fps=30,
+        )
     return root
 
 
 def clip(frames, **extra):
     frames = np.asarray(frames)
-    return dict(frame_inds=frames, start_index=0, num_clips=1, clip_len=len(frames), total_frames=8, avg_fps=30.,
-                imgs=[np.zeros((64, 64, 3), np.uint8)] * len(frames), img_shape=(64, 64), modality='RGB',
-                filename='somewhere/video.mp4', **extra)
+    return dict(
+        frame_inds=frames,
+        start_index=0,
+        num_clips=1,
+        clip_len=len(frames),
+        total_frames=8,
+        avg_fps=30.0,
+        imgs=[np.zeros((64, 64, 3), np.uint8)] * len(frames),
+        img_shape=(64, 64),
+        modality='RGB',
+        filename='somewhere/video.mp4',
+        **extra,
+    )
 
 
 def load(results, stores, **options):
     options = dict(dict(time_stride=1, cell_size=32), **options)
-    return Compose([dict(type='TrackGeometry'), dict(type='LoadTargets', stores=stores, **options)])(results)
+    return Compose(
+        [dict(type='TrackGeometry'), dict(type='LoadTargets', stores=stores, **options)]
+    )(results)
 
 
 def test_maps_of_a_clip(stores):
     maps = load(clip([0, 1, 3, 3]), dict(interaction_map=str(stores / 'maps')))['interaction_map']
-    left, quarter = [[.5, 0], [.5, 0]], [[0, 0], [0, .75]]
+    left, quarter = [[0.5, 0], [0.5, 0]], [[0, 0], [0, 0.75]]
     nothing = [[0, 0], [0, 0]]
-    assert maps.tolist() == [[left, nothing, nothing, nothing], [nothing, nothing, quarter, quarter]]  # frame 3 twice
+    assert maps.tolist() == [
+        [left, nothing, nothing, nothing],
+        [nothing, nothing, quarter, quarter],
+    ]  # frame 3 twice
 
 
 def test_maps_at_the_slow_frames(stores):
     frames = np.arange(8)
-    maps = load(clip(frames), dict(interaction_map=str(stores / 'maps')), time_stride=4)['interaction_map']
-    assert maps[0, :, 0, 0].tolist() == [.5, 0]  # linspace: frames 0 and 7
-    maps = load(clip(frames), dict(interaction_map=str(stores / 'maps')), time_stride=4, frame_sampling='stride')
-    assert maps['interaction_map'][0, :, 0, 0].tolist() == [.5, .5]  # frames 0 and 4
+    maps = load(clip(frames), dict(interaction_map=str(stores / 'maps')), time_stride=4)[
+        'interaction_map'
+    ]
+    assert maps[0, :, 0, 0].tolist() == [0.5, 0]  # linspace: frames 0 and 7
+    maps = load(
+        clip(frames),
+        dict(interaction_map=str(stores / 'maps')),
+        time_stride=4,
+        frame_sampling='stride',
+    )
+    assert maps['interaction_map'][0, :, 0, 0].tolist() == [0.5, 0.5]  # frames 0 and 4
 
 
 def test_frame_numbers_that_start_at_one(stores):
     results = clip([1, 2], filename_tmpl='x')
     results['start_index'] = 1
-    assert load(results, dict(interaction_map=str(stores / 'maps')))['interaction_map'][0, :, 0, 0].tolist() == [.5, 0]
+    assert load(results, dict(interaction_map=str(stores / 'maps')))['interaction_map'][
+        0, :, 0, 0
+    ].tolist() == [0.5, 0]
 
 
 def test_scores_are_always_logits(stores):
     assert load(clip([0]), dict(ego_score=str(stores / 'logits')))['ego_score'].tolist() == [2, -1]
     found = load(clip([0]), dict(ego_score=str(stores / 'probabilities')))['ego_score']
-    torch.testing.assert_close(found.softmax(0), torch.tensor([.25, .75]))
+    torch.testing.assert_close(found.softmax(0), torch.tensor([0.25, 0.75]))
 
 
 def test_missing_video(stores):
@@ -77,34 +110,49 @@ def test_missing_video(stores):
 def test_probe_survives_every_order_of_transforms():
     """Crop after flip, flip after crop, two flips: the point of the source frame is found again."""
     u = np.array([0.3, 0.8])
-    for steps in ([dict(type='Flip', flip_ratio=1.), dict(type='RandomCrop', size=32)],
-                  [dict(type='RandomCrop', size=32), dict(type='Flip', flip_ratio=1.)],
-                  [dict(type='Flip', flip_ratio=1.), dict(type='CenterCrop', crop_size=40),
-                   dict(type='Flip', flip_ratio=1.)],
-                  [dict(type='Resize', scale=(100, 50), keep_ratio=False), dict(type='RandomResizedCrop')]):
+    for steps in (
+        [dict(type='Flip', flip_ratio=1.0), dict(type='RandomCrop', size=32)],
+        [dict(type='RandomCrop', size=32), dict(type='Flip', flip_ratio=1.0)],
+        [
+            dict(type='Flip', flip_ratio=1.0),
+            dict(type='CenterCrop', crop_size=40),
+            dict(type='Flip', flip_ratio=1.0),
+        ],
+        [dict(type='Resize', scale=(100, 50), keep_ratio=False), dict(type='RandomResizedCrop')],
+    ):
         results = TrackGeometry()(clip([0]))
         pipeline = Compose([TRANSFORMS.build(step) for step in steps])
-        results['keypoint'] = np.concatenate([results['keypoint'], (u * 64)[None, None, None]], axis=2)
+        results['keypoint'] = np.concatenate(
+            [results['keypoint'], (u * 64)[None, None, None]], axis=2
+        )
         results['imgs'] = [frame.copy() for frame in results['imgs']]
         results = pipeline(results)
         followed = results['keypoint'][0, 0, 2]
         results['keypoint'] = results['keypoint'][:, :, :2]
         scale, offset = view_geometry(results)
-        np.testing.assert_allclose((scale * u + offset[0]) * results['img_shape'][::-1], followed, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(
+            (scale * u + offset[0]) * results['img_shape'][::-1], followed, rtol=1e-5, atol=1e-4
+        )
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(missing='drop'), "missing must be 'error' or 'skip'"),
-    (dict(time_stride=3), 'time_stride 3 does not divide the clip length 4'),
-    (dict(outside='keep'), "'drop' or 'border'"),
-    (dict(frame_sampling='mean'), "'linspace' or 'stride'")])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(missing='drop'), "missing must be 'error' or 'skip'"),
+        (dict(time_stride=3), 'time_stride 3 does not divide the clip length 4'),
+        (dict(outside='keep'), "'drop' or 'border'"),
+        (dict(frame_sampling='mean'), "'linspace' or 'stride'"),
+    ],
+)
 def test_bad_options(stores, options, message):
     with pytest.raises(ValueError, match=message):
         load(clip([0, 1, 2, 3]), dict(interaction_map=str(stores / 'maps')), **options)
 
 
 def test_geometry_must_be_tracked(stores):
-    steps = Compose([dict(type='LoadTargets', stores=dict(interaction_map=str(stores / 'maps')), time_stride=1)])
+    steps = Compose(
+        [dict(type='LoadTargets', stores=dict(interaction_map=str(stores / 'maps')), time_stride=1)]
+    )
     with pytest.raises(KeyError, match='TrackGeometry.*right after the decoding transform'):
         steps(clip([0]))
     with pytest.raises(KeyError, match='after the decoding transform'):
@@ -114,20 +162,38 @@ def test_geometry_must_be_tracked(stores):
 
 
 def test_ten_crops_are_refused(stores):
-    steps = Compose([dict(type='TrackGeometry'), dict(type='TenCrop', crop_size=32),
-                     dict(type='LoadTargets', stores=dict(interaction_map=str(stores / 'maps')), time_stride=1)])
+    steps = Compose(
+        [
+            dict(type='TrackGeometry'),
+            dict(type='TenCrop', crop_size=32),
+            dict(
+                type='LoadTargets', stores=dict(interaction_map=str(stores / 'maps')), time_stride=1
+            ),
+        ]
+    )
     with pytest.raises(NotImplementedError, match='not TenCrop'):
         steps(clip([0]))
 
 
 def test_boxes_outside_the_crop(stores):
     for outside, lit in (('drop', False), ('border', True)):
-        steps = Compose([
-            dict(type='TrackGeometry'), dict(type='LoadTargets', stores=dict(interaction_map=str(stores / 'maps')),
-                                             time_stride=1, cell_size=16, outside=outside)])
+        steps = Compose(
+            [
+                dict(type='TrackGeometry'),
+                dict(
+                    type='LoadTargets',
+                    stores=dict(interaction_map=str(stores / 'maps')),
+                    time_stride=1,
+                    cell_size=16,
+                    outside=outside,
+                ),
+            ]
+        )
         results = clip([3])
         results = TrackGeometry()(results)
-        results['keypoint'] = results['keypoint'] * 1.0  # the crop is the upper left quarter: the object lies outside
+        results['keypoint'] = (
+            results['keypoint'] * 1.0
+        )  # the crop is the upper left quarter: the object lies outside
         results['img_shape'] = (32, 32)
         maps = steps.transforms[1](results)['interaction_map']
         assert bool(maps[1].any()) == lit

@@ -34,7 +34,9 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(build, 'make_item', stops)
     with pytest.raises(OSError, match='disk full'):
         tiny_world(tmp_path / 'a', monkeypatch, counts=LEAST)
-    assert not (tmp_path / 'a/charades_ego/CharadesEgo_v1_train.csv').exists()  # a list is there when all its clips are
+    assert not (
+        tmp_path / 'a/charades_ego/CharadesEgo_v1_train.csv'
+    ).exists()  # a list is there when all its clips are
     before = digests(tmp_path / 'a')
     leftover = tmp_path / 'a/objects/train/ball/.train_ball_00000-abc.png'  # of a killed run
     leftover.parent.mkdir(parents=True)
@@ -50,14 +52,19 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
 
 def test_another_world_or_folder_is_left_alone(tmp_path):
     build._claim(tmp_path / 'a', dict(version=1, size='small', seed=1))
-    with pytest.raises(ValueError, match='world.json: the folder holds another world .size small, seed 1, version 1.; give'):
+    with pytest.raises(
+        ValueError,
+        match='world.json: the folder holds another world .size small, seed 1, version 1.; give',
+    ):
         make_world(tmp_path / 'a', size='small', seed=2)
     (tmp_path / 'b').mkdir()
     (tmp_path / 'b/letter.txt').touch()
     with pytest.raises(ValueError, match='b: is no world and not empty; give a new folder'):
         make_world(tmp_path / 'b')
     assert [path.name for path in (tmp_path / 'b').iterdir()] == ['letter.txt']
-    with pytest.raises(ValueError, match="size 'big', seed 0 or procs 1: expected one of small, short, full"):
+    with pytest.raises(
+        ValueError, match="size 'big', seed 0 or procs 1: expected one of small, short, full"
+    ):
         make_world(tmp_path / 'c', size='big')
     assert not (tmp_path / 'c').exists()
 
@@ -66,12 +73,24 @@ def test_another_world_or_folder_is_left_alone(tmp_path):
 def test_splits_share_nothing(size):
     items = [item for part in PARTS for item in plan(part, size, 0)]
     assert len({item.seed for item in items}) == len(items)
-    assert not {item.seed for item in items} & {item.seed for part in PARTS for item in plan(part, size, 1)}
+    assert not {item.seed for item in items} & {
+        item.seed for part in PARTS for item in plan(part, size, 1)
+    }
     epic = plan('epic100', size, 0)
-    homes = {split: {tuple(item.home) for item in epic if item.split == split} for split in ('train', 'val', 'test')}
-    people = {split: {item.participant for item in epic if item.split == split} for split in ('train', 'val', 'test')}
+    homes = {
+        split: {tuple(item.home) for item in epic if item.split == split}
+        for split in ('train', 'val', 'test')
+    }
+    people = {
+        split: {item.participant for item in epic if item.split == split}
+        for split in ('train', 'val', 'test')
+    }
     for sets in (homes, people):
-        assert not sets['train'] & sets['val'] and not sets['train'] & sets['test'] and not sets['val'] & sets['test']
+        assert (
+            not sets['train'] & sets['val']
+            and not sets['train'] & sets['test']
+            and not sets['val'] & sets['test']
+        )
 
 
 def test_actions_are_spread_evenly():
@@ -87,7 +106,10 @@ def test_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(build.SIZES, 'tiny', {**LEAST, 'kinetics': TINY['kinetics']})
     assert tool.main([str(tmp_path / 'a'), '--size', 'tiny', '--procs', '1']) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:7] == ['kinetics', 'train', '2,', 'val', '1', '3', 'rendered'] and 'whole after' in lines[-1]
+    assert (
+        lines[0].split()[:7] == ['kinetics', 'train', '2,', 'val', '1', '3', 'rendered']
+        and 'whole after' in lines[-1]
+    )
     assert tool.main([str(tmp_path / 'a'), '--size', 'tiny', '--seed', '4']) == 1
     assert 'error: ' in capsys.readouterr().err
     with pytest.raises(SystemExit):

@@ -1,4 +1,5 @@
 """A rectangle painted into the source frames lands where its map lights up, for every shipped transform chain."""
+
 import random
 from pathlib import Path
 
@@ -48,10 +49,19 @@ def painted(tmp_path_factory):
             for t, (x1, y1, x2, y2) in enumerate(boxes_of(kind)):
                 frames[t, y1:y2, x1:x2, CHANNEL[kind]] = 255
                 if x2 > x1 and y2 > y1:
-                    rows.append((t, kind, np.array([x1 / WIDTH, y1 / HEIGHT, x2 / WIDTH, y2 / HEIGHT])))
+                    rows.append(
+                        (t, kind, np.array([x1 / WIDTH, y1 / HEIGHT, x2 / WIDTH, y2 / HEIGHT]))
+                    )
         frame, kind, box = (np.array(column) for column in zip(*rows))
-        writer.add_detections('painted', frame=frame, box=box, score=np.where(kind == HAND, *SCORES.values()), kind=kind,
-                              num_frames=FRAMES, fps=30)
+        writer.add_detections(
+            'painted',
+            frame=frame,
+            box=box,
+            score=np.where(kind == HAND, *SCORES.values()),
+            kind=kind,
+            num_frames=FRAMES,
+            fps=30,
+        )
     return str(write_video(root / 'painted.avi', frames, codec='FFV1')), str(root / 'store')
 
 
@@ -60,10 +70,14 @@ def build(cfg, name, store):
     steps = [dict(step) for step in cfg[name]]
     types = [step['type'] for step in steps]
     if 'LoadTargets' not in types:
-        ours = next(dict(step) for step in cfg.train_dataloader.dataset.pipeline if step['type'] == 'LoadTargets')
+        ours = next(
+            dict(step)
+            for step in cfg.train_dataloader.dataset.pipeline
+            if step['type'] == 'LoadTargets'
+        )
         steps.insert(-2, ours)  # before FormatShape or FormatViews
         steps.insert(types.index('DecordDecode') + 1, dict(type='TrackGeometry'))
-        steps[-1]['algorithm_keys'] = ('interaction_map', )
+        steps[-1]['algorithm_keys'] = ('interaction_map',)
     for step in steps:
         if step['type'] == 'LoadTargets':
             step['stores'] = dict(interaction_map=store)
@@ -76,7 +90,9 @@ def touched(pixels: np.ndarray, grid: tuple[int, int], margin: int) -> np.ndarra
     out = np.zeros(grid, bool)
     for i, j in np.ndindex(grid):
         top, left = max(i * cell[0] - margin, 0), max(j * cell[1] - margin, 0)
-        out[i, j] = pixels[top:(i + 1) * cell[0] + margin, left:(j + 1) * cell[1] + margin].any()
+        out[i, j] = pixels[
+            top : (i + 1) * cell[0] + margin, left : (j + 1) * cell[1] + margin
+        ].any()
     return out
 
 
@@ -91,14 +107,18 @@ def test_map_lights_up_where_pixels_are(painted, cfg, name):
         random.seed(seed)
         packed = chain(dict(filename=video, label=0, start_index=0, modality='RGB', sample_idx=0))
         views = packed['inputs']  # (V, 3, T, H, W)
-        views = (torch.stack(list(FrameViews(**views))) if isinstance(views, dict) else views).numpy()
+        views = (
+            torch.stack(list(FrameViews(**views))) if isinstance(views, dict) else views
+        ).numpy()
         maps = packed['data_samples'].interaction_map.numpy()
         maps = maps if maps.ndim == 5 else maps[None]  # (V, 2, T', S, S)
         assert maps.shape[:2] == (len(views), 2)
         seen = np.arange(0, views.shape[2], views.shape[2] // maps.shape[2])
         if stride.frame_sampling == 'linspace':
             seen = np.linspace(0, views.shape[2] - 1, maps.shape[2]).astype(int)
-        for view, (v, kind, t) in zip(maps.reshape(-1, *maps.shape[3:]), np.ndindex(maps.shape[:3])):
+        for view, (v, kind, t) in zip(
+            maps.reshape(-1, *maps.shape[3:]), np.ndindex(maps.shape[:3])
+        ):
             pixels = views[v, CHANNEL[kind], seen[t]] > 127
             inside, near = touched(pixels, view.shape, -2), touched(pixels, view.shape, 3)
             assert set(np.unique(view)) <= {0, SCORES[kind]}

@@ -1,4 +1,5 @@
 """Every reader gives the same frames, and one kind of error for broken files."""
+
 import errno
 import re
 import struct
@@ -15,9 +16,18 @@ from media import write_video
 from egoexo_mm.datasets.readers import READERS, BrokenVideoError, VideoFile, check_reader
 
 ROOT = Path(__file__).parents[2]
-readers = pytest.mark.parametrize('reader', [
-    pytest.param(name, marks=pytest.mark.skipif(util.find_spec(kind.module) is None, reason=f'no {kind.module} here'))
-    for name, kind in READERS.items()])
+readers = pytest.mark.parametrize(
+    'reader',
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.skipif(
+                util.find_spec(kind.module) is None, reason=f'no {kind.module} here'
+            ),
+        )
+        for name, kind in READERS.items()
+    ],
+)
 
 
 def read_all(reader, path):
@@ -32,7 +42,9 @@ def test_frames_in_rgb(reader, tmp_path):
     path = write_video(tmp_path / 'a.avi', ramp(), fps=25, codec='FFV1')
     video, frames = read_all(reader, path)
     assert (video.num_frames, video.fps, video.position) == (40, 25, 40)
-    assert frames.dtype == np.uint8 and np.array_equal(frames, ramp())  # the codec is lossless; red is channel 0
+    assert frames.dtype == np.uint8 and np.array_equal(
+        frames, ramp()
+    )  # the codec is lossless; red is channel 0
     assert video.read() is None
 
 
@@ -64,7 +76,9 @@ def test_fewer_frames_than_the_header_says(reader, make, tmp_path):
     try:
         video, frames = read_all(reader, path)
     except BrokenVideoError as error:
-        assert make is no_frames and re.match(r'\S+a.avi: has no frame that can be decoded$', str(error))
+        assert make is no_frames and re.match(
+            r'\S+a.avi: has no frame that can be decoded$', str(error)
+        )
     else:
         assert len(frames) == video.position < 20
 
@@ -80,18 +94,30 @@ def test_no_video(reader, tmp_path):
 
 @readers
 def test_unicode_and_spaces(reader, tmp_path):
-    assert len(read_all(reader, write_video(tmp_path / 'ün ï ビデオ' / 'my clip é.mp4', ramp(7)))[1]) == 7
+    assert (
+        len(read_all(reader, write_video(tmp_path / 'ün ï ビデオ' / 'my clip é.mp4', ramp(7)))[1])
+        == 7
+    )
 
 
 def test_reasons_are_the_same_in_every_run(tmp_path):
     (tmp_path / 'a.mp4').write_text('no video')
     with pytest.raises(BrokenVideoError) as raised:
         READERS['decord'](str(tmp_path / 'a.mp4'), alone=True)
-    assert str(raised.value).startswith(f'{tmp_path}/a.mp4: RuntimeError: Error reading ')  # no time of day
+    assert str(raised.value).startswith(
+        f'{tmp_path}/a.mp4: RuntimeError: Error reading '
+    )  # no time of day
 
 
-@pytest.mark.parametrize('error', [MemoryError(), OSError(errno.EMFILE, 'Too many open files'),
-                                   RuntimeError('std::bad_alloc'), ImportError('no such library')])
+@pytest.mark.parametrize(
+    'error',
+    [
+        MemoryError(),
+        OSError(errno.EMFILE, 'Too many open files'),
+        RuntimeError('std::bad_alloc'),
+        ImportError('no such library'),
+    ],
+)
 def test_trouble_of_the_machine_is_not_the_videos(error, tmp_path, monkeypatch):
     monkeypatch.setattr('egoexo_mm.video.errors._memory_left', lambda: False)
 
@@ -127,17 +153,26 @@ except MemoryError:
 def test_a_header_that_claims_too_much_is_damage_but_a_lack_of_memory_is_not(tmp_path):
     path = write_video(tmp_path / 'a.mp4', np.zeros((20, 48, 64, 3), np.uint8), codec='mp4v')
     content = bytearray(path.read_bytes())
-    struct.pack_into('>I', content, content.index(b'stts') + 8, 0x1ffffffe)  # rows of a table that FFmpeg allocates at once
+    struct.pack_into(
+        '>I', content, content.index(b'stts') + 8, 0x1FFFFFFE
+    )  # rows of a table that FFmpeg allocates at once
     path.write_bytes(content)
-    run = subprocess.run([sys.executable, '-c', _CLAIMS, str(path)], capture_output=True, text=True, cwd=ROOT)
+    run = subprocess.run(
+        [sys.executable, '-c', _CLAIMS, str(path)], capture_output=True, text=True, cwd=ROOT
+    )
     assert run.returncode == 0, run.stderr
-    assert [line for line in run.stdout.splitlines() if 'WARNING' not in line] == [*READERS, 'lack of memory']
+    assert [line for line in run.stdout.splitlines() if 'WARNING' not in line] == [
+        *READERS,
+        'lack of memory',
+    ]
 
 
 def test_unknown_and_missing_readers(monkeypatch):
     with pytest.raises(ValueError, match="reader is 'vlc', expected one of decord, opencv, pyav"):
         check_reader('vlc')
-    monkeypatch.setitem(READERS, 'other', type('Other', (VideoFile, ), dict(module='no_such_module')))
+    monkeypatch.setitem(
+        READERS, 'other', type('Other', (VideoFile,), dict(module='no_such_module'))
+    )
     assert check_reader(None) == check_reader('auto') == 'pyav'
     with pytest.raises(ValueError, match="reader 'other' needs the package no_such_module"):
         check_reader('other')

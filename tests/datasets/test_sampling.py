@@ -8,10 +8,14 @@ import egoexo_mm  # noqa: F401
 from egoexo_mm.datasets.transforms import SeedAugmentations
 
 
-def sample(total_frames, fps=30., start_index=0, seed=0, **options):
-    transform = TRANSFORMS.build(dict(type='SampleTimeWindow', clip_len=32, frame_interval=2, **options))
+def sample(total_frames, fps=30.0, start_index=0, seed=0, **options):
+    transform = TRANSFORMS.build(
+        dict(type='SampleTimeWindow', clip_len=32, frame_interval=2, **options)
+    )
     np.random.seed(seed)
-    return transform(dict(total_frames=total_frames, avg_fps=fps, start_index=start_index))['frame_inds']
+    return transform(dict(total_frames=total_frames, avg_fps=fps, start_index=start_index))[
+        'frame_inds'
+    ]
 
 
 def test_window_of_a_clip():
@@ -20,7 +24,9 @@ def test_window_of_a_clip():
     for seed in range(20):
         np.random.seed(seed)
         start = np.random.uniform(0, 300 - 64)
-        np.testing.assert_array_equal(sample(300, seed=seed), np.floor(np.linspace(start, start + 63, 32)))
+        np.testing.assert_array_equal(
+            sample(300, seed=seed), np.floor(np.linspace(start, start + 63, 32))
+        )
     np.testing.assert_array_equal(sample(64), expected)  # no room: the whole video
 
 
@@ -79,6 +85,7 @@ def test_without_the_hook_nothing_is_seeded():
 
 def test_running_workers_see_the_epoch():
     import torch.multiprocessing as mp
+
     transform = SeedAugmentations()
     context = mp.get_context('fork')
     ours, theirs = context.Pipe()

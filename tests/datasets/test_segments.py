@@ -1,4 +1,5 @@
 """Sampling, trimming, labels and crops of the fine-tuning recipe; the painted-rectangle property on segments."""
+
 import cv2
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from tests.media import write_video
 
 
 def sample(total_frames, seed=0, start_index=0, **options):
-    segment = {key: options.pop(key) for key in ('segment_start', ) if key in options}
-    transform = TRANSFORMS.build(dict(dict(type='SampleClampedFrames', clip_len=32, frame_interval=2), **options))
+    segment = {key: options.pop(key) for key in ('segment_start',) if key in options}
+    transform = TRANSFORMS.build(
+        dict(dict(type='SampleClampedFrames', clip_len=32, frame_interval=2), **options)
+    )
     np.random.seed(seed)
-    return transform(dict(total_frames=total_frames, start_index=start_index, **segment))['frame_inds']
+    return transform(dict(total_frames=total_frames, start_index=start_index, **segment))[
+        'frame_inds'
+    ]
 
 
 # ---- SampleClampedFrames
@@ -37,7 +42,10 @@ def test_short_segments_are_clamped_on_both_sides():
     allowed = {tuple(np.clip(start + 2 * np.arange(32), 0, 9)) for start in range(-53, 1)}
     drawn = {tuple(sample(10, seed)) for seed in range(400)}
     assert drawn <= allowed and len(drawn) > 45
-    assert tuple(np.clip(2 * np.arange(32), 0, 9)) in drawn and tuple(np.clip(-53 + 2 * np.arange(32), 0, 9)) in drawn
+    assert (
+        tuple(np.clip(2 * np.arange(32), 0, 9)) in drawn
+        and tuple(np.clip(-53 + 2 * np.arange(32), 0, 9)) in drawn
+    )
     assert sample(1).tolist() == [0] * 32
 
 
@@ -61,7 +69,9 @@ def test_one_test_clip_is_the_middle_one():
 
 
 def test_test_clips_equal_the_host_where_it_clamps_too():
-    host = TRANSFORMS.build(dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=10, test_mode=True))
+    host = TRANSFORMS.build(
+        dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=10, test_mode=True)
+    )
     for total in (63, 100, 163, 900):
         expected = host(dict(total_frames=total, start_index=0))['frame_inds']
         np.testing.assert_array_equal(sample(total, num_clips=10, test_mode=True), expected)
@@ -69,7 +79,9 @@ def test_test_clips_equal_the_host_where_it_clamps_too():
 
 def test_frame_numbers_of_a_segment():
     inside = sample(80, seed=3)
-    np.testing.assert_array_equal(sample(80, seed=3, segment_start=1000, start_index=1), inside + 1001)
+    np.testing.assert_array_equal(
+        sample(80, seed=3, segment_start=1000, start_index=1), inside + 1001
+    )
 
 
 def test_several_training_clips():
@@ -89,12 +101,18 @@ def test_bad_sampling():
 
 def trim(start=None, stop=None, fps=59.94, total=1000):
     times = {} if start is None else dict(start_sec=start, stop_sec=stop)
-    found = TRANSFORMS.build(dict(type='TrimSegment'))(dict(filename='x.mp4', total_frames=total, avg_fps=fps, **times))
+    found = TRANSFORMS.build(dict(type='TrimSegment'))(
+        dict(filename='x.mp4', total_frames=total, avg_fps=fps, **times)
+    )
     return found['segment_start'], found['total_frames'], found['source_frames']
 
 
 def test_trim():
-    assert trim(1.56, 2.45, fps=60) == (93, 147 - 93 + 1, 1000)  # as EPIC-100's frames 93 to 147 for these times
+    assert trim(1.56, 2.45, fps=60) == (
+        93,
+        147 - 93 + 1,
+        1000,
+    )  # as EPIC-100's frames 93 to 147 for these times
     assert trim(0.58, 1.16, fps=50) == (29, 30, 1000)  # 0.58 * 50 is 28.999..., 1.16 * 50 57.999...
     assert trim(1, 2) == (59, 119 - 59 + 1, 1000)
     assert trim(10, 99) == (599, 401, 1000)  # ends with the video
@@ -103,7 +121,10 @@ def test_trim():
 
 
 def test_bad_trim():
-    with pytest.raises(ValueError, match=r'x\.mp4: the segment from 20 to 21 s does not lie in its 600 frames at 30 fps'):
+    with pytest.raises(
+        ValueError,
+        match=r'x\.mp4: the segment from 20 to 21 s does not lie in its 600 frames at 30 fps',
+    ):
         trim(20, 21, fps=30, total=600)
     with pytest.raises(ValueError, match=r'x\.mp4: has no frame rate, so 1 s cannot be found'):
         trim(1, 2, fps=0)
@@ -114,8 +135,14 @@ def test_bad_trim():
 
 def union(scope, frame_inds, num_clips=1, start_index=1, labels=([], [0, 3], [], [5], [2], [])):
     transform = TRANSFORMS.build(dict(type='UnionFrameLabels', num_classes=6, scope=scope))
-    found = transform(dict(frame_labels=list(labels), frame_inds=np.array(frame_inds), num_clips=num_clips,
-                           start_index=start_index))
+    found = transform(
+        dict(
+            frame_labels=list(labels),
+            frame_inds=np.array(frame_inds),
+            num_clips=num_clips,
+            start_index=start_index,
+        )
+    )
     assert 'frame_labels' not in found and found['label'].dtype == torch.float32
     return found['label'].tolist()
 
@@ -124,9 +151,23 @@ def test_union_of_labels():
     # files 2, 4 are the frames 1, 3 from 0: frame 2 between them counts, 4 does not
     assert union('clip', [2, 4]) == [1, 0, 0, 1, 0, 1]
     assert union('clip', [1, 3], start_index=0) == [1, 0, 0, 1, 0, 1]
-    assert union('clip', [3, 5], labels=([], [0], [], [1], [], [])) == [0, 1, 0, 0, 0, 0]  # frame 3 was not sampled
+    assert union('clip', [3, 5], labels=([], [0], [], [1], [], [])) == [
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+    ]  # frame 3 was not sampled
     assert union('clip', [3, 3]) == [0] * 6
-    assert union('clip', [1, 1, 5, 6], num_clips=2) == [0, 0, 1, 0, 0, 0]  # nothing between the clips
+    assert union('clip', [1, 1, 5, 6], num_clips=2) == [
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+    ]  # nothing between the clips
     assert union('video', [3, 3]) == [1, 0, 1, 1, 0, 1]
     assert union('video', [1], labels=[[], []]) == [0] * 6
 
@@ -137,34 +178,56 @@ def test_bad_scope():
 
 
 def test_label_reaches_the_data_sample():
-    pipeline = Compose([dict(type='UnionFrameLabels', num_classes=3), dict(type='PackActionInputs')])
-    packed = pipeline(dict(imgs=np.zeros((1, 3, 2, 4, 4), np.uint8), frame_labels=[[1], [2]], frame_inds=np.array([0, 1]),
-                           num_clips=1, start_index=0))
-    assert packed['data_samples'].gt_label.tolist() == [0, 1, 1] and packed['data_samples'].gt_label.dtype == torch.float32
+    pipeline = Compose(
+        [dict(type='UnionFrameLabels', num_classes=3), dict(type='PackActionInputs')]
+    )
+    packed = pipeline(
+        dict(
+            imgs=np.zeros((1, 3, 2, 4, 4), np.uint8),
+            frame_labels=[[1], [2]],
+            frame_inds=np.array([0, 1]),
+            num_clips=1,
+            start_index=0,
+        )
+    )
+    assert (
+        packed['data_samples'].gt_label.tolist() == [0, 1, 1]
+        and packed['data_samples'].gt_label.dtype == torch.float32
+    )
 
 
 # ---- UniformThreeCrop
 
 
-@pytest.mark.parametrize('height, width, corners', [
-    (4, 9, [(0, 0), (3, 0), (5, 0)]),  # ceil(5 / 2) = 3
-    (4, 10, [(0, 0), (3, 0), (6, 0)]),
-    (9, 4, [(0, 0), (0, 3), (0, 5)]),
-    (4, 4, [(0, 0)] * 3),
-])
+@pytest.mark.parametrize(
+    'height, width, corners',
+    [
+        (4, 9, [(0, 0), (3, 0), (5, 0)]),  # ceil(5 / 2) = 3
+        (4, 10, [(0, 0), (3, 0), (6, 0)]),
+        (9, 4, [(0, 0), (0, 3), (0, 5)]),
+        (4, 4, [(0, 0)] * 3),
+    ],
+)
 def test_three_crops(height, width, corners):
     frames = [np.arange(height * width * 3).reshape(height, width, 3) + 1000 * t for t in range(2)]
-    found = TRANSFORMS.build(dict(type='UniformThreeCrop', crop_size=4))(dict(imgs=list(frames), img_shape=(height, width)))
+    found = TRANSFORMS.build(dict(type='UniformThreeCrop', crop_size=4))(
+        dict(imgs=list(frames), img_shape=(height, width))
+    )
     assert len(found['imgs']) == 6 and found['img_shape'] == (4, 4)
-    expected = [frame[y:y + 4, x:x + 4] for x, y in corners for frame in frames]
+    expected = [frame[y : y + 4, x : x + 4] for x, y in corners for frame in frames]
     for crop, other in zip(found['imgs'], expected):
         np.testing.assert_array_equal(crop, other)
     assert found['crop_bbox'].tolist() == [[x, y, x + 4, y + 4] for x, y in corners for _ in frames]
 
 
 def test_bad_crop():
-    with pytest.raises(ValueError, match=r'short side of 4, resized without lazy=True, got 9 x 5; put dict\(type="Resize"'):
-        TRANSFORMS.build(dict(type='UniformThreeCrop', crop_size=4))(dict(imgs=[np.zeros((5, 9, 3))]))
+    with pytest.raises(
+        ValueError,
+        match=r'short side of 4, resized without lazy=True, got 9 x 5; put dict\(type="Resize"',
+    ):
+        TRANSFORMS.build(dict(type='UniformThreeCrop', crop_size=4))(
+            dict(imgs=[np.zeros((5, 9, 3))])
+        )
 
 
 # ---- painted rectangles: what is painted into frames of a segment lands where its map lights up
@@ -195,9 +258,18 @@ def painted(request, tmp_path_factory):
             if x2 > x1 and y2 > y1:
                 rows.append((t, kind, np.array([x1 / width, y1 / height, x2 / width, y2 / height])))
     frame, kind, box = (np.array(column) for column in zip(*rows))
-    with StoreWriter(str(root / 'store'), Manifest(signal='interaction', dataset='test', teacher='paint')) as writer:
-        writer.add_detections('painted', frame=frame, box=box, score=np.where(kind == HAND, *SCORES.values()), kind=kind,
-                              num_frames=FRAMES, fps=FPS)
+    with StoreWriter(
+        str(root / 'store'), Manifest(signal='interaction', dataset='test', teacher='paint')
+    ) as writer:
+        writer.add_detections(
+            'painted',
+            frame=frame,
+            box=box,
+            score=np.where(kind == HAND, *SCORES.values()),
+            kind=kind,
+            num_frames=FRAMES,
+            fps=FPS,
+        )
     (root / 'frames').mkdir()
     for t, pixels in enumerate(frames):
         cv2.imwrite(str(root / 'frames' / f'f_{t + 1:05}.png'), pixels[..., ::-1])
@@ -208,11 +280,24 @@ def painted(request, tmp_path_factory):
 def sources(root):
     """The same segment, frames 25 to 49 from 0, of a video by time and of a folder by number."""
     first, last = SEGMENT
-    video = dict(filename=str(root / 'painted.avi'), start_index=0, start_sec=first / FPS, stop_sec=last / FPS)
-    folder = dict(frame_dir=str(root / 'frames'), filename_tmpl='f_{:05}.png', start_index=1, segment_start=first,
-                  total_frames=last - first + 1, source_frames=None)
-    return dict(video=([dict(type='DecordInit'), dict(type='TrimSegment')], 'DecordDecode', video),
-                folder=([], 'RawFrameDecode', folder))
+    video = dict(
+        filename=str(root / 'painted.avi'),
+        start_index=0,
+        start_sec=first / FPS,
+        stop_sec=last / FPS,
+    )
+    folder = dict(
+        frame_dir=str(root / 'frames'),
+        filename_tmpl='f_{:05}.png',
+        start_index=1,
+        segment_start=first,
+        total_frames=last - first + 1,
+        source_frames=None,
+    )
+    return dict(
+        video=([dict(type='DecordInit'), dict(type='TrimSegment')], 'DecordDecode', video),
+        folder=([], 'RawFrameDecode', folder),
+    )
 
 
 def inside_and_near(pixels, grid, cell=32):
@@ -221,12 +306,16 @@ def inside_and_near(pixels, grid, cell=32):
     for i, j in np.ndindex(grid):
         for mask, margin in zip(masks, (-2, 3)):
             top, left = max(i * cell - margin, 0), max(j * cell - margin, 0)
-            mask[i, j] = pixels[top:(i + 1) * cell + margin, left:(j + 1) * cell + margin].any()
+            mask[i, j] = pixels[top : (i + 1) * cell + margin, left : (j + 1) * cell + margin].any()
     return masks
 
 
 CHAINS = {
-    'train': [dict(type='RandomRescale', scale_range=(128, 160)), dict(type='RandomCrop', size=96), dict(type='Flip')],
+    'train': [
+        dict(type='RandomRescale', scale_range=(128, 160)),
+        dict(type='RandomCrop', size=96),
+        dict(type='Flip'),
+    ],
     'test': [dict(type='Resize', scale=(-1, 160)), dict(type='UniformThreeCrop', crop_size=160)],
     'test_unscaled': [dict(type='UniformThreeCrop', crop_size=128)],
 }
@@ -237,12 +326,24 @@ CHAINS = {
 def test_map_lights_up_where_pixels_are(painted, name, source):
     test = name != 'train'
     init, decode, segment = sources(painted)[source]
-    chain = Compose(init + [
-        dict(type='SampleClampedFrames', clip_len=8, frame_interval=3, num_clips=4 if test else 1, test_mode=test),
-        dict(type=decode), dict(type='TrackGeometry'), *CHAINS[name],
-        dict(type='LoadTargets', stores=dict(interaction_map=str(painted / 'store'))),
-        dict(type='FormatShape', input_format='NCTHW'),
-        dict(type='PackActionInputs', algorithm_keys=('interaction_map', ))])
+    chain = Compose(
+        init
+        + [
+            dict(
+                type='SampleClampedFrames',
+                clip_len=8,
+                frame_interval=3,
+                num_clips=4 if test else 1,
+                test_mode=test,
+            ),
+            dict(type=decode),
+            dict(type='TrackGeometry'),
+            *CHAINS[name],
+            dict(type='LoadTargets', stores=dict(interaction_map=str(painted / 'store'))),
+            dict(type='FormatShape', input_format='NCTHW'),
+            dict(type='PackActionInputs', algorithm_keys=('interaction_map',)),
+        ]
+    )
     lit = dark = 0
     for seed in range(1 if test else 8):
         np.random.seed(seed)
@@ -252,7 +353,9 @@ def test_map_lights_up_where_pixels_are(painted, name, source):
         maps = maps if test else maps[None]  # (V, 2, T', S, S)
         assert len(views) == len(maps) == (12 if test else 1) and maps.shape[2] == 2
         for v, kind, t in np.ndindex(maps.shape[:3]):
-            pixels = views[v, CHANNEL[kind], [0, 7][t]] > 127  # two slow frames: the first and the last
+            pixels = (
+                views[v, CHANNEL[kind], [0, 7][t]] > 127
+            )  # two slow frames: the first and the last
             inside, near = inside_and_near(pixels, maps.shape[3:])
             assert (maps[v, kind, t][inside] == SCORES[kind]).all(), (seed, v, kind, t)
             assert (maps[v, kind, t][~near] == 0).all(), (seed, v, kind, t)
@@ -268,6 +371,8 @@ def test_video_and_folder_give_the_same_clip(painted):
         chain = Compose(init + [sampler, dict(type=decode)])
         clips.append(np.stack(chain(dict(segment, modality='RGB'))['imgs']))
     np.testing.assert_array_equal(*clips)
-    hand = boxes_of(HAND, clips[0].shape[2], clips[0].shape[1])[25 + 5]  # 25 frames, span 15: the middle clip starts at 5
+    hand = boxes_of(HAND, clips[0].shape[2], clips[0].shape[1])[
+        25 + 5
+    ]  # 25 frames, span 15: the middle clip starts at 5
     ys, xs = np.nonzero(clips[0][0, :, :, 0] > 127)
     assert [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1] == hand.tolist()

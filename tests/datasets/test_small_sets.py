@@ -1,4 +1,5 @@
 """Decoded frames that are kept, and pairs of verb and noun as labels."""
+
 import re
 
 import cv2
@@ -46,16 +47,23 @@ def test_segments_of_a_folder_do_not_mix(tmp_path):
         clip = dict(type='SampleClampedFrames', clip_len=4, frame_interval=1, test_mode=True)
         sampled = TRANSFORMS.build(clip)(found)
         assert sampled['frame_inds'].tolist() == [0, 1, 2, 3]  # in the array
-        assert (sampled['frame_inds'] - sampled['start_index']).tolist() == list(range(start, start + 4))  # in the video
+        assert (sampled['frame_inds'] - sampled['start_index']).tolist() == list(
+            range(start, start + 4)
+        )  # in the video
     with pytest.raises(FileNotFoundError, match='9.png'):
         load(dict(row, segment_start=4, total_frames=5))
 
 
-@pytest.mark.parametrize(('pair', 'expected'), [(0, [0, 0]), (7, [0, 7]), (8, [1, 0]), (47, [5, 7])])
+@pytest.mark.parametrize(
+    ('pair', 'expected'), [(0, [0, 0]), (7, [0, 7]), (8, [1, 0]), (47, [5, 7])]
+)
 @pytest.mark.parametrize('one_hot', [False, True])
 def test_pair_to_verb_and_noun(pair, expected, one_hot):
     label = torch.nn.functional.one_hot(torch.tensor(pair), 48).float() if one_hot else pair
-    assert TRANSFORMS.build(dict(type='PairToVerbNoun', num_nouns=8))(dict(label=label))['label'] == expected
+    assert (
+        TRANSFORMS.build(dict(type='PairToVerbNoun', num_nouns=8))(dict(label=label))['label']
+        == expected
+    )
 
 
 @pytest.mark.parametrize('classes', [[], [3, 9]])
@@ -64,4 +72,6 @@ def test_a_video_of_other_than_one_pair_is_named(classes):
     label[classes] = 1
     message = re.escape(f'TR001EGO: expected one pair of verb and noun, got the classes {classes}')
     with pytest.raises(ValueError, match=message):
-        TRANSFORMS.build(dict(type='PairToVerbNoun', num_nouns=8))(dict(label=label, video_id='TR001EGO'))
+        TRANSFORMS.build(dict(type='PairToVerbNoun', num_nouns=8))(
+            dict(label=label, video_id='TR001EGO')
+        )

@@ -4,6 +4,7 @@ A hand is a palm, four fingers and a thumb. The thumb of a right hand, seen from
 left; a left hand is the mirror image. What it touches says the contact state: nothing (0), a skin-coloured arm (1), a round
 red head (2), a blue cup (3) or a wide green table (4).
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,10 +14,10 @@ import numpy as np
 
 WIDTH, HEIGHT = 128, 96
 _OBJECTS = {  # contact state -> colour (BGR), half width and half height as shares of a hand's size, shape
-    1: ((110, 160, 225), (.75, .25), 'ellipse'),
-    2: ((60, 60, 190), (.45, .45), 'ellipse'),
-    3: ((190, 90, 30), (.35, .5), 'box'),
-    4: ((45, 95, 50), (.8, .3), 'box'),
+    1: ((110, 160, 225), (0.75, 0.25), 'ellipse'),
+    2: ((60, 60, 190), (0.45, 0.45), 'ellipse'),
+    3: ((190, 90, 30), (0.35, 0.5), 'box'),
+    4: ((45, 95, 50), (0.8, 0.3), 'box'),
 }
 
 
@@ -29,7 +30,9 @@ def write_drawn_hands(root: Path, train: int, test: int, seed: int = 0) -> Path:
         stems = [f'{split}_{i:04d}' for i in range(count)]
         for stem in stems:
             image, hands = draw_image(rng)
-            cv2.imwrite(str(root / 'JPEGImages' / f'{stem}.jpg'), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+            cv2.imwrite(
+                str(root / 'JPEGImages' / f'{stem}.jpg'), image, [cv2.IMWRITE_JPEG_QUALITY, 95]
+            )
             (root / 'Annotations' / f'{stem}.xml').write_text(_xml(hands))
         (root / 'ImageSets' / 'Main' / f'{split}.txt').write_text('\n'.join(stems) + '\n')
     return root
@@ -38,9 +41,11 @@ def write_drawn_hands(root: Path, train: int, test: int, seed: int = 0) -> Path:
 def draw_image(rng: np.random.Generator) -> tuple[np.ndarray, list[dict]]:
     """An image (HEIGHT, WIDTH, 3) in BGR and its one or two hands: ``box``, ``side``, ``state`` and ``object`` box or None,
     in pixels from 0, ends inside."""
-    shade = np.linspace(*rng.uniform(190, 250, 2), WIDTH)[None, :, None] + rng.normal(0, 4, (HEIGHT, WIDTH, 3))
+    shade = np.linspace(*rng.uniform(190, 250, 2), WIDTH)[None, :, None] + rng.normal(
+        0, 4, (HEIGHT, WIDTH, 3)
+    )
     image = shade.clip(0, 255).astype(np.uint8)
-    halves = rng.permutation(2)[:rng.integers(1, 3)]
+    halves = rng.permutation(2)[: rng.integers(1, 3)]
     return image, [_draw_hand(image, rng, half * WIDTH // 2) for half in halves]
 
 
@@ -48,7 +53,7 @@ def _draw_hand(image: np.ndarray, rng: np.random.Generator, left: int) -> dict:
     """A hand, and what it touches, in the half of the image that starts at column ``left``."""
     state, side, size = int(rng.integers(5)), int(rng.integers(2)), rng.uniform(26, 34)
     around = rng.uniform(0, 2 * np.pi)
-    reach = size * np.array([.7 * np.cos(around), .75 * np.sin(around)])
+    reach = size * np.array([0.7 * np.cos(around), 0.75 * np.sin(around)])
     middle = np.array([left + WIDTH / 4, HEIGHT / 2]) + rng.uniform((-4, -12), (4, 12))
     centre, held = (middle - reach / 2, middle + reach / 2) if state else (middle, None)
     touched = _draw_object(image, state, held, size) if state else None
@@ -77,10 +82,12 @@ def _hand_mask(rng: np.random.Generator, centre: np.ndarray, size: float, side: 
     def at(x: float, y: float) -> tuple[int, int]:
         return _point(centre + turn @ (mirror * (x, y)) * size)
 
-    cv2.ellipse(mask, at(.08, .2), _point((.26 * size, .28 * size)), np.rad2deg(tilt), 0, 360, 1, -1)
-    for x in (-.1, .03, .16, .29):
-        cv2.line(mask, at(x, .1), at(1.25 * x - .01, -.42), 1, max(2, round(.09 * size)))
-    cv2.line(mask, at(0, .25), at(-.42, -.02), 1, max(3, round(.14 * size)))
+    cv2.ellipse(
+        mask, at(0.08, 0.2), _point((0.26 * size, 0.28 * size)), np.rad2deg(tilt), 0, 360, 1, -1
+    )
+    for x in (-0.1, 0.03, 0.16, 0.29):
+        cv2.line(mask, at(x, 0.1), at(1.25 * x - 0.01, -0.42), 1, max(2, round(0.09 * size)))
+    cv2.line(mask, at(0, 0.25), at(-0.42, -0.02), 1, max(3, round(0.14 * size)))
     return mask
 
 
@@ -97,9 +104,13 @@ def _point(values) -> tuple[int, int]:
 
 def _xml(hands: list[dict]) -> str:
     """The annotation file: pixels from 1, the direction of an offset at length 0.1."""
-    text = f'<annotation><size><width>{WIDTH}</width><height>{HEIGHT}</height><depth>3</depth></size>'
+    text = (
+        f'<annotation><size><width>{WIDTH}</width><height>{HEIGHT}</height><depth>3</depth></size>'
+    )
     for hand in hands:
-        text += _element('hand', hand['box'], contactstate=hand['state'], handside=hand['side'], **_offset(hand))
+        text += _element(
+            'hand', hand['box'], contactstate=hand['state'], handside=hand['side'], **_offset(hand)
+        )
         if hand['object']:
             text += _element('targetobject', hand['object'])
     return text + '</annotation>'
@@ -112,12 +123,16 @@ def _offset(hand: dict) -> dict:
     box, held = np.array(hand['box']), np.array(hand['object'])
     way = (held[:2] + held[2:] - box[:2] - box[2:]) / 2
     length = np.linalg.norm(way)
-    dx, dy = .1 * way / length
+    dx, dy = 0.1 * way / length
     return {**dict(zip(names, held + 1)), 'magnitude': length, 'unitdx': dx, 'unitdy': dy}
 
 
 def _element(name: str, box: list[int], **fields) -> str:
-    corners = ''.join(f'<{key}>{value + 1}</{key}>' for key, value in zip(('xmin', 'ymin', 'xmax', 'ymax'), box))
+    corners = ''.join(
+        f'<{key}>{value + 1}</{key}>' for key, value in zip(('xmin', 'ymin', 'xmax', 'ymax'), box)
+    )
     rest = ''.join(f'<{key}>{value}</{key}>' for key, value in fields.items())
-    return (f'<object><name>{name}</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>'
-            f'<bndbox>{corners}</bndbox><contactright>0</contactright><contactleft>0</contactleft>{rest}</object>')
+    return (
+        f'<object><name>{name}</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>'
+        f'<bndbox>{corners}</bndbox><contactright>0</contactright><contactleft>0</contactleft>{rest}</object>'
+    )

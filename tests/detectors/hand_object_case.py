@@ -1,4 +1,5 @@
 """The detector of the shipped config with the recorded weights, and what the original code computed with them."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +17,15 @@ CONFIG = ROOT / 'configs' / 'teachers' / 'hand_object_r101_c4.py'
 sys.path.insert(0, str(GOLDEN))
 from golden_tools import load_blob, seeded_state_dict  # noqa: E402
 
-__all__ = ['GOLDEN', 'build_model', 'image_sample', 'load_blob', 'load_config', 'original_weights', 'pair_by_anchor']
+__all__ = [
+    'GOLDEN',
+    'build_model',
+    'image_sample',
+    'load_blob',
+    'load_config',
+    'original_weights',
+    'pair_by_anchor',
+]
 
 
 def load_config():
@@ -37,6 +46,7 @@ def build_model(weights):
     from mmdet.registry import MODELS
 
     from egoexo_mm.models.hand_object_weights import to_mmdet
+
     model = MODELS.build(cfg.model)
     model.load_state_dict(to_mmdet(weights), strict=True)
     return model.eval()
@@ -44,6 +54,7 @@ def build_model(weights):
 
 def image_sample(height, width, scale):
     from mmdet.structures import DetDataSample
+
     return DetDataSample(metainfo=dict(img_shape=(height, width), scale_factor=(scale, scale)))
 
 

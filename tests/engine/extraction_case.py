@@ -1,4 +1,5 @@
 """Two small real teachers and a config that runs them over a list of videos."""
+
 from __future__ import annotations
 
 import builtins
@@ -30,7 +31,9 @@ class ColourTeacher(ScoreTeacher):
 
     signal, target = 'object_score', 'object_score'
 
-    def __init__(self, seconds: float = 0., broken_at: int | None = None, error: str = 'ValueError') -> None:
+    def __init__(
+        self, seconds: float = 0.0, broken_at: int | None = None, error: str = 'ValueError'
+    ) -> None:
         super().__init__(name='colours', num_scores=12)
         self.seconds, self.broken_at, self.error = seconds, broken_at, error
         self.prepared: list[tuple] = []  # shapes that were seen
@@ -60,14 +63,23 @@ class ConvTeacher(ColourTeacher):
         super().__init__()
         self.conv = nn.Conv2d(3, 12, 2)
         nn.init.normal_(self.conv.weight, generator=torch.Generator().manual_seed(0))
-        self.formats: list[tuple] = []  # type of the features, whether weights and input are channels last
+        self.formats: list[
+            tuple
+        ] = []  # type of the features, whether weights and input are channels last
         self.freeze()
 
     def logits(self, items):
         frames = items.flatten(0, 1)
         out = self.conv(frames)
-        self.formats.append((out.dtype, *(x.is_contiguous(memory_format=torch.channels_last)
-                                          for x in (self.conv.weight, frames))))
+        self.formats.append(
+            (
+                out.dtype,
+                *(
+                    x.is_contiguous(memory_format=torch.channels_last)
+                    for x in (self.conv.weight, frames)
+                ),
+            )
+        )
         return super().logits(out.float().unflatten(0, items.shape[:2]))
 
 
@@ -77,7 +89,7 @@ class BrightBoxTeacher(Teacher):
 
     signal, target = 'interaction', 'interaction_map'
 
-    def __init__(self, seconds: float = 0.) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
         super().__init__(name='bright')
         self.seconds = seconds
         self.batches: list[tuple] = []
@@ -93,24 +105,45 @@ class BrightBoxTeacher(Teacher):
 
     def row(self, results, frames):
         box = np.array([[0.25, 0, 0.75, value] for value in results])
-        return dict(frame=frames[:, 0], box=box, score=np.full(len(box), 0.5), kind=np.full(len(box), HAND))
+        return dict(
+            frame=frames[:, 0], box=box, score=np.full(len(box), 0.5), kind=np.full(len(box), HAND)
+        )
 
     def targets(self, pixels):
         raise NotImplementedError
 
 
-def config(root: Path, store: str = 'store', *, teacher: str = 'ColourTeacher', plan: dict | None = None, workers: int = 0,
-           loop: dict = {}, model: dict = {}, **dataset) -> Config:
+def config(
+    root: Path,
+    store: str = 'store',
+    *,
+    teacher: str = 'ColourTeacher',
+    plan: dict | None = None,
+    workers: int = 0,
+    loop: dict = {},
+    model: dict = {},
+    **dataset,
+) -> Config:
     """Over ``root / 'list.txt'`` with videos in ``root / 'videos'``."""
     cfg = Config.fromfile(ROOT / 'configs/_egoexo_base_/extraction.py')
-    cfg.merge_from_dict(dict(
-        custom_imports=dict(imports=['egoexo_mm', 'tests.engine.extraction_case']),
-        model=dict(type=teacher, **model), work_dir=str(root / 'work'),
-        experiment_name=f'{Path(store).name}_{time.time_ns()}',
-        test_dataloader=dict(num_workers=workers, dataset=dict(
-            ann_file=str(root / 'list.txt'), data_prefix=dict(video=str(root / 'videos')),
-            plan=plan or dict(type='EveryKthFrame', stride=4), **dataset)),
-        test_cfg=dict(store=str(root / store), dataset='test', **{'batch_size': 8, **loop})))
+    cfg.merge_from_dict(
+        dict(
+            custom_imports=dict(imports=['egoexo_mm', 'tests.engine.extraction_case']),
+            model=dict(type=teacher, **model),
+            work_dir=str(root / 'work'),
+            experiment_name=f'{Path(store).name}_{time.time_ns()}',
+            test_dataloader=dict(
+                num_workers=workers,
+                dataset=dict(
+                    ann_file=str(root / 'list.txt'),
+                    data_prefix=dict(video=str(root / 'videos')),
+                    plan=plan or dict(type='EveryKthFrame', stride=4),
+                    **dataset,
+                ),
+            ),
+            test_cfg=dict(store=str(root / store), dataset='test', **{'batch_size': 8, **loop}),
+        )
+    )
     return cfg
 
 
@@ -130,5 +163,11 @@ def rows(store: Path) -> dict:
     for key in store.video_ids:
         frames = store.detection_frames(key)
         boxes = store.detections(key, np.unique(frames))
-        found[key] = (*store.info(key), frames.tolist(), boxes.box.tolist(), boxes.score.tolist(), boxes.kind.tolist())
+        found[key] = (
+            *store.info(key),
+            frames.tolist(),
+            boxes.box.tolist(),
+            boxes.score.tolist(),
+            boxes.kind.tolist(),
+        )
     return found

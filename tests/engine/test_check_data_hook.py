@@ -1,4 +1,5 @@
 """Lists that are too small for a batch, and labels that the head does not have, are told before training."""
+
 import json
 from types import SimpleNamespace
 
@@ -30,10 +31,14 @@ def tiny(tmp_path, monkeypatch):
 
 def test_fewer_videos_than_a_batch(tiny):
     """The schedule is built before any hook can speak, and must not get in the way."""
-    with pytest.raises(ValueError, match=(
+    with pytest.raises(
+        ValueError,
+        match=(
             r'list\.txt: 3 videos or segments give no batch, since train_dataloader has batch_size=4 on 1 process and '
             r'drop_last=True, which needs 4; set train_dataloader\.batch_size=3 or less \(and --auto-scale-lr, .*\), or set '
-            r'train_dataloader\.drop_last=False')):
+            r'train_dataloader\.drop_last=False'
+        ),
+    ):
         Runner.from_cfg(tiny).train()
 
 
@@ -46,12 +51,22 @@ def test_the_advice_helps(tiny, tmp_path):
 
 
 def test_ranks_share_the_list(tiny, monkeypatch):
-    data = DATASETS.build(dict(type='VideoTargetDataset', ann_file=tiny.train_dataloader.dataset.ann_file, pipeline=[]))
+    data = DATASETS.build(
+        dict(
+            type='VideoTargetDataset', ann_file=tiny.train_dataloader.dataset.ann_file, pipeline=[]
+        )
+    )
     monkeypatch.setattr('egoexo_mm.engine.check_data_hook.get_world_size', lambda: 2)
-    loader = torch.utils.data.DataLoader(data, batch_size=3, drop_last=True, sampler=[0, 1])  # each rank gets 2 of 3
-    with pytest.raises(ValueError, match=(
+    loader = torch.utils.data.DataLoader(
+        data, batch_size=3, drop_last=True, sampler=[0, 1]
+    )  # each rank gets 2 of 3
+    with pytest.raises(
+        ValueError,
+        match=(
             r'3 videos .* batch_size=3 on 2 processes and drop_last=True, which needs 5; set '
-            r'train_dataloader.batch_size=2 or less .*, start fewer processes, or')):
+            r'train_dataloader.batch_size=2 or less .*, start fewer processes, or'
+        ),
+    ):
         check_batches(loader)
     check_batches(torch.utils.data.DataLoader(data, batch_size=2, drop_last=True, sampler=[0, 1]))
 
@@ -60,18 +75,26 @@ def test_a_label_beyond_the_head(tiny, tmp_path):
     tiny.train_dataloader.batch_size = 1
     with open(tmp_path / 'list.txt', 'a') as file:
         file.write('\nclip_0.mp4 2\n')
-    with pytest.raises(ValueError, match=(
+    with pytest.raises(
+        ValueError,
+        match=(
             r'list\.txt, line 5: label 2 is beyond the class head, which has 2 classes, 0 to 1; correct the label, or set '
-            r'model\.cls_head\.num_classes to the number of classes')):
+            r'model\.cls_head\.num_classes to the number of classes'
+        ),
+    ):
         Runner.from_cfg(tiny).train()
 
 
 def test_missing_validation_list(tiny, tmp_path):
     tiny.train_dataloader.batch_size = 1
     tiny.val_dataloader.dataset.ann_file = str(tmp_path / 'val.txt')
-    with pytest.raises(ValueError, match=(
+    with pytest.raises(
+        ValueError,
+        match=(
             r'val\.txt: no such annotation file; set val_dataloader\.dataset\.ann_file .*--no-validate, or val_cfg, '
-            'val_dataloader and val_evaluator set to None')):
+            'val_dataloader and val_evaluator set to None'
+        ),
+    ):
         Runner.from_cfg(tiny).train()
 
 
@@ -79,24 +102,51 @@ def test_several_labels(tmp_path):
     (tmp_path / 'list.txt').write_text('a.mp4 1 3\nb.mp4 4\n')
 
     def build(classes):
-        return DATASETS.build(dict(type='VideoTargetDataset', ann_file=str(tmp_path / 'list.txt'), pipeline=[],
-                                   multi_class=True, num_classes=classes))
+        return DATASETS.build(
+            dict(
+                type='VideoTargetDataset',
+                ann_file=str(tmp_path / 'list.txt'),
+                pipeline=[],
+                multi_class=True,
+                num_classes=classes,
+            )
+        )
 
     head = SimpleNamespace(num_classes=5)
     check_labels(build(5), head)
-    with pytest.raises(ValueError, match='num_classes=6 of the data set and num_classes=5 of the head differ'):
+    with pytest.raises(
+        ValueError, match='num_classes=6 of the data set and num_classes=5 of the head differ'
+    ):
         check_labels(build(6), head)
 
 
 def test_verbs_and_nouns(tmp_path):
     clip = dict(clip_uid='c', action_clip_start_sec=0, action_clip_end_sec=1)
-    (tmp_path / 'a.json').write_text(json.dumps(dict(clips=[
-        dict(clip, action_idx=0, verb_label=1, noun_label=5), dict(clip, action_idx=1, verb_label=116, noun_label=2)])))
-    data = DATASETS.build(dict(type='Ego4DFHODataset', ann_file=str(tmp_path / 'a.json'), pipeline=[], check_files=False))
+    (tmp_path / 'a.json').write_text(
+        json.dumps(
+            dict(
+                clips=[
+                    dict(clip, action_idx=0, verb_label=1, noun_label=5),
+                    dict(clip, action_idx=1, verb_label=116, noun_label=2),
+                ]
+            )
+        )
+    )
+    data = DATASETS.build(
+        dict(
+            type='Ego4DFHODataset',
+            ann_file=str(tmp_path / 'a.json'),
+            pipeline=[],
+            check_files=False,
+        )
+    )
     head = VerbNounHead(num_verbs=117, num_nouns=521, in_channels=4)
     assert head_classes(head) == [('num_verbs', 117), ('num_nouns', 521)]
     check_labels(data, head)
-    with pytest.raises(ValueError, match=r'a\.json, c_1: label 116 is beyond .* 115 classes.*model\.cls_head\.num_verbs'):
+    with pytest.raises(
+        ValueError,
+        match=r'a\.json, c_1: label 116 is beyond .* 115 classes.*model\.cls_head\.num_verbs',
+    ):
         check_labels(data, VerbNounHead(num_verbs=115, num_nouns=478, in_channels=4))
 
 

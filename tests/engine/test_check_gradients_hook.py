@@ -1,4 +1,5 @@
 """Parameters without gradient, on one process; tests/training/test_broken_runs.py has two."""
+
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -21,11 +22,14 @@ class Wrapped(torch.nn.parallel.DistributedDataParallel):
 
 class Runner:
     """The fields that the hook reads."""
+
     rank = 0
 
     def __init__(self, model, **cfg):
         self.model, self.cfg, self.errors, self.warnings = model, cfg, [], []
-        self.logger = type('Logger', (), dict(error=self.errors.append, warning=self.warnings.append))
+        self.logger = type(
+            'Logger', (), dict(error=self.errors.append, warning=self.warnings.append)
+        )
 
 
 @pytest.fixture
@@ -37,12 +41,21 @@ def model():
     return model
 
 
-@pytest.mark.parametrize('cfg, setting', [
-    (dict(), ' find_unused_parameters=True'),
-    (dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel')), ' model_wrapper_cfg.find_unused_parameters=True')])
+@pytest.mark.parametrize(
+    'cfg, setting',
+    [
+        (dict(), ' find_unused_parameters=True'),
+        (
+            dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel')),
+            ' model_wrapper_cfg.find_unused_parameters=True',
+        ),
+    ],
+)
 def test_ddp_names_them_and_the_setting(model, cfg, setting):
     runner = Runner(Wrapped(model), **cfg)
-    with pytest.raises(RunError, match=r'^2 parameters get no gradient .*\(layer4\.weight, layer4\.bias\)') as stop:
+    with pytest.raises(
+        RunError, match=r'^2 parameters get no gradient .*\(layer4\.weight, layer4\.bias\)'
+    ) as stop:
         CheckGradientsHook._look(runner)
     assert f'set{setting} in the config, or freeze these layers' in str(stop.value)
     assert runner.errors == [str(stop.value)]
@@ -57,8 +70,15 @@ def test_what_ddp_bears_passes(model):
 
 def test_one_process_goes_on(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(CheckGradientsHook, '_look', staticmethod(lambda runner: said.append(
-        [name for name, value in runner.model.named_parameters() if value.grad is None])))
+    monkeypatch.setattr(
+        CheckGradientsHook,
+        '_look',
+        staticmethod(
+            lambda runner: said.append(
+                [name for name, value in runner.model.named_parameters() if value.grad is None]
+            )
+        ),
+    )
     run = toy_run(tmp_path, epochs=1, model__unused=True)
     assert said == [['layer4.weight', 'layer4.bias']]  # once, before gradients are cleared
     assert run.iter == 3

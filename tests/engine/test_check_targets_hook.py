@@ -1,4 +1,5 @@
 """Geometry of stored and online targets against the model's."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -29,23 +30,36 @@ def model_of(cfg, **backbone):
 
 
 def dataset_of(cfg, targets=None, **geometry):
-    settings = {key: value for key, value in cfg.train_dataloader.dataset.items() if key not in ('type', 'pipeline')}
-    pipeline = [dict(step, **geometry) if step['type'] == 'LoadTargets' else step
-                for step in cfg.train_dataloader.dataset.pipeline]
-    return VideoTargetDataset(pipeline=pipeline, **dict(settings, **({} if targets is None else dict(targets=targets))))
+    settings = {
+        key: value
+        for key, value in cfg.train_dataloader.dataset.items()
+        if key not in ('type', 'pipeline')
+    }
+    pipeline = [
+        dict(step, **geometry) if step['type'] == 'LoadTargets' else step
+        for step in cfg.train_dataloader.dataset.pipeline
+    ]
+    return VideoTargetDataset(
+        pipeline=pipeline, **dict(settings, **({} if targets is None else dict(targets=targets)))
+    )
 
 
 def check(model, dataset):
     warnings = []
-    runner = SimpleNamespace(model=model, train_dataloader=SimpleNamespace(dataset=dataset),
-                             logger=SimpleNamespace(warning=warnings.append))
+    runner = SimpleNamespace(
+        model=model,
+        train_dataloader=SimpleNamespace(dataset=dataset),
+        logger=SimpleNamespace(warning=warnings.append),
+    )
     CheckTargetsHook().before_train(runner)
     return warnings
 
 
 def step(model, dataset):
     """The losses of a batch of two."""
-    return model(**model.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), True), mode='loss')
+    return model(
+        **model.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), True), mode='loss'
+    )
 
 
 @pytest.mark.parametrize('sampling', ['linspace', 'stride'])
@@ -57,25 +71,39 @@ def test_what_agrees_passes(cfg, sampling):
     assert not model.backbone._forward_pre_hooks
 
 
-@pytest.mark.parametrize('wrap', [lambda data: data, lambda data: RepeatDataset(data, 2),
-                                  lambda data: ConcatDataset([data, data]),
-                                  lambda data: torch.utils.data.Subset(RepeatDataset(data, 2), [0])])
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda data: data,
+        lambda data: RepeatDataset(data, 2),
+        lambda data: ConcatDataset([data, data]),
+        lambda data: torch.utils.data.Subset(RepeatDataset(data, 2), [0]),
+    ],
+)
 def test_frames_of_another_sampling(cfg, wrap):
     """16 frames, stride 4: linspace shows 0, 5, 10, 15 and stride 0, 4, 8, 12, of the same shape."""
     with pytest.raises(ValueError) as stop:
-        check(model_of(cfg, slow_sampling='stride'), wrap(dataset_of(cfg, frame_sampling='linspace')))
+        check(
+            model_of(cfg, slow_sampling='stride'), wrap(dataset_of(cfg, frame_sampling='linspace'))
+        )
     said = str(stop.value)
-    assert "LoadTargets of train_dataloader.dataset.pipeline has frame_sampling='linspace', but " \
-           "model.backbone.slow_sampling='stride'" in said
+    assert (
+        "LoadTargets of train_dataloader.dataset.pipeline has frame_sampling='linspace', but "
+        "model.backbone.slow_sampling='stride'" in said
+    )
     assert "set frame_sampling='stride' there, or model.backbone.slow_sampling='linspace'" in said
 
 
 def test_the_hosts_slowfast_samples_by_stride(cfg):
     """It has no such setting and takes every fourth frame."""
     backbone = {key: value for key, value in cfg.model.backbone.items() if key != 'slow_sampling'}
-    backbone['slow_pathway'] = {key: value for key, value in backbone['slow_pathway'].items() if key != 'lateral_norm'}
+    backbone['slow_pathway'] = {
+        key: value for key, value in backbone['slow_pathway'].items() if key != 'lateral_norm'
+    }
     model = MODELS.build({**cfg.model, 'backbone': dict(backbone, type='ResNet3dSlowFast')})
-    with pytest.raises(ValueError, match="ResNet3dSlowFast sees every 4th frame.*set frame_sampling='stride' there"):
+    with pytest.raises(
+        ValueError, match="ResNet3dSlowFast sees every 4th frame.*set frame_sampling='stride' there"
+    ):
         check(model, dataset_of(cfg))
     check(model, dataset_of(cfg, frame_sampling='stride'))
 
@@ -89,11 +117,21 @@ def test_another_backbone_is_warned_of(cfg):
     assert check(model, dataset_of(cfg, frame_sampling='stride')) == []
 
 
-@pytest.mark.parametrize('geometry, said', [
-    (dict(time_stride=2), 'has time_stride=2, but model.backbone makes a map of 4 frames of 2 x 2 cells from 16 frames of '
-                          '64 x 64 pixels; set time_stride=4 there'),
-    (dict(cell_size=16), 'has cell_size=16, .*; set cell_size=32 there'),
-    (dict(cell_size=16, time_stride=8), 'has time_stride=8, cell_size=16, .*; set time_stride=4, cell_size=32 there')])
+@pytest.mark.parametrize(
+    'geometry, said',
+    [
+        (
+            dict(time_stride=2),
+            'has time_stride=2, but model.backbone makes a map of 4 frames of 2 x 2 cells from 16 frames of '
+            '64 x 64 pixels; set time_stride=4 there',
+        ),
+        (dict(cell_size=16), 'has cell_size=16, .*; set cell_size=32 there'),
+        (
+            dict(cell_size=16, time_stride=8),
+            'has time_stride=8, cell_size=16, .*; set time_stride=4, cell_size=32 there',
+        ),
+    ],
+)
 def test_other_strides_end_the_first_step(cfg, geometry, said):
     model, dataset = model_of(cfg), dataset_of(cfg, **geometry)
     check(model, dataset)
@@ -102,7 +140,11 @@ def test_other_strides_end_the_first_step(cfg, geometry, said):
 
 
 def test_scores_alone_have_no_geometry(cfg):
-    stores = {name: path for name, path in cfg.train_dataloader.dataset.targets.items() if name != 'interaction_map'}
+    stores = {
+        name: path
+        for name, path in cfg.train_dataloader.dataset.targets.items()
+        if name != 'interaction_map'
+    }
     assert check(model_of(cfg, slow_sampling='stride'), dataset_of(cfg, targets=stores)) == []
     model = model_of(cfg, slow_sampling='stride')
     del model.aux_heads['interaction_map']
@@ -111,18 +153,25 @@ def test_scores_alone_have_no_geometry(cfg):
 
 def test_online_teachers_are_compared_too(cfg):
     from egoexo_mm.interaction_maps import MapGeometry
+
     model = model_of(cfg)
     model.teachers.built = dict(interaction_map=SimpleNamespace(geometry=MapGeometry(4, 'stride')))
-    with pytest.raises(ValueError, match=r"model\.teachers\.interaction_map has frame_sampling='stride', but "
-                                         r"model\.backbone\.slow_sampling='linspace'"):
+    with pytest.raises(
+        ValueError,
+        match=r"model\.teachers\.interaction_map has frame_sampling='stride', but "
+        r"model\.backbone\.slow_sampling='linspace'",
+    ):
         check(model, dataset_of(cfg))
 
 
 def test_blending_is_refused_beside_targets(cfg):
     """Pixels and labels mix, targets would not; without auxiliary heads it stays the host's option."""
     blends = dict(cfg.model.data_preprocessor, blending=dict(type='MixupBlending', num_classes=2))
-    with pytest.raises(ValueError, match='blending is MixupBlending, which mixes clips and labels, but not the targets of '
-                                         r'model\.aux_heads \(ego_score, object_score, interaction_map\); set '
-                                         r'model\.data_preprocessor\.blending=None'):
+    with pytest.raises(
+        ValueError,
+        match='blending is MixupBlending, which mixes clips and labels, but not the targets of '
+        r'model\.aux_heads \(ego_score, object_score, interaction_map\); set '
+        r'model\.data_preprocessor\.blending=None',
+    ):
         MODELS.build({**cfg.model, 'data_preprocessor': blends})
     MODELS.build({**cfg.model, 'data_preprocessor': blends, 'aux_heads': None})

@@ -1,4 +1,5 @@
 """What fine-tuning may start from: real files of all three kinds, loaded by a real runner."""
+
 import importlib.util
 import json
 from pathlib import Path
@@ -16,7 +17,13 @@ from egoexo_mm.models.checkpoints import read_checkpoint
 from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[2]
-HOST = Path(importlib.util.find_spec('mmaction').origin).parent / '.mim' / 'configs' / 'recognition' / 'slowfast'
+HOST = (
+    Path(importlib.util.find_spec('mmaction').origin).parent
+    / '.mim'
+    / 'configs'
+    / 'recognition'
+    / 'slowfast'
+)
 EPIC = 'finetune/epic100/slowfast_r50_epic100.py'
 STAR = 'finetune/epic100/egoexo_star_slowfast_r50_epic100.py'
 CHARADES = 'finetune/charades_ego/slowfast_r50_charades_ego.py'
@@ -53,27 +60,56 @@ class Clips(torch.utils.data.Dataset):
         return 2
 
     def __getitem__(self, i):
-        return dict(inputs=torch.randint(256, (1, 3, 16, 64, 64), dtype=torch.uint8),
-                    data_samples=ActionDataSample().set_gt_label(self.label))
+        return dict(
+            inputs=torch.randint(256, (1, 3, 16, 64, 64), dtype=torch.uint8),
+            data_samples=ActionDataSample().set_gt_label(self.label),
+        )
 
 
 def runner(cfg, work_dir, path, label):
     """One step of training at rate 0, from ``path``."""
-    loader = dict(dataset=Clips(label), batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
-                  collate_fn=dict(type='pseudo_collate'))
-    runtime = dict(default_scope='mmaction', custom_hooks=[dict(type='CheckWeightsHook')], load_from=path and str(path))
-    return Runner(model=cfg.model, work_dir=str(work_dir), train_dataloader=loader,
-                  train_cfg=dict(by_epoch=True, max_epochs=1), optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.0)),
-                  experiment_name=str(work_dir), cfg=Config(runtime), **runtime)
+    loader = dict(
+        dataset=Clips(label),
+        batch_size=2,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        collate_fn=dict(type='pseudo_collate'),
+    )
+    runtime = dict(
+        default_scope='mmaction',
+        custom_hooks=[dict(type='CheckWeightsHook')],
+        load_from=path and str(path),
+    )
+    return Runner(
+        model=cfg.model,
+        work_dir=str(work_dir),
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.0)),
+        experiment_name=str(work_dir),
+        cfg=Config(runtime),
+        **runtime,
+    )
 
 
 def pyslowfast_file(path, head='head', outputs=400):
     """A file as the official training writes it, with an eighth of every channel count."""
-    shapes = json.loads((ROOT / 'tests' / 'data' / 'golden' / 'k400_slowfast_r50.json').read_text())['shapes']
+    shapes = json.loads(
+        (ROOT / 'tests' / 'data' / 'golden' / 'k400_slowfast_r50.json').read_text()
+    )['shapes']
     generator = torch.Generator().manual_seed(3)
-    state = {key: torch.tensor(0) if key.endswith('num_batches_tracked') else torch.rand(
-        [d if i > 1 or d < 8 or (i == 0 and key.startswith('head')) else d // 8 for i, d in enumerate(shape)],
-        generator=generator) for key, shape in shapes.items()}
+    state = {
+        key: torch.tensor(0)
+        if key.endswith('num_batches_tracked')
+        else torch.rand(
+            [
+                d if i > 1 or d < 8 or (i == 0 and key.startswith('head')) else d // 8
+                for i, d in enumerate(shape)
+            ],
+            generator=generator,
+        )
+        for key, shape in shapes.items()
+    }
     torch.save(dict(epoch=199, model_state=state), path)
     return path
 
@@ -86,28 +122,53 @@ def files(tmp_path_factory):
     convert.main([str(pyslowfast_file(root / 'official.pyth')), str(root / 'official.pth')])
     runner(load('egoexo_slowfast_k400.py'), root / 'ours', None, 3).train()
     stock = narrow(Config.fromfile(HOST / 'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb.py'))
-    save_checkpoint(dict(meta=dict(), state_dict=model_of(stock).state_dict()), str(root / 'stock.pth'))
-    return dict(pyth=root / 'official.pyth', official=root / 'official.pth', ours=root / 'ours' / 'epoch_1.pth',
-                stock=root / 'stock.pth')
+    save_checkpoint(
+        dict(meta=dict(), state_dict=model_of(stock).state_dict()), str(root / 'stock.pth')
+    )
+    return dict(
+        pyth=root / 'official.pyth',
+        official=root / 'official.pth',
+        ours=root / 'ours' / 'epoch_1.pth',
+        stock=root / 'stock.pth',
+    )
 
 
-@pytest.mark.parametrize('kind, config, label', [
-    ('official', EPIC, [1, 2]), ('official', STAR, [1, 2]), ('official', CHARADES, torch.eye(157)[2]),
-    ('ours', EPIC, [1, 2]), ('ours', STAR, [1, 2]), ('ours', CHARADES, torch.eye(157)[2]), ('stock', STOCK, [1, 2])])
+@pytest.mark.parametrize(
+    'kind, config, label',
+    [
+        ('official', EPIC, [1, 2]),
+        ('official', STAR, [1, 2]),
+        ('official', CHARADES, torch.eye(157)[2]),
+        ('ours', EPIC, [1, 2]),
+        ('ours', STAR, [1, 2]),
+        ('ours', CHARADES, torch.eye(157)[2]),
+        ('stock', STOCK, [1, 2]),
+    ],
+)
 def test_training_starts_from(files, tmp_path, kind, config, label):
     """Backbone (and the interaction head of Ego-Exo*) come from the file, the class head does not; then it trains."""
     run = runner(load(config), tmp_path, files[kind], label)
     run.train()
     state = read_checkpoint(files[kind])['state_dict']
-    loaded = {key for key, value in run.model.named_parameters() if key in state and torch.equal(value, state[key])}
-    parts = ('backbone.', 'aux_heads.') if config == STAR else ('backbone.', )
+    loaded = {
+        key
+        for key, value in run.model.named_parameters()
+        if key in state and torch.equal(value, state[key])
+    }
+    parts = ('backbone.', 'aux_heads.') if config == STAR else ('backbone.',)
     assert loaded == {key for key, _ in run.model.named_parameters() if key.startswith(parts)}
     for key, value in run.model.cls_head.named_parameters():  # as initialised
-        assert not value.any() if key.endswith('bias') else value.std().item() == pytest.approx(0.01, rel=0.05), key
+        assert (
+            not value.any()
+            if key.endswith('bias')
+            else value.std().item() == pytest.approx(0.01, rel=0.05)
+        ), key
 
 
 def test_the_stock_network_gives_the_same_features(files):
-    stock = model_of(narrow(Config.fromfile(HOST / 'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb.py')))
+    stock = model_of(
+        narrow(Config.fromfile(HOST / 'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb.py'))
+    )
     ours = model_of(load(STOCK))
     load_checkpoint(ours, str(files['stock']))
     load_checkpoint(stock, str(files['stock']))
@@ -125,23 +186,44 @@ def test_mmengine_alone_skips_a_head_of_another_size(files):
     before = model.cls_head.fc_cls.weight.clone()
     state = load_checkpoint(model, str(files['official']), strict=False)['state_dict']
     assert torch.equal(model.cls_head.fc_cls.weight, before)
-    assert torch.equal(model.backbone.slow_path.conv1.conv.weight, state['backbone.slow_path.conv1.conv.weight'])
+    assert torch.equal(
+        model.backbone.slow_path.conv1.conv.weight, state['backbone.slow_path.conv1.conv.weight']
+    )
 
 
 def test_what_starts_anew_is_logged(files, tmp_path, caplog):
     run = runner(load(CHARADES), tmp_path, files['official'], torch.eye(157)[2])
     run.logger.addHandler(caplog.handler)
     run.train()
-    assert 'official.pth: cls_head.fc_cls not in it for this task; trained from random weights' in caplog.text
+    assert (
+        'official.pth: cls_head.fc_cls not in it for this task; trained from random weights'
+        in caplog.text
+    )
     assert 'size mismatch' not in caplog.text
 
 
-@pytest.mark.parametrize('kind, config, message', [
-    ('pyth', EPIC, r'official\.pyth is a PySlowFast checkpoint; convert it with tools/convert_pyslowfast\.py'),
-    ('stock', EPIC, r'stock\.pth lacks 16 tensors .*slow_sampling=stride .*lateral_norm=False .*fusion_kernel=7'),
-    ('official', 'finetune/epic100/slowfast_r101_epic100.py', r'take a config of the backbone'),
-    ('kernel', EPIC, r'lacks 4 tensors .*set model\.backbone\.slow_pathway\.fusion_kernel=5, .*\(here 7\)'),
-    ('official', 'slow', r'take a config of the backbone')])
+@pytest.mark.parametrize(
+    'kind, config, message',
+    [
+        (
+            'pyth',
+            EPIC,
+            r'official\.pyth is a PySlowFast checkpoint; convert it with tools/convert_pyslowfast\.py',
+        ),
+        (
+            'stock',
+            EPIC,
+            r'stock\.pth lacks 16 tensors .*slow_sampling=stride .*lateral_norm=False .*fusion_kernel=7',
+        ),
+        ('official', 'finetune/epic100/slowfast_r101_epic100.py', r'take a config of the backbone'),
+        (
+            'kernel',
+            EPIC,
+            r'lacks 4 tensors .*set model\.backbone\.slow_pathway\.fusion_kernel=5, .*\(here 7\)',
+        ),
+        ('official', 'slow', r'take a config of the backbone'),
+    ],
+)
 def test_a_backbone_that_does_not_fit(files, tmp_path, kind, config, message):
     path = files.get(kind)
     if kind == 'kernel':
@@ -150,7 +232,9 @@ def test_a_backbone_that_does_not_fit(files, tmp_path, kind, config, message):
         path = tmp_path / 'kernel.pth'
         save_checkpoint(dict(state_dict=model_of(other).state_dict()), str(path))
     if config == 'slow':
-        cfg = Config.fromfile(ROOT / 'configs' / 'finetune' / 'charades_ego' / 'slowonly_r50_charades_ego.py')
+        cfg = Config.fromfile(
+            ROOT / 'configs' / 'finetune' / 'charades_ego' / 'slowonly_r50_charades_ego.py'
+        )
         cfg.model.backbone.base_channels = 8
         cfg.model.cls_head.in_channels = 256
     else:
@@ -161,10 +245,14 @@ def test_a_backbone_that_does_not_fit(files, tmp_path, kind, config, message):
 
 def test_testing_needs_the_class_head(files):
     """A head that stays at random is an error when nothing will train it."""
+
     class Testing:
         model = model_of(load(EPIC))
         cfg = dict(load_from='official.pth')
 
     checkpoint = torch.load(files['official'], weights_only=True)
-    with pytest.raises(ValueError, match=r'official\.pth lacks 4 tensors .*cls_head\.fc_verb.*test with the config that'):
+    with pytest.raises(
+        ValueError,
+        match=r'official\.pth lacks 4 tensors .*cls_head\.fc_verb.*test with the config that',
+    ):
         CheckWeightsHook().after_load_checkpoint(Testing(), checkpoint)

@@ -1,4 +1,5 @@
 """Arithmetic of rates and times with clocks made by hand."""
+
 import io
 
 import pytest
@@ -11,19 +12,28 @@ def clock():
     def read():
         return read.now
 
-    read.now = 100.
+    read.now = 100.0
     return read
 
 
 def test_line(clock):
     progress = ExtractionProgress(10, print, label='store', clock=clock, terminal=None)
-    assert progress.line() == 'store: 0/10 videos, 0.0 frames/s, 0% waiting for frames, time left unknown'
+    assert (
+        progress.line()
+        == 'store: 0/10 videos, 0.0 frames/s, 0% waiting for frames, time left unknown'
+    )
     clock.now += 50
     progress.videos, progress.failed, progress.frames = 4, 1, 600
     # 12.5 s a video: 6 more take 75 s
-    assert progress.line() == 'store: 4/10 videos (1 failed), 12.0 frames/s, 0% waiting for frames, time left 0:01:15'
+    assert (
+        progress.line()
+        == 'store: 4/10 videos (1 failed), 12.0 frames/s, 0% waiting for frames, time left 0:01:15'
+    )
     clock.now += 150
-    assert progress.line() == 'store: 4/10 videos (1 failed), 3.0 frames/s, 0% waiting for frames, time left 0:05:00'
+    assert (
+        progress.line()
+        == 'store: 4/10 videos (1 failed), 3.0 frames/s, 0% waiting for frames, time left 0:05:00'
+    )
 
 
 def test_waiting_is_measured(clock):
@@ -50,7 +60,11 @@ def test_a_log_line_now_and_then(clock):
         clock.now += 1
         progress.videos += 1
         progress.update()
-    assert [line.split(' videos')[0] for line in lines] == ['extract: 30/100', 'extract: 60/100', 'extract: 90/100']
+    assert [line.split(' videos')[0] for line in lines] == [
+        'extract: 30/100',
+        'extract: 60/100',
+        'extract: 90/100',
+    ]
 
 
 def test_a_line_in_a_terminal(clock):

@@ -1,4 +1,5 @@
 """The optimizer of the shipped schedules: fused where PyTorch can, the same steps everywhere."""
+
 import copy
 
 import pytest
@@ -24,7 +25,9 @@ def without_argument(self, params, *args, **kwargs):
 def on_gpus_only(self, params, *args, **kwargs):
     """SGD of PyTorch 2.3 with parameters on a CPU."""
     if kwargs.get('fused'):
-        raise RuntimeError('`fused=True` requires all the params to be floating point Tensors of supported devices')
+        raise RuntimeError(
+            '`fused=True` requires all the params to be floating point Tensors of supported devices'
+        )
     SGD_INIT(self, params, *args, **kwargs)
 
 
@@ -42,8 +45,10 @@ def test_steps_of_the_recipe():
     torch.manual_seed(0)
     start, gradients = torch.randn(50, 30), torch.randn(5, 50, 30)
     ends = []
-    for build in (lambda params: OPTIMIZERS.build(dict(options, params=params)),
-                  lambda params: torch.optim.SGD(params, **{k: v for k, v in options.items() if k != 'type'})):
+    for build in (
+        lambda params: OPTIMIZERS.build(dict(options, params=params)),
+        lambda params: torch.optim.SGD(params, **{k: v for k, v in options.items() if k != 'type'}),
+    ):
         weight = torch.nn.Parameter(start.clone())
         ends.append(steps(build([weight]), weight, gradients))
     torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-7)
@@ -55,23 +60,28 @@ def test_steps_of_the_recipe():
 def test_an_older_torch_is_not_fused(monkeypatch, old, group):
     monkeypatch.setattr(torch.optim.SGD, '__init__', old)
     weight = torch.nn.Parameter(torch.ones(2))
-    params = [dict(params=iter([weight]), weight_decay=0.)] if group else iter([weight])
+    params = [dict(params=iter([weight]), weight_decay=0.0)] if group else iter([weight])
     optimizer = fused_sgd.FusedSGD(params, **RECIPE)
     assert not optimizer.param_groups[0].get('fused')
-    assert optimizer.param_groups[0]['weight_decay'] == (0. if group else 1e-4)
+    assert optimizer.param_groups[0]['weight_decay'] == (0.0 if group else 1e-4)
     # nesterov, first step: w - lr * (g + momentum * g) = 1 - 0.1 * 1.9 g, with g = 1 + decay * w
-    gradient = 1. if group else 1.0001
-    assert steps(optimizer, weight, [torch.ones(2)]).tolist() == pytest.approx([1 - 0.19 * gradient] * 2)
+    gradient = 1.0 if group else 1.0001
+    assert steps(optimizer, weight, [torch.ones(2)]).tolist() == pytest.approx(
+        [1 - 0.19 * gradient] * 2
+    )
 
 
 def test_wrong_arguments_are_still_errors():
     with pytest.raises(TypeError, match='no_such'):
         fused_sgd.FusedSGD([torch.nn.Parameter(torch.ones(1))], lr=0.1, no_such=1)
     with pytest.raises(ValueError, match='learning rate'):
-        fused_sgd.FusedSGD([torch.nn.Parameter(torch.ones(1))], lr=-1.)
+        fused_sgd.FusedSGD([torch.nn.Parameter(torch.ones(1))], lr=-1.0)
 
 
-@pytest.mark.skipif(not fused_sgd.can_fuse(torch.device('cpu'), torch.float32), reason='this PyTorch cannot fuse on a CPU')
+@pytest.mark.skipif(
+    not fused_sgd.can_fuse(torch.device('cpu'), torch.float32),
+    reason='this PyTorch cannot fuse on a CPU',
+)
 def test_fused_where_it_works():
     weight = torch.nn.Parameter(torch.ones(2))
     assert fused_sgd.FusedSGD([weight], **RECIPE).param_groups[0]['fused'] is True

@@ -20,8 +20,15 @@ class Runner(SimpleNamespace):
 
 def runner(data, loop=EpochBasedTrainLoop):
     warnings = []
-    return Runner(train_loop=loop.__new__(loop), seed=3, epoch=2, iter=10, warnings=warnings,
-                  logger=SimpleNamespace(warning=warnings.append), train_dataloader=SimpleNamespace(dataset=data))
+    return Runner(
+        train_loop=loop.__new__(loop),
+        seed=3,
+        epoch=2,
+        iter=10,
+        warnings=warnings,
+        logger=SimpleNamespace(warning=warnings.append),
+        train_dataloader=SimpleNamespace(dataset=data),
+    )
 
 
 def test_wrapped_datasets_are_told_the_epoch(tmp_path):

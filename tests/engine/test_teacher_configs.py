@@ -1,4 +1,5 @@
 """Shipped extraction configs."""
+
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,15 @@ def videos(tmp_path_factory):
 
 def test_one_for_each_target_of_training():
     targets = Config.fromfile(CONFIGS / 'egoexo_slowfast_k400.py').train_dataloader.dataset.targets
-    assert {Config.fromfile(path).test_cfg.store for path in SHIPPED.values()} == set(targets.values())
+    assert {Config.fromfile(path).test_cfg.store for path in SHIPPED.values()} == set(
+        targets.values()
+    )
 
 
-@pytest.mark.parametrize('name, items, length', [('ego_score_k400', 10, 32), ('object_score_k400', 16, 1),
-                                                 ('hand_object_k400', 38, 1)])
+@pytest.mark.parametrize(
+    'name, items, length',
+    [('ego_score_k400', 10, 32), ('object_score_k400', 16, 1), ('hand_object_k400', 38, 1)],
+)
 def test_frames(videos, name, items, length):
     cfg = Config.fromfile(SHIPPED[name])
     training = Config.fromfile(CONFIGS / 'slowfast_k400.py').train_dataloader.dataset

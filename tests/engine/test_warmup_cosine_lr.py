@@ -9,7 +9,9 @@ import egoexo_mm  # noqa: F401
 
 def rates(steps, **config):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.8)
-    scheduler = PARAM_SCHEDULERS.build(dict(type='WarmupCosineLR', **config), default_args=dict(optimizer=optimizer))
+    scheduler = PARAM_SCHEDULERS.build(
+        dict(type='WarmupCosineLR', **config), default_args=dict(optimizer=optimizer)
+    )
     out = []
     for _ in range(steps):
         out.append(optimizer.param_groups[0]['lr'])
@@ -31,7 +33,14 @@ def test_by_epoch():
 
 
 def test_every_iteration():
-    config = dict(T_max=200, warmup=34, start_factor=0.1, by_epoch=True, convert_to_iter_based=True, epoch_length=3)
+    config = dict(
+        T_max=200,
+        warmup=34,
+        start_factor=0.1,
+        by_epoch=True,
+        convert_to_iter_based=True,
+        epoch_length=3,
+    )
     assert rates(600, **config) == pytest.approx([reference(i / 3) for i in range(600)])
 
 
@@ -42,6 +51,7 @@ def test_without_warmup():
 
 def test_iterations_need_an_epoch_length():
     from egoexo_mm.engine import WarmupCosineLR
+
     with pytest.raises(ValueError, match='length of an epoch'):
         WarmupCosineLR.build_iter_from_epoch(None, T_max=4)
 
@@ -50,7 +60,8 @@ def test_resumed_state_goes_on():
     config = dict(T_max=10, warmup=3)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.8)
     build = lambda: PARAM_SCHEDULERS.build(  # noqa: E731
-        dict(type='WarmupCosineLR', **config), default_args=dict(optimizer=optimizer))
+        dict(type='WarmupCosineLR', **config), default_args=dict(optimizer=optimizer)
+    )
     first = build()
     for _ in range(4):
         optimizer.step()

@@ -1,10 +1,16 @@
 """Calibration figures on cases worked out by hand."""
+
 import math
 
 import numpy as np
 import pytest
 
-from egoexo_mm.evaluation.functional import expected_calibration_error, fit_temperature, negative_log_likelihood, reliability
+from egoexo_mm.evaluation.functional import (
+    expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
+    reliability,
+)
 
 
 def test_reliability_and_calibration_error():
@@ -19,25 +25,35 @@ def test_reliability_and_calibration_error():
 
 def test_edges_and_empty_bins():
     table = reliability([0.0, 0.25, 0.5, 1.0], [0, 0, 1, 1], num_bins=4)
-    np.testing.assert_array_equal(table.count, [1, 1, 1, 1])  # a bin holds its lower edge, the last one also 1
+    np.testing.assert_array_equal(
+        table.count, [1, 1, 1, 1]
+    )  # a bin holds its lower edge, the last one also 1
     table = reliability([0.3, 0.3], [0, 1], num_bins=10)
     np.testing.assert_array_equal(table.count, [0, 0, 0, 2, 0, 0, 0, 0, 0, 0])
-    assert np.isnan(np.delete(table.predicted, 3)).all() and np.isnan(np.delete(table.observed, 3)).all()
+    assert (
+        np.isnan(np.delete(table.predicted, 3)).all()
+        and np.isnan(np.delete(table.observed, 3)).all()
+    )
     assert expected_calibration_error(table) == pytest.approx(0.2)
 
 
 def test_a_calibrated_model_has_no_error():
-    assert expected_calibration_error(reliability([0.25] * 4 + [1.0], [1, 0, 0, 0, 1])) == pytest.approx(0)
+    assert expected_calibration_error(
+        reliability([0.25] * 4 + [1.0], [1, 0, 0, 0, 1])
+    ) == pytest.approx(0)
 
 
-@pytest.mark.parametrize('probability, outcome, options, message', [
-    ([0.5, 1.5], [0, 1], {}, r'must lie in \[0, 1\], got 0.5 to 1.5'),
-    ([0.5, np.nan], [0, 1], {}, r'must lie in \[0, 1\]'),
-    ([0.5], [2], {}, 'outcomes must be 0 or 1, got 2 to 2'),
-    ([0.5], [0, 1], {}, r'of one shape \(N,\), got \(1,\) and \(2,\)'),
-    ([], [], {}, 'of one shape'),
-    ([0.5], [1], dict(num_bins=0), 'num_bins must be at least 1, got 0'),
-])
+@pytest.mark.parametrize(
+    'probability, outcome, options, message',
+    [
+        ([0.5, 1.5], [0, 1], {}, r'must lie in \[0, 1\], got 0.5 to 1.5'),
+        ([0.5, np.nan], [0, 1], {}, r'must lie in \[0, 1\]'),
+        ([0.5], [2], {}, 'outcomes must be 0 or 1, got 2 to 2'),
+        ([0.5], [0, 1], {}, r'of one shape \(N,\), got \(1,\) and \(2,\)'),
+        ([], [], {}, 'of one shape'),
+        ([0.5], [1], dict(num_bins=0), 'num_bins must be at least 1, got 0'),
+    ],
+)
 def test_bad_probabilities(probability, outcome, options, message):
     with pytest.raises(ValueError, match=message):
         reliability(probability, outcome, **options)
@@ -45,9 +61,16 @@ def test_bad_probabilities(probability, outcome, options, message):
 
 def test_negative_log_likelihood():
     logits = [[0, math.log(3)], [5 + math.log(3), 5]]  # probabilities 1/4, 3/4 and 3/4, 1/4
-    assert negative_log_likelihood(logits, [1, 1]) == pytest.approx(-(math.log(0.75) + math.log(0.25)) / 2)
-    assert negative_log_likelihood(logits, [1, 0], temperature=0.5) == pytest.approx(-math.log(0.9))  # 9 : 1
-    assert negative_log_likelihood([[1e4, 0]], [0]) == 0 and negative_log_likelihood([[1e4, 0]], [1]) == 1e4
+    assert negative_log_likelihood(logits, [1, 1]) == pytest.approx(
+        -(math.log(0.75) + math.log(0.25)) / 2
+    )
+    assert negative_log_likelihood(logits, [1, 0], temperature=0.5) == pytest.approx(
+        -math.log(0.9)
+    )  # 9 : 1
+    assert (
+        negative_log_likelihood([[1e4, 0]], [0]) == 0
+        and negative_log_likelihood([[1e4, 0]], [1]) == 1e4
+    )
 
 
 def test_temperature():

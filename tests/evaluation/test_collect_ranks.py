@@ -1,4 +1,5 @@
 """Two ranks and a test set that does not divide evenly give what one rank gives, in the order of the data set."""
+
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 # Five samples: with two ranks the sampler hands sample 0 to the second one again, to fill up.
-PROGRAM = '''
+PROGRAM = """
 import json, sys
 import torch
 from mmengine.dataset import DefaultSampler
@@ -39,14 +40,23 @@ if rank == 0:
 if world > 1:
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()  # else gloo's threads may abort the process as it ends
-'''
+"""
 
 
 def run(world, folder):
     env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT))
     command = [sys.executable, '-c', PROGRAM]
-    ranks = [subprocess.Popen([*command, str(rank), str(world), str(folder)], env=env, cwd=folder, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) for rank in range(world)]
+    ranks = [
+        subprocess.Popen(
+            [*command, str(rank), str(world), str(folder)],
+            env=env,
+            cwd=folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for rank in range(world)
+    ]
     outputs = [process.communicate(timeout=300) for process in ranks]
     assert [process.returncode for process in ranks] == [0] * world, outputs
     return json.loads(outputs[0][0].splitlines()[-1])
@@ -54,6 +64,11 @@ def run(world, folder):
 
 def test_two_ranks_equal_one(tmp_path):
     one, two = run(1, tmp_path), run(2, tmp_path)
-    assert one == two and {'acc/action_top1', 'acc/unseen_noun_top1', 'keystep/top2', 'charades/mAP'} <= set(one)
+    assert one == two and {
+        'acc/action_top1',
+        'acc/unseen_noun_top1',
+        'keystep/top2',
+        'charades/mAP',
+    } <= set(one)
     ids = [list(json.loads((tmp_path / f'{world}.json').read_text())) for world in (1, 2)]
     assert ids[0] == ids[1] == [f'P18_01_{number}' for number in range(5)]

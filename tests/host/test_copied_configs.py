@@ -1,4 +1,5 @@
 """README's way 2: our configs copied into the configs of an MMAction2, which must stay as they are."""
+
 import shutil
 from pathlib import Path
 
@@ -12,13 +13,24 @@ HOST = package_dir('mmaction') / '.mim' / 'configs'
 if not HOST.is_dir():  # from source
     HOST = package_dir('mmaction').parent / 'configs'
 # What the main branch of MMAction2 has beside that of the wheel, folders of its documentation and projects included.
-HOST_NAMES = {'_base_', 'detection', 'localization', 'multimodal', 'recognition', 'recognition_audio', 'retrieval',
-              'skeleton'}
+HOST_NAMES = {
+    '_base_',
+    'detection',
+    'localization',
+    'multimodal',
+    'recognition',
+    'recognition_audio',
+    'retrieval',
+    'skeleton',
+}
 
 
 def files(root):
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob('*')
-            if path.is_file() and '__pycache__' not in path.parts}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob('*')
+        if path.is_file() and '__pycache__' not in path.parts
+    }
 
 
 @pytest.fixture
@@ -44,7 +56,9 @@ def test_no_folder_is_shared():
 def test_copied_configs_are_ours(checkout):
     for name in ('egoexo_slowfast_k400.py', 'miniworld/maps.py', 'teachers/hand_object_k400.py'):
         copied, ours = (Config.fromfile(root / name) for root in (checkout, ROOT / 'configs'))
-        assert repr(copied).replace(str(checkout), '') == repr(ours).replace(str(ROOT / 'configs'), '')
+        assert repr(copied).replace(str(checkout), '') == repr(ours).replace(
+            str(ROOT / 'configs'), ''
+        )
 
 
 @pytest.mark.slow
@@ -52,5 +66,7 @@ def test_every_config_of_the_host_loads_as_before(checkout):
     names = [path.relative_to(HOST) for path in sorted(HOST.rglob('*.py'))]
     assert len(names) > 200
     for name in names:
-        before, after = (Config.fromfile(root / name, import_custom_modules=False) for root in (HOST, checkout))
+        before, after = (
+            Config.fromfile(root / name, import_custom_modules=False) for root in (HOST, checkout)
+        )
         assert after._cfg_dict.to_dict() == before._cfg_dict.to_dict(), name

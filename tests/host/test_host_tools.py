@@ -1,4 +1,5 @@
 """MMAction2's own scripts and Inferencer, in a checkout of MMAction2 into which our configs were copied."""
+
 import sys
 
 import pytest
@@ -8,13 +9,13 @@ from tests.host.checkout import make_checkout, run
 from tests.tiny import make_data
 
 CONFIG = 'configs/mine/tiny.py'
-PLAIN = '''
+PLAIN = """
 import egoexo_mm
 from mmaction.apis.inferencers import ActionRecogInferencer
 inferencer = ActionRecogInferencer('{config}', 'plain.pth', device='cpu')
 found = inferencer('{video}', return_vis=False)['predictions'][0]
 print('SCORES', len(found['pred_scores']), round(sum(found['pred_scores']), 4))
-'''
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +25,18 @@ def checkout(tmp_path_factory):
     """A checkout with data, in which train.py has trained one epoch of two."""
     folder = make_checkout(tmp_path_factory.mktemp('mmaction2'))
     env = make_data(folder / 'data')
-    run(folder, sys.executable, 'tools/train.py', CONFIG, '--work-dir', 'work', '--cfg-options',
-        'train_cfg.max_epochs=1', 'train_cfg.val_begin=9', **env)
+    run(
+        folder,
+        sys.executable,
+        'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        'work',
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+        'train_cfg.val_begin=9',
+        **env,
+    )
     return folder
 
 
@@ -39,27 +50,72 @@ def epoch(checkout, work_dir):
 
 
 def test_resume(checkout, env):
-    output = run(checkout, sys.executable, 'tools/train.py', CONFIG, '--work-dir', 'work', '--resume', '--cfg-options',
-                 'train_cfg.val_begin=9', **env)
+    output = run(
+        checkout,
+        sys.executable,
+        'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        'work',
+        '--resume',
+        '--cfg-options',
+        'train_cfg.val_begin=9',
+        **env,
+    )
     assert 'resumed epoch: 1' in output and epoch(checkout, 'work') == 2
 
 
 def test_dist_train(checkout, env):
-    run(checkout, 'bash', 'tools/dist_train.sh', CONFIG, 2, '--work-dir', 'ranks', '--cfg-options',
-        'train_cfg.val_begin=9', 'train_dataloader.batch_size=2', PORT='29641', **env)
+    run(
+        checkout,
+        'bash',
+        'tools/dist_train.sh',
+        CONFIG,
+        2,
+        '--work-dir',
+        'ranks',
+        '--cfg-options',
+        'train_cfg.val_begin=9',
+        'train_dataloader.batch_size=2',
+        PORT='29641',
+        **env,
+    )
     assert epoch(checkout, 'ranks') == 2
 
 
 def test_slurm_train(checkout, env):
-    run(checkout, 'bash', 'tools/slurm_train.sh', 'part', 'job', CONFIG, '--work-dir', 'slurm', '--cfg-options',
-        'train_cfg.val_begin=9', GPUS='1', **env)
+    run(
+        checkout,
+        'bash',
+        'tools/slurm_train.sh',
+        'part',
+        'job',
+        CONFIG,
+        '--work-dir',
+        'slurm',
+        '--cfg-options',
+        'train_cfg.val_begin=9',
+        GPUS='1',
+        **env,
+    )
     assert epoch(checkout, 'slurm') == 2
     assert '--job-name=job' in (checkout / 'srun.txt').read_text()
 
 
 def test_slurm_test(checkout, env):
-    output = run(checkout, 'bash', 'tools/slurm_test.sh', 'part', 'job', CONFIG, 'work/epoch_1.pth', '--work-dir', 'tested',
-                 GPUS='1', **env)
+    output = run(
+        checkout,
+        'bash',
+        'tools/slurm_test.sh',
+        'part',
+        'job',
+        CONFIG,
+        'work/epoch_1.pth',
+        '--work-dir',
+        'tested',
+        GPUS='1',
+        **env,
+    )
     assert 'acc/top1' in output
 
 

@@ -1,4 +1,5 @@
 """One training step and one evaluation of the official Ego-Exo code, recorded on the CPU in float32, beside a model."""
+
 from __future__ import annotations
 
 import json
@@ -45,20 +46,28 @@ class GoldenCase:
 
     def reset(self) -> None:
         """Back to the seeded weights and statistics."""
-        seeded = {key: torch.from_numpy(seeded_array(key, tuple(shape), self.info['seed']))
-                  for key, shape in self.info['shapes'].items()}
+        seeded = {
+            key: torch.from_numpy(seeded_array(key, tuple(shape), self.info['seed']))
+            for key, shape in self.info['shapes'].items()
+        }
         state, _ = to_mmaction(seeded)
         self.model.load_state_dict(state, strict=True)
 
     def _sample(self, i: int) -> ActionDataSample:
         frames = self.info['frames']
         is_slowfast = 'SLOWFAST' in self.info['config']
-        seen = slow_frame_index(frames, frames // self.info['alpha']) if is_slowfast else torch.arange(frames)
+        seen = (
+            slow_frame_index(frames, frames // self.info['alpha'])
+            if is_slowfast
+            else torch.arange(frames)
+        )
         side = self.info['crop'] // 32
         boxes = [self.expected[f'{kind}_{i}'] for kind in ('hands', 'objs')]
         kind = np.repeat([0, 1], [len(rows) for rows in boxes])
         box, score, frame = np.split(np.concatenate(boxes), [4, 5], axis=1)
-        maps = boxes_to_maps(box, score[:, 0], kind, frame[:, 0].astype(int), num_frames=frames, grid=(side, side))
+        maps = boxes_to_maps(
+            box, score[:, 0], kind, frame[:, 0].astype(int), num_frames=frames, grid=(side, side)
+        )
         sample = ActionDataSample().set_gt_label(torch.as_tensor(self.expected['label'][i]))
         sample.set_field(torch.from_numpy(maps)[:, seen], 'interaction_map')
         for array, field in (('teacher_ego', 'ego_score'), ('teacher_obj', 'object_score')):
@@ -89,8 +98,15 @@ class GoldenCase:
         # normalisation amplifies float32 rounding: the same step in float64 is up to 4.6% from single recorded norms of the
         # backbone, 0.09% in the median and 0.15% for all of them as a vector (k400_slowfast_r50; epic100_star: 5.1%, 0.08%,
         # 0.13%); the number of threads alone moves them as much. A bound of 0.1% on each would test one machine's rounding.
-        norms = {key: torch.full(self.info['shapes'][key], norm) for key, norm in self.info['grad_norms'].items()}
-        rest = {key: torch.zeros(shape) for key, shape in self.info['shapes'].items() if key not in norms}
+        norms = {
+            key: torch.full(self.info['shapes'][key], norm)
+            for key, norm in self.info['grad_norms'].items()
+        }
+        rest = {
+            key: torch.zeros(shape)
+            for key, shape in self.info['shapes'].items()
+            if key not in norms
+        }
         expected, _ = to_mmaction(norms | rest)
         parameters = dict(self.model.named_parameters())
         assert len(norms) == len(parameters)

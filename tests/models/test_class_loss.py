@@ -1,4 +1,5 @@
 """MMAction2's class heads train with the same numbers without numpy, also under bfloat16."""
+
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -18,7 +19,9 @@ def samples(*labels):
 @pytest.mark.parametrize('options', [{}, dict(label_smooth_eps=0.1), dict(topk=1)])
 def test_numbers_of_the_stock_head(batch, options):
     torch.manual_seed(0)
-    head = MODELS.build(dict(type='I3DHead', num_classes=7, in_channels=4, dropout_ratio=0, **options))
+    head = MODELS.build(
+        dict(type='I3DHead', num_classes=7, in_channels=4, dropout_ratio=0, **options)
+    )
     head.init_weights()
     feats, labelled = torch.randn(batch, 4, 2, 3, 3) * 100, samples(*range(batch))
     stock, ours = head.loss(feats, labelled), class_head_loss(head, feats, labelled)
@@ -32,7 +35,9 @@ def test_heads_with_a_loss_of_their_own_keep_it():
         def loss_by_feat(self, cls_scores, data_samples):
             return dict(loss_own=cls_scores.sum())
 
-    assert set(class_head_loss(Own(num_classes=7, in_channels=4), torch.ones(1, 4, 1, 1, 1), samples(0))) == {'loss_own'}
+    assert set(
+        class_head_loss(Own(num_classes=7, in_channels=4), torch.ones(1, 4, 1, 1, 1), samples(0))
+    ) == {'loss_own'}
 
 
 def test_training_step_under_bfloat16():
@@ -41,14 +46,16 @@ def test_training_step_under_bfloat16():
     model.init_weights()
     labelled = samples(0, 1)
     for sample in labelled:
-        sample.set_field(torch.tensor([1., 0.]), 'ego_score')
+        sample.set_field(torch.tensor([1.0, 0.0]), 'ego_score')
         sample.set_field(torch.randn(10), 'object_score')
         sample.set_field(torch.rand(2, 4, 2, 2), 'interaction_map')
     clips = torch.randn(2, 1, 3, 16, 64, 64)
     full = model.loss(clips, labelled)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         half = model.loss(clips, labelled)
-        with pytest.raises(TypeError, match='BFloat16'):  # what the host does; when it no longer does, class_loss can go
+        with pytest.raises(
+            TypeError, match='BFloat16'
+        ):  # what the host does; when it no longer does, class_loss can go
             model.cls_head.loss(model.extract_feat(clips)[0], labelled)
     assert half.keys() == full.keys()
     for name in full:

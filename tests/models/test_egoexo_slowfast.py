@@ -36,7 +36,9 @@ def test_linspace_sees_other_slow_frames():
     stride.load_state_dict(linspace.state_dict())
     slow, fast = linspace(clip)
     assert slow.shape == (1, 128, 4, 2, 2) and fast.shape == (1, 16, 16, 2, 2)
-    torch.testing.assert_close(stride(clip)[1], fast)  # the fast pathway hears nothing of the slow one
+    torch.testing.assert_close(
+        stride(clip)[1], fast
+    )  # the fast pathway hears nothing of the slow one
     assert not torch.allclose(stride(clip)[0], slow)
     same = clip[:, :, :1].expand(-1, -1, 16, -1, -1)  # a still: sampling does not matter
     torch.testing.assert_close(stride(same)[0], linspace(same)[0])
@@ -53,5 +55,7 @@ def test_without_lateral_connections():
 def test_bad_settings():
     with pytest.raises(ValueError, match="'linspace' or 'stride', got 'random'"):
         build(slow_sampling='random')
-    with pytest.raises(ValueError, match='clips of 18 frames, expected a multiple of resample_rate 4'):
+    with pytest.raises(
+        ValueError, match='clips of 18 frames, expected a multiple of resample_rate 4'
+    ):
         build()(torch.randn(1, 3, 18, 64, 64))

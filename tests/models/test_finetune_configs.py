@@ -1,4 +1,5 @@
 """Every shipped fine-tuning config loads, builds, reads its data and takes a training step; the figures of the recipe."""
+
 from pathlib import Path
 
 import pytest
@@ -16,19 +17,28 @@ SHIPPED = sorted(path.stem for path in ROOT.glob('*/*.py'))
 EXPECTED = {
     f'{kind}{backbone}_{task}'
     for task, backbones, kinds in (
-        ('charades_ego', ('slowonly_r50', 'slowfast_r50', 'slowfast_r101'), ('', 'egoexo_', 'egoexo_star_')),
-        ('epic55', ('slowfast_r50', ), ('', 'egoexo_', 'egoexo_star_')),
+        (
+            'charades_ego',
+            ('slowonly_r50', 'slowfast_r50', 'slowfast_r101'),
+            ('', 'egoexo_', 'egoexo_star_'),
+        ),
+        ('epic55', ('slowfast_r50',), ('', 'egoexo_', 'egoexo_star_')),
         ('epic100', ('slowfast_r50', 'slowfast_r101'), ('', 'egoexo_', 'egoexo_star_')),
-        ('ego4d', ('slowfast_r50', ), ('', 'egoexo_')),
-        ('keystep', ('slowfast_r50', ), ('', 'egoexo_')))
-    for backbone in backbones for kind in kinds} | {'slowfast_r50_mmaction_epic100'}
-CLASSES = dict(charades_ego=157, epic55=(125, 352), epic100=(97, 300), ego4d=(117, 521), keystep=278)
+        ('ego4d', ('slowfast_r50',), ('', 'egoexo_')),
+        ('keystep', ('slowfast_r50',), ('', 'egoexo_')),
+    )
+    for backbone in backbones
+    for kind in kinds
+} | {'slowfast_r50_mmaction_epic100'}
+CLASSES = dict(
+    charades_ego=157, epic55=(125, 352), epic100=(97, 300), ego4d=(117, 521), keystep=278
+)
 STAR_WEIGHT = dict(charades_ego=0.1, epic55=3.0, epic100=3.0)
 RATE = dict(charades_ego=0.25, epic55=0.01, epic100=0.01, ego4d=1e-4, keystep=0.01)  # for 64 clips
 
 
 def load(name):
-    path, = ROOT.glob(f'*/{name}.py')
+    (path,) = ROOT.glob(f'*/{name}.py')
     return Config.fromfile(path)
 
 
@@ -37,7 +47,9 @@ def task_of(name):
 
 
 def clip_len(cfg):
-    return next(step.clip_len for step in cfg.train_dataloader.dataset.pipeline if 'clip_len' in step)
+    return next(
+        step.clip_len for step in cfg.train_dataloader.dataset.pipeline if 'clip_len' in step
+    )
 
 
 def test_all_of_them_are_there():
@@ -48,8 +60,14 @@ def test_all_of_them_are_there():
 def test_egoexo_differs_from_the_baseline_in_the_weights_it_starts_from(name):
     ours, plain = load(name), load(name.removeprefix('egoexo_'))
     starts = [cfg.pop('load_from') for cfg in (ours, plain)]
-    assert ours.to_dict() == plain.to_dict() and starts[0].startswith('work_dirs/egoexo_') and 'egoexo' not in starts[1]
-    assert (ROOT.parent / f'{Path(starts[0]).parent.name}.py').is_file()  # a config of this package makes it
+    assert (
+        ours.to_dict() == plain.to_dict()
+        and starts[0].startswith('work_dirs/egoexo_')
+        and 'egoexo' not in starts[1]
+    )
+    assert (
+        ROOT.parent / f'{Path(starts[0]).parent.name}.py'
+    ).is_file()  # a config of this package makes it
 
 
 @pytest.mark.parametrize('name', [n for n in SHIPPED if 'star' in n or not n.startswith('egoexo')])
@@ -60,11 +78,16 @@ def test_training_step(name):
     frames = 8 if 'slowonly' in name else 16
     samples = []
     for i in range(2):
-        label = i if task == 'keystep' else torch.eye(157)[i] if task == 'charades_ego' else [i, 2 * i]
+        label = (
+            i if task == 'keystep' else torch.eye(157)[i] if task == 'charades_ego' else [i, 2 * i]
+        )
         sample = ActionDataSample().set_gt_label(label)
         sample.set_field(torch.rand(2, 8 if 'slowonly' in name else 4, 2, 2), 'interaction_map')
         samples.append(sample)
-    data = dict(inputs=[torch.randint(256, (1, 3, frames, 64, 64), dtype=torch.uint8)] * 2, data_samples=samples)
+    data = dict(
+        inputs=[torch.randint(256, (1, 3, frames, 64, 64), dtype=torch.uint8)] * 2,
+        data_samples=samples,
+    )
     losses = model(**model.data_preprocessor(data, training=True), mode='loss')
     names = {'loss_cls'} if isinstance(CLASSES[task], int) else {'loss_verb', 'loss_noun'}
     names |= {'loss_hand', 'loss_held_object'} if 'star' in name else set()
@@ -79,17 +102,28 @@ def test_recipe(name):
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr) == ('FusedSGD', RATE[task])
     assert (optimizer.momentum, optimizer.weight_decay, optimizer.nesterov) == (0.9, 1e-4, True)
-    assert cfg.optim_wrapper.paramwise_cfg.norm_decay_mult == 0 and 'clip_grad' not in cfg.optim_wrapper
+    assert (
+        cfg.optim_wrapper.paramwise_cfg.norm_decay_mult == 0
+        and 'clip_grad' not in cfg.optim_wrapper
+    )
     assert cfg.auto_scale_lr.base_batch_size == 8 * cfg.train_dataloader.batch_size == 64
     assert cfg.train_dataloader.drop_last and cfg.train_cfg.val_interval == 2
-    schedule, = cfg.param_scheduler
+    (schedule,) = cfg.param_scheduler
     charades = task == 'charades_ego'
     assert cfg.train_cfg.max_epochs == schedule.end == (60 if charades else 30)
     if charades:
-        assert (schedule.type, schedule.T_max, schedule.convert_to_iter_based) == ('WarmupCosineLR', 60, True)
+        assert (schedule.type, schedule.T_max, schedule.convert_to_iter_based) == (
+            'WarmupCosineLR',
+            60,
+            True,
+        )
         assert schedule.get('warmup', 0) == 0
     else:
-        assert (schedule.type, schedule.milestones, schedule.gamma) == ('MultiStepLR', [20, 25], 0.1)
+        assert (schedule.type, schedule.milestones, schedule.gamma) == (
+            'MultiStepLR',
+            [20, 25],
+            0.1,
+        )
     assert cfg.default_hooks.checkpoint.interval == (10 if charades else 5)
     assert [hook.type for hook in cfg.custom_hooks] == ['SampleSeedHook', 'CheckWeightsHook']
     assert cfg.custom_imports.imports == ['egoexo_mm']
@@ -100,7 +134,11 @@ def test_model(name):
     cfg, task = load(name), task_of(name)
     backbone, head = cfg.model.backbone, cfg.model.cls_head
     classes = CLASSES[task]
-    assert head.dropout_ratio == 0.5 and head.pool_size == 7 and head.in_channels == (2048 if 'slowonly' in name else 2304)
+    assert (
+        head.dropout_ratio == 0.5
+        and head.pool_size == 7
+        and head.in_channels == (2048 if 'slowonly' in name else 2304)
+    )
     if isinstance(classes, int):
         assert (head.type, head.num_classes) == ('ViewEnsembleHead', classes)
     else:
@@ -130,8 +168,14 @@ def test_model(name):
 def test_protocol(name):
     """Jittered 224 crops in training; 10 clips x 3 crops of 256 in testing; targets for Ego-Exo* only."""
     cfg = load(name)
-    train, test = ({s.type: s for s in loader.dataset.pipeline} for loader in (cfg.train_dataloader, cfg.test_dataloader))
-    assert train['RandomRescaleCrop'].scale_range == (256, 320) and train['RandomRescaleCrop'].size == 224
+    train, test = (
+        {s.type: s for s in loader.dataset.pipeline}
+        for loader in (cfg.train_dataloader, cfg.test_dataloader)
+    )
+    assert (
+        train['RandomRescaleCrop'].scale_range == (256, 320)
+        and train['RandomRescaleCrop'].size == 224
+    )
     assert train['Flip'].flip_ratio == 0.5
     expected = (8, 8) if 'slowonly' in name else (32, 2)
     for pipeline in (train, test):
@@ -142,20 +186,31 @@ def test_protocol(name):
     assert cfg.test_dataloader.batch_size == 1
     assert ('LoadTargets' in train, 'TrackGeometry' in train) == ('star' in name, 'star' in name)
     if 'star' in name:
-        assert cfg.train_dataloader.dataset.targets == dict(interaction_map=f'data/targets/{task_of(name)}_interaction')
+        assert cfg.train_dataloader.dataset.targets == dict(
+            interaction_map=f'data/targets/{task_of(name)}_interaction'
+        )
         assert train['LoadTargets'].time_stride == (1 if 'slowonly' in name else 4)
 
 
-@pytest.mark.parametrize('name', [
-    'egoexo_star_slowfast_r50_charades_ego', 'egoexo_star_slowonly_r50_charades_ego', 'slowfast_r50_charades_ego',
-    'egoexo_star_slowfast_r50_epic55', 'egoexo_star_slowfast_r50_epic100', 'slowfast_r50_epic100', 'slowfast_r50_ego4d',
-    'slowfast_r50_keystep'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'egoexo_star_slowfast_r50_charades_ego',
+        'egoexo_star_slowonly_r50_charades_ego',
+        'slowfast_r50_charades_ego',
+        'egoexo_star_slowfast_r50_epic55',
+        'egoexo_star_slowfast_r50_epic100',
+        'slowfast_r50_epic100',
+        'slowfast_r50_ego4d',
+        'slowfast_r50_keystep',
+    ],
+)
 def test_data(name, tmp_path):
     """The pipelines as shipped, on small media (two test clips, to be quick)."""
     cfg, task = load(name), task_of(name)
     files = getattr(finetune_data, 'egoexo4d_keystep' if task == 'keystep' else task)(tmp_path)
     frames, classes = clip_len(cfg), CLASSES[task]
-    label_shape = (157, ) if task == 'charades_ego' else (1, ) if isinstance(classes, int) else (2, )
+    label_shape = (157,) if task == 'charades_ego' else (1,) if isinstance(classes, int) else (2,)
     for split, views, size in (('train', 1, 224), ('val', 1, 224), ('test', 6, 256)):
         spec = cfg[f'{split}_dataloader'].dataset
         spec.update(files)
@@ -173,7 +228,10 @@ def test_data(name, tmp_path):
         sample = item['data_samples']
         assert sample.gt_label.shape == label_shape and sample.video_id
         if 'star' in name and split == 'train':
-            assert sample.interaction_map.shape == (2, 8, 7, 7) and sample.interaction_map.max() == 0.75
+            assert (
+                sample.interaction_map.shape == (2, 8, 7, 7)
+                and sample.interaction_map.max() == 0.75
+            )
         else:
             assert 'interaction_map' not in sample
         if task not in ('charades_ego', 'keystep'):
@@ -183,10 +241,14 @@ def test_data(name, tmp_path):
 @pytest.mark.parametrize('name', SHIPPED)
 def test_evaluators(name, tmp_path):
     cfg = load(name)
-    expected = dict(charades_ego='CharadesMetric', keystep='KeystepMetric').get(task_of(name), 'VerbNounMetric')
+    expected = dict(charades_ego='CharadesMetric', keystep='KeystepMetric').get(
+        task_of(name), 'VerbNounMetric'
+    )
     if task_of(name) == 'epic100':
         finetune_data.epic100(tmp_path)
-        cfg.test_evaluator.update(tail_verbs=str(tmp_path / 'tail_verbs.csv'), tail_nouns=str(tmp_path / 'tail_nouns.csv'))
+        cfg.test_evaluator.update(
+            tail_verbs=str(tmp_path / 'tail_verbs.csv'), tail_nouns=str(tmp_path / 'tail_nouns.csv')
+        )
         assert cfg.test_evaluator.unseen_participants == 'validation'
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
         assert type(METRICS.build(evaluator)).__name__ == expected

@@ -1,4 +1,5 @@
 """What only a GPU can show."""
+
 import copy
 import json
 import sys
@@ -25,10 +26,19 @@ import rehearsal  # noqa: E402
 from step_watch import SyncCounter  # noqa: E402
 
 del sys.path[:2]
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device'),
+]
 CASES = {'k400_slowfast_r50': 'egoexo_slowfast_k400.py', 'k400_slow_r50': 'egoexo_slowonly_k400.py'}
-LOSSES = {'loss_cls': 'loss_ce_loss', 'loss_ego': 'loss_kd_loss_0', 'loss_object': 'loss_kd_loss_1',
-          'loss_hand': 'loss_hand_loss', 'loss_held_object': 'loss_obj_loss', 'total': 'loss_total'}
+LOSSES = {
+    'loss_cls': 'loss_ce_loss',
+    'loss_ego': 'loss_kd_loss_0',
+    'loss_object': 'loss_kd_loss_1',
+    'loss_hand': 'loss_hand_loss',
+    'loss_held_object': 'loss_obj_loss',
+    'total': 'loss_total',
+}
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +69,9 @@ def test_a_step_equals_the_cpu():
     model.init_weights()
     losses = {device: model.to(device).loss(*batch(device)) for device in ('cpu', 'cuda')}
     for name in ('loss_cls', 'loss_ego', 'loss_object', 'loss_hand', 'loss_held_object'):
-        torch.testing.assert_close(losses['cuda'][name].cpu(), losses['cpu'][name], rtol=1e-3, atol=1e-4, msg=name)
+        torch.testing.assert_close(
+            losses['cuda'][name].cpu(), losses['cpu'][name], rtol=1e-3, atol=1e-4, msg=name
+        )
 
 
 @pytest.fixture(scope='module', params=list(CASES))
@@ -79,18 +91,25 @@ def test_numbers_of_the_official_code(golden):
     golden.model.train()
     with torch.no_grad():
         feats, _ = golden.model.extract_feat(golden.inputs)
-        outputs = dict(train_logits=golden.model.cls_head(feats),
-                       train_kd_logits_0=golden.model.aux_heads['ego_score'](feats),
-                       train_kd_logits_1=golden.model.aux_heads['object_score'](feats),
-                       train_interaction_logits=golden.model.aux_heads['interaction_map'](feats))
+        outputs = dict(
+            train_logits=golden.model.cls_head(feats),
+            train_kd_logits_0=golden.model.aux_heads['ego_score'](feats),
+            train_kd_logits_1=golden.model.aux_heads['object_score'](feats),
+            train_interaction_logits=golden.model.aux_heads['interaction_map'](feats),
+        )
     for name, value in outputs.items():
-        np.testing.assert_allclose(value.cpu().numpy(), golden.expected[name], rtol=1e-3, atol=1e-3, err_msg=name)
+        np.testing.assert_allclose(
+            value.cpu().numpy(), golden.expected[name], rtol=1e-3, atol=1e-3, err_msg=name
+        )
     scores = torch.stack([sample.pred_score for sample in golden.predict()])
     np.testing.assert_allclose(scores.cpu().numpy(), golden.expected['eval_scores'], rtol=1e-3)
 
 
-@pytest.mark.parametrize('dtype, rel, abs', [(torch.float16, 0.01, 1e-3), (torch.bfloat16, 0.1, 4e-3)],
-                         ids=['float16', 'bfloat16'])
+@pytest.mark.parametrize(
+    'dtype, rel, abs',
+    [(torch.float16, 0.01, 1e-3), (torch.bfloat16, 0.1, 4e-3)],
+    ids=['float16', 'bfloat16'],
+)
 def test_losses_in_half_precision(golden, dtype, rel, abs):
     """The smallest, loss_ego, is 0.01; normalisation over two clips enlarges rounding."""
     full = {name: value.item() for name, value in golden.step().items()}
@@ -120,8 +139,15 @@ def test_the_counter_of_syncs_counts():
     assert len(counter.stop()) == 2 and counter.found[0].startswith('test_gpu.py')
 
 
-@pytest.mark.parametrize('wrapper', [{}, dict(type='AmpOptimWrapper', loss_scale='dynamic'),
-                                     dict(type='AmpOptimWrapper', dtype='bfloat16')], ids=['float32', 'float16', 'bfloat16'])
+@pytest.mark.parametrize(
+    'wrapper',
+    [
+        {},
+        dict(type='AmpOptimWrapper', loss_scale='dynamic'),
+        dict(type='AmpOptimWrapper', dtype='bfloat16'),
+    ],
+    ids=['float32', 'float16', 'bfloat16'],
+)
 def test_no_step_waits_for_the_device(tmp_path, monkeypatch, wrapper):
     """Whole steps of a run with every shipped hook: copy to the device, forward, backward, update, hooks after the step.
 
@@ -136,7 +162,10 @@ def test_no_step_waits_for_the_device(tmp_path, monkeypatch, wrapper):
     cfg.optim_wrapper.update(wrapper)
     cfg.default_hooks.logger.interval = 5
     cfg.default_hooks.checkpoint.interval = 10
-    cfg.custom_hooks = [*cfg.custom_hooks, dict(type='StepWatchHook', out=str(tmp_path / 'watch.json'), warm=2, counted=4)]
+    cfg.custom_hooks = [
+        *cfg.custom_hooks,
+        dict(type='StepWatchHook', out=str(tmp_path / 'watch.json'), warm=2, counted=4),
+    ]
     Runner.from_cfg(cfg).train()
     watch = json.loads((tmp_path / 'watch.json').read_text())
     # steps 3 to 6; the fifth and the last of six write log lines
@@ -146,8 +175,12 @@ def test_no_step_waits_for_the_device(tmp_path, monkeypatch, wrapper):
 def test_score_teachers_never_wait():
     """Those of hands and objects do: detections are counted by NMS and painted on the host."""
     from tests.teachers.tiny_teachers import TinyEgoTeacher, TinyObjectTeacher
+
     pixels = torch.randint(0, 256, (2, 3, 16, 64, 64), device='cuda').float()
-    for teacher in (TinyEgoTeacher(num_scores=2), TinyObjectTeacher(num_scores=10, score_kind='probabilities')):
+    for teacher in (
+        TinyEgoTeacher(num_scores=2),
+        TinyObjectTeacher(num_scores=10, score_kind='probabilities'),
+    ):
         teacher.cuda()
         teacher.targets(pixels)  # what cuDNN and the allocator do once
         counter = SyncCounter()
@@ -193,18 +226,28 @@ def test_nms():
     boxes = torch.cat([corner, corner + 5 + torch.rand(500, 2, generator=generator) * 40], 1)
     scores = torch.rand(500, generator=generator)
     for offset in (0, 1):
-        kept = [ops.nms(boxes.to(device), scores.to(device), 0.5, offset).cpu() for device in ('cpu', 'cuda')]
+        kept = [
+            ops.nms(boxes.to(device), scores.to(device), 0.5, offset).cpu()
+            for device in ('cpu', 'cuda')
+        ]
         assert torch.equal(*kept) and 10 < len(kept[0]) < 490
 
 
 @pytest.mark.parametrize('aligned', [True, False])
 def test_roi_align(aligned):
     from mmcv.ops import RoIAlign
+
     generator = torch.Generator().manual_seed(0)
     feats = torch.randn(2, 4, 20, 30, generator=generator)
     corner = torch.rand(50, 2, generator=generator) * 200
-    rois = torch.cat([torch.randint(0, 2, (50, 1), generator=generator).float(), corner,
-                      corner + 20 + torch.rand(50, 2, generator=generator) * 200], 1)
+    rois = torch.cat(
+        [
+            torch.randint(0, 2, (50, 1), generator=generator).float(),
+            corner,
+            corner + 20 + torch.rand(50, 2, generator=generator) * 200,
+        ],
+        1,
+    )
     found = []
     for device in ('cpu', 'cuda'):
         x = feats.clone().to(device).detach().requires_grad_()
@@ -217,15 +260,29 @@ def test_roi_align(aligned):
 
 def test_a_detector_finds_the_same(tmp_path):
     from tests.teachers.tiny_detector import load_config, write_weights
-    pixels = torch.randint(0, 256, (2, 3, 8, 64, 64), generator=torch.Generator().manual_seed(0)).float()
-    teacher = MODELS.build(dict(type='HandObjectTeacher', detector=load_config().to_dict(),
-                                checkpoint=str(write_weights(tmp_path / 'tiny.pth'))))
-    maps = [torch.stack(teacher.to(device).targets(pixels.to(device))).cpu() for device in ('cpu', 'cuda')]
+
+    pixels = torch.randint(
+        0, 256, (2, 3, 8, 64, 64), generator=torch.Generator().manual_seed(0)
+    ).float()
+    teacher = MODELS.build(
+        dict(
+            type='HandObjectTeacher',
+            detector=load_config().to_dict(),
+            checkpoint=str(write_weights(tmp_path / 'tiny.pth')),
+        )
+    )
+    maps = [
+        torch.stack(teacher.to(device).targets(pixels.to(device))).cpu()
+        for device in ('cpu', 'cuda')
+    ]
     torch.testing.assert_close(*maps, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize('options', [dict(channels_last=True), dict(compile=True), dict(channels_last=True, compile=True)],
-                         ids=['channels_last', 'compile', 'both'])
+@pytest.mark.parametrize(
+    'options',
+    [dict(channels_last=True), dict(compile=True), dict(channels_last=True, compile=True)],
+    ids=['channels_last', 'compile', 'both'],
+)
 def test_speed_hook(options):
     torch.manual_seed(0)
     plain = MODELS.build(Config.fromfile(CONFIG).model).cuda().train()

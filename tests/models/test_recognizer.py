@@ -23,13 +23,18 @@ def batch(n=2, **fields):
     return torch.randn(n, 1, 3, 16, 64, 64), samples
 
 
-TARGETS = dict(ego_score=(2, ), object_score=(10, ), interaction_map=(2, 4, 2, 2))
+TARGETS = dict(ego_score=(2,), object_score=(10,), interaction_map=(2, 4, 2, 2))
 
 
 def test_losses_of_a_step(model):
     losses = model.loss(*batch(**TARGETS))
     assert {name for name in losses if 'loss' in name} == {
-        'loss_cls', 'loss_ego', 'loss_object', 'loss_hand', 'loss_held_object'}
+        'loss_cls',
+        'loss_ego',
+        'loss_object',
+        'loss_hand',
+        'loss_held_object',
+    }
 
 
 def test_names_are_those_of_the_stock_recognizer(model):
@@ -41,7 +46,7 @@ def test_names_are_those_of_the_stock_recognizer(model):
     assert {name.split('.')[0] for name in ours - theirs} == {'aux_heads'}
 
 
-@pytest.mark.parametrize('fields', [{}, dict(ego_score=(2, )), TARGETS], ids=['none', 'one', 'all'])
+@pytest.mark.parametrize('fields', [{}, dict(ego_score=(2,)), TARGETS], ids=['none', 'one', 'all'])
 def test_every_parameter_gets_a_gradient(model, fields):
     model.train()
     model.zero_grad()
@@ -49,18 +54,22 @@ def test_every_parameter_gets_a_gradient(model, fields):
     sum(value for name, value in losses.items() if 'loss' in name).backward()
     assert [name for name, p in model.named_parameters() if p.grad is None] == []
     if not fields:
-        assert all(losses[name].item() == 0 for name in losses if 'loss' in name and name != 'loss_cls')
+        assert all(
+            losses[name].item() == 0 for name in losses if 'loss' in name and name != 'loss_cls'
+        )
         assert all(not p.grad.any() for p in model.aux_heads.parameters())
         assert model.cls_head.fc_cls.weight.grad.any()
 
 
 def test_prediction_runs_no_auxiliary_head(model):
     calls = []
-    hooks = [head.register_forward_hook(lambda *_: calls.append(1)) for head in model.aux_heads.values()]
+    hooks = [
+        head.register_forward_hook(lambda *_: calls.append(1)) for head in model.aux_heads.values()
+    ]
     model.train(False)
     with torch.no_grad():
         predicted = model.predict(*batch())
-    assert predicted[0].pred_score.shape == (2, ) and not calls
+    assert predicted[0].pred_score.shape == (2,) and not calls
     [hook.remove() for hook in hooks]
 
 
@@ -68,8 +77,12 @@ def test_auxiliary_losses_are_computed_in_full_precision(model):
     feats = (torch.randn(2, 128, 4, 2, 2), torch.randn(2, 16, 16, 2, 2))
     _, samples = batch(**TARGETS)
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        losses = {k: v for head in model.aux_heads.values() for k, v in head.loss(feats, samples).items()}
-    exact = {k: v for head in model.aux_heads.values() for k, v in head.loss(feats, samples).items()}
+        losses = {
+            k: v for head in model.aux_heads.values() for k, v in head.loss(feats, samples).items()
+        }
+    exact = {
+        k: v for head in model.aux_heads.values() for k, v in head.loss(feats, samples).items()
+    }
     for name, loss in losses.items():
         assert loss.dtype == torch.float32
         torch.testing.assert_close(loss, exact[name], rtol=0.02, atol=1e-3)
@@ -78,7 +91,9 @@ def test_auxiliary_losses_are_computed_in_full_precision(model):
 def test_two_losses_of_one_name():
     cfg = Config.fromfile(CONFIG).model
     cfg.aux_heads.ego_score.loss_name = 'loss_cls'
-    with pytest.raises(ValueError, match=r"ego_score names a loss that another head has: \['loss_cls'\]"):
+    with pytest.raises(
+        ValueError, match=r"ego_score names a loss that another head has: \['loss_cls'\]"
+    ):
         MODELS.build(cfg).loss(*batch())
 
 

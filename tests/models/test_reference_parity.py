@@ -1,4 +1,5 @@
 """Numbers of the official Ego-Exo code, from converted seeded weights, with the shipped pre-training configs."""
+
 import numpy as np
 import pytest
 import torch
@@ -6,8 +7,13 @@ import torch
 from tests.models.golden_case import GoldenCase
 
 CASES = {'k400_slowfast_r50': 'egoexo_slowfast_k400.py', 'k400_slow_r50': 'egoexo_slowonly_k400.py'}
-LOSSES = {'loss_cls': 'loss_ce_loss', 'loss_ego': 'loss_kd_loss_0', 'loss_object': 'loss_kd_loss_1',
-          'loss_hand': 'loss_hand_loss', 'loss_held_object': 'loss_obj_loss'}
+LOSSES = {
+    'loss_cls': 'loss_ce_loss',
+    'loss_ego': 'loss_kd_loss_0',
+    'loss_object': 'loss_kd_loss_1',
+    'loss_hand': 'loss_hand_loss',
+    'loss_held_object': 'loss_obj_loss',
+}
 
 
 @pytest.fixture(scope='module', params=list(CASES))
@@ -43,9 +49,12 @@ def test_training_logits(case):
             train_logits=case.model.cls_head(feats),
             train_kd_logits_0=case.model.aux_heads['ego_score'](feats),
             train_kd_logits_1=case.model.aux_heads['object_score'](feats),
-            train_interaction_logits=case.model.aux_heads['interaction_map'](feats))
+            train_interaction_logits=case.model.aux_heads['interaction_map'](feats),
+        )
     for name, value in outputs.items():
-        np.testing.assert_allclose(value.numpy(), case.expected[name], rtol=1e-4, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(
+            value.numpy(), case.expected[name], rtol=1e-4, atol=1e-4, err_msg=name
+        )
 
 
 def test_evaluation_scores(case):

@@ -3,6 +3,7 @@
 On that device tensors have shapes and no values. Reading one on the host raises, and so does mixing it with a tensor that a
 module forgot to move. What a step does on a GPU is not shown here: see test_gpu.py.
 """
+
 import sys
 from pathlib import Path
 
@@ -20,8 +21,14 @@ NAMES = rehearsal.recognizers()
 
 def test_all_of_them():
     """Configs that differ in data or weights only share a rehearsal."""
-    assert {'egoexo_slowfast_k400.py', 'egoexo_slowfast_r101_k400.py', 'egoexo_slowonly_k400.py', 'slowfast_k400.py',
-            'slowonly_k400.py', 'egoexo_swin_tiny_k400.py'} <= set(NAMES) and len(NAMES) > 20
+    assert {
+        'egoexo_slowfast_k400.py',
+        'egoexo_slowfast_r101_k400.py',
+        'egoexo_slowonly_k400.py',
+        'slowfast_k400.py',
+        'slowonly_k400.py',
+        'egoexo_swin_tiny_k400.py',
+    } <= set(NAMES) and len(NAMES) > 20
     assert not any(name.startswith('_') for name in NAMES)
 
 
@@ -39,7 +46,7 @@ def steps(name):
     model.backbone.register_forward_pre_hook(lambda _, args: seen.append(tuple(args[0].shape)))
     frames, _ = rehearsal.clip(cfg)
     with torch.no_grad():
-        sample, = model.test_step(rehearsal.video(cfg, clips=10, size=256, width=340, frames=40))
+        (sample,) = model.test_step(rehearsal.video(cfg, clips=10, size=256, width=340, frames=40))
     scores = sample.pred_score
     for score in scores.values() if isinstance(scores, dict) else [scores]:
         assert score.device.type == 'meta' and score.dim() == 1
@@ -78,11 +85,13 @@ def test_counted_memory():
     one, two, three = (memory.kept(cfg, clips) for clips in (2, 3, 4))
     assert two - one == three - two > 0
     frames, size = rehearsal.clip(cfg)
-    first = model_input = 3 * frames * size ** 2 * 4  # the fast pathway keeps its input, float32
+    first = model_input = 3 * frames * size**2 * 4  # the fast pathway keeps its input, float32
     assert two - one > first + model_input // 2  # and the slow pathway every second frame of it
     assert memory.kept(memory.checkpointed(cfg), 2) < 0.8 * one
     assert memory.kept(cfg, 2, half=True) < 0.62 * one
-    assert memory.fixed(cfg) == 12 * sum(p.numel() for p in rehearsal.build(cfg, 'meta').parameters())
+    assert memory.fixed(cfg) == 12 * sum(
+        p.numel() for p in rehearsal.build(cfg, 'meta').parameters()
+    )
 
 
 def test_largest_batch():

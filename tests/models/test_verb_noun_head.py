@@ -9,12 +9,24 @@ import egoexo_mm  # noqa: F401
 from egoexo_mm.models.action_pairs import action_table
 
 # one feature x = 1; verb logits (1, 0), noun logits (0, 2, 0)
-VERB, NOUN = [[1.], [0.]], [[0.], [2.], [0.]]
-VERB_LOG, NOUN_LOG = torch.tensor([1., 0.]).log_softmax(0), torch.tensor([0., 2., 0.]).log_softmax(0)
+VERB, NOUN = [[1.0], [0.0]], [[0.0], [2.0], [0.0]]
+VERB_LOG, NOUN_LOG = (
+    torch.tensor([1.0, 0.0]).log_softmax(0),
+    torch.tensor([0.0, 2.0, 0.0]).log_softmax(0),
+)
 
 
 def head(**kwargs):
-    module = MODELS.build(dict(type='VerbNounHead', num_verbs=2, num_nouns=3, in_channels=1, dropout_ratio=0.0, **kwargs))
+    module = MODELS.build(
+        dict(
+            type='VerbNounHead',
+            num_verbs=2,
+            num_nouns=3,
+            in_channels=1,
+            dropout_ratio=0.0,
+            **kwargs,
+        )
+    )
     with torch.no_grad():
         for fc, rows in ((module.fc_verb, VERB), (module.fc_noun, NOUN)):
             fc.weight.copy_(torch.tensor(rows))
@@ -36,7 +48,9 @@ def test_losses_and_accuracies():
 
 def test_weights_of_losses_and_classes():
     ce = dict(type='CrossEntropyLoss')
-    module = head(loss_verb=dict(ce, loss_weight=2.0), loss_noun=dict(ce, class_weight=[1., 3., 1.]))
+    module = head(
+        loss_verb=dict(ce, loss_weight=2.0), loss_noun=dict(ce, class_weight=[1.0, 3.0, 1.0])
+    )
     losses = module.loss(torch.ones(2, 1), labelled([0, 1], [0, 0]))
     assert losses['loss_verb'].item() == pytest.approx(-2 * VERB_LOG[0].item())
     assert losses['loss_noun'].item() == pytest.approx(-(3 * NOUN_LOG[1] + NOUN_LOG[0]).item() / 4)
@@ -45,8 +59,12 @@ def test_weights_of_losses_and_classes():
 def test_action_loss():
     """Over the actions (0, 1), (1, 0), (1, 1); a pair that is none adds zero."""
     pairs = [(1, 0), (0, 1), (1, 1), (0, 1)]
-    scores = torch.stack([VERB_LOG[0] + NOUN_LOG[1], VERB_LOG[1] + NOUN_LOG[0], VERB_LOG[1] + NOUN_LOG[1]])
-    losses = head(actions=pairs, loss_action_weight=0.5).loss(torch.ones(2, 1), labelled([1, 1], [0, 2]))
+    scores = torch.stack(
+        [VERB_LOG[0] + NOUN_LOG[1], VERB_LOG[1] + NOUN_LOG[0], VERB_LOG[1] + NOUN_LOG[1]]
+    )
+    losses = head(actions=pairs, loss_action_weight=0.5).loss(
+        torch.ones(2, 1), labelled([1, 1], [0, 2])
+    )
     assert losses['loss_action'].item() == pytest.approx(-0.5 * scores.log_softmax(0)[2].item() / 2)
     assert losses['action_top1_acc'].item() == 0  # the best action is (0, 1)
     losses = head(actions=pairs).loss(torch.ones(2, 1), labelled([0, 1], [0, 2]))
@@ -63,29 +81,43 @@ def test_every_parameter_gets_a_gradient():
 
 
 def test_actions_are_no_part_of_the_checkpoint():
-    assert set(head(actions=[(0, 1)]).state_dict()) == {'fc_verb.weight', 'fc_verb.bias', 'fc_noun.weight', 'fc_noun.bias'}
+    assert set(head(actions=[(0, 1)]).state_dict()) == {
+        'fc_verb.weight',
+        'fc_verb.bias',
+        'fc_noun.weight',
+        'fc_noun.bias',
+    }
 
 
 def test_prediction_of_positions_and_views():
     """Two views with x = 0 and 1, and a second sample with x = 1 twice."""
-    feats = torch.tensor([0., 1., 1., 1.]).view(4, 1, 1, 1, 1)
+    feats = torch.tensor([0.0, 1.0, 1.0, 1.0]).view(4, 1, 1, 1, 1)
     first, second = head().train(False).predict(feats, [ActionDataSample(), ActionDataSample()])
     assert set(first.pred_score) == {'verb', 'noun'}
     torch.testing.assert_close(first.pred_score['verb'], (VERB_LOG.exp() + 0.5) / 2)
     torch.testing.assert_close(first.pred_score['noun'], (NOUN_LOG.exp() + 1 / 3) / 2)
     torch.testing.assert_close(second.pred_score['verb'], VERB_LOG.exp())
     assert second.pred_label.tolist() == [0, 1]
-    positions = torch.tensor([0., 1.]).view(1, 1, 1, 1, 2)
+    positions = torch.tensor([0.0, 1.0]).view(1, 1, 1, 1, 2)
     scores = head(pool_size=1).train(False).view_scores(positions)
     torch.testing.assert_close(scores['verb'][0], (VERB_LOG.exp() + 0.5) / 2)
-    sample, = head(ensemble='max').train(False).predict(feats[:2], [ActionDataSample()])
-    torch.testing.assert_close(sample.pred_score['verb'], torch.stack([VERB_LOG[0].exp(), torch.tensor(0.5)]))
+    (sample,) = head(ensemble='max').train(False).predict(feats[:2], [ActionDataSample()])
+    torch.testing.assert_close(
+        sample.pred_score['verb'], torch.stack([VERB_LOG[0].exp(), torch.tensor(0.5)])
+    )
 
 
-@pytest.mark.parametrize('label, message', [
-    ([-1, -1], r'narration_id P01_11_3: expected class ids from 0 .*, got \[-1, -1\]; train on an annotated split'),
-    ([0, -1], r'got \[0, -1\]'),
-    ([1], r'expected a label \[verb, noun\], got a tensor of shape \(1,\)')])
+@pytest.mark.parametrize(
+    'label, message',
+    [
+        (
+            [-1, -1],
+            r'narration_id P01_11_3: expected class ids from 0 .*, got \[-1, -1\]; train on an annotated split',
+        ),
+        ([0, -1], r'got \[0, -1\]'),
+        ([1], r'expected a label \[verb, noun\], got a tensor of shape \(1,\)'),
+    ],
+)
 def test_bad_labels(label, message):
     sample = ActionDataSample(metainfo=dict(narration_id='P01_11_3')).set_gt_label(label)
     with pytest.raises(ValueError, match=message):
@@ -94,7 +126,7 @@ def test_bad_labels(label, message):
 
 def test_bad_options():
     with pytest.raises(ValueError, match='loss_noun: expected 3 class weights, got 2'):
-        head(loss_noun=dict(type='CrossEntropyLoss', class_weight=[1., 1.]))
+        head(loss_noun=dict(type='CrossEntropyLoss', class_weight=[1.0, 1.0]))
     with pytest.raises(ValueError, match='loss_action_weight needs actions'):
         head(loss_action_weight=1.0)
     with pytest.raises(ValueError, match="ensemble must be 'mean' or 'max'"):
@@ -104,7 +136,9 @@ def test_bad_options():
 def test_action_files(tmp_path):
     """The columns of EPIC's annotation, and a list of pairs."""
     annotation = tmp_path / 'train.csv'
-    annotation.write_text('narration_id,verb,verb_class,noun,noun_class\na,take,1,cup,2\nb,put,0,cup,2\nc,take,1,cup,2\n')
+    annotation.write_text(
+        'narration_id,verb,verb_class,noun,noun_class\na,take,1,cup,2\nb,put,0,cup,2\nc,take,1,cup,2\n'
+    )
     pairs = tmp_path / 'pairs.json'
     pairs.write_text(json.dumps([[1, 2], [0, 2]]))
     for path in (annotation, pairs):
@@ -112,15 +146,35 @@ def test_action_files(tmp_path):
         assert listed.tolist() == [[0, 2], [1, 2]] and table.tolist() == [[-1, -1, 0], [-1, -1, 1]]
 
 
-@pytest.mark.parametrize('name, text, message', [
-    ('a.csv', 'verb_class,noun\n1,2\n', 'a.csv: no column noun_class; expected verb_class and noun_class'),
-    ('a.csv', 'verb_class,noun_class\n0,1\n1,x\n', r"a.csv: row 1: expected a verb and a noun class id, got \('1', 'x'\)"),
-    ('a.csv', 'verb_class,noun_class\n', 'a.csv: the list of actions is empty'),
-    ('a.csv', 'verb_class,noun_class\n2,0\n', r'row 0: \(2, 0\) is out of range; expected a verb below 2 and a noun'),
-    ('a.json', '{"a": 1}', r'a.json: expected a JSON list of \[verb, noun\] pairs'),
-    ('a.json', '[[1, 2]', 'a.json: expected a JSON list'),
-    ('a.json', '[[1, 2], [1]]', r'a.json: row 1: expected a verb and a noun class id, got \[1\]'),
-    ('a.json', None, 'a.json: no such file')])
+@pytest.mark.parametrize(
+    'name, text, message',
+    [
+        (
+            'a.csv',
+            'verb_class,noun\n1,2\n',
+            'a.csv: no column noun_class; expected verb_class and noun_class',
+        ),
+        (
+            'a.csv',
+            'verb_class,noun_class\n0,1\n1,x\n',
+            r"a.csv: row 1: expected a verb and a noun class id, got \('1', 'x'\)",
+        ),
+        ('a.csv', 'verb_class,noun_class\n', 'a.csv: the list of actions is empty'),
+        (
+            'a.csv',
+            'verb_class,noun_class\n2,0\n',
+            r'row 0: \(2, 0\) is out of range; expected a verb below 2 and a noun',
+        ),
+        ('a.json', '{"a": 1}', r'a.json: expected a JSON list of \[verb, noun\] pairs'),
+        ('a.json', '[[1, 2]', 'a.json: expected a JSON list'),
+        (
+            'a.json',
+            '[[1, 2], [1]]',
+            r'a.json: row 1: expected a verb and a noun class id, got \[1\]',
+        ),
+        ('a.json', None, 'a.json: no such file'),
+    ],
+)
 def test_bad_action_files(tmp_path, name, text, message):
     path = tmp_path / name
     if text is not None:

@@ -1,4 +1,5 @@
 """The released EPIC-KITCHENS-100 boxes; messages are written by an encoder of our own, and one by Google's protobuf."""
+
 import os
 import pickle
 import struct
@@ -14,13 +15,14 @@ from egoexo_mm.targets.protobuf import fields
 # 0, 0, an offset of 0, 0) and an object.
 GOOGLE = bytes.fromhex(
     '0a065030315f303110ac021a2b0a140d0000803e150000003f1d0000003f250000803f150000403f1803220a0d0000003e15000080be2801'
-    '1a130a0a1d0000003f250000403f150000003f2200221b0a140d0000003e150000803e1d0000403f250000603f150000803e')
+    '1a130a0a1d0000003f250000403f150000003f2200221b0a140d0000003e150000803e1d0000403f250000603f150000803e'
+)
 
 
 def varint(value):
     out = []
-    while value > 0x7f:
-        out.append(value & 0x7f | 0x80)
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes([*out, value])
 
@@ -31,7 +33,13 @@ def message(**by_number):
     for name, values in by_number.items():
         for value in values if isinstance(values, list) else [values]:
             wire = {float: 5, int: 0, bytes: 2}[type(value)]
-            body = struct.pack('<f', value) if wire == 5 else varint(value) if wire == 0 else varint(len(value)) + value
+            body = (
+                struct.pack('<f', value)
+                if wire == 5
+                else varint(value)
+                if wire == 0
+                else varint(len(value)) + value
+            )
             out += (varint(int(name[1:]) << 3 | wire) + body) if value or wire == 2 else b''
     return out
 
@@ -40,14 +48,16 @@ def box(*corners):
     return message(f1=corners[0], f2=corners[1], f3=corners[2], f4=corners[3])
 
 
-HAND_BOX, OBJECT_BOX = (.25, .5, .5, 1.), (.125, .25, .75, .875)
+HAND_BOX, OBJECT_BOX = (0.25, 0.5, 0.5, 1.0), (0.125, 0.25, 0.75, 0.875)
 
 
-def hand(score=.75, corners=HAND_BOX, state=3, offset=(.125, -.25), side=1):
-    return message(f1=box(*corners), f2=score, f3=state, f4=message(f1=offset[0], f2=offset[1]), f5=side)
+def hand(score=0.75, corners=HAND_BOX, state=3, offset=(0.125, -0.25), side=1):
+    return message(
+        f1=box(*corners), f2=score, f3=state, f4=message(f1=offset[0], f2=offset[1]), f5=side
+    )
 
 
-def thing(score=.25, corners=OBJECT_BOX):
+def thing(score=0.25, corners=OBJECT_BOX):
     return message(f1=box(*corners), f2=score)
 
 
@@ -62,7 +72,7 @@ def save(path, messages):
 
 
 def test_google_writes_what_our_encoder_writes():
-    second = message(f1=message(f3=.5, f4=.75), f2=.5, f4=b'')
+    second = message(f1=message(f3=0.5, f4=0.75), f2=0.5, f4=b'')
     assert frame(300, [hand(), second], [thing()]) == GOOGLE
 
 
@@ -71,84 +81,131 @@ def test_google_message(tmp_path):
     columns = read_epic_boxes(save(tmp_path / 'P01_01.pkl', messages), 0.1, 0.01)
     assert columns['num_frames'] == 300 and columns['frame'].tolist() == [299, 299, 299]
     assert columns['kind'].tolist() == [HAND, HAND, OBJECT]
-    assert columns['box'].tolist() == [[.25, .5, .5, 1], [0, 0, .5, .75], [.125, .25, .75, .875]]
-    assert columns['score'].tolist() == [.75, .5, .25]
+    assert columns['box'].tolist() == [
+        [0.25, 0.5, 0.5, 1],
+        [0, 0, 0.5, 0.75],
+        [0.125, 0.25, 0.75, 0.875],
+    ]
+    assert columns['score'].tolist() == [0.75, 0.5, 0.25]
     assert columns['contact'].tolist() == [3, 0, -1] and columns['side'].tolist() == [1, 0, -1]
-    assert columns['offset'][:2].tolist() == [[.125, -.25], [0, 0]] and np.isnan(columns['offset'][2]).all()
+    assert (
+        columns['offset'][:2].tolist() == [[0.125, -0.25], [0, 0]]
+        and np.isnan(columns['offset'][2]).all()
+    )
 
 
 def test_store(tmp_path):
-    save(tmp_path / 'in/P01/P01_01.pkl', [frame(1, [hand()], [thing(.75)]), frame(2), frame(3, [], [thing(.5)])])
+    save(
+        tmp_path / 'in/P01/P01_01.pkl',
+        [frame(1, [hand()], [thing(0.75)]), frame(2), frame(3, [], [thing(0.5)])],
+    )
     save(tmp_path / 'in/P02/P02_101.pkl', [frame(1, video='P02_101')])
     assert convert_epic_boxes(tmp_path / 'in', tmp_path / 'out') == (2, 0, 0)
     store = TargetStore(tmp_path / 'out')
     assert store.video_ids == ['P01_01', 'P02_101']
-    assert store.info('P01_01') == (3, 60., 456, 256, 1) and store.info('P02_101') == (1, 50., 456, 256, 1)
+    assert store.info('P01_01') == (3, 60.0, 456, 256, 1) and store.info('P02_101') == (
+        1,
+        50.0,
+        456,
+        256,
+        1,
+    )
     found = store.detections('P01_01', [0, 1, 2], total_frames=3)
     assert found.slot.tolist() == [0, 0, 2] and found.kind.tolist() == [HAND, OBJECT, OBJECT]
-    assert found.box[0].tolist() == list(HAND_BOX) and found.offset[0].tolist() == [.125, -.25]
+    assert found.box[0].tolist() == list(HAND_BOX) and found.offset[0].tolist() == [0.125, -0.25]
     assert len(store.detections('P02_101', [0])) == 0
     assert store.manifest.frame_size == (456, 256) and store.manifest.fps is None
     assert store.manifest.notes == 'hands of score 0.5 and more, objects of score 0.5 and more'
     with pytest.raises(TargetStoreError, match='notes is .* not .hands of score 0.1 and more'):
-        convert_epic_boxes(tmp_path / 'in', tmp_path / 'out', hand_threshold=.1)
+        convert_epic_boxes(tmp_path / 'in', tmp_path / 'out', hand_threshold=0.1)
 
 
-@pytest.mark.parametrize('hands, objects, scores', [(.5, .5, [.5, .75]), (.5, .25, [.5, .25, .75]), (.51, .75, [.75]),
-                                                    (0., 1., [.25, .5])])
+@pytest.mark.parametrize(
+    'hands, objects, scores',
+    [
+        (0.5, 0.5, [0.5, 0.75]),
+        (0.5, 0.25, [0.5, 0.25, 0.75]),
+        (0.51, 0.75, [0.75]),
+        (0.0, 1.0, [0.25, 0.5]),
+    ],
+)
 def test_thresholds(tmp_path, hands, objects, scores):
-    path = save(tmp_path / 'P01_01.pkl', [frame(1, [hand(.25), hand(.5)], [thing(.25), thing(.75)])])
+    path = save(
+        tmp_path / 'P01_01.pkl', [frame(1, [hand(0.25), hand(0.5)], [thing(0.25), thing(0.75)])]
+    )
     assert read_epic_boxes(path, hands, objects)['score'].tolist() == scores
 
 
 def test_order_of_the_list_does_not_matter_and_unknown_fields_are_passed_over(tmp_path):
     extra = message(f9=3, f10=1.5, f11=b'new') + varint(12 << 3 | 1) + bytes(8)
-    path = save(tmp_path / 'P01_01.pkl', [frame(2, [hand()]), frame(1, [hand(.5)]) + extra])
+    path = save(tmp_path / 'P01_01.pkl', [frame(2, [hand()]), frame(1, [hand(0.5)]) + extra])
     columns = read_epic_boxes(path)
-    assert columns['frame'].tolist() == [0, 1] and columns['score'].tolist() == [.5, .75]
+    assert columns['frame'].tolist() == [0, 1] and columns['score'].tolist() == [0.5, 0.75]
 
 
 def test_hand_without_an_offset(tmp_path):
-    path = save(tmp_path / 'P01_01.pkl', [frame(1, [message(f1=box(*HAND_BOX), f2=.75)])])
+    path = save(tmp_path / 'P01_01.pkl', [frame(1, [message(f1=box(*HAND_BOX), f2=0.75)])])
     assert np.isnan(read_epic_boxes(path)['offset']).all()
 
 
-@pytest.mark.parametrize('name, fps', [('P01_02', 60), ('P37_101', 50), ('P01_1', 0), ('video', 0), ('P01_1011', 0)])
+@pytest.mark.parametrize(
+    'name, fps', [('P01_02', 60), ('P37_101', 50), ('P01_1', 0), ('video', 0), ('P01_1011', 0)]
+)
 def test_frame_rates(name, fps):
     assert epic_fps(name) == fps
 
 
 class Evil:
-
     def __reduce__(self):
-        return os.system, ('touch ran', )
+        return os.system, ('touch ran',)
 
 
-@pytest.mark.parametrize('messages, error', [
-    ([Evil()], 'P01_01.pkl: refused, the pickle asks for posix.system'),
-    ({'a': b''}, r'expected a list of serialised frames \(bytes\), .* found dict'),
-    ([b'', 3], 'found a list with int'),
-    (['text'], 'found a list with str'),
-    ([], 'P01_01.pkl: holds no frames'),
-    ([frame(1), frame(2)[:-1]], 'item 1: ends inside a number; get the file again'),
-    ([frame(1, [hand()])[:-1]], 'item 0: ends inside field 3'),
-    ([b'\x0b'], r'item 0: byte 1 is no field of a message \(number 1, wire type 3\)'),
-    ([b'\x00\x00'], 'number 0, wire type 0'),
-    ([b'\xff' * 11], 'goes on a number beyond 64 bits'),
-    ([frame(0)], 'item 0: frame_number is 0, expected 1 to 1, the number of frames in the file'),
-    ([frame(1), frame(3)], 'item 1: frame_number is 3, expected 1 to 2'),
-    ([frame(1), frame(1)], 'item 1: frame_number 1 occurs a second time'),
-    ([frame(1, video='P01_02')], "item 0: is of video 'P01_02', but the file name says 'P01_01'"),
-    ([frame(1, [message(f2=.75)])], 'item 0: a detection has no box'),
-    ([frame(1, [message(f1=1.5, f2=.75)])], 'item 0: field 1 is a float, expected a string or message'),
-    ([frame(1, [message(f1=message(f1=message(f1=5), f2=40), f2=.75)])], 'field 1 is a string or message, expected a float'),
-    ([frame(1, [hand(state=5)])], r'P01_01.pkl: contact 5.0 is not a whole number in \[-1, 4\]'),
-    ([frame(1, [hand(side=2)])], 'P01_01.pkl: side 2.0 is not a whole number'),
-    ([frame(1, [hand(float('nan'))])], 'P01_01.pkl: score nan is not a number'),
-    ([frame(1, [], [thing(1.5)])], 'P01_01.pkl: score 1.5 is not a number'),
-    ([frame(1, [hand(corners=(100., 50., 200., 90.))])], r'P01_01.pkl: box .* at frame 0 is outside \[0, 1\]'),
-    ([frame(1, [hand(corners=(.5, .5, .25, .75))])], 'P01_01.pkl: box .* has x2 < x1'),
-])
+@pytest.mark.parametrize(
+    'messages, error',
+    [
+        ([Evil()], 'P01_01.pkl: refused, the pickle asks for posix.system'),
+        ({'a': b''}, r'expected a list of serialised frames \(bytes\), .* found dict'),
+        ([b'', 3], 'found a list with int'),
+        (['text'], 'found a list with str'),
+        ([], 'P01_01.pkl: holds no frames'),
+        ([frame(1), frame(2)[:-1]], 'item 1: ends inside a number; get the file again'),
+        ([frame(1, [hand()])[:-1]], 'item 0: ends inside field 3'),
+        ([b'\x0b'], r'item 0: byte 1 is no field of a message \(number 1, wire type 3\)'),
+        ([b'\x00\x00'], 'number 0, wire type 0'),
+        ([b'\xff' * 11], 'goes on a number beyond 64 bits'),
+        (
+            [frame(0)],
+            'item 0: frame_number is 0, expected 1 to 1, the number of frames in the file',
+        ),
+        ([frame(1), frame(3)], 'item 1: frame_number is 3, expected 1 to 2'),
+        ([frame(1), frame(1)], 'item 1: frame_number 1 occurs a second time'),
+        (
+            [frame(1, video='P01_02')],
+            "item 0: is of video 'P01_02', but the file name says 'P01_01'",
+        ),
+        ([frame(1, [message(f2=0.75)])], 'item 0: a detection has no box'),
+        (
+            [frame(1, [message(f1=1.5, f2=0.75)])],
+            'item 0: field 1 is a float, expected a string or message',
+        ),
+        (
+            [frame(1, [message(f1=message(f1=message(f1=5), f2=40), f2=0.75)])],
+            'field 1 is a string or message, expected a float',
+        ),
+        (
+            [frame(1, [hand(state=5)])],
+            r'P01_01.pkl: contact 5.0 is not a whole number in \[-1, 4\]',
+        ),
+        ([frame(1, [hand(side=2)])], 'P01_01.pkl: side 2.0 is not a whole number'),
+        ([frame(1, [hand(float('nan'))])], 'P01_01.pkl: score nan is not a number'),
+        ([frame(1, [], [thing(1.5)])], 'P01_01.pkl: score 1.5 is not a number'),
+        (
+            [frame(1, [hand(corners=(100.0, 50.0, 200.0, 90.0))])],
+            r'P01_01.pkl: box .* at frame 0 is outside \[0, 1\]',
+        ),
+        ([frame(1, [hand(corners=(0.5, 0.5, 0.25, 0.75))])], 'P01_01.pkl: box .* has x2 < x1'),
+    ],
+)
 def test_bad_files(tmp_path, monkeypatch, messages, error):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TargetStoreError, match=error):
@@ -160,7 +217,7 @@ def test_any_damage_is_an_error_or_harmless(tmp_path):
     """A flipped byte must never end in another exception."""
     for position in range(len(GOOGLE)):
         damaged = bytearray(GOOGLE)
-        damaged[position] ^= 0xff
+        damaged[position] ^= 0xFF
         try:
             read_epic_boxes(save(tmp_path / 'P01_01.pkl', [bytes(damaged)]), 0, 0)
         except TargetStoreError as error:

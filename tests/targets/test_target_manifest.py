@@ -5,15 +5,18 @@ import pytest
 from egoexo_mm.targets import Manifest, TargetStore, TargetStoreError, video_id_from_path
 
 
-@pytest.mark.parametrize('path, rule, expected', [
-    ('abseiling/a.b.mp4', 'stem', 'a.b'),
-    ('/data/abseiling/name', 'stem', 'name'),
-    ('x\\y\\v1.mkv', 'stem', 'v1'),
-    ('.hidden', 'stem', '.hidden'),
-    ('abseiling/a.b.mp4', 'path', 'abseiling/a.b'),
-    ('x\\y\\v1.mkv', 'path', 'x/y/v1'),
-    ('./x.y/v1', 'path', 'x.y/v1'),
-])
+@pytest.mark.parametrize(
+    'path, rule, expected',
+    [
+        ('abseiling/a.b.mp4', 'stem', 'a.b'),
+        ('/data/abseiling/name', 'stem', 'name'),
+        ('x\\y\\v1.mkv', 'stem', 'v1'),
+        ('.hidden', 'stem', '.hidden'),
+        ('abseiling/a.b.mp4', 'path', 'abseiling/a.b'),
+        ('x\\y\\v1.mkv', 'path', 'x/y/v1'),
+        ('./x.y/v1', 'path', 'x.y/v1'),
+    ],
+)
 def test_video_id_from_path(path, rule, expected):
     assert video_id_from_path(path, rule) == expected
 
@@ -31,14 +34,17 @@ def test_manifest_defaults_and_kind():
     assert Manifest(signal='interaction', dataset='k400', teacher='t').kind == 'detections'
 
 
-@pytest.mark.parametrize('fields, message', [
-    (dict(signal='ego'), "signal is 'ego': expected one of"),
-    (dict(signal='ego_score'), 'score_kind is None: expected one of'),
-    (dict(signal='ego_score', score_kind='logits', num_scores=0), 'num_scores is 0'),
-    (dict(signal='interaction', score_kind='logits'), 'holds boxes: leave them out'),
-    (dict(signal='interaction', video_id='uid'), "video_id is 'uid'"),
-    (dict(signal='interaction', teacher=None), 'teacher is None: expected a string'),
-])
+@pytest.mark.parametrize(
+    'fields, message',
+    [
+        (dict(signal='ego'), "signal is 'ego': expected one of"),
+        (dict(signal='ego_score'), 'score_kind is None: expected one of'),
+        (dict(signal='ego_score', score_kind='logits', num_scores=0), 'num_scores is 0'),
+        (dict(signal='interaction', score_kind='logits'), 'holds boxes: leave them out'),
+        (dict(signal='interaction', video_id='uid'), "video_id is 'uid'"),
+        (dict(signal='interaction', teacher=None), 'teacher is None: expected a string'),
+    ],
+)
 def test_manifest_refuses(fields, message):
     with pytest.raises(TargetStoreError, match=message):
         Manifest(**{'dataset': 'k400', 'teacher': 't', **fields})
@@ -51,17 +57,27 @@ def test_no_folder_and_no_manifest(tmp_path):
         TargetStore(tmp_path)
 
 
-@pytest.mark.parametrize('text, message', [
-    ('{"signal": ', r'manifest.json: not valid JSON \(.*\); restore the file'),
-    ('[1]', 'manifest.json: expected a JSON object, found list'),
-    ('{"schema_version": 2}', 'schema version 2, but this egoexo_mm reads version 1; install'),
-    ('{}', 'schema version None, but'),
-    ('{"schema_version": 1, "signal": "interaction"}', r"missing field\(s\) \['dataset', 'teacher"),
-    ('{"schema_version": 1, "signal": "interaction", "dataset": "k", "teacher": "t", "fsp": 3}',
-     r"unknown field\(s\) \['fsp'\]; expected fields are"),
-    ('{"schema_version": 1, "signal": "interact", "dataset": "k", "teacher": "t"}',
-     "manifest.json: signal is 'interact': expected one of"),
-])
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('{"signal": ', r'manifest.json: not valid JSON \(.*\); restore the file'),
+        ('[1]', 'manifest.json: expected a JSON object, found list'),
+        ('{"schema_version": 2}', 'schema version 2, but this egoexo_mm reads version 1; install'),
+        ('{}', 'schema version None, but'),
+        (
+            '{"schema_version": 1, "signal": "interaction"}',
+            r"missing field\(s\) \['dataset', 'teacher",
+        ),
+        (
+            '{"schema_version": 1, "signal": "interaction", "dataset": "k", "teacher": "t", "fsp": 3}',
+            r"unknown field\(s\) \['fsp'\]; expected fields are",
+        ),
+        (
+            '{"schema_version": 1, "signal": "interact", "dataset": "k", "teacher": "t"}',
+            "manifest.json: signal is 'interact': expected one of",
+        ),
+    ],
+)
 def test_bad_manifest_file(tmp_path, text, message):
     (tmp_path / 'manifest.json').write_text(text)
     with pytest.raises(TargetStoreError, match=message):
@@ -69,8 +85,15 @@ def test_bad_manifest_file(tmp_path, text, message):
 
 
 def test_json_round_trip(tmp_path):
-    manifest = Manifest(signal='interaction', dataset='k400', teacher='detector',
-                        weights_sha256='ab', frame_size=(512, 288), fps=30., notes='n')
+    manifest = Manifest(
+        signal='interaction',
+        dataset='k400',
+        teacher='detector',
+        weights_sha256='ab',
+        frame_size=(512, 288),
+        fps=30.0,
+        notes='n',
+    )
     (tmp_path / 'manifest.json').write_text(manifest.to_json())
     assert 'score_kind' not in json.loads(manifest.to_json())
     assert TargetStore(tmp_path).manifest == manifest

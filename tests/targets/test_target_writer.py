@@ -19,8 +19,14 @@ def add_all(path, videos, rank=0, die_after=None, how=None):
             if count == die_after:
                 how(path)
             i = int(video[1:])
-            writer.add_detections(video, frame=[i] * 2, box=[[0, 0, i / 16, 1]] * 2,
-                                  score=[i / 16, 1], kind=[0, 1], num_frames=20)
+            writer.add_detections(
+                video,
+                frame=[i] * 2,
+                box=[[0, 0, i / 16, 1]] * 2,
+                score=[i / 16, 1],
+                kind=[0, 1],
+                num_frames=20,
+            )
 
 
 def content(path):
@@ -28,8 +34,12 @@ def content(path):
     rows = {}
     for video in store.video_ids:
         found = store.detections(video, range(20))
-        rows[video] = (found.slot.tolist(), found.box.tolist(), found.score.tolist(),
-                       store.info(video))
+        rows[video] = (
+            found.slot.tolist(),
+            found.box.tolist(),
+            found.score.tolist(),
+            store.info(video),
+        )
     return rows
 
 
@@ -42,7 +52,8 @@ def kill(path):
 def test_killed_writer_resumes_to_an_undisturbed_store(tmp_path, how):
     add_all(tmp_path / 'whole', VIDEOS)
     process = multiprocessing.get_context('fork').Process(
-        target=add_all, args=(tmp_path / 'killed', VIDEOS, 0, 8, how))
+        target=add_all, args=(tmp_path / 'killed', VIDEOS, 0, 8, how)
+    )
     process.start()
     process.join()
     assert process.exitcode != 0
@@ -65,16 +76,19 @@ def test_exception_keeps_the_rows_so_far(tmp_path):
 
 def test_two_ranks_write_into_one_folder(tmp_path):
     context = multiprocessing.get_context('fork')
-    ranks = [context.Process(target=add_all, args=(tmp_path / 's', VIDEOS[rank::2], rank))
-             for rank in range(2)]
+    ranks = [
+        context.Process(target=add_all, args=(tmp_path / 's', VIDEOS[rank::2], rank))
+        for rank in range(2)
+    ]
     for process in ranks:
         process.start()
     for process in ranks:
         process.join()
         assert process.exitcode == 0
     add_all(tmp_path / 'whole', VIDEOS)
-    assert content(tmp_path / 's') == {v: content(tmp_path / 'whole')[v] for v in
-                                       VIDEOS[0::2] + VIDEOS[1::2]}
+    assert content(tmp_path / 's') == {
+        v: content(tmp_path / 'whole')[v] for v in VIDEOS[0::2] + VIDEOS[1::2]
+    }
     add_all(tmp_path / 's', VIDEOS, rank=0)  # knows the rows of both
     assert len(list((tmp_path / 's').glob('*.arrow'))) == 4
 
@@ -129,17 +143,25 @@ def test_a_failing_disk_leaves_no_half_shard(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, 'fsync', full)
-        with pytest.raises(TargetStoreError, match=r'shard-r000-00000.arrow: cannot be written \(No'
-                           r' space left on device\); free space'):
+        with pytest.raises(
+            TargetStoreError,
+            match=r'shard-r000-00000.arrow: cannot be written \(No'
+            r' space left on device\); free space',
+        ):
             writer.close()
     assert os.listdir(tmp_path) == ['manifest.json']
 
 
-@pytest.mark.parametrize('other, message', [
-    (Manifest(signal='ego_score', dataset='toy', teacher='u', score_kind='logits'),
-     "is the store of other targets \\(teacher is 't', not 'u'\\); give another folder"),
-    (BOXES, "signal is 'ego_score', not 'interaction'"),
-])
+@pytest.mark.parametrize(
+    'other, message',
+    [
+        (
+            Manifest(signal='ego_score', dataset='toy', teacher='u', score_kind='logits'),
+            "is the store of other targets \\(teacher is 't', not 'u'\\); give another folder",
+        ),
+        (BOXES, "signal is 'ego_score', not 'interaction'"),
+    ],
+)
 def test_other_manifest_is_refused(tmp_path, other, message):
     StoreWriter(tmp_path, EGO).close()
     before = (tmp_path / 'manifest.json').read_text()
@@ -158,14 +180,17 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     assert os.listdir(tmp_path) == ['thesis.tex']
 
 
-@pytest.mark.parametrize('scores, message', [
-    ([0, 1, 2], r"video 'v': scores have shape \(3,\), but the store holds 2 per video"),
-    ([[0, 1]], r'scores have shape \(1, 2\)'),
-    ([0, np.nan], 'score 1 is NaN or infinite; run the teacher on this video again'),
-    ([-np.inf, 0], 'score 0 is NaN or infinite'),
-    ([0, 1e5], 'score 100000 does not fit float16'),
-    (['a', 'b'], 'scores have type <U1; expected numbers'),
-])
+@pytest.mark.parametrize(
+    'scores, message',
+    [
+        ([0, 1, 2], r"video 'v': scores have shape \(3,\), but the store holds 2 per video"),
+        ([[0, 1]], r'scores have shape \(1, 2\)'),
+        ([0, np.nan], 'score 1 is NaN or infinite; run the teacher on this video again'),
+        ([-np.inf, 0], 'score 0 is NaN or infinite'),
+        ([0, 1e5], 'score 100000 does not fit float16'),
+        (['a', 'b'], 'scores have type <U1; expected numbers'),
+    ],
+)
 def test_bad_scores(tmp_path, scores, message):
     with StoreWriter(tmp_path, EGO) as writer:
         with pytest.raises(TargetStoreError, match=message):
@@ -173,29 +198,38 @@ def test_bad_scores(tmp_path, scores, message):
     assert os.listdir(tmp_path) == ['manifest.json']
 
 
-@pytest.mark.parametrize('changes, message', [
-    (dict(box=[[0, 0, 200, 100]]), r"video 'v': box \(0, 0, 200, 100\) at frame 3 is outside "
-     r'\[0, 1\]; values look like pixels, divide by frame width and height'),
-    (dict(box=[[-.02, 0, 1, 1]]), r'box \(-0.02, 0, 1, 1\) at frame 3 is outside'),
-    (dict(box=[[0, 0, np.nan, 1]]), 'is outside'),
-    (dict(box=[[.5, 0, .25, 1]]), 'has x2 < x1 or y2 < y1; boxes are x1, y1, x2, y2, not x, y, wi'),
-    (dict(box=[[0, .5, 1, .25]]), 'has x2 < x1 or y2 < y1'),
-    (dict(box=[0, 0, 1, 1]), r'box has shape \(4,\), expected \(1, 4\) for 1 detections'),
-    (dict(box=[['a'] * 4]), 'box has type <U1; expected numbers'),
-    (dict(frame=[-1]), r'frame -1 is not a whole number in \[0, '),
-    (dict(frame=[1.5]), 'frame 1.5 is not a whole number'),
-    (dict(frame=[9], num_frames=9), 'frame 9 is beyond the 9 frames of the video'),
-    (dict(frame_stride=2), 'frame 3 is not a multiple of frame_stride 2'),
-    (dict(frame_stride=0), 'frame_stride is 0; expected 1 or more'),
-    (dict(score=[1.5]), r'score 1.5 is not a number in \[0, 1\]'),
-    (dict(score=[np.nan]), 'score nan is not a number'),
-    (dict(kind=[2]), r'kind 2 is not a whole number in \[0, 1\]'),
-    (dict(side=[2]), r'side 2 is not a whole number in \[-1, 1\]'),
-    (dict(contact=[5]), r'contact 5 is not a whole number in \[-1, 4\]'),
-    (dict(offset=[[0, 1e6]]), 'an offset does not fit float16'),
-    (dict(fps=-1.), 'fps is -1.0; expected 0 or more'),
-    (dict(fps=float('nan')), 'fps is nan'),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (
+            dict(box=[[0, 0, 200, 100]]),
+            r"video 'v': box \(0, 0, 200, 100\) at frame 3 is outside "
+            r'\[0, 1\]; values look like pixels, divide by frame width and height',
+        ),
+        (dict(box=[[-0.02, 0, 1, 1]]), r'box \(-0.02, 0, 1, 1\) at frame 3 is outside'),
+        (dict(box=[[0, 0, np.nan, 1]]), 'is outside'),
+        (
+            dict(box=[[0.5, 0, 0.25, 1]]),
+            'has x2 < x1 or y2 < y1; boxes are x1, y1, x2, y2, not x, y, wi',
+        ),
+        (dict(box=[[0, 0.5, 1, 0.25]]), 'has x2 < x1 or y2 < y1'),
+        (dict(box=[0, 0, 1, 1]), r'box has shape \(4,\), expected \(1, 4\) for 1 detections'),
+        (dict(box=[['a'] * 4]), 'box has type <U1; expected numbers'),
+        (dict(frame=[-1]), r'frame -1 is not a whole number in \[0, '),
+        (dict(frame=[1.5]), 'frame 1.5 is not a whole number'),
+        (dict(frame=[9], num_frames=9), 'frame 9 is beyond the 9 frames of the video'),
+        (dict(frame_stride=2), 'frame 3 is not a multiple of frame_stride 2'),
+        (dict(frame_stride=0), 'frame_stride is 0; expected 1 or more'),
+        (dict(score=[1.5]), r'score 1.5 is not a number in \[0, 1\]'),
+        (dict(score=[np.nan]), 'score nan is not a number'),
+        (dict(kind=[2]), r'kind 2 is not a whole number in \[0, 1\]'),
+        (dict(side=[2]), r'side 2 is not a whole number in \[-1, 1\]'),
+        (dict(contact=[5]), r'contact 5 is not a whole number in \[-1, 4\]'),
+        (dict(offset=[[0, 1e6]]), 'an offset does not fit float16'),
+        (dict(fps=-1.0), 'fps is -1.0; expected 0 or more'),
+        (dict(fps=float('nan')), 'fps is nan'),
+    ],
+)
 def test_bad_detections(tmp_path, changes, message):
     row = dict(frame=[3], box=[[0, 0, 1, 1]], score=[1], kind=[0])
     with StoreWriter(tmp_path, BOXES) as writer:
@@ -206,8 +240,8 @@ def test_bad_detections(tmp_path, changes, message):
 
 def test_slight_overshoot_is_clipped(tmp_path):
     with StoreWriter(tmp_path, BOXES) as writer:
-        writer.add_detections('v', frame=[0], box=[[-.01, 0, 1.01, .5]], score=[1], kind=[0])
-    assert TargetStore(tmp_path).detections('v', [0]).box.tolist() == [[0, 0, 1, .5]]
+        writer.add_detections('v', frame=[0], box=[[-0.01, 0, 1.01, 0.5]], score=[1], kind=[0])
+    assert TargetStore(tmp_path).detections('v', [0]).box.tolist() == [[0, 0, 1, 0.5]]
 
 
 def test_one_id_twice(tmp_path):
@@ -231,8 +265,10 @@ def test_fail_appends_a_line(tmp_path):
         writer.fail('a', ValueError('bad\nvideo'))
         writer.fail('b', 'gone', 'videos/b.mp4')
     lines = [json.loads(x) for x in (tmp_path / 'failed.jsonl').read_text().splitlines()]
-    assert lines == [dict(video_id='a', path=None, reason='bad video'),
-                     dict(video_id='b', path='videos/b.mp4', reason='gone')]
+    assert lines == [
+        dict(video_id='a', path=None, reason='bad video'),
+        dict(video_id='b', path='videos/b.mp4', reason='gone'),
+    ]
 
 
 def test_a_shard_is_closed_early_when_it_holds_many_boxes(tmp_path, monkeypatch):

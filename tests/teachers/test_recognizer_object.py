@@ -1,4 +1,5 @@
 """A recognizer of single frames as the Object-Score teacher."""
+
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -20,7 +21,13 @@ def case(tmp_path_factory):
     torch.nn.init.normal_(network.cls_head.fc_cls.weight)
     path = tmp_path_factory.mktemp('weights') / 'objects.pth'
     torch.save(dict(state_dict=network.state_dict(), meta={}), path)
-    teacher = dict(type='RecognizerObjectTeacher', recognizer=CONFIG, checkpoint=str(path), num_scores=8, size=56)
+    teacher = dict(
+        type='RecognizerObjectTeacher',
+        recognizer=CONFIG,
+        checkpoint=str(path),
+        num_scores=8,
+        size=56,
+    )
     return MODELS.build(teacher), network.eval(), path
 
 
@@ -39,14 +46,18 @@ def test_frozen_and_described(case):
     teacher.train()
     assert not teacher.training and not any(p.requires_grad for p in teacher.parameters())
     manifest = teacher.manifest('toy')
-    assert (manifest.signal, manifest.num_scores, manifest.score_kind) == ('object_score', 8, 'logits')
+    assert (manifest.signal, manifest.num_scores, manifest.score_kind) == (
+        'object_score',
+        8,
+        'logits',
+    )
     assert manifest.weights_sha256 == sha256_of(path)
 
 
 def test_online_targets_are_the_mean_of_frames(case):
     teacher, _, _ = case
     clip = torch.rand(1, 3, 8, 56, 56) * 255
-    found, = teacher.targets(clip)
+    (found,) = teacher.targets(clip)
     frames = clip[0].transpose(0, 1)[teacher.clip_items(8)[:, 0]]
     expected = torch.tensor(teacher.infer(teacher.prepare(frames)[:, None], (56, 56))).mean(0)
     assert teacher.clip_items(8).tolist() == [[0], [2], [4], [7]]
@@ -56,5 +67,12 @@ def test_online_targets_are_the_mean_of_frames(case):
 def test_other_weights_are_refused(case, tmp_path):
     torch.save(dict(state_dict={'backbone.x': torch.zeros(1)}), tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='other.pth: its weights do not fit'):
-        MODELS.build(dict(type='RecognizerObjectTeacher', recognizer=CONFIG, checkpoint=str(tmp_path / 'other.pth'),
-                          num_scores=8, size=56))
+        MODELS.build(
+            dict(
+                type='RecognizerObjectTeacher',
+                recognizer=CONFIG,
+                checkpoint=str(tmp_path / 'other.pth'),
+                num_scores=8,
+                size=56,
+            )
+        )

@@ -1,4 +1,5 @@
 """The small detector of tests/data/tiny_teacher_detector.py with seeded weights that find something."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -23,7 +24,13 @@ def write_weights(path: Path, variant: str = 'model', seed: int = 11) -> Path:
         torch.manual_seed(seed)
         detector = build_detector(load_config(variant))
         head, hand = detector.roi_head.bbox_head, detector.roi_head.hand_head
-        for layer, std in ((head.fc_cls, 1), (head.fc_reg, .3), (hand.contact[3], 1), (hand.side, 1), (hand.offset, .001)):
+        for layer, std in (
+            (head.fc_cls, 1),
+            (head.fc_reg, 0.3),
+            (hand.contact[3], 1),
+            (hand.side, 1),
+            (hand.offset, 0.001),
+        ):
             torch.nn.init.normal_(layer.weight, std=std)
             torch.nn.init.normal_(layer.bias, std=std)
     torch.save(dict(state_dict=detector.state_dict(), meta=dict(epoch=1)), path)

@@ -1,4 +1,5 @@
 """Score teachers of a few hundred seeded weights, which see 4 frames at a time."""
+
 from __future__ import annotations
 
 import torch

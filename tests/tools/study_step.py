@@ -1,4 +1,5 @@
 """A step of the toy study: trains or tests nothing, and leaves the logs that MMEngine leaves."""
+
 from __future__ import annotations
 
 import json

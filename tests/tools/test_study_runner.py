@@ -1,4 +1,5 @@
 """Real processes: done steps stay done, killed ones resume, failed ones show."""
+
 import json
 import os
 import signal
@@ -8,7 +9,13 @@ import time
 
 import pytest
 
-from tests.tools.toy_study import ROOT, calls, plan_of, run, write_study  # first: it makes study importable
+from tests.tools.toy_study import (
+    ROOT,
+    calls,
+    plan_of,
+    run,
+    write_study,
+)  # first: it makes study importable
 
 from study import table  # isort: skip
 from study.markers import LOCK, read_marker, state_of, take_lock  # isort: skip
@@ -29,7 +36,9 @@ def test_all_run_once(tmp_path):
     assert again and said == ['21 steps, 21 of them done before']
     assert all(len(calls(tmp_path, key)) == 1 for key in plan_of(tmp_path).steps)
     marker = read_marker(tmp_path / 'out/finetune/egoexo/seed1')
-    assert marker['state'] == 'done' and marker['command'].endswith(f'0 from={tmp_path}/out/pretrain/egoexo/seed1')
+    assert marker['state'] == 'done' and marker['command'].endswith(
+        f'0 from={tmp_path}/out/pretrain/egoexo/seed1'
+    )
     assert marker['inputs']['config'] == {'optimizer.lr': '0.1'}
 
 
@@ -47,27 +56,46 @@ def test_failed_is_shown_and_tried_again(tmp_path):
     write_study(tmp_path, scratch_flag='fail')
     whole, said = run(tmp_path)
     assert not whole
-    assert any('FAILED finetune/scratch/seed0 (exit code 3): toy: the data set is broken; see ' in line for line in said)
+    assert any(
+        'FAILED finetune/scratch/seed0 (exit code 3): toy: the data set is broken; see ' in line
+        for line in said
+    )
     assert 'not run test/scratch/seed0: it needs finetune/scratch/seed0' in said
     results = collect(plan_of(tmp_path))
     assert results['steps']['finetune/scratch/seed1']['state'] == 'failed'
     assert results['steps']['test/scratch/seed1']['state'] == 'not run'
-    assert results['cells']['scratch']['runs'] == {0: 'failed', 1: 'failed'} and not calls(tmp_path, 'test/scratch/seed0')
+    assert results['cells']['scratch']['runs'] == {0: 'failed', 1: 'failed'} and not calls(
+        tmp_path, 'test/scratch/seed0'
+    )
     assert results['cells']['egoexo_star']['runs'] == {0: 'done', 1: 'done'}
     text = table.markdown(results)
     assert '| scratch | 2 failed | - | - |' in text
     assert '- finetune/scratch/seed0: failed (toy: the data set is broken)' in text
     (tmp_path / 'repaired').touch()
     assert run(tmp_path)[0] and set(states(tmp_path).values()) == {'done'}
-    assert len(calls(tmp_path, 'finetune/scratch/seed0')) == 2 and len(calls(tmp_path, 'finetune/egoexo/seed0')) == 1
+    assert (
+        len(calls(tmp_path, 'finetune/scratch/seed0')) == 2
+        and len(calls(tmp_path, 'finetune/egoexo/seed0')) == 1
+    )
 
 
 def test_resumes_after_kill_9(tmp_path):
     """The runner and its children die in the middle of a step; the step goes on from its checkpoint."""
     config = write_study(tmp_path)
-    command = [sys.executable, str(ROOT / 'tools/study.py'), str(config), '--work-dir', str(tmp_path / 'out'), '--cells',
-               'third_only', '--seeds', '0']
-    first = subprocess.Popen(command, env=dict(os.environ, TOY_SLEEP='60'), stdout=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        str(ROOT / 'tools/study.py'),
+        str(config),
+        '--work-dir',
+        str(tmp_path / 'out'),
+        '--cells',
+        'third_only',
+        '--seeds',
+        '0',
+    ]
+    first = subprocess.Popen(
+        command, env=dict(os.environ, TOY_SLEEP='60'), stdout=subprocess.DEVNULL
+    )
     checkpoint = tmp_path / 'out/world/last_checkpoint'
     deadline = time.monotonic() + 60
     while not checkpoint.exists() and time.monotonic() < deadline:
@@ -76,13 +104,19 @@ def test_resumes_after_kill_9(tmp_path):
     first.wait()
     step = plan_of(tmp_path).steps['world']
     assert state_of(step) == 'interrupted'
-    assert take_lock(step.folder / LOCK) is None  # its process lives on: not to be started a second time
+    assert (
+        take_lock(step.folder / LOCK) is None
+    )  # its process lives on: not to be started a second time
     os.kill(read_marker(step.folder)['pid'], signal.SIGKILL)
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert calls(tmp_path, 'world') == ['train', 'train'] and calls(tmp_path, 'pretrain/third/seed0') == ['train']
+    assert calls(tmp_path, 'world') == ['train', 'train'] and calls(
+        tmp_path, 'pretrain/third/seed0'
+    ) == ['train']
     assert '| third_only | 1 done | 20.0 (n=1) | baseline |' in done.stdout
-    assert json.loads((tmp_path / 'out/study.json').read_text())['cells']['third_only']['runs'] == {'0': 'done'}
+    assert json.loads((tmp_path / 'out/study.json').read_text())['cells']['third_only']['runs'] == {
+        '0': 'done'
+    }
 
 
 def test_interrupted_step_resumes_from_its_checkpoint(tmp_path):
@@ -95,11 +129,18 @@ def test_interrupted_step_resumes_from_its_checkpoint(tmp_path):
     (tmp_path / 'out/test/egoexo/seed0/study_step.json').unlink()
     _, said = run(tmp_path, cells=['egoexo'], seeds=[0])
     assert 'resume finetune/egoexo/seed0' in said
-    assert [line.split()[1].partition('=')[0] for line in calls(tmp_path, 'finetune/egoexo/seed0')] == ['from', '--resume']
+    assert [
+        line.split()[1].partition('=')[0] for line in calls(tmp_path, 'finetune/egoexo/seed0')
+    ] == ['from', '--resume']
     (folder / 'study_step.json').write_text(json.dumps(dict(marker, state='started')))
-    (folder / 'last_checkpoint').unlink()  # killed before the first checkpoint: from the start, with its weights
+    (
+        folder / 'last_checkpoint'
+    ).unlink()  # killed before the first checkpoint: from the start, with its weights
     _, said = run(tmp_path, cells=['egoexo'], seeds=[0])
-    assert 'start finetune/egoexo/seed0' in said and 'from=' in calls(tmp_path, 'finetune/egoexo/seed0')[-1]
+    assert (
+        'start finetune/egoexo/seed0' in said
+        and 'from=' in calls(tmp_path, 'finetune/egoexo/seed0')[-1]
+    )
 
 
 def test_a_second_runner_is_refused(tmp_path):
@@ -116,12 +157,16 @@ def test_changed_settings(tmp_path):
     run(tmp_path, cells=['third_only'], seeds=[0])
     (tmp_path / 'model.py').write_text('optimizer = dict(lr=0.2)\n')
     plan = plan_of(tmp_path, cells=['third_only'], seeds=[0])
-    with pytest.raises(StudyError, match=r'3 steps ran with other settings .* pretrain/third/seed0: optimizer.lr was 0.1 '
-                       r'and is 0.2; restore the setting, .* --redo-changed'):
+    with pytest.raises(
+        StudyError,
+        match=r'3 steps ran with other settings .* pretrain/third/seed0: optimizer.lr was 0.1 '
+        r'and is 0.2; restore the setting, .* --redo-changed',
+    ):
         settle_changes(plan, redo=False)
     results = collect(plan)
     assert results['cells']['third_only'] == dict(
-        numbers={'top1': {}}, runs={0: 'changed'}, steps={0: plan.runs['third_only', 0]})
+        numbers={'top1': {}}, runs={0: 'changed'}, steps={0: plan.runs['third_only', 0]}
+    )
     said = []
     settle_changes(plan, redo=True, say=said.append)
     assert 'set aside pretrain/third/seed0 as seed0.old1: its settings have changed' in said
@@ -132,8 +177,22 @@ def test_changed_settings(tmp_path):
 
 def test_dry_run_writes_nothing(tmp_path):
     config = write_study(tmp_path)
-    done = subprocess.run([sys.executable, str(ROOT / 'tools/study.py'), str(config), '--work-dir', str(tmp_path / 'out'),
-                           '--dry-run', '--cells', 'egoexo', '--seeds', '3'], capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / 'tools/study.py'),
+            str(config),
+            '--work-dir',
+            str(tmp_path / 'out'),
+            '--dry-run',
+            '--cells',
+            'egoexo',
+            '--seeds',
+            '3',
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert '# finetune/egoexo/seed3 (needs pretrain/egoexo/seed3): waiting' in done.stdout
     assert f'TOY={tmp_path} {sys.executable}' in done.stdout and not (tmp_path / 'out').exists()

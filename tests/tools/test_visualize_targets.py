@@ -1,4 +1,5 @@
 """``tools/visualize_targets.py`` on real videos and stores."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +28,16 @@ def folder(tmp_path, monkeypatch):
     write_video(tmp_path / 'clip.mp4', np.full((12, 72, 128, 3), 60, np.uint8), fps=10)
     write_stores(tmp_path, ['clip'], num_objects=6, num_frames=12)
     with StoreWriter('boxes', Manifest(signal='interaction', dataset='d', teacher='t')) as writer:
-        writer.add_detections('clip', frame=[0, 0, 8], box=[[.25, .5, .5, .75], [.5, .25, .75, .5], [0, 0, .25, .5]],
-                              score=[.9, .8, .7], kind=[HAND, OBJECT, HAND], num_frames=12, fps=10, frame_stride=4)
+        writer.add_detections(
+            'clip',
+            frame=[0, 0, 8],
+            box=[[0.25, 0.5, 0.5, 0.75], [0.5, 0.25, 0.75, 0.5], [0, 0, 0.25, 0.5]],
+            score=[0.9, 0.8, 0.7],
+            kind=[HAND, OBJECT, HAND],
+            num_frames=12,
+            fps=10,
+            frame_stride=4,
+        )
     return tmp_path
 
 
@@ -45,15 +54,42 @@ def frames_of(path):
 
 def test_as_a_program(folder):
     done = subprocess.run(
-        [sys.executable, TOOL, 'clip.mp4', '--interaction', 'boxes', '--ego-score', 'targets/ego_score', '--object-score',
-         'targets/object_score', '--out', 'out dir', '--frames', '3', '--stride', '2'],
-        capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ['wrote out dir/targets_clip.mp4 (6 frames)', 'wrote out dir/targets_clip.png']
+        [
+            sys.executable,
+            TOOL,
+            'clip.mp4',
+            '--interaction',
+            'boxes',
+            '--ego-score',
+            'targets/ego_score',
+            '--object-score',
+            'targets/object_score',
+            '--out',
+            'out dir',
+            '--frames',
+            '3',
+            '--stride',
+            '2',
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        'wrote out dir/targets_clip.mp4 (6 frames)',
+        'wrote out dir/targets_clip.png',
+    ]
     assert done.stderr == '' and sorted(path.name for path in Path('out dir').iterdir()) == [
-        'targets_clip.mp4', 'targets_clip.png']
+        'targets_clip.mp4',
+        'targets_clip.png',
+    ]
     frames, fps = frames_of('out dir/targets_clip.mp4')
     # 128 x 72 becomes 640 x 360; maps of (360 - LINE) / 2 = 170 by 302 beside it; below, an ego bar and five object bars
-    assert len(frames) == 6 and fps == 5 and frames[0].shape == (LINE + 360 + 6 * LINE, 640 + 4 + 302, 3)
+    assert (
+        len(frames) == 6
+        and fps == 5
+        and frames[0].shape == (LINE + 360 + 6 * LINE, 640 + 4 + 302, 3)
+    )
     first = frames[0][LINE:].astype(int)
     # hand at x 160..320, y 180..270; object at x 320..480, y 90..180
     np.testing.assert_allclose(first[225, 160], COLOURS['hand'], atol=50)
@@ -69,21 +105,43 @@ def test_as_a_program(folder):
 def test_one_store_and_another_id(folder, main, capsys):
     Path('clip.mp4').rename('renamed.mp4')
     Path('names.txt').write_text('\n'.join('abcdef'))
-    assert main(['renamed.mp4', '--video-id', 'clip', '--object-score', 'targets/object_score', '--object-names',
-                 'names.txt', '--max-seconds', '.5', '--frames', '1']) == 0
+    assert (
+        main(
+            [
+                'renamed.mp4',
+                '--video-id',
+                'clip',
+                '--object-score',
+                'targets/object_score',
+                '--object-names',
+                'names.txt',
+                '--max-seconds',
+                '.5',
+                '--frames',
+                '1',
+            ]
+        )
+        == 0
+    )
     assert capsys.readouterr().out.splitlines()[0] == (
-        'wrote targets_clip.mp4 (5 frames; the first 0.5 s, --max-seconds shows more)')
+        'wrote targets_clip.mp4 (5 frames; the first 0.5 s, --max-seconds shows more)'
+    )
     frames, _ = frames_of('targets_clip.mp4')
     assert len(frames) == 5 and frames[0].shape == (LINE + 360 + 5 * LINE, 640, 3)
 
 
 def test_ranking(folder, main, capsys):
-    with StoreWriter('ego', Manifest(signal='ego_score', dataset='d', teacher='t', score_kind='logits')) as writer:
+    with StoreWriter(
+        'ego', Manifest(signal='ego_score', dataset='d', teacher='t', score_kind='logits')
+    ) as writer:
         for video_id, score in (('clip', 1), ('gone', 2)):
             writer.add_scores(video_id, [0, score])
     assert main(['--rank', 'ego', '--videos', '.', '--out', 'out']) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines() == ['2 videos, from gone (0.881) to clip (0.731)', 'wrote out/ranking_ego.png']
+    assert out.splitlines() == [
+        '2 videos, from gone (0.881) to clip (0.731)',
+        'wrote out/ranking_ego.png',
+    ]
     assert err == 'no frame of gone: not among the 1 videos given\n'
     assert cv2.imread('out/ranking_ego.png') is not None
 
@@ -91,32 +149,57 @@ def test_ranking(folder, main, capsys):
 BOXES = ['--interaction', 'boxes']
 
 
-@pytest.mark.parametrize('command, message', [
-    (['other.mp4', *BOXES], "boxes: no video 'other' among the 1 of this store (ids by rule 'stem', for example 'clip'); "
-                            'give its id with --video-id, or leave out --interaction'),
-    (['gone.mp4', *BOXES], 'gone.mp4: no such file; give the path of a video'),
-    (['broken.mp4', *BOXES], 'broken.mp4: does not open as a video'),
-    (['clip.mp4', '--ego-score', 'boxes'], "boxes: holds 'interaction', but is given as 'ego_score'; give the store"),
-    (['clip.mp4', '--ego-score', 'none'], 'none: no such target store folder'),
-    (['clip.mp4', '--object-score', 'targets/object_score', '--object-names', 'broken.mp4'],
-     'broken.mp4: has 1 lines, but the store has scores of 6 classes'),
-    (['clip.mp4', *BOXES, '--codec', 'avc9'], "targets_clip.mp4: this OpenCV has no encoder for 'avc9'"),
-    (['--rank', 'boxes', '--videos', '.'], "boxes: holds no scores per video of signal 'interaction'"),
-    (['--rank', 'targets/ego_score', '--videos', 'none'], 'none: cannot be read')])
+@pytest.mark.parametrize(
+    'command, message',
+    [
+        (
+            ['other.mp4', *BOXES],
+            "boxes: no video 'other' among the 1 of this store (ids by rule 'stem', for example 'clip'); "
+            'give its id with --video-id, or leave out --interaction',
+        ),
+        (['gone.mp4', *BOXES], 'gone.mp4: no such file; give the path of a video'),
+        (['broken.mp4', *BOXES], 'broken.mp4: does not open as a video'),
+        (
+            ['clip.mp4', '--ego-score', 'boxes'],
+            "boxes: holds 'interaction', but is given as 'ego_score'; give the store",
+        ),
+        (['clip.mp4', '--ego-score', 'none'], 'none: no such target store folder'),
+        (
+            ['clip.mp4', '--object-score', 'targets/object_score', '--object-names', 'broken.mp4'],
+            'broken.mp4: has 1 lines, but the store has scores of 6 classes',
+        ),
+        (
+            ['clip.mp4', *BOXES, '--codec', 'avc9'],
+            "targets_clip.mp4: this OpenCV has no encoder for 'avc9'",
+        ),
+        (
+            ['--rank', 'boxes', '--videos', '.'],
+            "boxes: holds no scores per video of signal 'interaction'",
+        ),
+        (['--rank', 'targets/ego_score', '--videos', 'none'], 'none: cannot be read'),
+    ],
+)
 def test_bad_input(folder, main, capsys, command, message):
     Path('other.mp4').write_bytes(Path('clip.mp4').read_bytes())
     Path('broken.mp4').write_bytes(b'no video')
     before = sorted(path.name for path in folder.iterdir())
     assert main(command) == 1
-    error, = capsys.readouterr().err.splitlines()
+    (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith('visualize_targets: error: ') and message in error
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-@pytest.mark.parametrize('command, message', [
-    (['clip.mp4'], 'give a VIDEO and one or more of'), (BOXES, 'give a VIDEO and one or more of'),
-    (['--rank', 'boxes'], 'goes with --videos'), (['clip.mp4', '--rank', 'x', '--videos', '.'], 'without VIDEO'),
-    (['clip.mp4', *BOXES, '--frames', '0'], 'invalid positive int'), (['clip.mp4', *BOXES, '--codec', 'x'], 'four letters')])
+@pytest.mark.parametrize(
+    'command, message',
+    [
+        (['clip.mp4'], 'give a VIDEO and one or more of'),
+        (BOXES, 'give a VIDEO and one or more of'),
+        (['--rank', 'boxes'], 'goes with --videos'),
+        (['clip.mp4', '--rank', 'x', '--videos', '.'], 'without VIDEO'),
+        (['clip.mp4', *BOXES, '--frames', '0'], 'invalid positive int'),
+        (['clip.mp4', *BOXES, '--codec', 'x'], 'four letters'),
+    ],
+)
 def test_bad_usage(main, capsys, command, message):
     with pytest.raises(SystemExit) as caught:
         main(command)

@@ -1,4 +1,5 @@
 """A study of toy steps: one shared step, a pre-training that two cells share, fine-tuning and test."""
+
 from __future__ import annotations
 
 import sys
@@ -13,7 +14,7 @@ from study.plan import make_plan  # noqa: E402
 from study.runner import Runner  # noqa: E402
 
 STEP = str(Path(__file__).parent / 'study_step.py')
-TEXT = '''
+TEXT = """
 steps = dict(
     world=dict(folder='world', command='{{python}} {step} train {{dir}} 0'),
     pretrain=dict(folder='pretrain/{{recipe}}/seed{{seed}}', needs=['world'], config='{root}/model.py',
@@ -33,7 +34,7 @@ env = dict(TOY='{root}')
 baseline = 'third_only'
 measures = dict(top1=dict(step='test', key='acc/top1', label='top-1'))
 curves = ['pretrain', 'finetune']
-'''
+"""
 
 
 def write_study(root: Path, scratch_flag: str = '', extra: str = '') -> Path:

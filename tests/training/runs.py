@@ -1,4 +1,5 @@
 """Starting whole runs from tests."""
+
 import json
 import os
 import socket
@@ -16,7 +17,12 @@ HOST_TOOLS = Path(util.find_spec('mmaction').origin).parent / '.mim' / 'tools'
 
 # What now and then ends processes on gloo through no fault of the run: an abort once all work is done, and a port that
 # another process took meanwhile. Such a run is started once more.
-_CHANCE = ('terminate called without an active exception', 'EADDRINUSE', 'ddress already in use', 'onnection reset')
+_CHANCE = (
+    'terminate called without an active exception',
+    'EADDRINUSE',
+    'ddress already in use',
+    'onnection reset',
+)
 
 
 def launch(command: list, *, timeout: int = 300, fails: bool = False, **env: str) -> str:
@@ -24,25 +30,45 @@ def launch(command: list, *, timeout: int = 300, fails: bool = False, **env: str
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = str(probe.getsockname()[1])
-    env = dict(os.environ, PORT=port, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT),
-               PATH=f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}', **env)
+    env = dict(
+        os.environ,
+        PORT=port,
+        OMP_NUM_THREADS='1',
+        PYTHONPATH=str(ROOT),
+        PATH=f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}',
+        **env,
+    )
     for _ in range(2):
-        done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, capture_output=True, text=True,
-                              timeout=timeout)
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
         if not done.returncode or not any(text in done.stdout + done.stderr for text in _CHANCE):
             break
     assert bool(done.returncode) == fails, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
 
-def train(config, work_dir, *options, procs: int = 1, tools: Path = OUR_TOOLS, flags: tuple = (), **env) -> str:
+def train(
+    config, work_dir, *options, procs: int = 1, tools: Path = OUR_TOOLS, flags: tuple = (), **env
+) -> str:
     """Train with MMAction2's flags; ``env`` are those of ``launch``."""
-    script = [sys.executable, tools / 'train.py', config] if procs == 1 else ['bash', tools / 'dist_train.sh', config, procs]
+    script = (
+        [sys.executable, tools / 'train.py', config]
+        if procs == 1
+        else ['bash', tools / 'dist_train.sh', config, procs]
+    )
     changes = ['--cfg-options', *options] if options else []
     return launch([*script, '--work-dir', work_dir, *flags, *changes], **env)
 
 
-def test(config, checkpoint, work_dir, *flags, procs: int = 1, tools: Path = OUR_TOOLS, **env: str) -> str:
+def test(
+    config, checkpoint, work_dir, *flags, procs: int = 1, tools: Path = OUR_TOOLS, **env: str
+) -> str:
     """Test with MMAction2's flags."""
     script = [sys.executable, tools / 'test.py', config, checkpoint]
     if procs > 1:
@@ -55,8 +81,11 @@ test.__test__ = False  # a helper, not a test
 
 def log(work_dir: Path) -> list[dict]:
     """The training records of all runs in a work dir, in order."""
-    lines = [json.loads(line) for path in sorted(work_dir.glob('*/vis_data/scalars.json'))
-             for line in path.read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for path in sorted(work_dir.glob('*/vis_data/scalars.json'))
+        for line in path.read_text().splitlines()
+    ]
     return [line for line in lines if 'loss' in line]
 
 

@@ -1,4 +1,5 @@
 """Training with a broken video in the list, through the launch scripts."""
+
 import json
 import os
 
@@ -10,7 +11,10 @@ from tests.media import write_kinetics
 from tests.tiny import CONFIG
 from tests.training.runs import HOST_TOOLS, ROOT, log, train, weights
 
-NONE = [f'train_dataloader.dataset.targets.{name}=' for name in ('ego_score', 'object_score', 'interaction_map')]
+NONE = [
+    f'train_dataloader.dataset.targets.{name}='
+    for name in ('ego_score', 'object_score', 'interaction_map')
+]
 OPTIONS = (*NONE, 'train_cfg.val_begin=9', 'train_dataloader.dataset.broken_videos=skip')
 
 
@@ -33,27 +37,40 @@ def failed(work_dir):
 def test_one_of_twenty_is_broken(data, tmp_path):
     """It finishes, and resumed by MMAction2's own script with other workers it ends with the same weights."""
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    said = train(CONFIG, whole, 'train_cfg.max_epochs=2', 'train_dataloader.num_workers=2', *OPTIONS)
+    said = train(
+        CONFIG, whole, 'train_cfg.max_epochs=2', 'train_dataloader.num_workers=2', *OPTIONS
+    )
     assert said.count('clip_7.mp4: skipped') == 1 and f'listed in {whole}/failed.jsonl' in said
     train(CONFIG, parts, 'train_cfg.max_epochs=1', *OPTIONS)
-    train(CONFIG, parts, 'train_cfg.max_epochs=2', *OPTIONS, flags=('--resume', ), tools=HOST_TOOLS)
+    train(CONFIG, parts, 'train_cfg.max_epochs=2', *OPTIONS, flags=('--resume',), tools=HOST_TOOLS)
     assert [record['loss'] for record in log(parts)] == [record['loss'] for record in log(whole)]
     assert len(log(parts)) == 2 * 5  # 20 samples in batches of 4: the broken one was replaced
     for name, value in weights(whole, 2).items():
         assert torch.equal(weights(parts, 2)[name], value), name
     for work_dir in (whole, parts):
         assert [(line['video_id'], line['path']) for line in failed(work_dir)] == [
-            ('clip_7', str(data / 'videos' / 'clip_7.mp4'))] and failed(work_dir)[0]['reason']
+            ('clip_7', str(data / 'videos' / 'clip_7.mp4'))
+        ] and failed(work_dir)[0]['reason']
     assert not os.path.exists(ROOT / 'failed.jsonl')  # where the runs were started
 
 
 @pytest.mark.slow
 def test_two_ranks_list_it_once(data, tmp_path):
-    train(CONFIG, tmp_path, 'train_cfg.max_epochs=4', 'train_dataloader.batch_size=2', *OPTIONS, procs=2)
+    train(
+        CONFIG,
+        tmp_path,
+        'train_cfg.max_epochs=4',
+        'train_dataloader.batch_size=2',
+        *OPTIONS,
+        procs=2,
+    )
     assert len(failed(tmp_path)) == 1 and len(log(tmp_path)) == 4 * 5
 
 
 def test_too_many_end_the_run(data, tmp_path):
-    with pytest.raises(AssertionError, match=r'1 of 20 samples \(5\.0%\) are of files that cannot be read, more than '
-                                             r'max_broken_share=0\.04 allows'):
+    with pytest.raises(
+        AssertionError,
+        match=r'1 of 20 samples \(5\.0%\) are of files that cannot be read, more than '
+        r'max_broken_share=0\.04 allows',
+    ):
         train(CONFIG, tmp_path, *OPTIONS, 'train_dataloader.dataset.max_broken_share=0.04')

@@ -1,4 +1,5 @@
 """Whole extractions in processes of their own: killed and started again, and on two ranks."""
+
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ from tests.engine.extraction_case import config, extract, rows
 
 # For each config: a run to measure by, then the same into another store, again and again in a process that is killed at some
 # moment, until one comes to its end. Moments are random, but the second and third run are killed at work, with a new shard.
-KILLER = '''
+KILLER = """
 import os, random, signal, sys, time
 from pathlib import Path
 from mmengine.config import Config
@@ -63,7 +64,7 @@ for whole, killed in zip(sys.argv[3::2], sys.argv[4::2]):
         code = watch(start(killed), lambda: shards() > before if at_work else time.monotonic() > until)
         attempt += 1
     print('ENDED', code, flush=True)
-'''
+"""
 
 
 @pytest.fixture(scope='module')
@@ -80,7 +81,9 @@ def videos(tmp_path_factory):
 
 
 def failed(store):
-    return [json.loads(line)['video_id'] for line in (store / 'failed.jsonl').read_text().splitlines()]
+    return [
+        json.loads(line)['video_id'] for line in (store / 'failed.jsonl').read_text().splitlines()
+    ]
 
 
 def dumped(cfg, path):
@@ -92,12 +95,30 @@ def test_killed_until_done(videos, tmp_path):
     cases = [('ColourTeacher', 1), ('BrightBoxTeacher', 0)]
     paths = []
     for teacher, workers in cases:
-        slow = dict(teacher=teacher, workers=workers, model=dict(seconds=0.03), loop=dict(batch_size=4, rows_per_shard=2))
-        paths += [dumped(config(videos, str(tmp_path / f'{teacher}_{name}'), **slow), tmp_path / f'{teacher}_{name}.py')
-                  for name in ('whole', 'killed')]
-    with open(tmp_path / 'out.txt', 'w') as out:  # a file: orphaned data workers would hold a pipe open for seconds
-        subprocess.run([sys.executable, '-c', KILLER, str(ROOT), '0', *map(str, paths)], cwd=ROOT, stdout=out, stderr=out,
-                       env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=120)
+        slow = dict(
+            teacher=teacher,
+            workers=workers,
+            model=dict(seconds=0.03),
+            loop=dict(batch_size=4, rows_per_shard=2),
+        )
+        paths += [
+            dumped(
+                config(videos, str(tmp_path / f'{teacher}_{name}'), **slow),
+                tmp_path / f'{teacher}_{name}.py',
+            )
+            for name in ('whole', 'killed')
+        ]
+    with open(
+        tmp_path / 'out.txt', 'w'
+    ) as out:  # a file: orphaned data workers would hold a pipe open for seconds
+        subprocess.run(
+            [sys.executable, '-c', KILLER, str(ROOT), '0', *map(str, paths)],
+            cwd=ROOT,
+            stdout=out,
+            stderr=out,
+            env=dict(os.environ, OMP_NUM_THREADS='1'),
+            timeout=120,
+        )
     said = (tmp_path / 'out.txt').read_text()
     parts = said.split('ENDED 0')
     assert len(parts) == 3, said[-3000:]
@@ -118,7 +139,10 @@ def test_two_ranks_equal_one(videos, tmp_path):
     extract(begun)  # three videos by one rank
     path = dumped(config(videos, str(store)), tmp_path / 'config.py')
     said = test(path, 'none', tmp_path / 'work', procs=2)
-    assert f'{store}: 9 videos extracted (90 frames), 3 were there before; 1 failed, see {store}/failed.jsonl' in said
+    assert (
+        f'{store}: 9 videos extracted (90 frames), 3 were there before; 1 failed, see {store}/failed.jsonl'
+        in said
+    )
     extract(config(videos, str(tmp_path / 'one')))
     assert rows(store) == rows(tmp_path / 'one')
     assert failed(store) == ['broken']

@@ -1,4 +1,5 @@
 """Whole runs through the launch scripts, ours and MMAction2's own, on real videos and stores."""
+
 import sys
 from importlib import metadata
 
@@ -26,7 +27,13 @@ def data(tmp_path_factory):
 def uninterrupted(data, tmp_path_factory):
     """Three epochs in one go, with dropout, on one process."""
     work_dir = tmp_path_factory.mktemp('whole')
-    train(CONFIG, work_dir, 'train_cfg.max_epochs=3', 'model.cls_head.dropout_ratio=0.5', 'train_cfg.val_begin=9')
+    train(
+        CONFIG,
+        work_dir,
+        'train_cfg.max_epochs=3',
+        'model.cls_head.dropout_ratio=0.5',
+        'train_cfg.val_begin=9',
+    )
     return work_dir
 
 
@@ -34,7 +41,10 @@ def test_all_losses_are_logged(uninterrupted):
     records = log(uninterrupted)
     assert len(records) == 6  # 8 videos in batches of 4
     assert all(np.isfinite(record[name]) for record in records for name in LOSSES)
-    assert all(record['loss'] == pytest.approx(sum(record[name] for name in LOSSES[1:]), rel=1e-5) for record in records)
+    assert all(
+        record['loss'] == pytest.approx(sum(record[name] for name in LOSSES[1:]), rel=1e-5)
+        for record in records
+    )
 
 
 def test_resumed_run_equals_an_uninterrupted_one(data, uninterrupted, tmp_path):
@@ -42,10 +52,18 @@ def test_resumed_run_equals_an_uninterrupted_one(data, uninterrupted, tmp_path):
     train(CONFIG, tmp_path, 'train_cfg.max_epochs=1', *options)
     assert not (tmp_path / 'epoch_2.pth').exists()
     # another number of workers draws the same augmentations
-    train(CONFIG, tmp_path, 'train_cfg.max_epochs=3', 'train_dataloader.num_workers=2', *options, flags=('--resume', ))
+    train(
+        CONFIG,
+        tmp_path,
+        'train_cfg.max_epochs=3',
+        'train_dataloader.num_workers=2',
+        *options,
+        flags=('--resume',),
+    )
     found, expected = log(tmp_path), log(uninterrupted)
     assert [[record[name] for name in LOSSES] for record in found] == [
-        [record[name] for name in LOSSES] for record in expected]
+        [record[name] for name in LOSSES] for record in expected
+    ]
     for name, value in weights(uninterrupted, 3).items():
         assert torch.equal(weights(tmp_path, 3)[name], value), name
 
@@ -64,8 +82,13 @@ def test_two_ranks_equal_one_process(data, tmp_path):
 
 def test_ranks_without_targets_do_not_hang(data, tmp_path):
     """No sample has any target: the action loss trains alone, and gradients still meet."""
-    none = [f'train_dataloader.dataset.targets.{name}=' for name in ('ego_score', 'object_score', 'interaction_map')]
-    train(CONFIG, tmp_path, 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1', *none, procs=2)
+    none = [
+        f'train_dataloader.dataset.targets.{name}='
+        for name in ('ego_score', 'object_score', 'interaction_map')
+    ]
+    train(
+        CONFIG, tmp_path, 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1', *none, procs=2
+    )
     for record in log(tmp_path):
         assert record['loss'] == pytest.approx(record['loss_cls']) and record['loss_hand'] == 0
     moved = weights(tmp_path, 1)['aux_heads.ego_score.fc.bias']
@@ -73,20 +96,42 @@ def test_ranks_without_targets_do_not_hang(data, tmp_path):
 
 
 def test_checkpoint_tests_and_strips(data, uninterrupted, tmp_path):
-    output = test(CONFIG, uninterrupted / 'epoch_3.pth', tmp_path, '--dump', tmp_path / 'scores.pkl', procs=2)
+    output = test(
+        CONFIG, uninterrupted / 'epoch_3.pth', tmp_path, '--dump', tmp_path / 'scores.pkl', procs=2
+    )
     assert 'acc/top1' in output and (tmp_path / 'scores.pkl').stat().st_size > 0
-    launch([sys.executable, OUR_TOOLS / 'strip_aux.py', uninterrupted / 'epoch_3.pth', tmp_path / 'plain.pth'])
-    assert not [name for name in torch.load(tmp_path / 'plain.pth', weights_only=True)['state_dict'] if 'aux' in name]
+    launch(
+        [
+            sys.executable,
+            OUR_TOOLS / 'strip_aux.py',
+            uninterrupted / 'epoch_3.pth',
+            tmp_path / 'plain.pth',
+        ]
+    )
+    assert not [
+        name
+        for name in torch.load(tmp_path / 'plain.pth', weights_only=True)['state_dict']
+        if 'aux' in name
+    ]
 
 
-@pytest.mark.skipif(metadata.version('mmaction2') != '1.2.0', reason='written for the scripts of mmaction2 1.2.0')
+@pytest.mark.skipif(
+    metadata.version('mmaction2') != '1.2.0', reason='written for the scripts of mmaction2 1.2.0'
+)
 def test_mmaction2s_own_scripts(data, uninterrupted, tmp_path):
     """The config unchanged under the installed MMAction2's train.py, dist_train.sh and test.py."""
     one, two = tmp_path / 'one', tmp_path / 'two'
-    train(CONFIG, one, 'train_cfg.max_epochs=3', 'model.cls_head.dropout_ratio=0.5', 'train_cfg.val_begin=9',
-          tools=HOST_TOOLS)
+    train(
+        CONFIG,
+        one,
+        'train_cfg.max_epochs=3',
+        'model.cls_head.dropout_ratio=0.5',
+        'train_cfg.val_begin=9',
+        tools=HOST_TOOLS,
+    )
     assert [[record[name] for name in LOSSES] for record in log(one)] == [
-        [record[name] for name in LOSSES] for record in log(uninterrupted)]
+        [record[name] for name in LOSSES] for record in log(uninterrupted)
+    ]
     output = train(CONFIG, two, 'train_dataloader.batch_size=2', tools=HOST_TOOLS, procs=2)
     assert (two / 'epoch_2.pth').exists(), output[-2000:]
     assert 'acc/top1' in test(CONFIG, one / 'epoch_3.pth', tmp_path, tools=HOST_TOOLS)

@@ -3,6 +3,7 @@
 Configured by ``tests/data/toy_run.py``. ``TOY_FAULT`` has a save fail: ``kill:K`` ends the process
 with SIGKILL when half of the K-th checkpoint is on the disk.
 """
+
 from __future__ import annotations
 
 import os
@@ -29,16 +30,20 @@ class ToyClips(BaseDataset):
 
     def prepare_data(self, idx: int) -> dict:
         idx = self.get_data_info(idx)['index']  # of the whole list
-        x = torch.tensor([idx / 6, 1 - idx / 6, 0.5, 1.])
+        x = torch.tensor([idx / 6, 1 - idx / 6, 0.5, 1.0])
         x = x * float('nan') if idx in self.bad else x * 1e30 if idx in self.huge else x
-        return dict(inputs=x, data_samples=BaseDataElement(metainfo=dict(filename=f'clips/{idx}.mp4')))
+        return dict(
+            inputs=x, data_samples=BaseDataElement(metainfo=dict(filename=f'clips/{idx}.mp4'))
+        )
 
 
 @MODELS.register_module()
 class ToyRecognizer(BaseModel):
     """Two losses of a linear layer behind a batch norm; ``weights`` numbers make files large."""
 
-    def __init__(self, *, unused: bool = False, weights: int = 0, nan_gradient_at: int = -1, **kwargs) -> None:
+    def __init__(
+        self, *, unused: bool = False, weights: int = 0, nan_gradient_at: int = -1, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         self.norm = torch.nn.BatchNorm1d(4)
         self.fc = torch.nn.Linear(4, 1)
@@ -55,12 +60,15 @@ class ToyRecognizer(BaseModel):
         fit = (out - 1).square().mean()
         if self.steps == self.nan_gradient_at:  # the slope of sqrt at 0 is infinite, times 0 NaN
             fit = fit + ((out - out) ** 2).sum().sqrt()
-        return dict(loss_cls=fit, loss_size=0.1 * self.fc.weight.square().mean(), top1_acc=torch.tensor(0.5))
+        return dict(
+            loss_cls=fit, loss_size=0.1 * self.fc.weight.square().mean(), top1_acc=torch.tensor(0.5)
+        )
 
 
 @METRICS.register_module()
 class ToyMetric(BaseMetric):
     """Rises with every validation."""
+
     default_prefix = 'toy'
     calls = 0
 

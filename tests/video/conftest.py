@@ -1,4 +1,5 @@
 """Each kind of video is made once."""
+
 import pytest
 
 from .kinds import KINDS

@@ -1,4 +1,5 @@
 """Videos whose frames show their own number, made with ffmpeg."""
+
 from __future__ import annotations
 
 import shutil
@@ -19,7 +20,7 @@ def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     for bit in range(8):
         rows, columns = _block(bit, size)
         image[rows, columns] = 235 if number >> bit & 1 else 16
-    image[:height // 3, :width // 3] = 220, 30, 30
+    image[: height // 3, : width // 3] = 220, 30, 30
     return image
 
 
@@ -33,7 +34,7 @@ def _block(bit: int, size: tuple[int, int]) -> tuple[slice, slice]:
 def number(image: np.ndarray) -> int:
     """The number that a frame shows; -1 where it shows none, or lies on its side."""
     height, width = image.shape[:2]
-    corner = image[height // 12:height // 4, width // 12:width // 4].reshape(-1, 3).mean(0)
+    corner = image[height // 12 : height // 4, width // 12 : width // 4].reshape(-1, 3).mean(0)
     if image.shape[2] != 3 or corner[0] < 150 or corner[1:].max() > 100:
         return -1
     found = 0
@@ -48,19 +49,43 @@ def number(image: np.ndarray) -> int:
 
 
 def ffmpeg(*args, data: bytes = b'') -> bytes:
-    done = subprocess.run([FFMPEG, '-v', 'error', '-y', *map(str, args)], input=data, capture_output=True)
+    done = subprocess.run(
+        [FFMPEG, '-v', 'error', '-y', *map(str, args)], input=data, capture_output=True
+    )
     if done.returncode:
         raise RuntimeError(f'{args}: {done.stderr.decode()[-600:]}')
     return done.stdout
 
 
-def encode(path: Path, *options, count: int = COUNT, rate: object = RATE, size: tuple[int, int] = SIZE, first: int = 0,
-           turns: int = 0, inputs: tuple = ()) -> Path:
+def encode(
+    path: Path,
+    *options,
+    count: int = COUNT,
+    rate: object = RATE,
+    size: tuple[int, int] = SIZE,
+    first: int = 0,
+    turns: int = 0,
+    inputs: tuple = (),
+) -> Path:
     """Frames ``first`` .. ``first + count - 1``, turned counterclockwise by quarters before they are stored."""
     frames = np.stack([np.rot90(picture(n, size), turns) for n in range(first, first + count)])
     height, width = frames.shape[1:3]
-    ffmpeg('-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', f'{width}x{height}', '-r', rate, '-i', '-', *inputs, *options, path,
-           data=frames.tobytes())
+    ffmpeg(
+        '-f',
+        'rawvideo',
+        '-pix_fmt',
+        'rgb24',
+        '-s',
+        f'{width}x{height}',
+        '-r',
+        rate,
+        '-i',
+        '-',
+        *inputs,
+        *options,
+        path,
+        data=frames.tobytes(),
+    )
     return path
 
 

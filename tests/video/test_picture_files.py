@@ -1,4 +1,5 @@
 """Pictures that are cut off, and pictures with more behind or in them."""
+
 import cv2
 import numpy as np
 import pytest
@@ -17,11 +18,20 @@ def with_thumbnail(picture):
     return picture[:2] + b'\xff\xe1' + (len(small) + 2).to_bytes(2, 'big') + small + picture[2:]
 
 
-@pytest.mark.parametrize('picture', [
-    encoded('.jpg'), encoded('.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1), encoded('.png'), with_thumbnail(encoded('.jpg'))])
+@pytest.mark.parametrize(
+    'picture',
+    [
+        encoded('.jpg'),
+        encoded('.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        encoded('.png'),
+        with_thumbnail(encoded('.jpg')),
+    ],
+)
 def test_the_end_of_a_picture(picture):
     assert not is_cut_off(picture)
-    assert not is_cut_off(picture + b'\0' * 5000)  # a disk's block, a phone's film behind the picture
+    assert not is_cut_off(
+        picture + b'\0' * 5000
+    )  # a disk's block, a phone's film behind the picture
     for kept in (len(picture) - 20, len(picture) * 3 // 4):
         assert is_cut_off(picture[:kept])
         assert is_cut_off(picture[:kept] + b'\0' * 5000)

@@ -1,4 +1,5 @@
 """Order of a ranking, its videos on disk, and its sheet."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -7,7 +8,13 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import StoreWriter, TargetStore
-from egoexo_mm.visualization import VideoFrames, VisualizationError, find_videos, rank_by_ego, ranking_sheet
+from egoexo_mm.visualization import (
+    VideoFrames,
+    VisualizationError,
+    find_videos,
+    rank_by_ego,
+    ranking_sheet,
+)
 from egoexo_mm.visualization.ranking import TILE
 from egoexo_mm.visualization.text import LINE
 from tests.media import write_video
@@ -26,15 +33,25 @@ def test_order(tmp_path):
     store = ego_store(tmp_path / 's', dict(a=(1, 0), b=(-40, 40), c=(-50, 50), d=(0, 0), e=(2, 2)))
     ranked = rank_by_ego(store)
     assert [video_id for video_id, _ in ranked] == ['c', 'b', 'd', 'e', 'a']
-    np.testing.assert_allclose([share for _, share in ranked], [1, 1, .5, .5, 1 / (1 + np.e)], atol=1e-6)
-    store = ego_store(tmp_path / 'p', dict(a=(.75, .25), b=(.25, .75)), score_kind='probabilities')
-    assert rank_by_ego(store) == [('b', .75), ('a', .25)]
+    np.testing.assert_allclose(
+        [share for _, share in ranked], [1, 1, 0.5, 0.5, 1 / (1 + np.e)], atol=1e-6
+    )
+    store = ego_store(
+        tmp_path / 'p', dict(a=(0.75, 0.25), b=(0.25, 0.75)), score_kind='probabilities'
+    )
+    assert rank_by_ego(store) == [('b', 0.75), ('a', 0.25)]
 
 
 def test_stores_that_cannot_be_ranked(tmp_path):
-    with pytest.raises(VisualizationError, match="boxes: holds no scores per video of signal 'interaction'; expected the 2"):
+    with pytest.raises(
+        VisualizationError,
+        match="boxes: holds no scores per video of signal 'interaction'; expected the 2",
+    ):
         rank_by_ego(TargetStore(box_store(tmp_path / 'boxes')))
-    with pytest.raises(VisualizationError, match="three: holds 3 scores per video of signal 'ego_score'; expected the 2"):
+    with pytest.raises(
+        VisualizationError,
+        match="three: holds 3 scores per video of signal 'ego_score'; expected the 2",
+    ):
         rank_by_ego(ego_store(tmp_path / 'three', dict(a=(1, 0, 2)), num_scores=3))
     with pytest.raises(VisualizationError, match='empty: holds no video; run the teacher first'):
         rank_by_ego(ego_store(tmp_path / 'empty', {}))
@@ -45,11 +62,20 @@ def test_videos_of_a_folder_or_a_list(tmp_path):
     for name in ('a b.mp4', 'x/c.MKV', 'x/notes.txt'):
         (tmp_path / name).touch()
     assert find_videos(tmp_path, 'stem') == {'a b': tmp_path / 'a b.mp4', 'c': tmp_path / 'x/c.MKV'}
-    assert find_videos(tmp_path, 'path') == {'a b': tmp_path / 'a b.mp4', 'x/c': tmp_path / 'x/c.MKV'}
+    assert find_videos(tmp_path, 'path') == {
+        'a b': tmp_path / 'a b.mp4',
+        'x/c': tmp_path / 'x/c.MKV',
+    }
     (tmp_path / 'list.txt').write_text('a b.mp4 0\nx/c.MKV 13\n\nplain.mp4\n')
     assert find_videos(tmp_path / 'list.txt', 'path') == {
-        'a b': tmp_path / 'a b.mp4', 'x/c': tmp_path / 'x/c.MKV', 'plain': tmp_path / 'plain.mp4'}
-    with pytest.raises(VisualizationError, match='none: cannot be read .*; --videos takes a folder of videos or a list'):
+        'a b': tmp_path / 'a b.mp4',
+        'x/c': tmp_path / 'x/c.MKV',
+        'plain': tmp_path / 'plain.mp4',
+    }
+    with pytest.raises(
+        VisualizationError,
+        match='none: cannot be read .*; --videos takes a folder of videos or a list',
+    ):
         find_videos(tmp_path / 'none', 'stem')
     (tmp_path / 'y').mkdir()
     with pytest.raises(VisualizationError, match='y: no video in it'):
@@ -81,6 +107,10 @@ def test_sheet_shows_middle_frames_best_first(tmp_path):
 def test_frames_of_a_video(tmp_path):
     frames = np.repeat(np.arange(10, dtype=np.uint8) * 20, 36 * 64 * 3).reshape(10, 36, 64, 3)
     video = VideoFrames(write_video(tmp_path / 'a.avi', frames, fps=5, codec='FFV1'))
-    assert len(video) == 10 and video.seconds(4) == pytest.approx(.8)
-    assert video.evenly(3) == [1, 5, 8] and video.evenly(99) == list(range(10)) and video.evenly(1) == [5]
+    assert len(video) == 10 and video.seconds(4) == pytest.approx(0.8)
+    assert (
+        video.evenly(3) == [1, 5, 8]
+        and video.evenly(99) == list(range(10))
+        and video.evenly(1) == [5]
+    )
     assert [round(float(video[i].mean()) / 20) for i in (9, 0, 4)] == [9, 0, 4]

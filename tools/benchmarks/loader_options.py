@@ -1,4 +1,5 @@
 """What is left of a training clip's time, and what three options would save: prototypes, nothing of which is shipped."""
+
 from __future__ import annotations
 
 import statistics
@@ -17,6 +18,7 @@ def read(path: Path, start: int, clips: int, rgb: bool) -> dict[str, float]:
     """CPU seconds of indexing packets, decoding, and leaving ``clips`` clips, the later ones 8 frames on."""
     import av
     from av.video.reformatter import VideoReformatter
+
     spent, last = {}, time.process_time()
 
     def lap(name: str) -> None:
@@ -29,7 +31,9 @@ def read(path: Path, start: int, clips: int, rgb: bool) -> dict[str, float]:
         stream.codec_context.thread_count = 1
         times = sorted(packet.pts for packet in file.demux(stream) if packet.size)
         lap('index')
-        wanted = {times[start + 8 * clip + STEP * i] for clip in range(clips) for i in range(LENGTH)}
+        wanted = {
+            times[start + 8 * clip + STEP * i] for clip in range(clips) for i in range(LENGTH)
+        }
         file.seek(min(wanted), stream=stream)
         found, convert = 0, VideoReformatter()
         for packet in file.demux(stream):
@@ -51,24 +55,38 @@ def read(path: Path, start: int, clips: int, rgb: bool) -> dict[str, float]:
 
 def run(options: measuring.Options) -> list[dict]:
     """Rows of milliseconds a clip; all sides take turns on the same clips."""
-    sides = {'as shipped: one clip, RGB': (1, True), 'YUV planes': (1, False), 'two clips of one decoding': (2, True),
-             'four clips of one decoding': (4, True)}
+    sides = {
+        'as shipped: one clip, RGB': (1, True),
+        'YUV planes': (1, False),
+        'two clips of one decoding': (2, True),
+        'four clips of one decoding': (4, True),
+    }
     spent = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as name:
         frames = 140 if options.quick else loader.FRAMES
-        paths = sorted(options.videos.iterdir()) if options.videos else loader.make_videos(
-            Path(name), 1 if options.quick else 3, frames)
+        paths = (
+            sorted(options.videos.iterdir())
+            if options.videos
+            else loader.make_videos(Path(name), 1 if options.quick else 3, frames)
+        )
         starts = np.random.default_rng(0).integers(0, frames - 24 - STEP * LENGTH, options.rounds)
         for number, start in enumerate(starts):
-            for side in list(sides)[::-1 if number % 2 else 1]:
+            for side in list(sides)[:: -1 if number % 2 else 1]:
                 spent[side] += [read(path, int(start), *sides[side]) for path in paths]
     rows = []
     for side, times in spent.items():
         clips = sides[side][0]
-        means = {stage: statistics.mean(clip[stage] for clip in times) * 1e3 / clips
-                 for stage in ('index', 'decode', 'frames to arrays')}
-        rows.append({'reading': side, **{f'{stage}, ms': value for stage, value in means.items()},
-                     'clips/s of a core': 1e3 / sum(means.values())})
+        means = {
+            stage: statistics.mean(clip[stage] for clip in times) * 1e3 / clips
+            for stage in ('index', 'decode', 'frames to arrays')
+        }
+        rows.append(
+            {
+                'reading': side,
+                **{f'{stage}, ms': value for stage, value in means.items()},
+                'clips/s of a core': 1e3 / sum(means.values()),
+            }
+        )
     for row in rows:
         row['times shipped'] = row['clips/s of a core'] / rows[0]['clips/s of a core']
     return rows

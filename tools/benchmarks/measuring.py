@@ -1,4 +1,5 @@
 """Timing sides in turns, and printing what came of it."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -21,6 +22,7 @@ class Options:
         videos: folder with videos to decode; made where None.
         workers: numbers of loading processes.
     """
+
     device: str = 'cpu'
     rounds: int = 9
     quick: bool = False
@@ -28,7 +30,9 @@ class Options:
     workers: tuple[int, ...] = (0, 1, 2)
 
 
-def in_turns(sides: dict[str, Callable[[], object]], rounds: int, device: str = 'cpu') -> dict[str, list[float]]:
+def in_turns(
+    sides: dict[str, Callable[[], object]], rounds: int, device: str = 'cpu'
+) -> dict[str, list[float]]:
     """Seconds of every call, side by side: round after round, in alternating order, after one call to warm up.
 
     On the CPU it is the time of this process (all threads), which other load on the machine disturbs less; on a GPU the wall
@@ -38,7 +42,7 @@ def in_turns(sides: dict[str, Callable[[], object]], rounds: int, device: str = 
         call()
     times = {name: [] for name in sides}
     for number in range(rounds):
-        for name in list(sides)[::-1 if number % 2 else 1]:
+        for name in list(sides)[:: -1 if number % 2 else 1]:
             times[name].append(seconds(sides[name], device))
     return times
 
@@ -58,7 +62,7 @@ def seconds(call: Callable[[], object], device: str = 'cpu') -> float:
 
 def ratio(times: dict[str, list[float]], name: str, base: str) -> float:
     """Median over rounds of the ratio of two sides, each round's sides having run one after the other."""
-    return statistics.median(mine / other for mine, other in zip(times[name], times[base], strict=True))
+    return statistics.median(mine / other for mine, other in zip(times[name], times[base]))
 
 
 def resident() -> float:
@@ -73,7 +77,9 @@ def table(rows: list[dict]) -> str:
     """Markdown, a column per key of any row."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     lines = ['| ' + ' | '.join(columns) + ' |', '|---' * len(columns) + '|']
-    lines += ['| ' + ' | '.join(_cell(row.get(column, '-')) for column in columns) + ' |' for row in rows]
+    lines += [
+        '| ' + ' | '.join(_cell(row.get(column, '-')) for column in columns) + ' |' for row in rows
+    ]
     return '\n'.join(lines)
 
 

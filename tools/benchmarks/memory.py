@@ -3,6 +3,7 @@
 Counted are the bytes that the forward pass keeps for the backward pass (each storage once), in tensors of full size without
 values, and weights, gradients and momentum. Not counted are what single kernels need on the way, and the CUDA context.
 """
+
 from __future__ import annotations
 
 import measuring
@@ -43,7 +44,11 @@ def kept(cfg: Config, clips: int, half: bool = False) -> int:
 def checkpointed(cfg: Config) -> Config:
     """The config with gradient checkpointing in every block of its backbone."""
     cfg = cfg.copy()
-    parts = [cfg.model.backbone[name] for name in ('slow_pathway', 'fast_pathway') if name in cfg.model.backbone]
+    parts = [
+        cfg.model.backbone[name]
+        for name in ('slow_pathway', 'fast_pathway')
+        if name in cfg.model.backbone
+    ]
     for part in parts or [cfg.model.backbone]:
         part['with_cp'] = True
     return cfg
@@ -56,7 +61,9 @@ def fixed(cfg: Config, half: bool = False) -> int:
 
 def largest(memory: int, per_clip: float) -> str:
     """Clips a step that fit each card."""
-    return ' / '.join(str(max(int(((card - SPARE) * GIB - memory) // per_clip), 0)) for card in CARDS)
+    return ' / '.join(
+        str(max(int(((card - SPARE) * GIB - memory) // per_clip), 0)) for card in CARDS
+    )
 
 
 def row(name: str, precision: str) -> dict:
@@ -69,16 +76,24 @@ def row(name: str, precision: str) -> dict:
     weights = fixed(cfg, half)
     frames, size = rehearsal.clip(cfg)
     ours = cfg.train_dataloader.batch_size
-    return {'config': name.removesuffix('.py'), 'clip': f'{frames} x {size} px', 'precision': precision,
-            'weights, gradients, momentum, MiB': round(weights / 2**20), 'per clip, MiB': round((two - one) / 2**20),
-            f'GiB at {ours} clips': round((weights + one + (ours - 2) * (two - one)) / GIB, 1),
-            f'clips on {" / ".join(map(str, CARDS))} GiB': largest(weights, two - one)}
+    return {
+        'config': name.removesuffix('.py'),
+        'clip': f'{frames} x {size} px',
+        'precision': precision,
+        'weights, gradients, momentum, MiB': round(weights / 2**20),
+        'per clip, MiB': round((two - one) / 2**20),
+        f'GiB at {ours} clips': round((weights + one + (ours - 2) * (two - one)) / GIB, 1),
+        f'clips on {" / ".join(map(str, CARDS))} GiB': largest(weights, two - one),
+    }
 
 
 def run(options: measuring.Options) -> list[dict]:
     """A row per config and precision."""
-    names = ['slowonly_k400.py'] if options.quick else [
-        name for name in rehearsal.recognizers() if 'demo' not in name]
+    names = (
+        ['slowonly_k400.py']
+        if options.quick
+        else [name for name in rehearsal.recognizers() if 'demo' not in name]
+    )
     rows = []
     for name in names:
         # autocast keeps the Swin's layer normalisations in float32, which this count does not know

@@ -7,6 +7,7 @@ one round.
 Example:
     python tools/benchmarks/raster.py --json targets.json
 """
+
 import argparse
 import contextlib
 import json
@@ -42,6 +43,7 @@ NUM_SCORES = 1000
 
 class Boxes(NamedTuple):
     """Detections of one or more clips as :func:`boxes_to_maps` takes them, arrays or tensors."""
+
     box: Any
     score: Any
     kind: Any
@@ -58,8 +60,11 @@ def random_rows(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.nd
 
 def random_boxes(rng: np.random.Generator, num_frames: int, per_frame: int) -> Boxes:
     count = num_frames * per_frame
-    return Boxes(*random_rows(rng, count), rng.integers(0, 2, count, np.int8),
-                 np.repeat(np.arange(num_frames), per_frame))
+    return Boxes(
+        *random_rows(rng, count),
+        rng.integers(0, 2, count, np.int8),
+        np.repeat(np.arange(num_frames), per_frame),
+    )
 
 
 # --- rasterising: three loops over boxes, from the released code's way to the quickest
@@ -71,7 +76,7 @@ def paint_torch(boxes: Boxes, num_frames: int) -> np.ndarray:
     for box, score, kind, slot in zip(*boxes):
         x1, x2 = (int((box[i] * GRID[1]).floor().clamp(0, GRID[1] - 1).item()) for i in (0, 2))
         y1, y2 = (int((box[i] * GRID[0]).floor().clamp(0, GRID[0] - 1).item()) for i in (1, 3))
-        cells = maps[kind, int(slot.item()), y1:y2 + 1, x1:x2 + 1]
+        cells = maps[kind, int(slot.item()), y1 : y2 + 1, x1 : x2 + 1]
         cells.copy_(torch.maximum(cells, score))
     return maps.numpy()
 
@@ -82,7 +87,7 @@ def paint_numpy(boxes: Boxes, num_frames: int) -> np.ndarray:
     cells = np.array([GRID[1], GRID[0]] * 2, np.float32)
     for box, score, kind, slot in zip(*boxes):
         x1, y1, x2, y2 = np.clip(np.floor(box * cells), 0, cells - 1).astype(int)
-        part = maps[kind, slot, y1:y2 + 1, x1:x2 + 1]
+        part = maps[kind, slot, y1 : y2 + 1, x1 : x2 + 1]
         np.maximum(part, score, out=part)
     return maps
 
@@ -93,8 +98,9 @@ def paint_fill_only(boxes: Boxes, num_frames: int) -> np.ndarray:
     cells = np.array([GRID[1], GRID[0]] * 2, np.float32)
     corners = np.clip(np.floor(boxes.box * cells), 0, cells - 1).astype(int).tolist()
     for (x1, y1, x2, y2), score, kind, slot in zip(
-            corners, boxes.score.tolist(), boxes.kind.tolist(), boxes.slot.tolist()):
-        part = maps[kind, slot, y1:y2 + 1, x1:x2 + 1]
+        corners, boxes.score.tolist(), boxes.kind.tolist(), boxes.slot.tolist()
+    ):
+        part = maps[kind, slot, y1 : y2 + 1, x1 : x2 + 1]
         np.maximum(part, score, out=part)
     return maps
 
@@ -105,16 +111,28 @@ def paint_at_once(boxes: Boxes, num_frames: int) -> np.ndarray:
 
 def raster_rows(compare: Callable) -> None:
     rng = np.random.default_rng(0)
-    for clips, frames, per_frame in ((1, 8, 4), (1, 8, 10), (1, 32, 4), (1, 32, 10), (8, 32, 4),
-                                     (8, 32, 10)):
+    for clips, frames, per_frame in (
+        (1, 8, 4),
+        (1, 8, 10),
+        (1, 32, 4),
+        (1, 32, 10),
+        (8, 32, 4),
+        (8, 32, 10),
+    ):
         boxes = random_boxes(rng, clips * frames, per_frame)
         tensors = Boxes(*map(torch.from_numpy, boxes))
         case = f'maps of {clips} x {frames} frames x {per_frame} boxes'
-        for name, paint, given in (('torch loop, .item()', paint_torch, tensors),
-                                   ('numpy loop', paint_numpy, boxes),
-                                   ('numpy loop, fill only', paint_fill_only, boxes)):
-            compare(case, name, lambda p=paint, g=given, n=clips * frames: p(g, n),
-                    lambda b=boxes, n=clips * frames: paint_at_once(b, n))
+        for name, paint, given in (
+            ('torch loop, .item()', paint_torch, tensors),
+            ('numpy loop', paint_numpy, boxes),
+            ('numpy loop, fill only', paint_fill_only, boxes),
+        ):
+            compare(
+                case,
+                name,
+                lambda p=paint, g=given, n=clips * frames: p(g, n),
+                lambda b=boxes, n=clips * frames: paint_at_once(b, n),
+            )
     slow = slow_frame_index(CLIP_LEN, NUM_SLOW).numpy()
     for per_frame in (4, 10):  # training needs the slow frames only
         fast = random_boxes(rng, CLIP_LEN, per_frame)
@@ -122,12 +140,16 @@ def raster_rows(compare: Callable) -> None:
         kept = np.isin(fast.slot, slow)
         seen = Boxes(*(column[kept] for column in fast))
         seen = seen._replace(slot=np.searchsorted(slow, seen.slot))
-        for name, paint, given in (('torch loop, .item()', paint_torch, tensors),
-                                   ('this package', paint_at_once, fast)):
-            compare(f'maps of the {NUM_SLOW} slow frames x {per_frame} boxes',
-                    f'{name}, on all {CLIP_LEN} frames, then pick',
-                    lambda p=paint, g=given: p(g, CLIP_LEN)[:, slow],
-                    lambda b=seen: paint_at_once(b, NUM_SLOW))
+        for name, paint, given in (
+            ('torch loop, .item()', paint_torch, tensors),
+            ('this package', paint_at_once, fast),
+        ):
+            compare(
+                f'maps of the {NUM_SLOW} slow frames x {per_frame} boxes',
+                f'{name}, on all {CLIP_LEN} frames, then pick',
+                lambda p=paint, g=given: p(g, CLIP_LEN)[:, slow],
+                lambda b=seen: paint_at_once(b, NUM_SLOW),
+            )
 
 
 # --- reading
@@ -139,7 +161,7 @@ def write_released_boxes(folder: Path, videos: int, rng: np.random.Generator) ->
     scale = np.array([WIDTH, HEIGHT] * 2, np.float32)
     for video in range(videos):
         pairs = np.empty((VIDEO_FRAMES, 2), object)
-        for column, mean in ((0, 1.5), (1, 1.)):
+        for column, mean in ((0, 1.5), (1, 1.0)):
             for frame, count in enumerate(rng.poisson(mean, VIDEO_FRAMES)):
                 if count:
                     pairs[frame, column] = np.zeros((count, 10), np.float32)
@@ -174,25 +196,38 @@ def reading_rows(compare: Callable, folder: Path, videos: int) -> None:
     npy.mkdir()
     write_released_boxes(npy, videos, rng)
     with contextlib.redirect_stdout(sys.stderr):  # progress
-        convert_boxes(npy, folder / 'boxes', lambda _: FrameSize(WIDTH, HEIGHT, 30.))
+        convert_boxes(npy, folder / 'boxes', lambda _: FrameSize(WIDTH, HEIGHT, 30.0))
     store = TargetStore(folder / 'boxes')
     slow = slow_frame_index(CLIP_LEN, NUM_SLOW).numpy() * 2  # every second frame of the video
-    clips = [(f'video{rng.integers(videos):05d}', slow + rng.integers(VIDEO_FRAMES - slow[-1]))
-             for _ in range(64)]
-    compare(f'boxes of {NUM_SLOW} frames of a random video (of {videos})',
-            'np.load(allow_pickle=True)', lambda: [read_npy(npy, *clip) for clip in clips],
-            lambda: [read_store(store, *clip) for clip in clips], per=len(clips))
+    clips = [
+        (f'video{rng.integers(videos):05d}', slow + rng.integers(VIDEO_FRAMES - slow[-1]))
+        for _ in range(64)
+    ]
+    compare(
+        f'boxes of {NUM_SLOW} frames of a random video (of {videos})',
+        'np.load(allow_pickle=True)',
+        lambda: [read_npy(npy, *clip) for clip in clips],
+        lambda: [read_store(store, *clip) for clip in clips],
+        per=len(clips),
+    )
     opening_row(compare, folder, 8 * videos, rng)
 
 
 def opening_row(compare: Callable, folder: Path, videos: int, rng: np.random.Generator) -> None:
     """What every process pays before its first sample, and then one video's scores."""
-    table = {f'video{i:06d}': rng.normal(size=NUM_SCORES).astype(np.float16).astype(np.float32)
-             for i in range(videos)}
+    table = {
+        f'video{i:06d}': rng.normal(size=NUM_SCORES).astype(np.float16).astype(np.float32)
+        for i in range(videos)
+    }
     with open(folder / 'scores.pkl', 'wb') as file:
         pickle.dump(table, file)
-    manifest = Manifest(signal='object_score', dataset='random', teacher='random',
-                        score_kind='logits', num_scores=NUM_SCORES)
+    manifest = Manifest(
+        signal='object_score',
+        dataset='random',
+        teacher='random',
+        score_kind='logits',
+        num_scores=NUM_SCORES,
+    )
     with StoreWriter(folder / 'scores', manifest) as writer:
         for video_id, scores in table.items():
             writer.add_scores(video_id, scores)
@@ -202,8 +237,12 @@ def opening_row(compare: Callable, folder: Path, videos: int, rng: np.random.Gen
         with open(folder / 'scores.pkl', 'rb') as file:
             return pickle.load(file)[wanted]
 
-    compare(f'open {videos} x {NUM_SCORES} scores, read one video', 'pickle.load of a dict',
-            unpickle, lambda: TargetStore(folder / 'scores').scores(wanted))
+    compare(
+        f'open {videos} x {NUM_SCORES} scores, read one video',
+        'pickle.load of a dict',
+        unpickle,
+        lambda: TargetStore(folder / 'scores').scores(wanted),
+    )
 
 
 # --- measuring
@@ -216,8 +255,15 @@ def identical(first: Any, second: Any) -> bool:
     return np.array_equal(first, second)
 
 
-def measure(case: str, baseline: str, before: Callable, after: Callable, rounds: int,
-            least: float, per: int = 1) -> dict[str, Any]:
+def measure(
+    case: str,
+    baseline: str,
+    before: Callable,
+    after: Callable,
+    rounds: int,
+    least: float,
+    per: int = 1,
+) -> dict[str, Any]:
     """One row: microseconds per call (or per ``per``-th of one) of the two, run in turns.
 
     Args:
@@ -230,20 +276,34 @@ def measure(case: str, baseline: str, before: Callable, after: Callable, rounds:
         raise RuntimeError(f'{case}: {baseline} gives another output; the times would mean nothing')
     timers = [timeit.Timer(call) for call in (before, after)]
     counts = [max(1, round(least / timer.timeit(1))) for timer in timers]
-    times = [[timer.timeit(count) / count / per * 1e6 for timer, count in zip(timers, counts)]
-             for _ in range(rounds)]
+    times = [
+        [timer.timeit(count) / count / per * 1e6 for timer, count in zip(timers, counts)]
+        for _ in range(rounds)
+    ]
     old, new = (statistics.median(column) for column in zip(*times))
     ratios = [slow / fast for slow, fast in times]
-    return dict(case=case, baseline=baseline, identical=True, baseline_us=old, ours_us=new,
-                ratio=old / new, spread=[min(ratios), max(ratios)])
+    return dict(
+        case=case,
+        baseline=baseline,
+        identical=True,
+        baseline_us=old,
+        ours_us=new,
+        ratio=old / new,
+        spread=[min(ratios), max(ratios)],
+    )
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
-    lines = ['| case | baseline | baseline, us | this package, us | ratio | spread |',
-             '|---|---|---:|---:|---:|---:|']
-    lines += [f'| {r["case"]} | {r["baseline"]} | {r["baseline_us"]:.0f} | {r["ours_us"]:.0f} | '
-              f'{r["ratio"]:.1f} | {r["spread"][0]:.1f} - {r["spread"][1]:.1f} |' for r in rows]
+    lines = [
+        '| case | baseline | baseline, us | this package, us | ratio | spread |',
+        '|---|---|---:|---:|---:|---:|',
+    ]
+    lines += [
+        f'| {r["case"]} | {r["baseline"]} | {r["baseline_us"]:.0f} | {r["ours_us"]:.0f} | '
+        f'{r["ratio"]:.1f} | {r["spread"][0]:.1f} - {r["spread"][1]:.1f} |'
+        for r in rows
+    ]
     return '\n'.join(lines)
 
 
@@ -253,8 +313,15 @@ def run(options: Any) -> list[dict[str, Any]]:
 
     def compare(*what: Any, per: int = 1) -> None:
         row = measure(*what, options.rounds, 1e-4 if options.quick else 0.05, per)
-        rows.append({'case': row['case'], 'baseline': row['baseline'], 'baseline, us': row['baseline_us'],
-                     'ours, us': row['ours_us'], 'times faster': row['ratio']})
+        rows.append(
+            {
+                'case': row['case'],
+                'baseline': row['baseline'],
+                'baseline, us': row['baseline_us'],
+                'ours, us': row['ours_us'],
+                'times faster': row['ratio'],
+            }
+        )
 
     raster_rows(compare)
     with tempfile.TemporaryDirectory() as folder:
@@ -263,8 +330,9 @@ def run(options: Any) -> list[dict[str, Any]]:
 
 
 def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--json', type=Path, metavar='OUT', help='also write the rows there')
     parser.add_argument('--videos', type=int, default=256, help='box files to write and read')
     parser.add_argument('--rounds', type=int, default=9, help='timings per side of a row')
@@ -283,12 +351,18 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     raster_rows(compare)
     with tempfile.TemporaryDirectory() as folder:
         reading_rows(compare, Path(folder), args.videos)
-    versions = dict(python=platform.python_version(), numpy=np.__version__,
-                    torch=torch.__version__, pyarrow=pyarrow.__version__, cpus=os.cpu_count())
+    versions = dict(
+        python=platform.python_version(),
+        numpy=np.__version__,
+        torch=torch.__version__,
+        pyarrow=pyarrow.__version__,
+        cpus=os.cpu_count(),
+    )
     print(table(rows) + '\n\n' + ', '.join(f'{name} {value}' for name, value in versions.items()))
     if args.json:
-        args.json.write_text(json.dumps(dict(versions=versions, rounds=args.rounds, rows=rows),
-                                        indent=2) + '\n')
+        args.json.write_text(
+            json.dumps(dict(versions=versions, rounds=args.rounds, rows=rows), indent=2) + '\n'
+        )
     return rows
 
 

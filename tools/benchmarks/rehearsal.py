@@ -2,6 +2,7 @@
 
 On the ``meta`` device tensors have shapes and no values: a step that reads a value on the host, or mixes devices, fails.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -39,7 +40,9 @@ def recognizers() -> list[str]:
             continue
         cfg = load(path)
         if cfg.get('model', {}).get('type') in RECOGNIZERS and cfg.get('train_dataloader'):
-            found.setdefault(str((cfg.model, clip(cfg), targets(cfg))), str(path.relative_to(CONFIGS)))
+            found.setdefault(
+                str((cfg.model, clip(cfg), targets(cfg))), str(path.relative_to(CONFIGS))
+            )
     return list(found.values())
 
 
@@ -52,7 +55,9 @@ def pipeline(cfg: Config) -> list[dict]:
 def clip(cfg: Config) -> tuple[int, int]:
     """Frames and pixels of a training clip."""
     frames = next(step['clip_len'] for step in pipeline(cfg) if 'clip_len' in step)
-    sizes = dict(RandomRescaleCrop='size', RandomCrop='size', CenterCrop='crop_size', Resize='scale')
+    sizes = dict(
+        RandomRescaleCrop='size', RandomCrop='size', CenterCrop='crop_size', Resize='scale'
+    )
     size = [step[sizes[step['type']]] for step in pipeline(cfg) if step['type'] in sizes][-1]
     return frames, size if isinstance(size, int) else size[0]
 
@@ -78,7 +83,10 @@ def samples(cfg: Config, count: int) -> list[ActionDataSample]:
             elif learner:
                 loads = targets(cfg)
                 side = -(-size // loads.get('cell_size', 32))
-                sample.set_field(torch.rand(2, frames // loads.get('time_stride', 4), side, side), 'interaction_map')
+                sample.set_field(
+                    torch.rand(2, frames // loads.get('time_stride', 4), side, side),
+                    'interaction_map',
+                )
         made.append(sample)
     return made
 
@@ -87,8 +95,10 @@ def batch(cfg: Config, count: int, seed: int = 0) -> dict:
     """A training batch of random uint8 clips, as ``pseudo_collate`` leaves it."""
     frames, size = clip(cfg)
     generator = torch.Generator().manual_seed(seed)
-    clips = [torch.randint(0, 256, (1, 3, frames, size, size), dtype=torch.uint8, generator=generator)
-             for _ in range(count)]
+    clips = [
+        torch.randint(0, 256, (1, 3, frames, size, size), dtype=torch.uint8, generator=generator)
+        for _ in range(count)
+    ]
     return dict(inputs=clips, data_samples=samples(cfg, count))
 
 
@@ -97,9 +107,14 @@ def video(cfg: Config, clips: int, size: int, width: int, frames: int) -> dict:
     length = clip(cfg)[0]
     starts = torch.linspace(0, max(frames - length, 0), clips).long()
     crops = torch.tensor([[x, 0, x + size, size] for x in (0, width - size, (width - size) // 2)])
-    once = dict(frames=torch.randint(0, 256, (frames, size, width, 3), dtype=torch.uint8),
-                clip_frames=(starts[:, None] + torch.arange(length)).clamp(max=frames - 1), crops=crops)
-    return dict(inputs={key: [value] for key, value in once.items()}, data_samples=[ActionDataSample()])
+    once = dict(
+        frames=torch.randint(0, 256, (frames, size, width, 3), dtype=torch.uint8),
+        clip_frames=(starts[:, None] + torch.arange(length)).clamp(max=frames - 1),
+        crops=crops,
+    )
+    return dict(
+        inputs={key: [value] for key, value in once.items()}, data_samples=[ActionDataSample()]
+    )
 
 
 def views(data: dict) -> dict:

@@ -1,4 +1,5 @@
 """How start-up and memory grow with the list of videos, and what each of two processes has to do."""
+
 from __future__ import annotations
 
 import json
@@ -33,13 +34,17 @@ def open_list(path: Path, store: Path) -> dict[str, float]:
     """Seconds and megabytes of the list with its store, made in this process."""
     MMLogger.get_current_instance().setLevel('ERROR')
     before, start = measuring.resident(), time.process_time()
-    dataset = VideoTargetDataset(str(path), [], targets=dict(ego_score=str(store)), data_prefix=dict(video='videos'))
+    dataset = VideoTargetDataset(
+        str(path), [], targets=dict(ego_score=str(store)), data_prefix=dict(video='videos')
+    )
     opened = time.process_time() - start
     start = time.process_time()
     for number in range(0, len(dataset), max(len(dataset) // 1000, 1)):
         dataset.get_data_info(number)
     rows = len(range(0, len(dataset), max(len(dataset) // 1000, 1)))
-    return dict(open=opened, memory=measuring.resident() - before, row=(time.process_time() - start) / rows)
+    return dict(
+        open=opened, memory=measuring.resident() - before, row=(time.process_time() - start) / rows
+    )
 
 
 def _rank(rank: int, port: int, videos: int, out: str) -> None:
@@ -47,21 +52,36 @@ def _rank(rank: int, port: int, videos: int, out: str) -> None:
     mine = list(DefaultSampler(range(videos), shuffle=True, seed=0))
     everything: list = [None, None]
     dist.all_gather_object(everything, mine)
-    Path(out, f'{rank}.json').write_text(json.dumps(dict(
-        samples=len(mine), both=len(set(everything[0]) & set(everything[1])), covered=len(set().union(*everything)))))
+    Path(out, f'{rank}.json').write_text(
+        json.dumps(
+            dict(
+                samples=len(mine),
+                both=len(set(everything[0]) & set(everything[1])),
+                covered=len(set().union(*everything)),
+            )
+        )
+    )
     dist.destroy_process_group()
 
 
 def rank_rows(folder: Path, videos: int) -> list[dict]:
     """Two gloo processes share an epoch."""
     import socket
+
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
     mp.start_processes(_rank, (port, videos, str(folder)), nprocs=2, start_method='fork')
     ranks = [json.loads((folder / f'{rank}.json').read_text()) for rank in (0, 1)]
-    return [{'what': f'epoch of {videos} videos, rank {number} of 2', 'samples': rank['samples'],
-             'seen by both': rank['both'], 'seen by either': rank['covered']} for number, rank in enumerate(ranks)]
+    return [
+        {
+            'what': f'epoch of {videos} videos, rank {number} of 2',
+            'samples': rank['samples'],
+            'seen by both': rank['both'],
+            'seen by either': rank['covered'],
+        }
+        for number, rank in enumerate(ranks)
+    ]
 
 
 def gradient_rows() -> list[dict]:
@@ -70,7 +90,12 @@ def gradient_rows() -> list[dict]:
     for name in ('slowfast_k400.py', 'egoexo_slowfast_k400.py'):
         with torch.device('meta'):
             model = MODELS.build(Config.fromfile(CONFIGS / name).model)
-        rows.append({'what': f'gradients of {name}', 'MB': sum(p.numel() for p in model.parameters()) * 4 / 1e6})
+        rows.append(
+            {
+                'what': f'gradients of {name}',
+                'MB': sum(p.numel() for p in model.parameters()) * 4 / 1e6,
+            }
+        )
     return rows
 
 
@@ -82,11 +107,22 @@ def run(options: measuring.Options) -> list[dict]:
         for videos in (100, 1000) if options.quick else (1000, 240_000, 1_000_000):
             write_list(root / 'list.txt', videos)
             make_store(root / f'store{videos}', EGO, videos)
-            command = [sys.executable, __file__, str(root / 'list.txt'), str(root / f'store{videos}')]
+            command = [
+                sys.executable,
+                __file__,
+                str(root / 'list.txt'),
+                str(root / f'store{videos}'),
+            ]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found = json.loads(done.stdout.splitlines()[-1])
-            rows.append({'what': f'list and store of {videos} videos', 'start, s of CPU': found['open'],
-                         'MB': found['memory'], 'one row, us': found['row'] * 1e6})
+            rows.append(
+                {
+                    'what': f'list and store of {videos} videos',
+                    'start, s of CPU': found['open'],
+                    'MB': found['memory'],
+                    'one row, us': found['row'] * 1e6,
+                }
+            )
         return rows + rank_rows(root, 101 if options.quick else 240_000) + gradient_rows()
 
 

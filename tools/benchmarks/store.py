@@ -1,5 +1,6 @@
 """Target stores of 1,000 to 240,000 videos: opening, random reads, size and memory, against a pickle
 and a file per video."""
+
 from __future__ import annotations
 
 import json
@@ -38,27 +39,49 @@ def make_store(folder: Path, manifest: Manifest, videos: int, stride: int = 1) -
     columns = _columns(min(ROWS, videos), manifest, stride, rng)
     for start in range(0, videos, ROWS):
         ids = pa.array([f'video{i:08d}' for i in range(start, min(start + ROWS, videos))])
-        batch = pa.RecordBatch.from_arrays([ids, *(column[:len(ids)] for column in columns)], schema=schema)
+        batch = pa.RecordBatch.from_arrays(
+            [ids, *(column[: len(ids)] for column in columns)], schema=schema
+        )
         with pa.ipc.new_file(str(folder / f'shard-{start:08d}.arrow'), schema) as sink:
             sink.write_batch(batch)
 
 
-def _columns(rows: int, manifest: Manifest, stride: int, rng: np.random.Generator) -> list[pa.Array]:
-    fixed = [pa.array(np.full(rows, value, kind)) for value, kind in
-             ((FRAMES, np.int32), (30., np.float64), (340, np.int32), (256, np.int32), (stride, np.int32))]
+def _columns(
+    rows: int, manifest: Manifest, stride: int, rng: np.random.Generator
+) -> list[pa.Array]:
+    fixed = [
+        pa.array(np.full(rows, value, kind))
+        for value, kind in (
+            (FRAMES, np.int32),
+            (30.0, np.float64),
+            (340, np.int32),
+            (256, np.int32),
+            (stride, np.int32),
+        )
+    ]
     if manifest.kind == 'scores':
         scores = rng.normal(size=rows * manifest.num_scores).astype(np.float16)
         return [*fixed, pa.FixedSizeListArray.from_arrays(pa.array(scores), manifest.num_scores)]
     frame = np.tile(np.repeat(np.arange(0, FRAMES, stride), PER_FRAME), rows)
     corner = rng.uniform(0, 0.6, (len(frame), 2))
-    values = dict(frame=frame, box=np.hstack([corner, corner + 0.3]), score=rng.uniform(0, 1, len(frame)),
-                  kind=rng.integers(0, 2, len(frame)), side=np.full(len(frame), -1), contact=np.full(len(frame), -1),
-                  offset=np.full((len(frame), 2), np.nan))
+    values = dict(
+        frame=frame,
+        box=np.hstack([corner, corner + 0.3]),
+        score=rng.uniform(0, 1, len(frame)),
+        kind=rng.integers(0, 2, len(frame)),
+        side=np.full(len(frame), -1),
+        contact=np.full(len(frame), -1),
+        offset=np.full((len(frame), 2), np.nan),
+    )
     offsets = pa.array((np.arange(rows + 1) * (len(frame) // rows)).astype(np.int32))
     out = []
     for name, (kind, width) in DETECTION_FIELDS.items():
         flat = pa.array(values[name].astype(kind).reshape(-1))
-        out.append(pa.ListArray.from_arrays(offsets, flat if width == 1 else pa.FixedSizeListArray.from_arrays(flat, width)))
+        out.append(
+            pa.ListArray.from_arrays(
+                offsets, flat if width == 1 else pa.FixedSizeListArray.from_arrays(flat, width)
+            )
+        )
     return fixed + out
 
 
@@ -77,22 +100,34 @@ def probe(path: Path) -> dict[str, float]:
     memory = measuring.resident() - before
     rng = np.random.default_rng(1)
     slow = slow_frame_index(32, 8).numpy() * 2
-    clips = [(f'video{rng.integers(len(held)):08d}', slow + rng.integers(FRAMES - slow[-1])) for _ in range(READS)]
+    clips = [
+        (f'video{rng.integers(len(held)):08d}', slow + rng.integers(FRAMES - slow[-1]))
+        for _ in range(READS)
+    ]
     if not path.is_dir():
+
         def read() -> None:
             for video_id, _ in clips:
                 held[video_id].astype(np.float32)
     elif held.manifest.kind == 'scores':
+
         def read() -> None:
             for video_id, _ in clips:
                 held.scores(video_id)
     else:
+
         def read() -> None:
             for video_id, frames in clips:
                 held.detections(video_id, frames, total_frames=FRAMES)
+
     first = measuring.seconds(read)  # pages of the file come in
-    return dict(open=opened, memory=memory, total=measuring.resident(), first=READS / first,
-                reads=READS / min(measuring.seconds(read) for _ in range(5)))
+    return dict(
+        open=opened,
+        memory=memory,
+        total=measuring.resident(),
+        first=READS / first,
+        reads=READS / min(measuring.seconds(read) for _ in range(5)),
+    )
 
 
 def write_files(folder: Path, store: TargetStore) -> None:
@@ -132,31 +167,65 @@ def run(options: measuring.Options) -> list[dict]:
             for what, manifest in (('Ego-Score', EGO), ('boxes', BOXES)):
                 folder = root / f'{what}{videos}'
                 make_store(folder, manifest, videos, 4 if videos >= LARGE else 1)
-                rows.append(_row(f'{what}, {videos} videos', 'store', folder,
-                                 sum(path.stat().st_size for path in shard_paths(folder)) / videos, not options.quick))
+                rows.append(
+                    _row(
+                        f'{what}, {videos} videos',
+                        'store',
+                        folder,
+                        sum(path.stat().st_size for path in shard_paths(folder)) / videos,
+                        not options.quick,
+                    )
+                )
             store = TargetStore(root / f'Ego-Score{videos}')
             with open(root / 'all.pkl', 'wb') as file:
-                pickle.dump({video_id: store.scores(video_id).astype(np.float16) for video_id in store.video_ids}, file)
-            rows.append(_row(f'Ego-Score, {videos} videos', 'one pickle', root / 'all.pkl',
-                             (root / 'all.pkl').stat().st_size / videos, not options.quick))
+                pickle.dump(
+                    {
+                        video_id: store.scores(video_id).astype(np.float16)
+                        for video_id in store.video_ids
+                    },
+                    file,
+                )
+            rows.append(
+                _row(
+                    f'Ego-Score, {videos} videos',
+                    'one pickle',
+                    root / 'all.pkl',
+                    (root / 'all.pkl').stat().st_size / videos,
+                    not options.quick,
+                )
+            )
             if len(rows) == 3:
                 write_files(root / 'npy', TargetStore(root / f'boxes{videos}'))
                 sizes = [path.stat().st_size for path in (root / 'npy').iterdir()]
-                rows.append({'targets': f'boxes, {videos} videos', 'kept as': 'npy per video',
-                             'clip reads/s': file_reads(root / 'npy'), 'bytes per video': round(np.mean(sizes))})
+                rows.append(
+                    {
+                        'targets': f'boxes, {videos} videos',
+                        'kept as': 'npy per video',
+                        'clip reads/s': file_reads(root / 'npy'),
+                        'bytes per video': round(np.mean(sizes)),
+                    }
+                )
     return rows
 
 
 def _row(targets: str, kept: str, path: Path, size: float, alone: bool) -> dict:
     """One line of the table; ``alone`` in a process of its own, as memory figures need."""
     if alone:
-        done = subprocess.run([sys.executable, __file__, str(path)], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, __file__, str(path)], check=True, capture_output=True, text=True
+        )
         found = json.loads(done.stdout.splitlines()[-1])
     else:
         found = probe(path)
-    return {'targets': targets, 'kept as': kept, 'open, s of CPU': round(found['open'], 3),
-            'opening adds, MB': round(found['memory'], 1), 'clip reads/s': found['reads'],
-            'first reads/s': found['first'], 'bytes per video': round(size)}
+    return {
+        'targets': targets,
+        'kept as': kept,
+        'open, s of CPU': round(found['open'], 3),
+        'opening adds, MB': round(found['memory'], 1),
+        'clip reads/s': found['reads'],
+        'first reads/s': found['first'],
+        'bytes per video': round(size),
+    }
 
 
 if __name__ == '__main__':

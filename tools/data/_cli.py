@@ -1,4 +1,5 @@
 """What the prepare scripts share: arguments, finding sources, and how a run ends."""
+
 from __future__ import annotations
 
 import argparse
@@ -15,25 +16,73 @@ from _report import READY, Found, Item, settings_lines, table
 from egoexo_light.video.ffmpeg import StopRun, disk_full, is_disk_full, probe, reencode, seconds_of
 from egoexo_light.video.names import files_below, is_image
 
-_ASIDE = ('.txt', '.csv', '.json', '.jsonl', '.pkl', '.md', '.html', '.pdf', '.xml', '.md5', '.sha1', '.sha256', '.log')
+_ASIDE = (
+    '.txt',
+    '.csv',
+    '.json',
+    '.jsonl',
+    '.pkl',
+    '.md',
+    '.html',
+    '.pdf',
+    '.xml',
+    '.md5',
+    '.sha1',
+    '.sha256',
+    '.log',
+)
 
 
-def make_parser(description: str, *, short_side: int, ann: str | None, quality: str) -> argparse.ArgumentParser:
+def make_parser(
+    description: str, *, short_side: int, ann: str | None, quality: str
+) -> argparse.ArgumentParser:
     """Arguments that all scripts have; ``quality`` is the name of the quality setting: ``'jpg'`` or ``'crf'``."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', metavar='SOURCE', type=Path, help='folder of what was downloaded, searched at any depth')
-    parser.add_argument('out', metavar='OUT', type=Path, nargs='?',
-                        help='folder to prepare; a second run continues the first. Without it, SOURCE is checked as it is')
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'source',
+        metavar='SOURCE',
+        type=Path,
+        help='folder of what was downloaded, searched at any depth',
+    )
+    parser.add_argument(
+        'out',
+        metavar='OUT',
+        type=Path,
+        nargs='?',
+        help='folder to prepare; a second run continues the first. Without it, SOURCE is checked as it is',
+    )
     if ann:
         parser.add_argument('--ann', type=Path, nargs='+', default=[], metavar='FILE', help=ann)
-    parser.add_argument('--short-side', type=_positive, default=short_side, metavar='PIXELS',
-                        help='shrink to this short side (videos are never enlarged); default %(default)s')
+    parser.add_argument(
+        '--short-side',
+        type=_positive,
+        default=short_side,
+        metavar='PIXELS',
+        help='shrink to this short side (videos are never enlarged); default %(default)s',
+    )
     if quality == 'jpg':
-        parser.add_argument('--quality', type=_positive, default=3, help='of JPGs, 1 best to 31; default %(default)s')
+        parser.add_argument(
+            '--quality',
+            type=_positive,
+            default=3,
+            help='of JPGs, 1 best to 31; default %(default)s',
+        )
     else:
-        parser.add_argument('--crf', type=_positive, default=20, help='of H.264, lower is better; default %(default)s')
-    parser.add_argument('--workers', type=_positive, default=max(1, (os.cpu_count() or 2) // 2), metavar='N',
-                        help='videos at a time; default %(default)s (half the cores)')
+        parser.add_argument(
+            '--crf',
+            type=_positive,
+            default=20,
+            help='of H.264, lower is better; default %(default)s',
+        )
+    parser.add_argument(
+        '--workers',
+        type=_positive,
+        default=max(1, (os.cpu_count() or 2) // 2),
+        metavar='N',
+        help='videos at a time; default %(default)s (half the cores)',
+    )
     parser.add_argument('--check-only', action='store_true', help='only look, write nothing')
     return parser
 
@@ -49,8 +98,11 @@ def threads(args: argparse.Namespace) -> int:
     return max(1, (os.cpu_count() or 1) // args.workers)
 
 
-def run(args: argparse.Namespace, collect: Callable[[argparse.Namespace], list[Item]],
-        after: Callable[[argparse.Namespace, list], None] | None = None) -> int:
+def run(
+    args: argparse.Namespace,
+    collect: Callable[[argparse.Namespace], list[Item]],
+    after: Callable[[argparse.Namespace, list], None] | None = None,
+) -> int:
     """Prepare and print the table. Exit code: 0 all usable, 1 something is not (or one line on stderr), 130 interrupted."""
     program = Path(sys.argv[0]).stem
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a scheduler ends a job
@@ -58,12 +110,18 @@ def run(args: argparse.Namespace, collect: Callable[[argparse.Namespace], list[I
         if not args.source.is_dir():
             raise StopRun(f'{args.source}: no such folder; give the folder of what was downloaded')
         if args.out and args.out.resolve() == args.source.resolve():
-            raise StopRun(f'{args.out}: is the source folder; give another folder to write to, or none to check it as it is')
+            raise StopRun(
+                f'{args.out}: is the source folder; give another folder to write to, or none to check it as it is'
+            )
         check_only = args.check_only or args.out is None
         items = collect(args)
         if not items:
-            raise StopRun(f'{args.source}: nothing to prepare was found; give the folder of what was downloaded')
-        results = prepare(items, args.out or args.source, workers=args.workers, check_only=check_only)
+            raise StopRun(
+                f'{args.source}: nothing to prepare was found; give the folder of what was downloaded'
+            )
+        results = prepare(
+            items, args.out or args.source, workers=args.workers, check_only=check_only
+        )
         if after and not check_only:
             after(args, results)
     except (StopRun, OSError) as error:
@@ -84,8 +142,9 @@ def run(args: argparse.Namespace, collect: Callable[[argparse.Namespace], list[I
     return 0 if all(result.state == READY for result in results) and len(different) < 2 else 1
 
 
-def find_files(args: argparse.Namespace, *kinds: tuple[str, ...], skip: str | None = None,
-               frames: bool = False) -> list[dict[str, Path]]:
+def find_files(
+    args: argparse.Namespace, *kinds: tuple[str, ...], skip: str | None = None, frames: bool = False
+) -> list[dict[str, Path]]:
     """Files in SOURCE by name without suffix (any case), for each of ``kinds`` of suffixes; others are told of.
 
     Args:
@@ -101,11 +160,21 @@ def find_files(args: argparse.Namespace, *kinds: tuple[str, ...], skip: str | No
     others: list[Path] = []
     for path in files_below(args.source, leave=args.out, skip=skip):
         lower = path.name.lower()
-        match = next(((place, end) for place, ends in zip(found, kinds) for end in ends if lower.endswith(end)), None)
+        match = next(
+            (
+                (place, end)
+                for place, ends in zip(found, kinds)
+                for end in ends
+                if lower.endswith(end)
+            ),
+            None,
+        )
         if match:
-            first = match[0].setdefault(path.name[:-len(match[1])], path)
+            first = match[0].setdefault(path.name[: -len(match[1])], path)
             if first != path:
-                raise StopRun(f'{path} and {first} have one name; move one of them out of {args.source}')
+                raise StopRun(
+                    f'{path} and {first} have one name; move one of them out of {args.source}'
+                )
         elif not (frames and is_image(path)):
             others.append(path)
     tell_passed_over(args.source, others)
@@ -118,15 +187,33 @@ def tell_passed_over(root: Path, paths: list[Path]) -> None:
     if others:
         counts = Counter(path.suffix.lower() or 'no suffix' for path in others)
         kinds = ', '.join(f'{count} x {suffix}' for suffix, count in counts.most_common(5))
-        print(f'{Path(sys.argv[0]).stem}: {len(others)} files in {root} are passed over, no videos by their suffix '
-              f'({kinds}; such as {others[0].relative_to(root)})', file=sys.stderr)
+        print(
+            f'{Path(sys.argv[0]).stem}: {len(others)} files in {root} are passed over, no videos by their suffix '
+            f'({kinds}; such as {others[0].relative_to(root)})',
+            file=sys.stderr,
+        )
 
 
-def video_item(args: argparse.Namespace, name: str, source: Path | None, relative: str, need: float = 0,
-               settings: str = '') -> Item:
+def video_item(
+    args: argparse.Namespace,
+    name: str,
+    source: Path | None,
+    relative: str,
+    need: float = 0,
+    settings: str = '',
+) -> Item:
     """A video to be re-encoded to ``OUT/relative``, or with no OUT, to be checked where it is; ``settings`` then read it."""
     count = threads(args)
     target = args.out / relative if args.out else source or args.source / relative
-    return Item(name, source, target,
-                make=lambda one, other: reencode(one, other, short_side=args.short_side, crf=args.crf, threads=count),
-                check=lambda path: Found(seconds_of(path, need), settings), check_source=probe, need=need, unit='s')
+    return Item(
+        name,
+        source,
+        target,
+        make=lambda one, other: reencode(
+            one, other, short_side=args.short_side, crf=args.crf, threads=count
+        ),
+        check=lambda path: Found(seconds_of(path, need), settings),
+        check_source=probe,
+        need=need,
+        unit='s',
+    )

@@ -1,4 +1,5 @@
 """Prepare many videos: in parallel, each as a whole or not at all, going on where a stopped run ended."""
+
 from __future__ import annotations
 
 import contextlib
@@ -39,7 +40,9 @@ def prepare(items: list[Item], out: Path, *, workers: int, check_only: bool) -> 
         with open(out / _INDEX, 'a', encoding='utf-8') as index:
             index.write('\n')  # after a line that a killed run wrote by half
             note = _Notes(out, done, index)
-            checked = _in_parallel(lambda item: note(_check(item, done, out, False)), items, workers, 'check')
+            checked = _in_parallel(
+                lambda item: note(_check(item, done, out, False)), items, workers, 'check'
+            )
             results = {result.item.name: result for result in checked}
             todo = [result.item for result in checked if result.state == TO_DO]
             made = _in_parallel(lambda item: note(_make(item)), todo, workers, 'prepare')
@@ -51,7 +54,9 @@ def _check(item: Item, done: dict, out: Path, check_only: bool) -> Result:
     try:
         if item.target.exists():
             stamp, found = done.get(_key(item, out), (None, None))
-            return _judge(item, found if stamp == item.target.stat().st_mtime_ns else item.check(item.target))
+            return _judge(
+                item, found if stamp == item.target.stat().st_mtime_ns else item.check(item.target)
+            )
         if item.source is None:
             return Result(item, MISSING, 'no such file in the source folder')
         if check_only:
@@ -101,11 +106,18 @@ class _Notes:
             if result.state in (READY, SHORT):
                 key, stamp = _key(result.item, self.out), result.item.target.stat().st_mtime_ns
                 if self.done.get(key) != (stamp, (result.length, result.settings)):
-                    self.index.write(json.dumps([key, stamp, result.length, result.settings]) + '\n')
+                    self.index.write(
+                        json.dumps([key, stamp, result.length, result.settings]) + '\n'
+                    )
                     self.index.flush()
             if result.state in (SHORT, MISSING, BROKEN):
                 path = result.item.target if result.item.target.exists() else result.item.source
-                line = dict(video_id=result.item.name, path=path and str(path), reason=result.reason, state=result.state)
+                line = dict(
+                    video_id=result.item.name,
+                    path=path and str(path),
+                    reason=result.reason,
+                    state=result.state,
+                )
                 with open(self.out / 'failed.jsonl', 'a', encoding='utf-8') as file:
                     file.write(json.dumps(line, ensure_ascii=False) + '\n')
         return result
@@ -146,13 +158,17 @@ def _lock(out: Path):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StopRun(f'{out}: another run prepares into this folder; wait for it, or give another folder') from None
+                raise StopRun(
+                    f'{out}: another run prepares into this folder; wait for it, or give another folder'
+                ) from None
             except OSError:  # a network file system without locks
                 pass
         yield
 
 
-def _in_parallel(work: Callable[[Item], Result], items: list[Item], workers: int, label: str) -> list[Result]:
+def _in_parallel(
+    work: Callable[[Item], Result], items: list[Item], workers: int, label: str
+) -> list[Result]:
     """Results in the order of ``items``; the first error that concerns all ends the others."""
     bar = Progress(len(items), label)
 

@@ -3,6 +3,7 @@
 ``import _light`` makes ``egoexo_light.video.ffmpeg``, ``egoexo_light.video_lists`` and the like importable: from the
 checkout that these scripts are in, or else from an installed package.
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -15,8 +16,14 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 def _package() -> Path:
     beside = CHECKOUT / 'egoexo_mm'
-    spec = None if beside.is_dir() else importlib.util.find_spec('egoexo_mm')  # which runs nothing of it
-    return Path(list(spec.submodule_search_locations)[0]) if spec and spec.submodule_search_locations else beside
+    spec = (
+        None if beside.is_dir() else importlib.util.find_spec('egoexo_mm')
+    )  # which runs nothing of it
+    return (
+        Path(list(spec.submodule_search_locations)[0])
+        if spec and spec.submodule_search_locations
+        else beside
+    )
 
 
 def _enter(name: str, folder: Path) -> None:
@@ -29,5 +36,7 @@ def _enter(name: str, folder: Path) -> None:
 _enter('egoexo_light', _package())
 _enter('egoexo_light.video', _package() / 'video')
 if not (_package() / 'video/ffmpeg.py').is_file():
-    sys.exit(f'{Path(sys.argv[0]).stem}: error: {_package() / "video/ffmpeg.py"}: no such file; run the script from a '
-             'checkout of egoexo_mm, or install the package')
+    sys.exit(
+        f'{Path(sys.argv[0]).stem}: error: {_package() / "video/ffmpeg.py"}: no such file; run the script from a '
+        'checkout of egoexo_mm, or install the package'
+    )

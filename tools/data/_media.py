@@ -1,4 +1,5 @@
 """Folders of frames and archives of frames; standard library only."""
+
 from __future__ import annotations
 
 import os
@@ -16,9 +17,14 @@ from egoexo_light.untrusted import quote, shorten
 from egoexo_light.video.ffmpeg import MediaError, check_not_stopped
 from egoexo_light.video.names import is_image
 
-_ANY_SIZE, _MOST_GROWTH = 100_000_000, 20  # bytes that any archive may hold; images hardly shrink in one
+_ANY_SIZE, _MOST_GROWTH = (
+    100_000_000,
+    20,
+)  # bytes that any archive may hold; images hardly shrink in one
 
-_PARTS = re.compile(r'(.*?)(\d+)(\.\w+)', re.DOTALL)  # of the name of a frame: prefix, number, suffix
+_PARTS = re.compile(
+    r'(.*?)(\d+)(\.\w+)', re.DOTALL
+)  # of the name of a frame: prefix, number, suffix
 
 
 class FrameName(NamedTuple):
@@ -26,6 +32,7 @@ class FrameName(NamedTuple):
 
     ``setting`` is the ``filename_tmpl`` of the data set for it.
     """
+
     prefix: str
     digits: int
     setting: str
@@ -50,12 +57,21 @@ def unpack_frames(archive: Path, folder: Path, frame_name: re.Pattern[str]) -> N
                 others.append(name)
     except FileExistsError as error:
         raise MediaError(f'holds {Path(error.filename).name} twice') from None
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        ValueError,
+        RuntimeError,
+    ) as error:
         raise MediaError(f'is damaged ({shorten(str(error))})') from None
     if others and not any(folder.iterdir()):
-        raise MediaError(f'holds no frames with names like {frame_name.pattern}, but {len(others)} such as '
-                         f'{quote(others[0])}; get the official archive, or extract it yourself and check that '
-                         'folder, which tells the setting that reads such names')
+        raise MediaError(
+            f'holds no frames with names like {frame_name.pattern}, but {len(others)} such as '
+            f'{quote(others[0])}; get the official archive, or extract it yourself and check that '
+            'folder, which tells the setting that reads such names'
+        )
 
 
 def _copy(data: BinaryIO, file: BinaryIO, most: int) -> int:
@@ -64,8 +80,10 @@ def _copy(data: BinaryIO, file: BinaryIO, most: int) -> int:
     while chunk := data.read(1 << 20):
         copied += len(chunk)
         if copied > most:
-            raise MediaError(f'unpacks to more than {_MOST_GROWTH} times its size, which images do not; get it again where '
-                             'it was published')
+            raise MediaError(
+                f'unpacks to more than {_MOST_GROWTH} times its size, which images do not; get it again where '
+                'it was published'
+            )
         file.write(chunk)
     return copied
 
@@ -107,13 +125,17 @@ def count_frames(folder: Path, frame: FrameName) -> Found:
     widths = {n: len(name) - len(prefix) - len(suffix) for n, name in numbers.items()}
     least = min(widths.values())
     if any(width != max(least, len(str(n))) for n, width in widths.items()):
-        raise MediaError('pads its numbers in several ways; rename the frames so that all have one width, or no zeros in '
-                         'front')
+        raise MediaError(
+            'pads its numbers in several ways; rename the frames so that all have one width, or no zeros in '
+            'front'
+        )
     settings = []
     if (prefix, suffix) != (frame.prefix, '.jpg') or least != frame.digits:
         head, number = re.fullmatch(r'(.*?)(\{+:\d+\}+)\.jpg', frame.setting).groups()
         number = re.sub(r':\d+', f':0{least}' if least > 1 else '', number)
-        settings.append(f"filename_tmpl='{head if prefix == frame.prefix else prefix}{number}{suffix}'")
+        settings.append(
+            f"filename_tmpl='{head if prefix == frame.prefix else prefix}{number}{suffix}'"
+        )
     return Found(len(numbers), ', '.join(settings + ['start_index=0'] * (0 in numbers)))
 
 
@@ -126,7 +148,9 @@ def _frame_numbers(folder: Path, frame: FrameName) -> tuple[tuple[str, str], dic
             numbers = kinds.setdefault((match[1], match[3]), {})
             first = numbers.setdefault(int(match[2]), name)
             if first != name:
-                raise MediaError(f'holds frame {int(match[2])} twice, as {first} and {name}; remove one of them')
+                raise MediaError(
+                    f'holds frame {int(match[2])} twice, as {first} and {name}; remove one of them'
+                )
     usual = (frame.prefix, '.jpg')
     if usual in kinds:
         return usual, kinds[usual]
@@ -134,5 +158,7 @@ def _frame_numbers(folder: Path, frame: FrameName) -> tuple[tuple[str, str], dic
         raise MediaError(f'holds no frames with names like {frame.prefix}{1:0{frame.digits}d}.jpg')
     if len(kinds) > 1:
         names = sorted(min(numbers.values()) for numbers in kinds.values())
-        raise MediaError(f'holds {len(kinds)} kinds of frames ({", ".join(names[:3])}); keep one of them')
+        raise MediaError(
+            f'holds {len(kinds)} kinds of frames ({", ".join(names[:3])}); keep one of them'
+        )
     return next(iter(kinds.items()))

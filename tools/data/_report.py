@@ -1,4 +1,5 @@
 """What is to be prepared, what became of it, and how the user sees both: a progress bar and a final table."""
+
 from __future__ import annotations
 
 import sys
@@ -21,6 +22,7 @@ _ADVICE = {
 
 class Found(NamedTuple):
     """Length of a target and, where it is not as the data sets expect by default, the settings that read it."""
+
     length: float
     settings: str = ''
 
@@ -39,6 +41,7 @@ class Item:
         need: Length that the annotations reach to.
         unit: ``'frames'`` or ``'s'``.
     """
+
     name: str
     source: Path | None
     target: Path
@@ -52,6 +55,7 @@ class Item:
 @dataclass(frozen=True)
 class Result:
     """What became of an item: one of the states above, why, how long the target is, and settings that read it."""
+
     item: Item
     state: str
     reason: str = ''
@@ -67,7 +71,7 @@ class Progress:
         self.begin = time.monotonic()
         self.lock = threading.Lock()
         self.live = sys.stderr.isatty()
-        self.last = self.begin if not self.live else 0.
+        self.last = self.begin if not self.live else 0.0
 
     def step(self) -> None:
         with self.lock:
@@ -82,7 +86,11 @@ class Progress:
             left = time.strftime('%H:%M:%S', time.gmtime((self.total - self.done) / rate))
             text = f'{self.label}: {self.done}/{self.total} videos, {rate:.3g}/s, {left} left'
             filled = 30 * self.done // self.total
-            sys.stderr.write(f'\r[{"#" * filled}{"-" * (30 - filled)}] {text}\x1b[K' if self.live else text + '\n')
+            sys.stderr.write(
+                f'\r[{"#" * filled}{"-" * (30 - filled)}] {text}\x1b[K'
+                if self.live
+                else text + '\n'
+            )
             sys.stderr.flush()
 
     def end(self) -> None:
@@ -98,12 +106,23 @@ def table(results: Iterable[Result], where: Path) -> str:
         members = [result for result in results if result.state == state]
         if members:
             length = sum(result.length for result in members)
-            total = f'{length:.0f} frames' if members[0].item.unit == 'frames' else f'{length / 3600:.2f} h'
+            total = (
+                f'{length:.0f} frames'
+                if members[0].item.unit == 'frames'
+                else f'{length / 3600:.2f} h'
+            )
             if state != READY:
-                advice += ': ' + ', '.join(result.item.name for result in members[:3]) + ', ...' * (len(members) > 3)
+                advice += (
+                    ': '
+                    + ', '.join(result.item.name for result in members[:3])
+                    + ', ...' * (len(members) > 3)
+                )
             rows.append((state, str(len(members)), total if length else '-', advice))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = [f'{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}' for row in rows]
+    lines = [
+        f'{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}'
+        for row in rows
+    ]
     usable = sum(result.state == READY for result in results)
     return '\n'.join([*lines, f'{usable} of {len(results)} videos in {where} are usable'])
 
@@ -114,9 +133,15 @@ def settings_lines(results: Iterable[Result]) -> list[str]:
     for result in results:
         if result.state in (READY, SHORT):
             groups.setdefault(result.settings, []).append(result.item.name)
-    lines = [f'{len(names)} videos are read with {settings} in the data set: '
-             + ', '.join(names[:3]) + ', ...' * (len(names) > 3)
-             for settings, names in groups.items() if settings]
+    lines = [
+        f'{len(names)} videos are read with {settings} in the data set: '
+        + ', '.join(names[:3])
+        + ', ...' * (len(names) > 3)
+        for settings, names in groups.items()
+        if settings
+    ]
     if lines and len(groups) > 1:
-        lines.append('one data set takes one such setting: rename the frames of one kind, or use two data sets')
+        lines.append(
+            'one data set takes one such setting: rename the frames of one kind, or use two data sets'
+        )
     return lines

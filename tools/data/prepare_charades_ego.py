@@ -7,6 +7,7 @@ Examples:
     python tools/data/prepare_charades_ego.py CharadesEgo_v1_480 data/charades_ego/rgb --ann CharadesEgo_v1_train.csv
     python tools/data/prepare_charades_ego.py CharadesEgo_v1_rgb --ann CharadesEgo_v1_train.csv CharadesEgo_v1_test.csv
 """
+
 from __future__ import annotations
 
 import argparse
@@ -28,19 +29,25 @@ _NUMBER = re.compile(r'-(\d+)\.jpg')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = make_parser(__doc__, short_side=320, quality='jpg',
-                         ann='the official csv, or frame lists of Ego-Exo: which videos are needed, how far; default all')
+    parser = make_parser(
+        __doc__,
+        short_side=320,
+        quality='jpg',
+        ann='the official csv, or frame lists of Ego-Exo: which videos are needed, how far; default all',
+    )
     return parser.parse_args(argv)
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
-    videos, = find_files(args, VIDEO_SUFFIXES, frames=True)
+    (videos,) = find_files(args, VIDEO_SUFFIXES, frames=True)
     need: dict[str, float] = {}
     for path in args.ann:
         for name, frames in wanted(path):
             need[inside(name, path)] = max(need.get(name, 0), frames)
     if not args.ann:
-        folders = sorted(path.name for path in args.source.iterdir() if path.is_dir() and not is_hidden(path))
+        folders = sorted(
+            path.name for path in args.source.iterdir() if path.is_dir() and not is_hidden(path)
+        )
         need = dict.fromkeys(sorted(videos) or folders, 0)
     if any(name in videos for name in need):
         require_ffmpeg()
@@ -50,28 +57,50 @@ def collect(args: argparse.Namespace) -> list[Item]:
 def wanted(path: Path) -> list[tuple[str, float]]:
     """Video ids and how many frames the annotation reaches to."""
     is_pickle = path.suffix.lower() in ('.pkl', '.pickle')
-    header, *lines = [''] if is_pickle else [line for line in read_text(path).split('\n') if line.strip()] or ['']
+    header, *lines = (
+        ['']
+        if is_pickle
+        else [line for line in read_text(path).split('\n') if line.strip()] or ['']
+    )
     if not header.startswith('original_vid'):
         # a frame more or less at the end is a matter of rounding: a second of slack
-        return [(row['id'], max(0, int((number(row, 'length', path) - 1) * FPS)))
-                for row in read_table(path, 'id', 'length')]
+        return [
+            (row['id'], max(0, int((number(row, 'length', path) - 1) * FPS)))
+            for row in read_table(path, 'id', 'length')
+        ]
     found = []
     for fields in map(str.split, lines):
         match = _NUMBER.search(fields[3]) if len(fields) == 5 else None
         if not match:
-            raise StopRun(f'{path}: {quote(" ".join(fields))} is no line of a frame list; expected five fields, the fourth '
-                          'a path such as ABCDEEGO/ABCDEEGO-000001.jpg')
+            raise StopRun(
+                f'{path}: {quote(" ".join(fields))} is no line of a frame list; expected five fields, the fourth '
+                'a path such as ABCDEEGO/ABCDEEGO-000001.jpg'
+            )
         found.append((Path(fields[3]).parent.name, int(match[1])))
     return found
 
 
 def frames_item(args: argparse.Namespace, name: str, source: Path | None, need: float) -> Item:
     count = threads(args)
-    return Item(name, source, (args.out or args.source) / name,
-                make=lambda one, folder: extract_frames(one, folder, f'{name.replace("%", "%%")}-%06d.jpg', fps=FPS,
-                                                        short_side=args.short_side, quality=args.quality, threads=count),
-                check=lambda folder: count_frames(folder, FrameName(f'{name}-', 6, '{video_id}-{{:06}}.jpg')),
-                check_source=probe, need=need)
+    return Item(
+        name,
+        source,
+        (args.out or args.source) / name,
+        make=lambda one, folder: extract_frames(
+            one,
+            folder,
+            f'{name.replace("%", "%%")}-%06d.jpg',
+            fps=FPS,
+            short_side=args.short_side,
+            quality=args.quality,
+            threads=count,
+        ),
+        check=lambda folder: count_frames(
+            folder, FrameName(f'{name}-', 6, '{video_id}-{{:06}}.jpg')
+        ),
+        check_source=probe,
+        need=need,
+    )
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@ Without OUT the clips are only checked: each opens and lasts as long as its anno
 Example:
     python tools/data/prepare_ego4d.py ego4d_data/v2/clips data/ego4d/clips --ann fho_lta_train.json fho_lta_val.json
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,14 +24,18 @@ _SLACK = 0.5  # seconds; annotated ends are rounded
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    return make_parser(__doc__, short_side=320, quality='crf',
-                       ann='fho_lta_*.json: which clips are needed, and how far; default all in SOURCE').parse_args(argv)
+    return make_parser(
+        __doc__,
+        short_side=320,
+        quality='crf',
+        ann='fho_lta_*.json: which clips are needed, and how far; default all in SOURCE',
+    ).parse_args(argv)
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
     require_ffmpeg()
-    videos, = find_files(args, VIDEO_SUFFIXES)
-    need = {} if args.ann else dict.fromkeys(sorted(videos), 0.)
+    (videos,) = find_files(args, VIDEO_SUFFIXES)
+    need = {} if args.ann else dict.fromkeys(sorted(videos), 0.0)
     for path in args.ann:
         for row in read_json(path, 'clips'):
             name = inside(str(row.get('clip_uid') or ''), path)

@@ -6,6 +6,7 @@ short side of 256 and no sound. Without OUT the clips are only checked: each ope
 Example:
     python tools/data/prepare_egoexo4d.py egoexo/keystep_benchmark/clips_448p --ann keystep_segment_train.json
 """
+
 from __future__ import annotations
 
 import argparse
@@ -25,8 +26,12 @@ _SLACK = 0.5  # seconds; clips are cut at frames
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = make_parser(__doc__, short_side=256, quality='crf', ann='keystep_segment_*.json')
-    parser.add_argument('--views', choices=['ego', 'exo', 'all'], default='ego',
-                        help='cameras of each segment; default ego, the view of the benchmark')
+    parser.add_argument(
+        '--views',
+        choices=['ego', 'exo', 'all'],
+        default='ego',
+        help='cameras of each segment; default ego, the view of the benchmark',
+    )
     return parser.parse_args(argv)
 
 
@@ -39,30 +44,50 @@ def collect(args: argparse.Namespace) -> list[Item]:
             for name in segment_names(row, args.views, path):
                 need[inside(name, path)] = length - _SLACK
     if not args.ann:
-        raise StopRun('give --ann keystep_segment_*.json; clip names do not tell which segments are needed')
+        raise StopRun(
+            'give --ann keystep_segment_*.json; clip names do not tell which segments are needed'
+        )
     return [clip_item(args, name, need[name]) for name in need]
 
 
 def segment_names(row: dict, views: str, path: Path) -> list[str]:
     """Clip names of a segment for the cameras wanted."""
     ego, names = row.get('ego_segment_name'), row.get('segment_name_list')
-    if not isinstance(ego, str) or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise StopRun(f'{path}: a segment lacks ego_segment_name or segment_name_list ({row.get("take_name")}); use the '
-                      'published file')
+    if (
+        not isinstance(ego, str)
+        or not isinstance(names, list)
+        or not all(isinstance(name, str) for name in names)
+    ):
+        raise StopRun(
+            f'{path}: a segment lacks ego_segment_name or segment_name_list ({row.get("take_name")}); use the '
+            'published file'
+        )
     return [ego] if views == 'ego' else [name for name in names if views == 'all' or name != ego]
 
 
 def clip_item(args: argparse.Namespace, name: str, need: float) -> Item:
     relative = name if is_video(name) else f'{name}.mp4'
-    return video_item(args, name, find_clip(args.source / relative, any_container=args.out is not None), relative, need)
+    return video_item(
+        args,
+        name,
+        find_clip(args.source / relative, any_container=args.out is not None),
+        relative,
+        need,
+    )
 
 
 def find_clip(path: Path, *, any_container: bool) -> Path | None:
     """The clip at ``path``, or one of that name in another container, which a copy can be made of."""
     if path.exists() or not any_container:
         return path if path.exists() else None
-    return next((other for other in sorted(path.parent.glob(f'{glob.escape(path.stem)}.*'))
-                 if is_video(other) and other.stem == path.stem), None)
+    return next(
+        (
+            other
+            for other in sorted(path.parent.glob(f'{glob.escape(path.stem)}.*'))
+            if is_video(other) and other.stem == path.stem
+        ),
+        None,
+    )
 
 
 if __name__ == '__main__':

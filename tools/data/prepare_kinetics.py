@@ -9,6 +9,7 @@ Examples:
         --list-out data/kinetics400/kinetics400_train_list_videos.txt
     python tools/data/prepare_kinetics.py k400 data/kinetics400/videos_val --list val.csv --short-side 256
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,9 +30,16 @@ from egoexo_light.video_lists import parse_video_list
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = make_parser(__doc__, short_side=320, quality='crf', ann=None)
-    parser.add_argument('--list', type=Path, metavar='FILE', help='lines "path label", paths below SOURCE; default: the '
-                        'folders in SOURCE are the classes, numbered in order of their names')
-    parser.add_argument('--list-out', type=Path, metavar='FILE', help='list to write; default OUT/list.txt')
+    parser.add_argument(
+        '--list',
+        type=Path,
+        metavar='FILE',
+        help='lines "path label", paths below SOURCE; default: the '
+        'folders in SOURCE are the classes, numbered in order of their names',
+    )
+    parser.add_argument(
+        '--list-out', type=Path, metavar='FILE', help='list to write; default OUT/list.txt'
+    )
     return parser.parse_args(argv)
 
 
@@ -43,25 +51,41 @@ def collect(args: argparse.Namespace) -> list[Item]:
     for name in args.labels:
         target = re.sub(r'\s', '_', str(Path(name).with_suffix('.mp4')))
         if targets.setdefault(target, name) != name:
-            raise StopRun(f'{name!r} and {targets[target]!r} would both become {target}; rename one of them')
+            raise StopRun(
+                f'{name!r} and {targets[target]!r} would both become {target}; rename one of them'
+            )
     sources = {name: args.source / name for name in targets.values()}
-    return [video_item(args, name, sources[name] if sources[name].exists() else None, target)
-            for target, name in targets.items()]
+    return [
+        video_item(args, name, sources[name] if sources[name].exists() else None, target)
+        for target, name in targets.items()
+    ]
 
 
 def label_folders(args: argparse.Namespace) -> dict[str, str]:
     """Path -> label of the videos in the folders of SOURCE, which are the classes."""
     out = args.out and args.out.resolve()
-    args.classes = sorted(path.name for path in args.source.iterdir()
-                          if path.is_dir() and not is_hidden(path) and path.resolve() != out)
-    files = [(path, path.relative_to(args.source)) for path in files_below(args.source, leave=args.out)]
+    args.classes = sorted(
+        path.name
+        for path in args.source.iterdir()
+        if path.is_dir() and not is_hidden(path) and path.resolve() != out
+    )
+    files = [
+        (path, path.relative_to(args.source)) for path in files_below(args.source, leave=args.out)
+    ]
     tell_passed_over(args.source, [path for path, _ in files if not is_video(path)])
     loose = [str(name) for _, name in files if is_video(name) and len(name.parts) == 1]
     if loose:
-        print(f'prepare_kinetics: {len(loose)} videos lie in no folder of a class and are passed over '
-              f'({", ".join(loose[:3])}); move them into one', file=sys.stderr)
+        print(
+            f'prepare_kinetics: {len(loose)} videos lie in no folder of a class and are passed over '
+            f'({", ".join(loose[:3])}); move them into one',
+            file=sys.stderr,
+        )
     labels = {name: str(label) for label, name in enumerate(args.classes)}
-    found = {str(name): labels[name.parts[0]] for _, name in files if is_video(name) and len(name.parts) > 1}
+    found = {
+        str(name): labels[name.parts[0]]
+        for _, name in files
+        if is_video(name) and len(name.parts) > 1
+    }
     return {name: found[name] for name in sorted(found, key=lambda name: (int(found[name]), name))}
 
 
@@ -78,17 +102,25 @@ def read_list(path: Path) -> dict[str, str]:
         if is_hidden(name):
             hidden += 1
         elif labels.setdefault(inside(name, path), label) != label:
-            raise StopRun(f'{path}, line {row}: {quote(name)} has label {shorten(label, 60)}, but '
-                          f'{shorten(labels[name], 60)} in a line before; remove one')
+            raise StopRun(
+                f'{path}, line {row}: {quote(name)} has label {shorten(label, 60)}, but '
+                f'{shorten(labels[name], 60)} in a line before; remove one'
+            )
     if hidden:
-        print(f'prepare_kinetics: {hidden} lines of {path} name hidden files, which are passed over', file=sys.stderr)
+        print(
+            f'prepare_kinetics: {hidden} lines of {path} name hidden files, which are passed over',
+            file=sys.stderr,
+        )
     return labels
 
 
 def write_lists(args: argparse.Namespace, results: list[Result]) -> None:
     """The list of usable videos, and the names of the classes."""
-    rows = [f'{result.item.target.relative_to(args.out).as_posix()} {args.labels[result.item.name]}' for result in results
-            if result.state == READY]
+    rows = [
+        f'{result.item.target.relative_to(args.out).as_posix()} {args.labels[result.item.name]}'
+        for result in results
+        if result.state == READY
+    ]
     write_lines(args.list_out or args.out / 'list.txt', rows)
     if args.classes:
         write_lines(args.out / 'classes.txt', args.classes)

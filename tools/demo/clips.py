@@ -3,6 +3,7 @@
 A folder of clips has ``videos/*.mp4`` and the Kinetics-style lists ``train.txt`` and ``val.txt``,
 lines ``NAME.mp4 LABEL``. A clip is called ``SOURCE_SPLIT_NUMBER``.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -36,8 +37,9 @@ def read_list(folder: Path, split: str) -> list[Clip]:
     try:
         lines = (folder / f'{split}.txt').read_text().splitlines()
     except FileNotFoundError:
-        raise SystemExit(f'{folder / split}.txt: no such list; run python tools/demo/cut_clips.py '
-                         f'{folder} first') from None
+        raise SystemExit(
+            f'{folder / split}.txt: no such list; run python tools/demo/cut_clips.py {folder} first'
+        ) from None
     return [Clip(folder / 'videos' / name, int(label)) for name, label in map(str.split, lines)]
 
 

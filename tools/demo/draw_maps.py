@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Draw the Interaction-Maps of a few validation clips: what the targets say, what is predicted."""
+
 from __future__ import annotations
 
 import argparse
@@ -23,8 +24,13 @@ from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
 
 # blue and orange of Okabe and Ito, which all common kinds of colour vision tell apart
 COLOURS = dict(hand='#56b4e9', object='#e69f00')
-COLUMNS = ['frame (centre crop)', '"hand" target', '"hand" predicted', '"object" target',
-           '"object" predicted']
+COLUMNS = [
+    'frame (centre crop)',
+    '"hand" target',
+    '"hand" predicted',
+    '"object" target',
+    '"object" predicted',
+]
 
 
 @torch.inference_mode()
@@ -46,14 +52,15 @@ def draw(rows: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]], path: Path)
     grid = figure.add_gridspec(len(rows) + 1, 5, height_ratios=[*[1] * len(rows), 0.05])
     axes = np.array([[figure.add_subplot(grid[i, k]) for k in range(5)] for i in range(len(rows))])
     bars = {}
-    for line, (name, frame, target, pred) in zip(axes, rows, strict=True):
+    for line, (name, frame, target, pred) in zip(axes, rows):
         line[0].imshow(frame, interpolation='bicubic')
         line[0].set_ylabel(name, fontsize=12)
-        panels = zip(line[1:], ('hand', 'hand', 'object', 'object'),
-                     (target[0], pred[0], target[1], pred[1]), strict=True)
+        panels = zip(
+            line[1:], ('hand', 'hand', 'object', 'object'), (target[0], pred[0], target[1], pred[1])
+        )
         for axis, kind, values in panels:
             bars[kind] = overlay(axis, frame, values, COLOURS[kind])
-    for axis, title in zip(axes[0], COLUMNS, strict=True):
+    for axis, title in zip(axes[0], COLUMNS):
         axis.set_title(title, fontsize=13)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
@@ -63,9 +70,11 @@ def draw(rows: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]], path: Path)
         bar = figure.colorbar(bars[kind], cax=axis, orientation='horizontal')
         bar.set_label(f'"{kind}" score of a cell', fontsize=12)
     figure.suptitle(
-        'Interaction-Maps of validation clips after the demo\'s training\n'
+        "Interaction-Maps of validation clips after the demo's training\n"
         'The targets come from the demo\'s stand-in teachers: "hand" is skin colour, "object" is '
-        'motion', fontsize=13)
+        'motion',
+        fontsize=13,
+    )
     figure.savefig(path, dpi=100)
 
 
@@ -75,9 +84,11 @@ def overlay(axis: plt.Axes, frame: np.ndarray, values: np.ndarray, colour: str):
     height, width = frame.shape[:2]
     axis.imshow(grey, interpolation='bicubic', extent=(0, width, height, 0))
     clear = LinearSegmentedColormap.from_list(
-        'clear', [_with_alpha(colour, 0), _with_alpha(colour, 0.9)])
-    return axis.imshow(values, cmap=clear, vmin=0, vmax=1, interpolation='nearest',
-                       extent=(0, width, height, 0))
+        'clear', [_with_alpha(colour, 0), _with_alpha(colour, 0.9)]
+    )
+    return axis.imshow(
+        values, cmap=clear, vmin=0, vmax=1, interpolation='nearest', extent=(0, width, height, 0)
+    )
 
 
 def _with_alpha(colour: str, alpha: float) -> tuple:

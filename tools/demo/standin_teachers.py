@@ -5,10 +5,10 @@ They find skin colour instead of hands, motion instead of held objects, and a mo
 of a first-person look. They exist so that the demo runs on real video without further downloads;
 they are no teachers to train a real model with.
 """
+
 from __future__ import annotations
 
 import argparse
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -61,8 +61,9 @@ def skin_regions(frame: np.ndarray) -> list[tuple[list, float]]:
 
 def moving_regions(before: np.ndarray, frame: np.ndarray) -> list[tuple[list, float]]:
     """Regions that changed between two (H, W, 3) RGB frames; much contrast scores high."""
-    grey = [cv2.GaussianBlur(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), (5, 5), 0)
-            for x in (before, frame)]
+    grey = [
+        cv2.GaussianBlur(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), (5, 5), 0) for x in (before, frame)
+    ]
     change = cv2.absdiff(*grey)
     mask = _closed(np.where(change > MOVED, 255, 0).astype(np.uint8), frame.shape[0] // 20)
     return regions(mask, np.minimum(change / 40, 1))
@@ -80,9 +81,13 @@ def detect(frames: np.ndarray) -> dict[str, np.ndarray]:
         moving = moving_regions(frames[abs(i - LAG)], frames[i])
         rows += [(i, box, score, HAND) for box, score in skin_regions(frames[i])]
         rows += [(i, box, score, OBJECT) for box, score in moving]
-    frame, box, score, kind = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return dict(frame=np.array(frame, np.int32), box=np.array(box, np.float32).reshape(-1, 4),
-                score=np.array(score, np.float32), kind=np.array(kind, np.int8))
+    frame, box, score, kind = zip(*rows) if rows else ((), (), (), ())
+    return dict(
+        frame=np.array(frame, np.int32),
+        box=np.array(box, np.float32).reshape(-1, 4),
+        score=np.array(score, np.float32),
+        kind=np.array(kind, np.int8),
+    )
 
 
 def ego_logits(frames: np.ndarray, fps: float) -> np.ndarray:
@@ -91,10 +96,11 @@ def ego_logits(frames: np.ndarray, fps: float) -> np.ndarray:
     The shift between frames comes from phase correlation; the median over the clip leaves out cuts.
     """
     size = (160, 90)
-    small = [cv2.resize(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), size).astype(np.float32)
-             for x in frames]
+    small = [
+        cv2.resize(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), size).astype(np.float32) for x in frames
+    ]
     window = cv2.createHanningWindow(size, cv2.CV_32F)
-    shifts = np.array([cv2.phaseCorrelate(a, b, window)[0] for a, b in pairwise(small)])
+    shifts = np.array([cv2.phaseCorrelate(a, b, window)[0] for a, b in zip(small, small[1:])])
     speed = np.median(np.hypot(*(shifts / size).T)) * fps
     ego = np.clip(np.log(max(speed, 1e-6) / STEADY), -2, 2)
     return np.array([-ego, ego], np.float32)
@@ -107,10 +113,17 @@ def main() -> None:
     parser.add_argument('scores', type=Path, help='store for Ego-Scores')
     args = parser.parse_args()
     clips = [clip for split in SPLITS for clip in read_list(args.clips, split)]
-    boxes = Manifest(signal='interaction', dataset='demo',
-                     teacher=TEACHER + 'skin colour for hands, frame difference for objects')
-    scores = Manifest(signal='ego_score', dataset='demo', score_kind='logits',
-                      teacher=TEACHER + 'speed of the whole picture')
+    boxes = Manifest(
+        signal='interaction',
+        dataset='demo',
+        teacher=TEACHER + 'skin colour for hands, frame difference for objects',
+    )
+    scores = Manifest(
+        signal='ego_score',
+        dataset='demo',
+        score_kind='logits',
+        teacher=TEACHER + 'speed of the whole picture',
+    )
     with StoreWriter(args.boxes, boxes) as box_writer, StoreWriter(args.scores, scores) as writer:
         for label, name in enumerate(CLASSES):
             counts, ego = [], []
@@ -118,8 +131,9 @@ def main() -> None:
                 if {clip.video_id} <= box_writer.done & writer.done:
                     continue
                 frames, fps = read_frames(clip.path)
-                facts = dict(num_frames=len(frames), fps=fps, width=frames.shape[2],
-                             height=frames.shape[1])
+                facts = dict(
+                    num_frames=len(frames), fps=fps, width=frames.shape[2], height=frames.shape[1]
+                )
                 found, logits = detect(frames), ego_logits(frames, fps)
                 if clip.video_id not in box_writer.done:
                     box_writer.add_detections(clip.video_id, frame_stride=LAG, **found, **facts)
@@ -127,10 +141,17 @@ def main() -> None:
                     writer.add_scores(clip.video_id, logits, **facts)
                 counts.append(np.bincount(found['kind'], minlength=2))
                 ego.append(logits[1])
-            print(f'{name}: ' + (
-                '{} "hand" and {} "object" boxes'.format(*np.sum(counts, axis=0)) +
-                f', Ego-Score logit {np.mean(ego):+.2f} on average' if counts else
-                'nothing to do') + f' ({len(counts)} clips)', flush=True)
+            print(
+                f'{name}: '
+                + (
+                    '{} "hand" and {} "object" boxes'.format(*np.sum(counts, axis=0))
+                    + f', Ego-Score logit {np.mean(ego):+.2f} on average'
+                    if counts
+                    else 'nothing to do'
+                )
+                + f' ({len(counts)} clips)',
+                flush=True,
+            )
 
 
 if __name__ == '__main__':

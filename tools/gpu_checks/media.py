@@ -1,4 +1,5 @@
 """Videos, lists and target stores for the checks: a few drawn videos under many names."""
+
 from __future__ import annotations
 
 import argparse
@@ -15,7 +16,7 @@ CLASSES = 400
 
 
 def _draw(folder: Path, number: int, frames: int) -> None:
-    made, = loader.make_videos(folder / f'drawn{number}', 1, frames, seed=number)
+    (made,) = loader.make_videos(folder / f'drawn{number}', 1, frames, seed=number)
     made.rename(folder / f'drawn{number}.mp4')
 
 
@@ -38,8 +39,8 @@ def main() -> None:
     labels = np.random.default_rng(0).integers(0, CLASSES, len(names))
     rows = [f'{name}.mp4 {label}\n' for name, label in zip(names, labels)]
     (args.out / 'train.txt').write_text(''.join(rows))
-    (args.out / 'test.txt').write_text(''.join(rows[:args.tested]))
-    (args.out / 'few.txt').write_text(''.join(rows[:args.drawn]))
+    (args.out / 'test.txt').write_text(''.join(rows[: args.tested]))
+    (args.out / 'few.txt').write_text(''.join(rows[: args.drawn]))
     loader.make_stores(args.out / 'targets', names)
 
 

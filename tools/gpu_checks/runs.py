@@ -1,4 +1,5 @@
 """Configs of the runs: each inherits a shipped one and states what is measured, where its data are and when it ends."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -10,7 +11,7 @@ COMPILE = "dict(type='BackboneSpeedHook', compile=True)"
 LAST = "dict(type='BackboneSpeedHook', channels_last=True)"
 BOTH = "dict(type='BackboneSpeedHook', channels_last=True, compile=True)"
 BF16 = "optim_wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16')"
-SMALL = '''
+SMALL = """
 clip = dict(clip_len=16, frame_interval=2)
 small = dict(SampleTimeWindow=clip, SampleFrames=clip, RandomRescaleCrop=dict(scale_range=(64, 80), size=64),
              Resize=dict(scale=(-1, 64)), CenterCrop=dict(crop_size=64), ThreeCrop=dict(crop_size=64))
@@ -18,7 +19,7 @@ train_pipeline = [dict(step, **small.get(step['type'], {})) for step in _base_.t
 test_pipeline = [dict(step, **small.get(step['type'], {})) for step in _base_.test_pipeline]
 train_dataloader = dict(batch_size=2, dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-'''
+"""
 # name -> (lines of the config, hooks that are added, flags of train.py)
 VARIANTS = {
     'fp32': ('', [], []),
@@ -29,7 +30,11 @@ VARIANTS = {
     'bf16, channels last, compile': (BF16, [BOTH], []),
     'bf16, SGD not fused': (BF16 + '\noptim_wrapper.update(optimizer=dict(fused=False))', [], []),
     'bf16, gradient checkpointing': (
-        BF16 + '\nmodel = dict(backbone=dict(slow_pathway=dict(with_cp=True), fast_pathway=dict(with_cp=True)))', [], []),
+        BF16
+        + '\nmodel = dict(backbone=dict(slow_pathway=dict(with_cp=True), fast_pathway=dict(with_cp=True)))',
+        [],
+        [],
+    ),
 }
 
 
@@ -45,9 +50,10 @@ class Setting:
         workers: loading processes of a rank.
         device: ``'cpu'`` for a rehearsal, which trains in float32: MMEngine has no mixed precision there.
     """
+
     out: Path
     gpus: int = 1
-    seconds: float = 120.
+    seconds: float = 120.0
     quick: bool = False
     workers: int = 8
     device: str = 'cuda'
@@ -58,8 +64,17 @@ class Setting:
         return (1, 1) if self.quick else (10, 22)
 
 
-def write(setting: Setting, name: str, base: str, *, lines: str = '', hooks: list[str] = (), ends: bool = True,
-          targets: bool = True, seconds: float | None = None) -> tuple[Path, Path]:
+def write(
+    setting: Setting,
+    name: str,
+    base: str,
+    *,
+    lines: str = '',
+    hooks: list[str] = (),
+    ends: bool = True,
+    targets: bool = True,
+    seconds: float | None = None,
+) -> tuple[Path, Path]:
     """A config file, and the file its figures will be in.
 
     Args:
@@ -83,11 +98,19 @@ def write(setting: Setting, name: str, base: str, *, lines: str = '', hooks: lis
     if setting.device == 'cpu':
         lines = lines.replace(BF16, "optim_wrapper = dict(type='OptimWrapper')")
     data = setting.out / 'data'
-    stores = {key: str(data / 'targets' / key) for key in ('ego_score', 'object_score', 'interaction_map')}
-    loop = ("train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=1000000, val_interval=1000000)\n"
+    stores = {
+        key: str(data / 'targets' / key) for key in ('ego_score', 'object_score', 'interaction_map')
+    }
+    loop = (
+        (
+            "train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=1000000, val_interval=1000000)\n"
             'default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000000, save_best=None, max_keep_ckpts=1))\n'
-            'log_processor = dict(by_epoch=False)') if ends else ''
-    text = f'''
+            'log_processor = dict(by_epoch=False)'
+        )
+        if ends
+        else ''
+    )
+    text = f"""
 _base_ = {str(CONFIGS / base)!r}
 custom_imports = dict(imports=['egoexo_mm', 'step_watch'])
 {SMALL if setting.quick else 'train_dataloader, test_dataloader = dict(), dict()'}
@@ -102,7 +125,7 @@ test_dataloader.setdefault('dataset', dict()).update(
 {loop}
 {lines}
 custom_hooks = [*_base_.custom_hooks, {', '.join([*hooks, watch])}]
-'''
+"""
     path = folder / f'{stem}.py'
     path.write_text(text)
     return path, figures

@@ -1,4 +1,5 @@
 """The training step of a shipped config on batches that are there already: what the GPU could do if data never lacked."""
+
 from __future__ import annotations
 
 import argparse
@@ -13,7 +14,10 @@ from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[i] / name) for i, name in ((1, 'benchmarks'), (0, ''), (2, ''))]
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[i] / name)
+    for i, name in ((1, 'benchmarks'), (0, ''), (2, ''))
+]
 import memory  # noqa: E402
 import rehearsal  # noqa: E402
 from step_watch import SyncCounter  # noqa: E402
@@ -24,13 +28,18 @@ BF16 = dict(type='AmpOptimWrapper', dtype='bfloat16')
 LAST, COMPILE = dict(channels_last=True), dict(compile=True)
 # name -> (optimizer wrapper, options of BackboneSpeedHook, other changes)
 SIDES = {
-    'fp32, TF32 off': (dict(type='OptimWrapper'), {}, 'exact'), 'fp32': (dict(type='OptimWrapper'), {}, ''),
+    'fp32, TF32 off': (dict(type='OptimWrapper'), {}, 'exact'),
+    'fp32': (dict(type='OptimWrapper'), {}, ''),
     'fp32, channels last': (dict(type='OptimWrapper'), LAST, ''),
     'amp (float16)': (dict(type='AmpOptimWrapper', loss_scale='dynamic'), {}, ''),
     'amp, channels last': (dict(type='AmpOptimWrapper', loss_scale='dynamic'), LAST, ''),
-    'bf16': (BF16, {}, ''), 'bf16, SGD not fused': (BF16, {}, 'plain SGD'), 'bf16, channels last': (BF16, LAST, ''),
-    'bf16, gradient checkpointing': (BF16, {}, 'checkpointing'), 'bf16, compile': (BF16, COMPILE, ''),
-    'bf16, channels last, compile': (BF16, LAST | COMPILE, '')}
+    'bf16': (BF16, {}, ''),
+    'bf16, SGD not fused': (BF16, {}, 'plain SGD'),
+    'bf16, channels last': (BF16, LAST, ''),
+    'bf16, gradient checkpointing': (BF16, {}, 'checkpointing'),
+    'bf16, compile': (BF16, COMPILE, ''),
+    'bf16, channels last, compile': (BF16, LAST | COMPILE, ''),
+}
 
 
 def flops(cfg) -> int:
@@ -48,7 +57,7 @@ def flops(cfg) -> int:
 def ceiling(device: str, size: int) -> float:
     """FLOP/s of a bfloat16 matrix product, the best of some."""
     a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
-    best = 0.
+    best = 0.0
     for _ in range(12 if device == 'cuda' else 2):
         spent = timed(lambda: a @ b, device)
         best = max(best, 2 * size**3 / spent)
@@ -74,7 +83,9 @@ def measure(name: str, base, device: str, clips: int, rounds: int, steps: int) -
     torch.backends.cudnn.allow_tf32 = other != 'exact'
     model = rehearsal.build(cfg, device)
     optimizer = dict(cfg.optim_wrapper.optimizer, fused=other != 'plain SGD')
-    optim = build_optim_wrapper(model, dict(wrapper, optimizer=optimizer, paramwise_cfg=cfg.optim_wrapper.paramwise_cfg))
+    optim = build_optim_wrapper(
+        model, dict(wrapper, optimizer=optimizer, paramwise_cfg=cfg.optim_wrapper.paramwise_cfg)
+    )
     BackboneSpeedHook(**speed).before_run(type('Run', (), dict(model=model)))
     data = rehearsal.batch(cfg, clips)
     if device == 'cuda':
@@ -92,10 +103,16 @@ def measure(name: str, base, device: str, clips: int, rounds: int, steps: int) -
     syncs = len(counter.stop())
     spent = [timed(train, device) / steps for _ in range(rounds)]
     gib = torch.cuda.max_memory_allocated() / 2**30 if device == 'cuda' else None
-    return {'step alone': name, 'clips': clips, 'ms': statistics.median(spent) * 1e3,
-            'clips/s': clips / statistics.median(spent), 'peak, GiB': gib,
-            'host syncs': syncs if device == 'cuda' else None, 'first steps, s': warm,
-            'spread': (max(spent) - min(spent)) / statistics.median(spent)}
+    return {
+        'step alone': name,
+        'clips': clips,
+        'ms': statistics.median(spent) * 1e3,
+        'clips/s': clips / statistics.median(spent),
+        'peak, GiB': gib,
+        'host syncs': syncs if device == 'cuda' else None,
+        'first steps, s': warm,
+        'spread': (max(spent) - min(spent)) / statistics.median(spent),
+    }
 
 
 def main() -> None:
@@ -103,9 +120,13 @@ def main() -> None:
     parser.add_argument('out', type=Path)
     parser.add_argument('--config', default='egoexo_slowfast_k400.py')
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cuda')
-    parser.add_argument('--sides', help='comma-separated numbers of the ways to train; all by default')
+    parser.add_argument(
+        '--sides', help='comma-separated numbers of the ways to train; all by default'
+    )
     parser.add_argument('--clips', type=int, help="the config's batch by default")
-    parser.add_argument('--seconds', type=float, default=100, help='start no further way after so long')
+    parser.add_argument(
+        '--seconds', type=float, default=100, help='start no further way after so long'
+    )
     parser.add_argument('--quick', action='store_true')
     args = parser.parse_args()
     MMLogger.get_current_instance().setLevel('ERROR')
@@ -114,18 +135,34 @@ def main() -> None:
         small = dict(clip_len=16, size=64)
         for step in rehearsal.pipeline(cfg):
             step.update({key: value for key, value in small.items() if key in step})
-    per_clip, best, begin = flops(cfg), ceiling(args.device, 1024 if args.quick else 8192), time.perf_counter()
+    per_clip, best, begin = (
+        flops(cfg),
+        ceiling(args.device, 1024 if args.quick else 8192),
+        time.perf_counter(),
+    )
     names = list(SIDES)
     if args.sides or args.quick:
         names = [names[int(i)] for i in (args.sides or '1,5').split(',')]
     if args.device == 'cpu':
-        names = [name for name in names if SIDES[name][0]['type'] == 'OptimWrapper']  # MMEngine's AMP needs a GPU
+        names = [
+            name for name in names if SIDES[name][0]['type'] == 'OptimWrapper'
+        ]  # MMEngine's AMP needs a GPU
     rows, failures = [], []
 
     def write() -> None:  # after each, so that a limit loses nothing
-        args.out.write_text(json.dumps(dict(
-            config=args.config, gflop_per_clip=per_clip / 1e9, ceiling_tflops=best / 1e12, rows=rows,
-            failures=failures), indent=2) + '\n')
+        args.out.write_text(
+            json.dumps(
+                dict(
+                    config=args.config,
+                    gflop_per_clip=per_clip / 1e9,
+                    ceiling_tflops=best / 1e12,
+                    rows=rows,
+                    failures=failures,
+                ),
+                indent=2,
+            )
+            + '\n'
+        )
 
     for name in names:
         if time.perf_counter() - begin > args.seconds:
@@ -133,7 +170,11 @@ def main() -> None:
             continue
         try:
             clips = args.clips or (2 if args.quick else cfg.train_dataloader.batch_size)
-            rows.append(measure(name, cfg, args.device, clips, 1 if args.quick else 5, 1 if args.quick else 5))
+            rows.append(
+                measure(
+                    name, cfg, args.device, clips, 1 if args.quick else 5, 1 if args.quick else 5
+                )
+            )
             rows[-1]['MFU'] = rows[-1]['clips/s'] * per_clip / best
             print(rows[-1], flush=True)
         except Exception as error:  # the other ways go on

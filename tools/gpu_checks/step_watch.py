@@ -1,4 +1,5 @@
 """A hook that measures the training steps or test videos of a run: time, wait for data, memory, host syncs."""
+
 from __future__ import annotations
 
 import json
@@ -37,8 +38,11 @@ class SyncCounter:
         if torch.cuda.is_available():
             torch.cuda.set_sync_debug_mode('default')
             self._catch.__exit__(None, None, None)
-            self.found = [f'{Path(warning.filename).name}:{warning.lineno}' for warning in self._caught
-                          if 'synchronizing CUDA operation' in str(warning.message)]
+            self.found = [
+                f'{Path(warning.filename).name}:{warning.lineno}'
+                for warning in self._caught
+                if 'synchronizing CUDA operation' in str(warning.message)
+            ]
         return self.found
 
 
@@ -57,10 +61,12 @@ class StepWatchHook(Hook):
 
     priority = 'LOWEST'
 
-    def __init__(self, out: str, seconds: float | None = None, warm: int = 10, counted: int = 22) -> None:
+    def __init__(
+        self, out: str, seconds: float | None = None, warm: int = 10, counted: int = 22
+    ) -> None:
         self.out, self.seconds, self.untimed, self.warm = Path(out), seconds, warm + counted, warm
         self.steps = self.clips = 0
-        self.waited = 0.
+        self.waited = 0.0
         self.syncs: list[int] = []
         self.places: dict[str, int] = {}
         self._counter = SyncCounter()
@@ -78,13 +84,24 @@ class StepWatchHook(Hook):
         if self.warm <= self.steps < self.untimed:
             self._counter.start()
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
+    ) -> None:
         """A step is over, all its other hooks included."""
         inputs = data_batch['inputs']
         self._step(len(inputs['frames'] if isinstance(inputs, dict) else inputs))
-        if self._first is not None and self.seconds is not None and self._last - self._first > self.seconds:
-            runner.train_loop._max_iters = min(runner.iter + 2, runner.max_iters)  # a checkpoint hook sees the end come
+        if (
+            self._first is not None
+            and self.seconds is not None
+            and self._last - self._first > self.seconds
+        ):
+            runner.train_loop._max_iters = min(
+                runner.iter + 2, runner.max_iters
+            )  # a checkpoint hook sees the end come
             self.seconds = None
 
     def after_train(self, runner: Runner) -> None:
@@ -92,7 +109,11 @@ class StepWatchHook(Hook):
         losses = list(runner.message_hub.get_scalar('train/loss').data[0])
         self._write(runner, kind='training', first_loss=losses[0], last_loss=losses[-1])
 
-    before_test, before_test_iter, after_test_iter = before_train, before_train_iter, after_train_iter
+    before_test, before_test_iter, after_test_iter = (
+        before_train,
+        before_train_iter,
+        after_train_iter,
+    )
 
     def after_test(self, runner: Runner) -> None:
         """Write the figures."""
@@ -118,12 +139,24 @@ class StepWatchHook(Hook):
         cuda = torch.cuda.is_available()
         spent = time.perf_counter() - self._first if self.clips else None
         ordinary = sorted(self.syncs)[len(self.syncs) // 2] if self.syncs and cuda else None
-        self.out.write_text(json.dumps(dict(
-            fields, iter=runner.iter, timed_steps=max(self.steps - self.untimed, 0), ranks=get_world_size(),
-            clips_per_s=self.clips * get_world_size() / spent if spent else None,
-            waiting=self.waited / spent if spent else None,
-            peak_gib=torch.cuda.max_memory_allocated() / 2**30 if cuda else None,
-            syncs_per_step=ordinary, syncs=self.syncs, sync_places=self.places), indent=2) + '\n')
+        self.out.write_text(
+            json.dumps(
+                dict(
+                    fields,
+                    iter=runner.iter,
+                    timed_steps=max(self.steps - self.untimed, 0),
+                    ranks=get_world_size(),
+                    clips_per_s=self.clips * get_world_size() / spent if spent else None,
+                    waiting=self.waited / spent if spent else None,
+                    peak_gib=torch.cuda.max_memory_allocated() / 2**30 if cuda else None,
+                    syncs_per_step=ordinary,
+                    syncs=self.syncs,
+                    sync_places=self.places,
+                ),
+                indent=2,
+            )
+            + '\n'
+        )
 
 
 def _synchronize() -> None:

@@ -1,4 +1,5 @@
 """What decides the outcome of a step, so that a change of it is noticed."""
+
 from __future__ import annotations
 
 import hashlib
@@ -26,11 +27,20 @@ class Fingerprints:
     """
 
     def __init__(self, work_dir: Path, repository: Path = ROOT) -> None:
-        self._moved = [(str(work_dir), '<study>'), (sys.executable, 'python'), (str(repository), '<repository>')]
+        self._moved = [
+            (str(work_dir), '<study>'),
+            (sys.executable, 'python'),
+            (str(repository), '<repository>'),
+        ]
         self._configs: dict[tuple, dict[str, str]] = {}
 
-    def of(self, command: Sequence[str], config: str | None, env: dict[str, str], needs: Sequence[str],
-           ) -> tuple[dict, str]:
+    def of(
+        self,
+        command: Sequence[str],
+        config: str | None,
+        env: dict[str, str],
+        needs: Sequence[str],
+    ) -> tuple[dict, str]:
         """Inputs of a step, readable, and their SHA-256.
 
         Args:
@@ -40,9 +50,12 @@ class Fingerprints:
             needs: fingerprints of the steps before it.
         """
         env = {name: value for name, value in env.items() if name not in _RUNNING}
-        inputs = dict(command=self._plain(' '.join(command)),
-                      env={name: self._plain(value) for name, value in sorted(env.items())},
-                      config=self._values(config, env), needs=sorted(needs))
+        inputs = dict(
+            command=self._plain(' '.join(command)),
+            env={name: self._plain(value) for name, value in sorted(env.items())},
+            config=self._values(config, env),
+            needs=sorted(needs),
+        )
         return inputs, hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
     def _plain(self, text: str) -> str:
@@ -69,15 +82,26 @@ def changes(old: dict, new: dict, limit: int = 4) -> str:
         found.append(f'command was {old.get("command")!r} and is {new["command"]!r}')
     for part in ('config', 'env'):
         before, after = old.get(part, {}), new[part]
-        names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
-        found += [f'{name} was {before.get(name, "unset")} and is {after.get(name, "unset")}' for name in names]
+        names = [
+            name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)
+        ]
+        found += [
+            f'{name} was {before.get(name, "unset")} and is {after.get(name, "unset")}'
+            for name in names
+        ]
     if not found:
         return 'a step that it needs has changed'
     return '; '.join(found[:limit]) + (f'; {len(found) - limit} more' if len(found) > limit else '')
 
 
 def _flatten(value: object, name: str = '') -> Iterator[tuple[str, str]]:
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else None
+    children = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, (list, tuple))
+        else None
+    )
     if not children:
         yield name, repr(value)
         return

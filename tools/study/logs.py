@@ -1,4 +1,5 @@
 """Reading MMEngine's JSON logs of a work dir."""
+
 from __future__ import annotations
 
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Reading:
     """A number and the log that holds it."""
+
     value: float
     log: Path
 
@@ -19,7 +21,9 @@ def last_metric(work_dir: Path, name: str) -> Reading | None:
 
     A test leaves ``<time>/<time>.json``, a training ``<time>/vis_data/scalars.json`` with its validations.
     """
-    for log in sorted(_logs(work_dir), key=lambda path: (_time_of(path, work_dir), path), reverse=True):
+    for log in sorted(
+        _logs(work_dir), key=lambda path: (_time_of(path, work_dir), path), reverse=True
+    ):
         found = [row[name] for row in _rows(log) if name in row]
         if found:
             return Reading(float(found[-1]), log)
@@ -33,7 +37,9 @@ def training_curve(work_dir: Path, name: str) -> list[tuple[int, float]]:
 
 def training_names(work_dir: Path) -> list[str]:
     """Names of the losses in the training records."""
-    names = dict.fromkeys(name for row in _training_rows(work_dir) for name in row if name.startswith('loss'))
+    names = dict.fromkeys(
+        name for row in _training_rows(work_dir) for name in row if name.startswith('loss')
+    )
     return list(names)
 
 

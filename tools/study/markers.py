@@ -1,4 +1,5 @@
 """What is on disk of a step: a marker in its folder, written whole or not at all, and a lock while its process lives."""
+
 from __future__ import annotations
 
 import fcntl
@@ -35,8 +36,14 @@ def read_marker(folder: Path) -> dict | None:
 
 def write_marker(step: Step, state: str, **fields: object) -> None:
     """Note ``state`` (``'started'``, ``'done'``, ``'failed'``) with the inputs of the step and their fingerprint."""
-    marker = dict(state=state, step=step.name, config=step.config, fingerprint=step.fingerprint, **fields,
-                  inputs=step.inputs)
+    marker = dict(
+        state=state,
+        step=step.name,
+        config=step.config,
+        fingerprint=step.fingerprint,
+        **fields,
+        inputs=step.inputs,
+    )
     write_whole(step.folder / MARKER, json.dumps(marker, indent=1) + '\n')
 
 

@@ -1,4 +1,5 @@
 """Statistics of few paired runs."""
+
 from __future__ import annotations
 
 import math
@@ -15,22 +16,29 @@ def deviation(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
     centre = mean(values)
-    return math.sqrt(math.fsum((value - centre)**2 for value in values) / (len(values) - 1))
+    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1))
 
 
 @dataclass(frozen=True)
 class Difference:
     """Mean paired difference and the half width of its confidence interval (None for fewer than two pairs)."""
+
     mean: float
     half_width: float | None
     pairs: int
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        return None if self.half_width is None else (self.mean - self.half_width, self.mean + self.half_width)
+        return (
+            None
+            if self.half_width is None
+            else (self.mean - self.half_width, self.mean + self.half_width)
+        )
 
 
-def paired_difference(values: Mapping[int, float], baseline: Mapping[int, float], level: float = 0.95) -> Difference | None:
+def paired_difference(
+    values: Mapping[int, float], baseline: Mapping[int, float], level: float = 0.95
+) -> Difference | None:
     """Difference over the seeds that both have, with the interval of the paired t statistic.
 
     Args:
@@ -45,7 +53,11 @@ def paired_difference(values: Mapping[int, float], baseline: Mapping[int, float]
     if not pairs:
         return None
     spread = deviation(pairs)
-    half = None if spread is None else t_quantile((1 + level) / 2, len(pairs) - 1) * spread / math.sqrt(len(pairs))
+    half = (
+        None
+        if spread is None
+        else t_quantile((1 + level) / 2, len(pairs) - 1) * spread / math.sqrt(len(pairs))
+    )
     return Difference(mean(pairs), half, len(pairs))
 
 

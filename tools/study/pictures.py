@@ -1,4 +1,5 @@
 """Pictures of a study: the plot of its cells, loss curves, example clips and maps. All are returned as bytes."""
+
 from __future__ import annotations
 
 import io
@@ -24,25 +25,52 @@ def cell_plot(results: dict) -> bytes:
     """A row for every measure that is compared: the runs and their mean, and beside it the paired difference with its
     interval. Without a number of such a measure, all are drawn."""
     cells = list(results['cells'])
-    shown = [name for name, spec in results['measures'].items() if spec.get('compare', True)
-             and any(results['statistics'][cell].get(name) for cell in cells)]
+    shown = [
+        name
+        for name, spec in results['measures'].items()
+        if spec.get('compare', True)
+        and any(results['statistics'][cell].get(name) for cell in cells)
+    ]
     measures = {name: results['measures'][name] for name in shown or results['measures']}
-    figure, axes = plt.subplots(len(measures), 2, squeeze=False, layout='constrained',
-                                figsize=(11, (0.9 + 0.32 * len(cells)) * len(measures)))
+    figure, axes = plt.subplots(
+        len(measures),
+        2,
+        squeeze=False,
+        layout='constrained',
+        figsize=(11, (0.9 + 0.32 * len(cells)) * len(measures)),
+    )
     for (left, right), (name, spec) in zip(axes, measures.items()):
         for row, cell in enumerate(cells):
-            values = [number['value'] for number in results['cells'][cell]['numbers'][name].values()]
+            values = [
+                number['value'] for number in results['cells'][cell]['numbers'][name].values()
+            ]
             entry = results['statistics'][cell].get(name)
             left.plot(values, [row] * len(values), 'o', color=_GREY, markersize=4)
             if entry:
                 left.plot(entry['mean'], row, '|', color=_BLUE, markersize=14, markeredgewidth=2.5)
             difference = (entry or {}).get('difference')
             if difference:
-                right.errorbar(difference['mean'], row, xerr=difference['half_width'], fmt='o', color=_BLUE, capsize=3)
+                right.errorbar(
+                    difference['mean'],
+                    row,
+                    xerr=difference['half_width'],
+                    fmt='o',
+                    color=_BLUE,
+                    capsize=3,
+                )
         right.axvline(0, color='0.3', linewidth=0.8)
-        left.set(title=spec.get('label', name), yticks=range(len(cells)), yticklabels=cells, ylim=(len(cells) - 0.5, -0.5))
-        right.set(title=f'minus {results["baseline"]}, same seed (95 % interval)', yticks=range(len(cells)),
-                  yticklabels=[], ylim=(len(cells) - 0.5, -0.5))
+        left.set(
+            title=spec.get('label', name),
+            yticks=range(len(cells)),
+            yticklabels=cells,
+            ylim=(len(cells) - 0.5, -0.5),
+        )
+        right.set(
+            title=f'minus {results["baseline"]}, same seed (95 % interval)',
+            yticks=range(len(cells)),
+            yticklabels=[],
+            ylim=(len(cells) - 0.5, -0.5),
+        )
         for axis in (left, right):
             axis.grid(axis='x', color='0.9')
     return _png(figure)
@@ -57,14 +85,22 @@ def curve_plot(title: str, curves: dict[str, dict[str, np.ndarray]]) -> bytes:
     """
     columns = min(3, len(curves))
     rows = -(-len(curves) // columns)
-    figure, axes = plt.subplots(rows, columns, squeeze=False, layout='constrained', figsize=(4.2 * columns, 2.9 * rows))
+    figure, axes = plt.subplots(
+        rows, columns, squeeze=False, layout='constrained', figsize=(4.2 * columns, 2.9 * rows)
+    )
     for axis, (name, lines) in zip(axes.flat, curves.items()):
         for number, (cell, points) in enumerate(lines.items()):
-            axis.plot(*points.T, label=cell, color=f'C{number % 10}', linestyle='-' if number < 10 else '--', linewidth=1.2)
+            axis.plot(
+                *points.T,
+                label=cell,
+                color=f'C{number % 10}',
+                linestyle='-' if number < 10 else '--',
+                linewidth=1.2,
+            )
         axis.set(title=name, xlabel='iteration')
         axis.grid(color='0.9')
         axis.legend(fontsize=7)
-    for axis in list(axes.flat)[len(curves):]:
+    for axis in list(axes.flat)[len(curves) :]:
         axis.set_axis_off()
     figure.suptitle(title)
     return _png(figure)
@@ -76,23 +112,35 @@ def clip_gif(source: Path, *, height: int = 96, max_frames: int = 24, fps: float
     if not frames:
         raise ValueError(f'{source}: no frame can be read')
     width = round(frames[0].shape[1] * height / frames[0].shape[0])
-    images = [Image.fromarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)) for frame in frames]
+    images = [
+        Image.fromarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA))
+        for frame in frames
+    ]
     images = [image.quantize(64) for image in images]
     buffer = io.BytesIO()
-    images[0].save(buffer, 'GIF', save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0)
+    images[0].save(
+        buffer, 'GIF', save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0
+    )
     return buffer.getvalue()
 
 
 def map_plot(title: str, frames: np.ndarray, target: np.ndarray, predicted: np.ndarray) -> bytes:
     """Frames (k, H, W, 3) with target and predicted maps (k, 2, S, S) over them."""
     count = len(frames)
-    figure, axes = plt.subplots(5, count, squeeze=False, layout='constrained', figsize=(1.5 * count + 1, 8))
+    figure, axes = plt.subplots(
+        5, count, squeeze=False, layout='constrained', figsize=(1.5 * count + 1, 8)
+    )
     labels = ['frame', *(f'{kind}\n{what}' for kind in _KINDS for what in ('target', 'predicted'))]
     for column in range(count):
         axes[0, column].imshow(frames[column])
         for channel, colour in enumerate((_BLUE, _ORANGE)):
             for offset, values in enumerate((target, predicted)):
-                _overlay(axes[1 + 2 * channel + offset, column], frames[column], values[column, channel], colour)
+                _overlay(
+                    axes[1 + 2 * channel + offset, column],
+                    frames[column],
+                    values[column, channel],
+                    colour,
+                )
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     for axis, label in zip(axes[:, 0], labels):
@@ -105,8 +153,10 @@ def _overlay(axis: plt.Axes, frame: np.ndarray, values: np.ndarray, colour: str)
     grey = np.repeat(frame.mean(2, keepdims=True) / 255 * 0.6, 3, axis=2)
     height, width = frame.shape[:2]
     axis.imshow(grey, extent=(0, width, height, 0))
-    rgb = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
-    layer = np.concatenate([np.broadcast_to(rgb, (*values.shape, 3)), 0.9 * values[..., None].clip(0, 1)], axis=2)
+    rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    layer = np.concatenate(
+        [np.broadcast_to(rgb, (*values.shape, 3)), 0.9 * values[..., None].clip(0, 1)], axis=2
+    )
     axis.imshow(layer, interpolation='nearest', extent=(0, width, height, 0))
 
 

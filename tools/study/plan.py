@@ -17,6 +17,7 @@ folder and makes it a need::
 
 A cell may name ``seeds`` of its own, some of the study's.
 """
+
 from __future__ import annotations
 
 import re
@@ -56,6 +57,7 @@ class Step:
         inputs: everything that decides what the step computes, with the fingerprints of what it needs.
         fingerprint: SHA-256 of ``inputs``.
     """
+
     name: str
     key: str
     folder: Path
@@ -73,6 +75,7 @@ class Step:
 @dataclass
 class Plan:
     """Steps by key, each after those it needs, and which of them every run (cell, seed) consists of."""
+
     cfg: Config
     work_dir: Path
     steps: dict[str, Step]
@@ -100,7 +103,9 @@ class Plan:
                 yield other.key
 
 
-def make_plan(cfg: Config, work_dir: Path, *, seeds: list[int] | None = None, cells: list[str] | None = None) -> Plan:
+def make_plan(
+    cfg: Config, work_dir: Path, *, seeds: list[int] | None = None, cells: list[str] | None = None
+) -> Plan:
     """All steps of the wanted cells and seeds (default: all of the config); a cell that names seeds has no others.
 
     Raises:
@@ -111,7 +116,9 @@ def make_plan(cfg: Config, work_dir: Path, *, seeds: list[int] | None = None, ce
             raise StudyError(f'{cfg.filename}: a study needs {name}; see docs/study.md')
     unknown = [name for name in cells or () if name not in cfg.cells]
     if unknown:
-        raise StudyError(f'{cfg.filename} has no cell {", ".join(unknown)}; its cells are {", ".join(cfg.cells)}')
+        raise StudyError(
+            f'{cfg.filename} has no cell {", ".join(unknown)}; its cells are {", ".join(cfg.cells)}'
+        )
     plan = Plan(cfg, work_dir, {}, {})
     prints = Fingerprints(work_dir)
     for seed in cfg.seeds if seeds is None else seeds:
@@ -123,9 +130,13 @@ def make_plan(cfg: Config, work_dir: Path, *, seeds: list[int] | None = None, ce
                 maker.step(goal)
             plan.runs[cell, seed] = maker.made
             if not maker.made:
-                raise StudyError(f'{cfg.filename}: cell {cell} has no goals, the names of the steps that end it')
+                raise StudyError(
+                    f'{cfg.filename}: cell {cell} has no goals, the names of the steps that end it'
+                )
     if not plan.runs:
-        raise StudyError(f'{cfg.filename}: none of the wanted cells has one of the wanted seeds; see their seeds there')
+        raise StudyError(
+            f'{cfg.filename}: none of the wanted cells has one of the wanted seeds; see their seeds there'
+        )
     return plan
 
 
@@ -135,56 +146,100 @@ class _RunMaker:
     def __init__(self, plan: Plan, prints: Fingerprints, cell: str, seed: int) -> None:
         self.plan = plan
         self.prints = prints
-        cell_vars = {key: value for key, value in plan.cfg.cells[cell].items() if key not in ('goals', 'seeds')}
-        self.variables = {**plan.cfg.get('variables', {}), **cell_vars, 'cell': cell, 'seed': seed,
-                          'python': sys.executable, 'work': plan.work_dir}
+        cell_vars = {
+            key: value
+            for key, value in plan.cfg.cells[cell].items()
+            if key not in ('goals', 'seeds')
+        }
+        self.variables = {
+            **plan.cfg.get('variables', {}),
+            **cell_vars,
+            'cell': cell,
+            'seed': seed,
+            'python': sys.executable,
+            'work': plan.work_dir,
+        }
         self.made: dict[str, str] = {}  # step name -> key
         self.open: list[str] = []  # steps being filled, to find circles
         clash = [name for name in plan.cfg.steps if name in self.variables]
         if clash:
-            raise self._error(f'{clash[0]} is a step and cannot be a variable as well; rename one of them')
+            raise self._error(
+                f'{clash[0]} is a step and cannot be a variable as well; rename one of them'
+            )
 
     def step(self, name: str) -> Step:
         if name in self.made:
             return self.plan.steps[self.made[name]]
         if name in self.open:
-            raise self._error(f'steps need each other in a circle: {" -> ".join([*self.open, name])}')
+            raise self._error(
+                f'steps need each other in a circle: {" -> ".join([*self.open, name])}'
+            )
         if name not in self.plan.cfg.steps:
-            raise self._error(f'no step is called {name!r}; the steps are {", ".join(self.plan.cfg.steps)}')
+            raise self._error(
+                f'no step is called {name!r}; the steps are {", ".join(self.plan.cfg.steps)}'
+            )
         self.open.append(name)
         step = self._fill(name, self.plan.cfg.steps[name])
         self.open.pop()
         known = self.plan.steps.setdefault(step.key, step)
         if known.fingerprint != step.fingerprint:
-            raise self._error(f'two different steps have the folder {step.key} ({known.name}: {shlex.join(known.command)} '
-                              f'and {name}: {shlex.join(step.command)}); put what tells them apart into the folder')
+            raise self._error(
+                f'two different steps have the folder {step.key} ({known.name}: {shlex.join(known.command)} '
+                f'and {name}: {shlex.join(step.command)}); put what tells them apart into the folder'
+            )
         self.made[name] = step.key
         return known
 
     def _fill(self, name: str, template: dict) -> Step:
         unknown = set(template) - _FIELDS
         if unknown or not template.get('folder') or not template.get('command'):
-            raise self._error(f'step {name} must have folder and command, and may have {", ".join(sorted(_FIELDS))}'
-                              + (f'; got {", ".join(sorted(unknown))}' if unknown else ''))
+            raise self._error(
+                f'step {name} must have folder and command, and may have {", ".join(sorted(_FIELDS))}'
+                + (f'; got {", ".join(sorted(unknown))}' if unknown else '')
+            )
         # a need may be a placeholder for names of steps, which every cell fills with its own
-        others = [other for need in template.get('needs', ()) for other in self._text(need, {}, {}).split()]
+        others = [
+            other
+            for need in template.get('needs', ())
+            for other in self._text(need, {}, {}).split()
+        ]
         needs = dict.fromkeys(self.step(other).key for other in others)
-        key = self._text(template['folder'], {}, {})  # a need in here would be a mistake, found below
+        key = self._text(
+            template['folder'], {}, {}
+        )  # a need in here would be a mistake, found below
         own = dict(dir=str(self.plan.work_dir / key))
         config = self._text(template['config'], own, needs) if template.get('config') else None
         own['config'] = config or ''
-        starts = {start: self._text(template.get(start, ''), own, needs) for start in ('fresh', 'resume')}
-        commands = {start: tuple(shlex.split(self._text(template['command'], dict(own, start=text), needs)))
-                    for start, text in starts.items()}
+        starts = {
+            start: self._text(template.get(start, ''), own, needs) for start in ('fresh', 'resume')
+        }
+        commands = {
+            start: tuple(shlex.split(self._text(template['command'], dict(own, start=text), needs)))
+            for start, text in starts.items()
+        }
         env = {**self.plan.cfg.get('env', {}), **template.get('env', {})}
         env = {variable: self._text(value, own, needs) for variable, value in env.items()}
         inputs, fingerprint = self.prints.of(
-            commands['fresh'], config, env, [self.plan.steps[need].fingerprint for need in needs])
-        return Step(name=name, key=key, folder=self.plan.work_dir / key, command=commands['fresh'],
-                    resume=commands['resume'], checkpoint=template.get('checkpoint', 'last_checkpoint'), config=config,
-                    env=env, needs=tuple(needs), slots=template.get('slots', 1), inputs=inputs, fingerprint=fingerprint)
+            commands['fresh'], config, env, [self.plan.steps[need].fingerprint for need in needs]
+        )
+        return Step(
+            name=name,
+            key=key,
+            folder=self.plan.work_dir / key,
+            command=commands['fresh'],
+            resume=commands['resume'],
+            checkpoint=template.get('checkpoint', 'last_checkpoint'),
+            config=config,
+            env=env,
+            needs=tuple(needs),
+            slots=template.get('slots', 1),
+            inputs=inputs,
+            fingerprint=fingerprint,
+        )
 
-    def _text(self, text: object, own: dict[str, str], needs: dict[str, None], depth: int = 0) -> str:
+    def _text(
+        self, text: object, own: dict[str, str], needs: dict[str, None], depth: int = 0
+    ) -> str:
         """``text`` with every placeholder filled; steps that it names are added to ``needs``."""
         if depth > 9:
             raise self._error(f'placeholders stand for each other in a circle, at {text!r}')
@@ -196,8 +251,10 @@ class _RunMaker:
             if name in self.variables:
                 return self._text(self.variables[name], own, needs, depth + 1)
             if name not in self.plan.cfg.steps:
-                raise self._error(f'nothing fills the placeholder {{{name}}} in {text!r}; the cell gives '
-                                  f'{", ".join(self.variables)}')
+                raise self._error(
+                    f'nothing fills the placeholder {{{name}}} in {text!r}; the cell gives '
+                    f'{", ".join(self.variables)}'
+                )
             step = self.step(name)
             needs[step.key] = None
             return str(step.folder)

@@ -1,4 +1,5 @@
 """From the work dirs of a study to its numbers; every number keeps the log, work dir and config it comes from."""
+
 from __future__ import annotations
 
 import json
@@ -24,10 +25,16 @@ def collect(plan: Plan) -> dict:
     states = _with_not_run(plan, states)
     cells = {cell: _cell(plan, cell, states) for cell in plan.cells}
     return dict(
-        name=plan.cfg.get('name', Path(plan.cfg.filename).stem), title=plan.cfg.get('title', ''),
-        config=str(plan.cfg.filename), baseline=plan.cfg.get('baseline'), seeds=plan.seeds,
-        measures={name: dict(spec) for name, spec in plan.cfg.get('measures', {}).items()}, cells=cells,
-        statistics=_statistics(plan, cells), steps={key: _step(plan, key, state) for key, state in states.items()})
+        name=plan.cfg.get('name', Path(plan.cfg.filename).stem),
+        title=plan.cfg.get('title', ''),
+        config=str(plan.cfg.filename),
+        baseline=plan.cfg.get('baseline'),
+        seeds=plan.seeds,
+        measures={name: dict(spec) for name, spec in plan.cfg.get('measures', {}).items()},
+        cells=cells,
+        statistics=_statistics(plan, cells),
+        steps={key: _step(plan, key, state) for key, state in states.items()},
+    )
 
 
 def write_json(results: dict, path: Path) -> None:
@@ -36,18 +43,35 @@ def write_json(results: dict, path: Path) -> None:
 
 def _with_not_run(plan: Plan, states: dict[str, str]) -> dict[str, str]:
     """``not run`` for what waits for a failed step."""
-    blocked = {other for key, state in states.items() if state == 'failed' for other in plan.dependents(key)}
-    return {key: 'not run' if key in blocked and state in ('waiting', 'interrupted') else state
-            for key, state in states.items()}
+    blocked = {
+        other
+        for key, state in states.items()
+        if state == 'failed'
+        for other in plan.dependents(key)
+    }
+    return {
+        key: 'not run' if key in blocked and state in ('waiting', 'interrupted') else state
+        for key, state in states.items()
+    }
 
 
 def _step(plan: Plan, key: str, state: str) -> dict:
     step, marker = plan.steps[key], read_marker(plan.steps[key].folder) or {}
-    fields = {name: marker[name] for name in ('command', 'started', 'ended', 'seconds', 'exit_code', 'reason')
-              if name in marker}
+    fields = {
+        name: marker[name]
+        for name in ('command', 'started', 'ended', 'seconds', 'exit_code', 'reason')
+        if name in marker
+    }
     iterations = training_steps(step.folder)
-    return dict(step=step.name, state=state, config=step.config, needs=list(step.needs), fingerprint=step.fingerprint,
-                **fields, **({} if iterations is None else dict(iterations=iterations)))
+    return dict(
+        step=step.name,
+        state=state,
+        config=step.config,
+        needs=list(step.needs),
+        fingerprint=step.fingerprint,
+        **fields,
+        **({} if iterations is None else dict(iterations=iterations)),
+    )
 
 
 def _cell(plan: Plan, cell: str, states: dict[str, str]) -> dict:
@@ -61,10 +85,18 @@ def _cell(plan: Plan, cell: str, states: dict[str, str]) -> dict:
                 continue
             reading = last_metric(step.folder, spec['key'])
             if reading is not None:
-                numbers[name][seed] = dict(value=reading.value, key=spec['key'], work_dir=step.key, config=step.config,
-                                           log=str(reading.log.relative_to(plan.work_dir)))
-    runs = {seed: _run_state([states[key] for key in plan.runs[cell, seed].values()]) for seed in plan.seeds
-            if (cell, seed) in plan.runs}
+                numbers[name][seed] = dict(
+                    value=reading.value,
+                    key=spec['key'],
+                    work_dir=step.key,
+                    config=step.config,
+                    log=str(reading.log.relative_to(plan.work_dir)),
+                )
+    runs = {
+        seed: _run_state([states[key] for key in plan.runs[cell, seed].values()])
+        for seed in plan.seeds
+        if (cell, seed) in plan.runs
+    }
     steps = {seed: plan.runs[cell, seed] for seed in runs}
     return dict(numbers=numbers, runs=runs, steps=steps)
 
@@ -87,12 +119,20 @@ def _statistics(plan: Plan, cells: dict[str, dict]) -> dict:
             if not numbers:
                 continue
             values = {seed: number['value'] for seed, number in numbers.items()}
-            entry = dict(n=len(values), mean=mean(list(values.values())), deviation=deviation(list(values.values())))
+            entry = dict(
+                n=len(values),
+                mean=mean(list(values.values())),
+                deviation=deviation(list(values.values())),
+            )
             if baseline is not None and content is not baseline:
                 base = {seed: number['value'] for seed, number in baseline['numbers'][name].items()}
                 difference = paired_difference(values, base)
                 if difference is not None:
-                    entry['difference'] = dict(mean=difference.mean, half_width=difference.half_width,
-                                               pairs=difference.pairs, level=0.95)
+                    entry['difference'] = dict(
+                        mean=difference.mean,
+                        half_width=difference.half_width,
+                        pairs=difference.pairs,
+                        level=0.95,
+                    )
             found[cell][name] = entry
     return found

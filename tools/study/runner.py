@@ -1,4 +1,5 @@
 """Running the steps of a plan, some at a time, each once."""
+
 from __future__ import annotations
 
 import os
@@ -52,8 +53,12 @@ class Runner:
         """
         lock = take_lock(self.plan.work_dir / '.study.lock')
         if lock is None:
-            raise StudyError(f'{self.plan.work_dir}: another tools/study.py is at work here; wait for it or end it')
-        handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended as well
+            raise StudyError(
+                f'{self.plan.work_dir}: another tools/study.py is at work here; wait for it or end it'
+            )
+        handler = signal.signal(
+            signal.SIGTERM, lambda *_: sys.exit(143)
+        )  # so that the children are ended as well
         try:
             self._run()
         finally:
@@ -73,18 +78,26 @@ class Runner:
         while pending or self.running:
             for key in [key for key, step in pending.items() if self.failed & set(step.needs)]:
                 self.failed.add(key)
-                self.say(f'not run {key}: it needs {", ".join(sorted(self.failed & set(pending.pop(key).needs)))}')
+                self.say(
+                    f'not run {key}: it needs {", ".join(sorted(self.failed & set(pending.pop(key).needs)))}'
+                )
             for key, step in list(pending.items()):
                 if not set(step.needs) <= done:
                     continue
-                if sum(job.step.slots for job in self.running.values()) + min(step.slots, self.jobs) > self.jobs:
+                if (
+                    sum(job.step.slots for job in self.running.values())
+                    + min(step.slots, self.jobs)
+                    > self.jobs
+                ):
                     break  # in order: a large step is not overtaken for ever
                 if self._start(step):
                     del pending[key]
                 elif key not in waiting_for_lock:
                     waiting_for_lock.add(key)
                     pid = (read_marker(step.folder) or {}).get('pid')
-                    self.say(f'waiting for {key}: its process of an earlier run (pid {pid}) is still at work')
+                    self.say(
+                        f'waiting for {key}: its process of an earlier run (pid {pid}) is still at work'
+                    )
             time.sleep(_POLL)
             done |= self._collect()
 
@@ -94,7 +107,9 @@ class Runner:
         if lock is None:
             return False
         before = read_marker(step.folder)
-        resumes = before is not None and bool(step.resume) and (step.folder / step.checkpoint).exists()
+        resumes = (
+            before is not None and bool(step.resume) and (step.folder / step.checkpoint).exists()
+        )
         command = step.resume if resumes else step.command
         begun = dict(command=shlex.join(command), started=_now())
         write_marker(step, 'started', **begun)  # before there is anything to resume
@@ -102,8 +117,16 @@ class Runner:
             log.write(f'\n== {_now()} {shlex.join(command)}\n'.encode())
             log.flush()
             try:
-                process = subprocess.Popen(command, cwd=ROOT, env=_environment(step), stdin=subprocess.DEVNULL, stdout=log,
-                                           stderr=subprocess.STDOUT, start_new_session=True, pass_fds=(lock, ))
+                process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=_environment(step),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=(lock,),
+                )
             except OSError as error:
                 log.write(f'{error}\n'.encode())
                 process = None
@@ -136,7 +159,15 @@ class Runner:
 
     def _fail(self, step: Step, command: str, code: int, seconds: float) -> None:
         reason = last_line(step.folder / LOG)
-        write_marker(step, 'failed', command=command, ended=_now(), seconds=round(seconds, 1), exit_code=code, reason=reason)
+        write_marker(
+            step,
+            'failed',
+            command=command,
+            ended=_now(),
+            seconds=round(seconds, 1),
+            exit_code=code,
+            reason=reason,
+        )
         self.failed.add(step.key)
         self.say(f'FAILED {step.key} (exit code {code}): {reason}; see {step.folder / LOG}')
 
@@ -172,18 +203,25 @@ def settle_changes(plan: Plan, *, redo: bool, say: Callable[[str], None] = print
         raise StudyError(
             f'{plan.work_dir}: {len(changed)} steps ran with other settings than they have now, the first is {step.key}: '
             f'{what}; restore the setting, take another --work-dir, or pass --redo-changed to set these folders aside and '
-            'run them again')
+            'run them again'
+        )
     for step in changed:
         lock = take_lock(step.folder / LOCK)
         if lock is None:
-            raise StudyError(f'{step.folder}: its process of an earlier run is still at work; wait for it or end it')
+            raise StudyError(
+                f'{step.folder}: its process of an earlier run is still at work; wait for it or end it'
+            )
         say(f'set aside {step.key} as {set_aside(step.folder).name}: its settings have changed')
         os.close(lock)
 
 
 def last_line(log: Path) -> str:
     """The last line of a log that says something."""
-    lines = [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()] if log.exists() else []
+    lines = (
+        [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()]
+        if log.exists()
+        else []
+    )
     return lines[-1][:300] if lines else 'no output'
 
 

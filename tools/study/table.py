@@ -1,4 +1,5 @@
 """The table of a study, as text."""
+
 from __future__ import annotations
 
 
@@ -14,7 +15,10 @@ def header(results: dict) -> list[str]:
 
 def rows(results: dict) -> list[list[str]]:
     """Cells of the table, one row a cell of the study."""
-    return [[cell, run_text(content['runs']), *_numbers(results, cell)] for cell, content in results['cells'].items()]
+    return [
+        [cell, run_text(content['runs']), *_numbers(results, cell)]
+        for cell, content in results['cells'].items()
+    ]
 
 
 def _numbers(results: dict, cell: str) -> list[str]:
@@ -24,7 +28,9 @@ def _numbers(results: dict, cell: str) -> list[str]:
         digits = spec.get('digits', 1)
         found.append(value_text(entry, digits))
         if spec.get('compare', True) and results['baseline']:
-            found.append('baseline' if cell == results['baseline'] else difference_text(entry, digits))
+            found.append(
+                'baseline' if cell == results['baseline'] else difference_text(entry, digits)
+            )
     return found
 
 
@@ -58,6 +64,9 @@ def markdown(results: dict) -> str:
     """The table in Markdown, with what failed below it."""
     lines = [header(results), ['---'] * len(header(results)), *rows(results)]
     text = '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
-    failed = [f'- {key}: {step["state"]}' + (f' ({step["reason"]})' if 'reason' in step else '')
-              for key, step in results['steps'].items() if step['state'] in ('failed', 'not run', 'changed')]
+    failed = [
+        f'- {key}: {step["state"]}' + (f' ({step["reason"]})' if 'reason' in step else '')
+        for key, step in results['steps'].items()
+        if step['state'] in ('failed', 'not run', 'changed')
+    ]
     return text + '\n' + ('\nNot done:\n\n' + '\n'.join(failed) + '\n' if failed else '')

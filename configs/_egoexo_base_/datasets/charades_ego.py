@@ -18,7 +18,7 @@ train_pipeline = [
     dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 star_train_pipeline = [  # for Ego-Exo*: the same clips with the maps of hands and held objects
     dict(type='SeedAugmentations'),
@@ -30,7 +30,7 @@ star_train_pipeline = [  # for Ego-Exo*: the same clips with the maps of hands a
     dict(type='Flip', flip_ratio=0.5),
     dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', algorithm_keys=('interaction_map', ))
+    dict(type='PackActionInputs', algorithm_keys=('interaction_map',)),
 ]
 val_pipeline = [
     dict(type='SampleClampedFrames', num_clips=1, test_mode=True, **clip),
@@ -39,7 +39,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the model once
     dict(type='SampleClampedFrames', num_clips=10, test_mode=True, **clip),
@@ -50,13 +50,17 @@ test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the mo
     dict(type='RepeatFrames'),
     dict(type='UniformThreeCrop', crop_size=256),
     dict(type='FormatViews'),
-    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops'))
+    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops')),
 ]
 
 data = dict(type=dataset_type, view='first', data_prefix=dict(img=data_root))
 train_dataloader = dict(dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(**data, ann_file=ann_file_test, pipeline=val_pipeline, test_mode=True))
-test_dataloader = dict(dataset=dict(**data, ann_file=ann_file_test, pipeline=test_pipeline, test_mode=True))
+val_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_test, pipeline=val_pipeline, test_mode=True)
+)
+test_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_test, pipeline=test_pipeline, test_mode=True)
+)
 
 val_evaluator = dict(type='CharadesMetric')
 test_evaluator = val_evaluator

@@ -14,7 +14,7 @@ train_pipeline = [
     dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 val_pipeline = [
     dict(type='SampleClampedFrames', num_clips=1, test_mode=True, **clip),
@@ -22,14 +22,21 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
-test_pipeline = [dict(val_pipeline[0], num_clips=10), *val_pipeline[1:]]  # 10 clips, centre crop: what the teacher will see
+test_pipeline = [
+    dict(val_pipeline[0], num_clips=10),
+    *val_pipeline[1:],
+]  # 10 clips, centre crop: what the teacher will see
 
 data = dict(type=dataset_type, view='both', data_prefix=dict(img=data_root))
 train_dataloader = dict(dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(**data, ann_file=ann_file_test, pipeline=val_pipeline, test_mode=True))
-test_dataloader = dict(dataset=dict(**data, ann_file=ann_file_test, pipeline=test_pipeline, test_mode=True))
+val_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_test, pipeline=val_pipeline, test_mode=True)
+)
+test_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_test, pipeline=test_pipeline, test_mode=True)
+)
 
 val_evaluator = dict(type='EgoScoreMetric')
 test_evaluator = dict(type='EgoScoreMetric', fit_temperature=True)

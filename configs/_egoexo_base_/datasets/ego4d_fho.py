@@ -17,7 +17,7 @@ train_pipeline = [
     dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', **ids)
+    dict(type='PackActionInputs', **ids),
 ]
 val_pipeline = [
     dict(type='ClipReaderInit'),
@@ -27,7 +27,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', **ids)
+    dict(type='PackActionInputs', **ids),
 ]
 test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the model once
     dict(type='ClipReaderInit'),
@@ -39,13 +39,17 @@ test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the mo
     dict(type='RepeatFrames'),
     dict(type='UniformThreeCrop', crop_size=256),
     dict(type='FormatViews'),
-    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops'), **ids)
+    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops'), **ids),
 ]
 
 data = dict(type=dataset_type, version=2, data_prefix=dict(video=data_root))
 train_dataloader = dict(dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True))
-test_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True))
+val_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True)
+)
+test_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True)
+)
 
 val_evaluator = dict(type='VerbNounMetric')
 test_evaluator = val_evaluator

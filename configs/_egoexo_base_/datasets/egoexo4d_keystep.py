@@ -2,21 +2,35 @@
 _base_ = 'ego4d_fho.py'
 
 ids = dict(meta_keys=('segment_id', 'video_id'))
-train_pipeline = [dict(step, **(ids if step['type'] == 'PackActionInputs' else {})) for step in _base_.train_pipeline]
-val_pipeline = [dict(step, **(ids if step['type'] == 'PackActionInputs' else {})) for step in _base_.val_pipeline]
-test_pipeline = [dict(step, **(ids if step['type'] == 'PackActionInputs' else {})) for step in _base_.test_pipeline]
+train_pipeline = [
+    dict(step, **(ids if step['type'] == 'PackActionInputs' else {}))
+    for step in _base_.train_pipeline
+]
+val_pipeline = [
+    dict(step, **(ids if step['type'] == 'PackActionInputs' else {}))
+    for step in _base_.val_pipeline
+]
+test_pipeline = [
+    dict(step, **(ids if step['type'] == 'PackActionInputs' else {}))
+    for step in _base_.test_pipeline
+]
 
 data = dict(
     _delete_=True,
     type='EgoExo4DKeystepDataset',
     views='ego',
     label_mapping='data/egoexo4d/annotations/label_mapping.csv',
-    data_prefix=dict(video='data/egoexo4d/keystep_benchmark/clips_448p'))
+    data_prefix=dict(video='data/egoexo4d/keystep_benchmark/clips_448p'),
+)
 ann_file_train = 'data/egoexo4d/annotations/keystep_segment_train.json'
 ann_file_val = 'data/egoexo4d/annotations/keystep_segment_val.json'
 train_dataloader = dict(dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True))
-test_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True))
+val_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True)
+)
+test_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True)
+)
 
 val_evaluator = dict(type='KeystepMetric', _delete_=True)
 test_evaluator = val_evaluator

@@ -17,7 +17,7 @@ train_pipeline = [
     dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', **ids)
+    dict(type='PackActionInputs', **ids),
 ]
 star_train_pipeline = [  # for Ego-Exo*: the same clips with the maps of hands and held objects
     dict(type='SeedAugmentations'),
@@ -28,7 +28,7 @@ star_train_pipeline = [  # for Ego-Exo*: the same clips with the maps of hands a
     dict(type='Flip', flip_ratio=0.5),
     dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', algorithm_keys=('interaction_map', ), **ids)
+    dict(type='PackActionInputs', algorithm_keys=('interaction_map',), **ids),
 ]
 val_pipeline = [
     dict(type='SampleClampedFrames', num_clips=1, test_mode=True, **clip),
@@ -36,7 +36,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', **ids)
+    dict(type='PackActionInputs', **ids),
 ]
 test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the model once
     dict(type='SampleClampedFrames', num_clips=10, test_mode=True, **clip),
@@ -46,17 +46,22 @@ test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the mo
     dict(type='RepeatFrames'),
     dict(type='UniformThreeCrop', crop_size=256),
     dict(type='FormatViews'),
-    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops'), **ids)
+    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops'), **ids),
 ]
 
 data = dict(type=dataset_type, version=100, data_prefix=dict(img=data_root))
 train_dataloader = dict(dataset=dict(**data, ann_file=ann_file_train, pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True))
-test_dataloader = dict(dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True))
+val_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True)
+)
+test_dataloader = dict(
+    dataset=dict(**data, ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True)
+)
 
 val_evaluator = dict(type='VerbNounMetric')
 test_evaluator = dict(  # All, Unseen, Tail
     type='VerbNounMetric',
     unseen_participants='validation',
     tail_verbs='data/epic100/EPIC_100_tail_verbs.csv',
-    tail_nouns='data/epic100/EPIC_100_tail_nouns.csv')
+    tail_nouns='data/epic100/EPIC_100_tail_nouns.csv',
+)

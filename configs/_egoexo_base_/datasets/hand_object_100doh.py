@@ -7,13 +7,22 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
-    dataset=dict(type='HandObjectDataset', data_root=data_root, ann_file='ImageSets/Main/trainval.txt'))
+    dataset=dict(
+        type='HandObjectDataset', data_root=data_root, ann_file='ImageSets/Main/trainval.txt'
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='HandObjectDataset', data_root=data_root, ann_file='ImageSets/Main/test.txt', test_mode=True))
+    dataset=dict(
+        type='HandObjectDataset',
+        data_root=data_root,
+        ann_file='ImageSets/Main/test.txt',
+        test_mode=True,
+    ),
+)
 test_dataloader = val_dataloader
 
 val_evaluator = dict(type='HandObjectMetric')  # text_rounding=True compares with published figures

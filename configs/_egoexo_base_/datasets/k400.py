@@ -16,7 +16,7 @@ train_pipeline = [
     dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 val_pipeline = [
     dict(type='ClipReaderInit'),
@@ -25,7 +25,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the model once
     dict(type='ClipReaderInit'),
@@ -36,13 +36,20 @@ test_pipeline = [  # 10 clips x 3 crops, cut from frames that are sent to the mo
     dict(type='RepeatFrames'),
     dict(type='ThreeCrop', crop_size=256),
     dict(type='FormatViews'),
-    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops'))
+    dict(type='PackActionInputs', collect_keys=('frames', 'clip_frames', 'crops')),
 ]
 
 train_dataloader = dict(
     dataset=dict(
-        type=dataset_type, ann_file=ann_file_train, data_prefix=dict(video=data_root), pipeline=train_pipeline))
-evaluated = dict(type=dataset_type, ann_file=ann_file_val, data_prefix=dict(video=data_root_val), test_mode=True)
+        type=dataset_type,
+        ann_file=ann_file_train,
+        data_prefix=dict(video=data_root),
+        pipeline=train_pipeline,
+    )
+)
+evaluated = dict(
+    type=dataset_type, ann_file=ann_file_val, data_prefix=dict(video=data_root_val), test_mode=True
+)
 val_dataloader = dict(dataset=dict(**evaluated, pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(**evaluated, pipeline=test_pipeline))
 

@@ -5,7 +5,8 @@ _base_ = 'k400.py'
 targets = dict(
     ego_score='data/targets/k400_ego_score',
     object_score='data/targets/k400_object_score',
-    interaction_map='data/targets/k400_interaction')
+    interaction_map='data/targets/k400_interaction',
+)
 
 train_pipeline = [
     dict(type='SeedAugmentations'),
@@ -17,7 +18,7 @@ train_pipeline = [
     dict(type='Flip', flip_ratio=0.5),
     dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map'))
+    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map')),
 ]
 # MMAction2's stock augmentation instead (crops of random area and aspect ratio). In a config of yours:
 #   train_dataloader = dict(dataset=dict(pipeline=_base_.stock_train_pipeline))
@@ -33,7 +34,9 @@ stock_train_pipeline = [
     dict(type='Flip', flip_ratio=0.5),
     dict(type='LoadTargets', time_stride=4, frame_sampling='linspace'),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map'))
+    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map')),
 ]
 
-train_dataloader = dict(dataset=dict(targets=targets, missing_targets='error', pipeline=train_pipeline))
+train_dataloader = dict(
+    dataset=dict(targets=targets, missing_targets='error', pipeline=train_pipeline)
+)

@@ -4,7 +4,8 @@ _base_ = 'k400_8x8.py'
 targets = dict(
     ego_score='data/targets/k400_ego_score',
     object_score='data/targets/k400_object_score',
-    interaction_map='data/targets/k400_interaction')
+    interaction_map='data/targets/k400_interaction',
+)
 
 train_pipeline = [
     dict(type='SeedAugmentations'),
@@ -16,7 +17,9 @@ train_pipeline = [
     dict(type='Flip', flip_ratio=0.5),
     dict(type='LoadTargets', time_stride=1),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map'))
+    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map')),
 ]
 
-train_dataloader = dict(dataset=dict(targets=targets, missing_targets='error', pipeline=train_pipeline))
+train_dataloader = dict(
+    dataset=dict(targets=targets, missing_targets='error', pipeline=train_pipeline)
+)

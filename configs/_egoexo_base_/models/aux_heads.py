@@ -6,17 +6,21 @@ aux_heads = dict(
         target='ego_score',
         num_classes=2,
         in_channels=2304,
-        loss=dict(type='SoftTargetLoss', temperature=1.0, loss_weight=0.1)),
+        loss=dict(type='SoftTargetLoss', temperature=1.0, loss_weight=0.1),
+    ),
     object_score=dict(
         type='ScoreDistillHead',
         target='object_score',
         num_classes=1000,
         in_channels=2304,
-        loss=dict(type='SoftTargetLoss', temperature=1.0, loss_weight=0.5)),
+        loss=dict(type='SoftTargetLoss', temperature=1.0, loss_weight=0.5),
+    ),
     interaction_map=dict(
         type='InteractionMapHead',
         in_channels=2048,
         mid_channels=512,
         pathway=0,  # slow
         loss_hand=dict(type='InteractionMapLoss', loss_weight=1.0),
-        loss_object=dict(type='InteractionMapLoss', loss_weight=1.0)))
+        loss_object=dict(type='InteractionMapLoss', loss_weight=1.0),
+    ),
+)

@@ -3,4 +3,5 @@ _base_ = ['slowfast_r50.py', 'aux_heads.py']
 model = dict(
     type='EgoExoRecognizer',
     cls_head=dict(dropout_ratio=0.0, loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)),
-    aux_heads=_base_.aux_heads)
+    aux_heads=_base_.aux_heads,
+)

@@ -10,9 +10,18 @@ model = dict(
         conv1_stride_t=1,
         pool1_stride_t=1,
         inflate=(0, 0, 1, 1),
-        norm_eval=False),
+        norm_eval=False,
+    ),
     cls_head=dict(
-        type='I3DHead', in_channels=2048, num_classes=400, spatial_type='avg', dropout_ratio=0.5, average_clips='prob'),
+        type='I3DHead',
+        in_channels=2048,
+        num_classes=400,
+        spatial_type='avg',
+        dropout_ratio=0.5,
+        average_clips='prob',
+    ),
     data_preprocessor=dict(
-        type='EgoExoDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3, format_shape='NCTHW'),
-    test_cfg=dict(max_testing_views=10))  # views in the backbone at a time
+        type='EgoExoDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3, format_shape='NCTHW'
+    ),
+    test_cfg=dict(max_testing_views=10),
+)  # views in the backbone at a time

@@ -8,10 +8,17 @@ test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
     optimizer=dict(type='FusedSGD', lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4),
-    paramwise_cfg=dict(norm_decay_mult=0.0))
+    paramwise_cfg=dict(norm_decay_mult=0.0),
+)
 param_scheduler = [
     dict(
-        type='WarmupCosineLR', T_max=max_epochs, warmup=34, start_factor=0.1, end=max_epochs, by_epoch=True,
-        convert_to_iter_based=True)
+        type='WarmupCosineLR',
+        T_max=max_epochs,
+        warmup=34,
+        start_factor=0.1,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=64)

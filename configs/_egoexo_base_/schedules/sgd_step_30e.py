@@ -6,6 +6,9 @@ test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
     optimizer=dict(type='FusedSGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4),
-    paramwise_cfg=dict(norm_decay_mult=0.0))
-param_scheduler = [dict(type='MultiStepLR', milestones=[20, 25], gamma=0.1, end=max_epochs, by_epoch=True)]
+    paramwise_cfg=dict(norm_decay_mult=0.0),
+)
+param_scheduler = [
+    dict(type='MultiStepLR', milestones=[20, 25], gamma=0.1, end=max_epochs, by_epoch=True)
+]
 auto_scale_lr = dict(enable=False, base_batch_size=64)

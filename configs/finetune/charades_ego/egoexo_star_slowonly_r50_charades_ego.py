@@ -3,6 +3,13 @@
 _base_ = ['egoexo_slowonly_r50_charades_ego.py', '../../_egoexo_base_/models/interaction_head.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=0.1)
-model = dict(aux_heads=dict(interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_object=map_loss)))
-train_dataloader = dict(dataset=dict(
-    pipeline=_base_.star_train_pipeline, targets=dict(interaction_map=_base_.interaction_store)))
+model = dict(
+    aux_heads=dict(
+        interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_object=map_loss)
+    )
+)
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=_base_.star_train_pipeline, targets=dict(interaction_map=_base_.interaction_store)
+    )
+)

@@ -1,7 +1,9 @@
 # SlowFast 8x8 R50 on Charades-Ego from plain Kinetics-400 weights: the baseline.
 _base_ = [
-    '../../_egoexo_base_/models/finetune_slowfast_r50.py', '../../_egoexo_base_/datasets/charades_ego.py',
-    '../../_egoexo_base_/schedules/sgd_cosine_60e.py', '../../_egoexo_base_/finetune_runtime.py'
+    '../../_egoexo_base_/models/finetune_slowfast_r50.py',
+    '../../_egoexo_base_/datasets/charades_ego.py',
+    '../../_egoexo_base_/schedules/sgd_cosine_60e.py',
+    '../../_egoexo_base_/finetune_runtime.py',
 ]
 
 model = dict(
@@ -11,6 +13,8 @@ model = dict(
         multi_class=True,
         loss_cls=dict(type='BCELossWithLogits'),
         activation='sigmoid',
-        ensemble='max'))
+        ensemble='max',
+    )
+)
 default_hooks = dict(checkpoint=dict(interval=10))
 load_from = 'work_dirs/slowfast_k400/epoch_200.pth'

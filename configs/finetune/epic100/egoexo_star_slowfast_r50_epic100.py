@@ -2,6 +2,13 @@
 _base_ = ['egoexo_slowfast_r50_epic100.py', '../../_egoexo_base_/models/interaction_head.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=3.0)
-model = dict(aux_heads=dict(interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_object=map_loss)))
-train_dataloader = dict(dataset=dict(
-    pipeline=_base_.star_train_pipeline, targets=dict(interaction_map=_base_.interaction_store)))
+model = dict(
+    aux_heads=dict(
+        interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_object=map_loss)
+    )
+)
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=_base_.star_train_pipeline, targets=dict(interaction_map=_base_.interaction_store)
+    )
+)

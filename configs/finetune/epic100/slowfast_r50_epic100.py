@@ -3,8 +3,10 @@
 #   NNODES=2 NODE_RANK=<0|1> MASTER_ADDR=<node 0> bash tools/dist_train.sh CONFIG 8 --auto-scale-lr
 # (The official plain and Ego-Exo runs also re-estimate BN statistics on 200 batches before each evaluation; left out here.)
 _base_ = [
-    '../../_egoexo_base_/models/finetune_slowfast_r50.py', '../../_egoexo_base_/datasets/epic100.py',
-    '../../_egoexo_base_/schedules/sgd_step_30e.py', '../../_egoexo_base_/finetune_runtime.py'
+    '../../_egoexo_base_/models/finetune_slowfast_r50.py',
+    '../../_egoexo_base_/datasets/epic100.py',
+    '../../_egoexo_base_/schedules/sgd_step_30e.py',
+    '../../_egoexo_base_/finetune_runtime.py',
 ]
 
 model = dict(cls_head=dict(type='VerbNounHead', num_verbs=97, num_nouns=300))

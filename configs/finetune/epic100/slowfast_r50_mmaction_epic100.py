@@ -5,7 +5,10 @@ _base_ = 'slowfast_r50_epic100.py'
 
 model = dict(
     backbone=dict(slow_sampling='stride', slow_pathway=dict(lateral_norm=False, fusion_kernel=7)),
-    data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]))
-load_from = ('https://download.openmmlab.com/mmaction/v1.0/recognition/slowfast/'
-             'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb/'
-             'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb_20220818-1cb6dfc8.pth')
+    data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
+)
+load_from = (
+    'https://download.openmmlab.com/mmaction/v1.0/recognition/slowfast/'
+    'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb/'
+    'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb_20220818-1cb6dfc8.pth'
+)

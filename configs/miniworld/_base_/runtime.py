@@ -8,16 +8,27 @@ world = f'{root}/world/data'
 batch_size = 16
 loader = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
-    **loader, batch_size=batch_size, drop_last=True, sampler=dict(type='DefaultSampler', shuffle=True))
-val_dataloader = dict(**loader, batch_size=batch_size, sampler=dict(type='DefaultSampler', shuffle=False))
+    **loader,
+    batch_size=batch_size,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+)
+val_dataloader = dict(
+    **loader, batch_size=batch_size, sampler=dict(type='DefaultSampler', shuffle=False)
+)
 test_dataloader = dict(**loader, batch_size=8, sampler=dict(type='DefaultSampler', shuffle=False))
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=4e-3, weight_decay=0.05), paramwise_cfg=dict(norm_decay_mult=0.0),
-    clip_grad=dict(max_norm=5.0))
+    optimizer=dict(type='AdamW', lr=4e-3, weight_decay=0.05),
+    paramwise_cfg=dict(norm_decay_mult=0.0),
+    clip_grad=dict(max_norm=5.0),
+)
 default_hooks = dict(logger=dict(interval=6), checkpoint=dict(save_best=None, max_keep_ckpts=1))
 log_processor = dict(window_size=6)
-custom_hooks = [*_base_.custom_hooks, dict(type='BackboneSpeedHook', channels_last=True)]  # a tenth faster on a CPU
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='BackboneSpeedHook', channels_last=True),
+]  # a tenth faster on a CPU
 env_cfg = dict(cudnn_benchmark=False)

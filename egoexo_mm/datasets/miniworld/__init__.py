@@ -3,6 +3,7 @@ real data sets.
 
 It needs numpy and OpenCV only, and is for finding out in minutes whether a method works; see ``docs/study.md``.
 """
+
 from .build import make_world
 from .clips import render_clip
 from .motions import VERBS

@@ -1,4 +1,5 @@
 """Making a world: in parallel, and going on where a stopped run ended."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,9 @@ VERSION = 2  # of what a seed looks like; a world of another version is another 
 _ABOUT = 'world.json'
 
 
-def make_world(root: str | Path, *, size: str = 'full', seed: int = 0, procs: int = 1) -> dict[str, dict]:
+def make_world(
+    root: str | Path, *, size: str = 'full', seed: int = 0, procs: int = 1
+) -> dict[str, dict]:
     """Render a world into ``root``; items that are there are kept.
 
     Args:
@@ -36,15 +39,31 @@ def make_world(root: str | Path, *, size: str = 'full', seed: int = 0, procs: in
         OSError: a file cannot be written.
     """
     if size not in SIZES or seed < 0 or procs < 1:
-        raise ValueError(f'size {size!r}, seed {seed} or procs {procs}: expected one of {", ".join(SIZES)}, a seed from 0 '
-                         'and at least one process')
+        raise ValueError(
+            f'size {size!r}, seed {seed} or procs {procs}: expected one of {", ".join(SIZES)}, a seed from 0 '
+            'and at least one process'
+        )
     root = Path(root)
-    _claim(root, dict(version=VERSION, seed=seed, size=size, verbs=VERBS, nouns=NOUNS, frame_size=(WIDTH, HEIGHT),
-                      num_frames=NUM_FRAMES, fps=FPS))
+    _claim(
+        root,
+        dict(
+            version=VERSION,
+            seed=seed,
+            size=size,
+            verbs=VERBS,
+            nouns=NOUNS,
+            frame_size=(WIDTH, HEIGHT),
+            num_frames=NUM_FRAMES,
+            fps=FPS,
+        ),
+    )
     if procs == 1:
         return {part: _make_part(root, part, size, seed, map) for part in PARTS}
     with ProcessPoolExecutor(procs) as pool:
-        return {part: _make_part(root, part, size, seed, partial(pool.map, chunksize=4)) for part in PARTS}
+        return {
+            part: _make_part(root, part, size, seed, partial(pool.map, chunksize=4))
+            for part in PARTS
+        }
 
 
 def _claim(root: Path, about: dict) -> None:
@@ -57,9 +76,14 @@ def _claim(root: Path, about: dict) -> None:
         except ValueError:
             found = None
         if found != about:
-            kind = f'size {found.get("size")}, seed {found.get("seed")}, version {found.get("version")}' \
-                if isinstance(found, dict) else 'what cannot be read'
-            raise ValueError(f'{path}: the folder holds another world ({kind}); give another folder, or delete this one')
+            kind = (
+                f'size {found.get("size")}, seed {found.get("seed")}, version {found.get("version")}'
+                if isinstance(found, dict)
+                else 'what cannot be read'
+            )
+            raise ValueError(
+                f'{path}: the folder holds another world ({kind}); give another folder, or delete this one'
+            )
     elif root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ValueError(f'{root}: is no world and not empty; give a new folder')
     else:

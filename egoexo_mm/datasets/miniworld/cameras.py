@@ -3,6 +3,7 @@
 Legend: positions as in :mod:`motions`; pixels count from the upper left corner of the picture, whose first pixel covers
 [0, 1] x [0, 1]; depth is along the camera's axis.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ class Camera:
         axes: (3, 3) rows right, up and ahead.
         focal: in pixels.
     """
+
     eye: np.ndarray
     axes: np.ndarray
     focal: float
@@ -33,7 +35,7 @@ class Camera:
         return pixels, seen[:, 2]
 
 
-def look(eye: np.ndarray, target: np.ndarray, focal: float, roll: float = 0.) -> Camera:
+def look(eye: np.ndarray, target: np.ndarray, focal: float, roll: float = 0.0) -> Camera:
     """A camera that has ``target`` in the middle; ``roll`` in radians."""
     ahead = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross((0, 1, 0), ahead)
@@ -46,7 +48,9 @@ def look(eye: np.ndarray, target: np.ndarray, focal: float, roll: float = 0.) ->
 class Sway:
     """Smooth random movement: a sum of sines for each of ``size`` numbers, of standard deviation ``strength``."""
 
-    def __init__(self, rng: np.random.Generator, size: int, strength: float, speed: tuple[float, float]) -> None:
+    def __init__(
+        self, rng: np.random.Generator, size: int, strength: float, speed: tuple[float, float]
+    ) -> None:
         self.phase = rng.uniform(0, 2 * np.pi, (3, size))
         self.speed = 2 * np.pi * rng.uniform(*speed, (3, size))
         self.strength = strength * np.sqrt(2 / 3)
@@ -66,10 +70,16 @@ class ThirdPersonCamera:
     def __init__(self, rng: np.random.Generator, side_only: bool = False) -> None:
         close = rng.random() < 0.25
         distance = rng.uniform(0.85, 1.1) if close else rng.uniform(1.2, 1.9)
-        yaw = rng.choice([-1, 1]) * rng.uniform(*(1., 1.5) if side_only else (0., 1.4))
+        yaw = rng.choice([-1, 1]) * rng.uniform(*(1.0, 1.5) if side_only else (0.0, 1.4))
         height = rng.uniform(0.35, 0.7) * distance
-        middle = np.array([rng.uniform(-0.1, 0.1), 0.1 if close else rng.uniform(0.15, 0.32), 0.45 if close else 0.3])
-        flat = np.sqrt(distance**2 - (0.6 * height)**2)
+        middle = np.array(
+            [
+                rng.uniform(-0.1, 0.1),
+                0.1 if close else rng.uniform(0.15, 0.32),
+                0.45 if close else 0.3,
+            ]
+        )
+        flat = np.sqrt(distance**2 - (0.6 * height) ** 2)
         self.eye = middle + (flat * np.sin(yaw), height, flat * np.cos(yaw))
         self.middle = middle
         self.pan = rng.uniform(-0.25, 0.25, 3) * (1, 0.3, 1) if rng.random() < 0.5 else np.zeros(3)
@@ -86,7 +96,9 @@ class FirstPersonCamera:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.eye = np.array([0, rng.uniform(0.54, 0.66), rng.uniform(-0.04, 0.04)])
-        self.aim = np.array([rng.uniform(-0.08, 0.08), rng.uniform(-0.02, 0.1), rng.uniform(0.42, 0.52)])
+        self.aim = np.array(
+            [rng.uniform(-0.08, 0.08), rng.uniform(-0.02, 0.1), rng.uniform(0.42, 0.52)]
+        )
         self.follow = rng.uniform(0.1, 0.35)
         self.moves = Sway(rng, 3, rng.uniform(0.005, 0.02), (0.4, 1.6))
         self.turns = Sway(rng, 4, rng.uniform(0.01, 0.035), (0.4, 1.6))

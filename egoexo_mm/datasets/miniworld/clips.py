@@ -2,6 +2,7 @@
 
 Legend: ``T`` frames, ``n`` boxes of a clip.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,18 +17,35 @@ from .scene import BESIDE, OPPOSITE, Scene, make_scene
 from .textures import STYLES
 
 NUM_FRAMES, FPS = 32, 24
-_COLUMNS = (('frame', int), ('box', float, 4), ('kind', int), ('side', int), ('contact', int), ('offset', float, 2))
+_COLUMNS = (
+    ('frame', int),
+    ('box', float, 4),
+    ('kind', int),
+    ('side', int),
+    ('contact', int),
+    ('offset', float, 2),
+)
 
 
 @dataclass(frozen=True)
 class Clip:
     """Frames (T, H, W, 3) uint8 RGB, and what is in each."""
+
     frames: np.ndarray
     truth: list[FrameTruth]
 
 
-def render_clip(seed: list[int], verb: int, noun: int, *, view: str, style: str | None = None, paired: bool = False,
-                home: list[int] | None = None, times: np.ndarray | None = None) -> Clip:
+def render_clip(
+    seed: list[int],
+    verb: int,
+    noun: int,
+    *,
+    view: str,
+    style: str | None = None,
+    paired: bool = False,
+    home: list[int] | None = None,
+    times: np.ndarray | None = None,
+) -> Clip:
     """Render a clip; the same arguments give the same clip everywhere.
 
     Args:
@@ -42,17 +60,34 @@ def render_clip(seed: list[int], verb: int, noun: int, *, view: str, style: str 
     scene_seed, camera_seed = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(scene_seed)
     company = BESIDE if paired or (view == 'third' and rng.random() < 0.5) else OPPOSITE
-    scene = make_scene(verb, noun, rng, STYLES[style or view], company, np.random.default_rng(home) if home else None)
+    scene = make_scene(
+        verb,
+        noun,
+        rng,
+        STYLES[style or view],
+        company,
+        np.random.default_rng(home) if home else None,
+    )
     rng = np.random.default_rng([*camera_seed.generate_state(2), view == 'first'])
-    camera = FirstPersonCamera(rng) if view == 'first' else ThirdPersonCamera(rng, scene.company == OPPOSITE)
+    camera = (
+        FirstPersonCamera(rng)
+        if view == 'first'
+        else ThirdPersonCamera(rng, scene.company == OPPOSITE)
+    )
     gain = rng.uniform(*scene.style.gain)
     times = np.arange(NUM_FRAMES) / NUM_FRAMES if times is None else times
     rendered = [_frame(scene, camera, float(t), view == 'first', gain, rng) for t in times]
     return Clip(np.stack([frame for frame, _ in rendered]), [truth for _, truth in rendered])
 
 
-def _frame(scene: Scene, camera: FirstPersonCamera | ThirdPersonCamera, t: float, first_person: bool, gain: float,
-           rng: np.random.Generator) -> tuple[np.ndarray, FrameTruth]:
+def _frame(
+    scene: Scene,
+    camera: FirstPersonCamera | ThirdPersonCamera,
+    t: float,
+    first_person: bool,
+    gain: float,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, FrameTruth]:
     frame, truth = render_frame(scene, camera.at(t, scene.motion.place(t)), t, first_person, rng)
     return (gain * frame).clip(0, 255).astype(np.uint8), truth
 
@@ -62,13 +97,21 @@ def detections(truth: list[FrameTruth]) -> dict[str, np.ndarray]:
     rows = []
     for number, frame in enumerate(truth):
         for hand in frame.hands:
-            offset = (centre(hand.thing) - centre(hand.box)) / (WIDTH, HEIGHT) if hand.thing is not None else (np.nan, ) * 2
+            offset = (
+                (centre(hand.thing) - centre(hand.box)) / (WIDTH, HEIGHT)
+                if hand.thing is not None
+                else (np.nan,) * 2
+            )
             rows.append((number, hand.box, HAND, hand.side, hand.contact, offset))
-        rows += [(number, box, OBJECT, -1, -1, (np.nan, ) * 2) for box in frame.objects]
+        rows += [(number, box, OBJECT, -1, -1, (np.nan,) * 2) for box in frame.objects]
     values = zip(*rows) if rows else [()] * len(_COLUMNS)
-    columns = {name: np.array(value, dtype).reshape(len(rows), *shape)
-               for (name, dtype, *shape), value in zip(_COLUMNS, values)}
-    return dict(columns, box=columns['box'] / (WIDTH, HEIGHT, WIDTH, HEIGHT), score=np.ones(len(rows)))
+    columns = {
+        name: np.array(value, dtype).reshape(len(rows), *shape)
+        for (name, dtype, *shape), value in zip(_COLUMNS, values)
+    }
+    return dict(
+        columns, box=columns['box'] / (WIDTH, HEIGHT, WIDTH, HEIGHT), score=np.ones(len(rows))
+    )
 
 
 def centre(box: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Rendering one item into the files of its data set; what marks it as done is written last."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -40,7 +41,13 @@ def make_item(root: Path, item: Item) -> None:
         OSError: a file cannot be written.
     """
     cv2.setNumThreads(1)
-    makers = {KINETICS: _kinetics, CHARADES: _charades_ego, EPIC: _epic, HANDS: _hand_object, OBJECTS: _object}
+    makers = {
+        KINETICS: _kinetics,
+        CHARADES: _charades_ego,
+        EPIC: _epic,
+        HANDS: _hand_object,
+        OBJECTS: _object,
+    }
     makers[item.part](root, item)
 
 
@@ -60,7 +67,9 @@ def _charades_ego(root: Path, item: Item) -> None:
 def _epic(root: Path, item: Item) -> None:
     clip = render_clip(item.seed, item.verb, item.noun, view='first', home=item.home)
     folder = root / EPIC / item.participant / 'rgb_frames' / item.video
-    _write_frames(folder, 'frame_{:010}.jpg', clip.frames, 1 + NUM_FRAMES * (item.number % SEGMENTS))
+    _write_frames(
+        folder, 'frame_{:010}.jpg', clip.frames, 1 + NUM_FRAMES * (item.number % SEGMENTS)
+    )
     _write_truth(truth_file(root, item, item.name), clip.truth)
 
 
@@ -68,7 +77,9 @@ def _hand_object(root: Path, item: Item) -> None:
     rng = np.random.default_rng([*item.seed[:-1], 1])
     view = ('first', 'third')[item.number % 2]
     style = view if rng.random() < 0.5 else 'home'
-    clip = render_clip(item.seed, item.verb, item.noun, view=view, style=style, times=rng.uniform(0, 1, 1))
+    clip = render_clip(
+        item.seed, item.verb, item.noun, view=view, style=style, times=rng.uniform(0, 1, 1)
+    )
     _write_image(root / HANDS / 'JPEGImages' / f'{item.name}.jpg', clip.frames[0])
     with whole_file(marker(root, item)) as temporary:
         Path(temporary).write_text(annotation_text(item.name, clip.truth[0]), encoding='utf-8')
@@ -77,11 +88,15 @@ def _hand_object(root: Path, item: Item) -> None:
 def _object(root: Path, item: Item) -> None:
     """Every other picture shows the thing alone, and the rest in use, in both views in turn."""
     if item.number % 2 == 0:
-        picture = catalogue_picture(NOUNS[item.noun], np.random.default_rng(item.seed), WIDTH, HEIGHT)
+        picture = catalogue_picture(
+            NOUNS[item.noun], np.random.default_rng(item.seed), WIDTH, HEIGHT
+        )
     else:
         rng = np.random.default_rng([*item.seed[:-1], 1])
         verb, view = int(rng.integers(len(VERBS))), ('first', 'third')[item.number // 2 % 2]
-        clip = render_clip(item.seed, verb, item.noun, view=view, style='catalogue', times=rng.uniform(0, 1, 1))
+        clip = render_clip(
+            item.seed, verb, item.noun, view=view, style='catalogue', times=rng.uniform(0, 1, 1)
+        )
         picture = clip.frames[0]
     with whole_file(marker(root, item)) as temporary:
         _write_image(temporary, picture)

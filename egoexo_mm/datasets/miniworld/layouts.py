@@ -1,4 +1,5 @@
 """Lists, tables and ground-truth stores of a world whose items are rendered."""
+
 from __future__ import annotations
 
 import csv
@@ -33,7 +34,10 @@ def write_lists(root: Path, part: str, items: list[Item]) -> None:
         if members and part in _LISTS:
             _LISTS[part](root / part, split, members)
     if part == CHARADES:
-        _write_text(root / part / 'Charades_v1_classes.txt', [f'c{i:03d} {name}' for i, name in enumerate(_pair_names())])
+        _write_text(
+            root / part / 'Charades_v1_classes.txt',
+            [f'c{i:03d} {name}' for i, name in enumerate(_pair_names())],
+        )
     if part == EPIC:
         for kind, names in (('verb', VERBS), ('noun', NOUNS)):
             rows = [dict(id=number, key=name) for number, name in enumerate(names)]
@@ -44,22 +48,39 @@ def write_lists(root: Path, part: str, items: list[Item]) -> None:
 
 def write_store(root: Path, part: str, items: list[Item]) -> None:
     """Ground truth as a target store; one that is begun is completed."""
-    manifest = Manifest(signal='interaction', dataset=f'miniworld {part}', teacher='ground truth',
-                        frame_size=(WIDTH, HEIGHT), fps=FPS)
+    manifest = Manifest(
+        signal='interaction',
+        dataset=f'miniworld {part}',
+        teacher='ground truth',
+        frame_size=(WIDTH, HEIGHT),
+        fps=FPS,
+    )
     with StoreWriter(root / 'truth' / part, manifest) as writer:
         for video, members in _videos(part, items).items():
             if video in writer.done:
                 continue
-            columns = [_read_truth(root, item, name, NUM_FRAMES * number) for number, (item, name) in enumerate(members)]
-            merged = {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
-            writer.add_detections(video, **merged, num_frames=NUM_FRAMES * len(members), fps=FPS, width=WIDTH, height=HEIGHT)
+            columns = [
+                _read_truth(root, item, name, NUM_FRAMES * number)
+                for number, (item, name) in enumerate(members)
+            ]
+            merged = {
+                name: np.concatenate([column[name] for column in columns]) for name in columns[0]
+            }
+            writer.add_detections(
+                video,
+                **merged,
+                num_frames=NUM_FRAMES * len(members),
+                fps=FPS,
+                width=WIDTH,
+                height=HEIGHT,
+            )
 
 
 def _videos(part: str, items: list[Item]) -> dict[str, list[tuple[Item, str]]]:
     """Video id -> the clips that it is made of, in order."""
     videos: dict[str, list[tuple[Item, str]]] = {}
     for item in items:
-        for name in (item.name, item.name + 'EGO')[:1 + (part == CHARADES)]:
+        for name in (item.name, item.name + 'EGO')[: 1 + (part == CHARADES)]:
             videos.setdefault(item.video if part == EPIC else name, []).append((item, name))
     return videos
 
@@ -75,32 +96,66 @@ def _pair_names() -> list[str]:
 
 
 def _kinetics(folder: Path, split: str, items: list[Item]) -> None:
-    for suffix, label in (('', pair_label), ('_verb', lambda item: item.verb), ('_noun', lambda item: item.noun)):
-        _write_text(folder / f'{split}{suffix}.txt', [f'{item.name}.mp4 {label(item)}' for item in items])
+    for suffix, label in (
+        ('', pair_label),
+        ('_verb', lambda item: item.verb),
+        ('_noun', lambda item: item.noun),
+    ):
+        _write_text(
+            folder / f'{split}{suffix}.txt', [f'{item.name}.mp4 {label(item)}' for item in items]
+        )
 
 
 def _charades_ego(folder: Path, split: str, items: list[Item]) -> None:
     seconds = NUM_FRAMES / FPS
     rows = []
     for item in items:
-        shared = dict(subject=item.name, scene='Kitchen', quality='', relevance='', verified='Yes',
-                      script=f'{VERBS[item.verb]} the {NOUNS[item.noun]}', objects=NOUNS[item.noun], descriptions='',
-                      actions=f'c{pair_label(item):03d} 0.00 {seconds:.2f}', length=f'{seconds:.2f}')
+        shared = dict(
+            subject=item.name,
+            scene='Kitchen',
+            quality='',
+            relevance='',
+            verified='Yes',
+            script=f'{VERBS[item.verb]} the {NOUNS[item.noun]}',
+            objects=NOUNS[item.noun],
+            descriptions='',
+            actions=f'c{pair_label(item):03d} 0.00 {seconds:.2f}',
+            length=f'{seconds:.2f}',
+        )
         rows.append(dict(id=item.name, **shared, egocentric='No', charades_video=item.name))
-        rows.append(dict(id=item.name + 'EGO', **shared, egocentric='Yes', charades_video=item.name))
+        rows.append(
+            dict(id=item.name + 'EGO', **shared, egocentric='Yes', charades_video=item.name)
+        )
     _write_table(folder / f'CharadesEgo_v1_{split}.csv', rows)
 
 
 def _epic(folder: Path, split: str, items: list[Item]) -> None:
     rows = []
     for item in items:
-        first, last = 1 + NUM_FRAMES * (item.number % SEGMENTS), NUM_FRAMES * (1 + item.number % SEGMENTS)
+        first, last = (
+            1 + NUM_FRAMES * (item.number % SEGMENTS),
+            NUM_FRAMES * (1 + item.number % SEGMENTS),
+        )
         verb, noun = VERBS[item.verb], NOUNS[item.noun]
-        rows.append(dict(
-            narration_id=item.name, participant_id=item.participant, video_id=item.video,
-            narration_timestamp=_clock(first - 1), start_timestamp=_clock(first - 1), stop_timestamp=_clock(last),
-            start_frame=first, stop_frame=last, narration=f'{verb} {noun}', verb=verb, verb_class=item.verb, noun=noun,
-            noun_class=item.noun, all_nouns=f"['{noun}']", all_noun_classes=f'[{item.noun}]'))
+        rows.append(
+            dict(
+                narration_id=item.name,
+                participant_id=item.participant,
+                video_id=item.video,
+                narration_timestamp=_clock(first - 1),
+                start_timestamp=_clock(first - 1),
+                stop_timestamp=_clock(last),
+                start_frame=first,
+                stop_frame=last,
+                narration=f'{verb} {noun}',
+                verb=verb,
+                verb_class=item.verb,
+                noun=noun,
+                noun_class=item.noun,
+                all_nouns=f"['{noun}']",
+                all_noun_classes=f'[{item.noun}]',
+            )
+        )
     _write_table(folder / f'EPIC_100_{EPIC_FILES[split]}.csv', rows)
 
 

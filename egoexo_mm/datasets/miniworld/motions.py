@@ -2,6 +2,7 @@
 
 Legend: time ``t`` runs from 0 to 1 over a clip; lengths are about metres; x is to the actor's right, y up, z ahead.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ REACH = (-0.42, 0.42)  # x of what is on the table in front of a person
 
 def ease(x: float) -> float:
     """From 0 to 1, with a soft start and end."""
-    x = min(max(x, 0.), 1.)
+    x = min(max(x, 0.0), 1.0)
     return x * x * (3 - 2 * x)
 
 
@@ -32,6 +33,7 @@ class Motion:
             outside the clip.
         hands: (2,) bool, left and right: which take it.
     """
+
     verb: str
     start: np.ndarray
     way: np.ndarray
@@ -72,16 +74,34 @@ def make_motion(verb: str, rng: np.random.Generator, radius: float) -> Motion:
     aside = rng.uniform(-0.06, 0.06)
     up, ahead = np.array([aside, far, 0.3 * aside]), np.array([aside, 0, far])
     start, way = dict(
-        lift=(spot, up), put=(spot + up, -up), push=(spot, ahead), pull=(spot + ahead, -ahead),
+        lift=(spot, up),
+        put=(spot + up, -up),
+        push=(spot, ahead),
+        pull=(spot + ahead, -ahead),
         shake=(spot + rng.uniform(0, 1) * up, np.array([rng.uniform(0.05, 0.09), 0.3 * aside, 0])),
-        rotate=(spot + rng.uniform(0, 1) * up, 0.4 * np.array([aside, 0, 0])))[verb]
-    turn = rng.choice([-1, 1]) * rng.uniform(2.2, 4.2) if verb == 'rotate' else rng.uniform(-0.25, 0.25)
+        rotate=(spot + rng.uniform(0, 1) * up, 0.4 * np.array([aside, 0, 0])),
+    )[verb]
+    turn = (
+        rng.choice([-1, 1]) * rng.uniform(2.2, 4.2)
+        if verb == 'rotate'
+        else rng.uniform(-0.25, 0.25)
+    )
     in_air = start[1] > table + 1e-6  # then it is in the hand from the first frame on
-    grasp = -1. if in_air or rng.random() < 0.3 else rng.uniform(0.08, 0.25)
+    grasp = -1.0 if in_air or rng.random() < 0.3 else rng.uniform(0.08, 0.25)
     begin = max(grasp + 0.05, rng.uniform(0.06, 0.25))
     end = begin + rng.uniform(0.45, 0.6)
     lands = (start + way)[1] <= table + 1e-6 and not (verb in ('shake', 'rotate') and in_air)
-    release = end + rng.uniform(0.03, 0.12) if lands and rng.random() < 0.7 else 2.
+    release = end + rng.uniform(0.03, 0.12) if lands and rng.random() < 0.7 else 2.0
     hands = np.ones(2, bool) if rng.random() < 0.25 else np.arange(2) == rng.integers(2)
-    return Motion(verb=verb, start=start, way=way, turn=turn, cycles=rng.uniform(2., 3.5), grasp=grasp, begin=begin, end=end,
-                  release=release, hands=hands)
+    return Motion(
+        verb=verb,
+        start=start,
+        way=way,
+        turn=turn,
+        cycles=rng.uniform(2.0, 3.5),
+        grasp=grasp,
+        begin=begin,
+        end=end,
+        release=release,
+        hands=hands,
+    )

@@ -2,6 +2,7 @@
 
 Legend: a sprite is (S, S, 4) uint8, RGB and whether the pixel belongs to the thing (0 or 255).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -12,9 +13,27 @@ import numpy as np
 from .textures import STYLES, Style, pair, pattern, surrounding
 
 SPRITE = 96
-NOUNS = ('ball', 'bar', 'box', 'cone', 'cross', 'moon', 'ring', 'star')  # in the order that folders of classes have
-PATTERNS = dict(ball='dots', box='checks', cone='bands', star='rays', ring='plain', cross='diagonal', moon='noise',
-                bar='stripes', stand='plain')
+NOUNS = (
+    'ball',
+    'bar',
+    'box',
+    'cone',
+    'cross',
+    'moon',
+    'ring',
+    'star',
+)  # in the order that folders of classes have
+PATTERNS = dict(
+    ball='dots',
+    box='checks',
+    cone='bands',
+    star='rays',
+    ring='plain',
+    cross='diagonal',
+    moon='noise',
+    bar='stripes',
+    stand='plain',
+)
 
 
 @dataclass(frozen=True)
@@ -28,11 +47,12 @@ class Thing:
         place: (3,) centre at rest.
         roll: radians at rest.
     """
+
     noun: str
     sprite: np.ndarray
     radius: float
     place: np.ndarray
-    roll: float = 0.
+    roll: float = 0.0
 
 
 def make_sprite(noun: str, rng: np.random.Generator, style: Style) -> np.ndarray:
@@ -63,7 +83,7 @@ def _mask(noun: str) -> np.ndarray:
 
 def _star() -> list[tuple[float, float]]:
     angles = np.arange(10) * np.pi / 5 - np.pi / 2
-    lengths = np.tile([1., 0.45], 5)
+    lengths = np.tile([1.0, 0.45], 5)
     return list(zip(lengths * np.cos(angles), lengths * np.sin(angles)))
 
 
@@ -72,10 +92,23 @@ _OUTLINES = dict(
     box=[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
     cone=[(0, -0.95), (0.95, 0.85), (-0.95, 0.85)],
     star=_star(),
-    cross=[(-_ARM, -1), (_ARM, -1), (_ARM, -_ARM), (1, -_ARM), (1, _ARM), (_ARM, _ARM), (_ARM, 1), (-_ARM, 1), (-_ARM, _ARM),
-           (-1, _ARM), (-1, -_ARM), (-_ARM, -_ARM)],
+    cross=[
+        (-_ARM, -1),
+        (_ARM, -1),
+        (_ARM, -_ARM),
+        (1, -_ARM),
+        (1, _ARM),
+        (_ARM, _ARM),
+        (_ARM, 1),
+        (-_ARM, 1),
+        (-_ARM, _ARM),
+        (-1, _ARM),
+        (-1, -_ARM),
+        (-_ARM, -_ARM),
+    ],
     bar=[(-1, -0.38), (1, -0.38), (1, 0.38), (-1, 0.38)],
-    stand=[(-0.6, -0.6), (0.6, -0.6), (0.9, 1), (-0.9, 1)])
+    stand=[(-0.6, -0.6), (0.6, -0.6), (0.9, 1), (-0.9, 1)],
+)
 
 
 def catalogue_picture(noun: str, rng: np.random.Generator, width: int, height: int) -> np.ndarray:
@@ -84,22 +117,49 @@ def catalogue_picture(noun: str, rng: np.random.Generator, width: int, height: i
     big = 2 * np.array([width, height])
     side = int(big.max())
     colours = np.stack([surrounding(rng, style), surrounding(rng, style)])
-    picture = pattern(str(rng.choice(style.walls)), rng, side, colours, rng.uniform(0.3, 1.), rng.uniform(0, np.pi))
-    edge = int(rng.uniform(0.2, 1.) * big[1])
-    table = pattern(str(rng.choice(style.tables)), rng, side, np.stack([surrounding(rng, style), surrounding(rng, style)]),
-                    rng.uniform(0.3, 1.), rng.uniform(0, np.pi))
+    picture = pattern(
+        str(rng.choice(style.walls)),
+        rng,
+        side,
+        colours,
+        rng.uniform(0.3, 1.0),
+        rng.uniform(0, np.pi),
+    )
+    edge = int(rng.uniform(0.2, 1.0) * big[1])
+    table = pattern(
+        str(rng.choice(style.tables)),
+        rng,
+        side,
+        np.stack([surrounding(rng, style), surrounding(rng, style)]),
+        rng.uniform(0.3, 1.0),
+        rng.uniform(0, np.pi),
+    )
     picture[edge:] = table[edge:]
-    picture = picture[:big[1], :big[0]]
+    picture = picture[: big[1], : big[0]]
     sprite = make_sprite(noun, rng, style)
     radius = rng.uniform(0.1, 0.4) * big[1]
     centre = rng.uniform(0.8 * radius, big - 0.8 * radius)
-    paste(picture, sprite, centre, radius, rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.uniform(-0.3, 0.3))
-    picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) * rng.uniform(*style.gain)
+    paste(
+        picture,
+        sprite,
+        centre,
+        radius,
+        rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.uniform(-0.3, 0.3),
+    )
+    picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) * rng.uniform(
+        *style.gain
+    )
     return (picture + rng.normal(0, style.noise, picture.shape)).clip(0, 255).astype(np.uint8)
 
 
-def paste(canvas: np.ndarray, sprite: np.ndarray, centre: np.ndarray, radius: float, roll: float,
-          tag: int | None = None) -> None:
+def paste(
+    canvas: np.ndarray,
+    sprite: np.ndarray,
+    centre: np.ndarray,
+    radius: float,
+    roll: float,
+    tag: int | None = None,
+) -> None:
     """Draw a sprite into a picture (H, W, 3), or (H, W, 4) whose last channel gets ``tag``.
 
     Args:
@@ -116,12 +176,17 @@ def paste(canvas: np.ndarray, sprite: np.ndarray, centre: np.ndarray, radius: fl
     cos, sin = scale * np.cos(roll), scale * np.sin(roll)
     middle = (SPRITE - 1) / 2
     offset = centre - low
-    matrix = np.array([[cos, -sin, offset[0] - (cos - sin) * middle], [sin, cos, offset[1] - (sin + cos) * middle]])
+    matrix = np.array(
+        [
+            [cos, -sin, offset[0] - (cos - sin) * middle],
+            [sin, cos, offset[1] - (sin + cos) * middle],
+        ]
+    )
     if scale < 0.7:  # what is drawn smaller is smoothed before
-        sprite = cv2.blur(sprite, (round(1 / scale), ) * 2)
+        sprite = cv2.blur(sprite, (round(1 / scale),) * 2)
     drawn = cv2.warpAffine(sprite, matrix, tuple((high - low).tolist()), flags=cv2.INTER_LINEAR)
     inside = drawn[..., 3] > 127
-    region = canvas[low[1]:high[1], low[0]:high[0]]
+    region = canvas[low[1] : high[1], low[0] : high[0]]
     region[..., :3][inside] = drawn[..., :3][inside]
     if tag is not None:
         region[..., 3][inside] = tag

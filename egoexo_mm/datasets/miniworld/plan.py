@@ -2,6 +2,7 @@
 
 A name is all that is needed to render: the same in every run, on every machine and for any number of processes.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,20 +12,39 @@ import numpy as np
 from .motions import VERBS
 from .objects import NOUNS
 
-KINETICS, CHARADES, EPIC, HANDS, OBJECTS = PARTS = ('kinetics', 'charades_ego', 'epic100', 'hand_object', 'objects')
+KINETICS, CHARADES, EPIC, HANDS, OBJECTS = PARTS = (
+    'kinetics',
+    'charades_ego',
+    'epic100',
+    'hand_object',
+    'objects',
+)
 SPLITS = ('train', 'val', 'test')
 SEGMENTS = 4  # of an EPIC video
 # part -> split -> number of clips, of pairs (charades_ego), or of pictures (hand_object; objects: a class)
 SIZES = dict(
     small=dict(
-        kinetics=dict(train=96, val=48), charades_ego=dict(train=16, test=8), epic100=dict(train=96, val=24, test=48),
-        hand_object=dict(train=96, val=24, test=24), objects=dict(train=16, val=4)),
+        kinetics=dict(train=96, val=48),
+        charades_ego=dict(train=16, test=8),
+        epic100=dict(train=96, val=24, test=48),
+        hand_object=dict(train=96, val=24, test=24),
+        objects=dict(train=16, val=4),
+    ),
     short=dict(  # trains as full
-        kinetics=dict(train=480, val=48), charades_ego=dict(train=64, test=16), epic100=dict(train=240, val=48, test=192),
-        hand_object=dict(train=320, val=40, test=40), objects=dict(train=256, val=8)),
+        kinetics=dict(train=480, val=48),
+        charades_ego=dict(train=64, test=16),
+        epic100=dict(train=240, val=48, test=192),
+        hand_object=dict(train=320, val=40, test=40),
+        objects=dict(train=256, val=8),
+    ),
     full=dict(
-        kinetics=dict(train=480, val=96), charades_ego=dict(train=64, test=16), epic100=dict(train=240, val=480, test=960),
-        hand_object=dict(train=320, val=80, test=80), objects=dict(train=256, val=32)))
+        kinetics=dict(train=480, val=96),
+        charades_ego=dict(train=64, test=16),
+        epic100=dict(train=240, val=480, test=960),
+        hand_object=dict(train=320, val=80, test=80),
+        objects=dict(train=256, val=32),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +57,7 @@ class Item:
         seed: numbers for ``numpy.random.SeedSequence``, different for every item of a world and for every world.
         verb, noun: numbers of the action.
     """
+
     part: str
     split: str
     number: int
@@ -79,7 +100,10 @@ def plan(part: str, size: str, seed: int) -> list[Item]:
             actions = [(0, noun) for noun in range(len(NOUNS)) for _ in range(count)]
         else:
             actions = _actions(count, np.random.default_rng([*key, 0]))
-        items += [Item(part, split, number, (*key, number, 0), verb, noun) for number, (verb, noun) in enumerate(actions)]
+        items += [
+            Item(part, split, number, (*key, number, 0), verb, noun)
+            for number, (verb, noun) in enumerate(actions)
+        ]
     return items
 
 

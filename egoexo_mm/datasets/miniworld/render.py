@@ -5,6 +5,7 @@ pixel belongs; boxes are those of what remains visible.
 
 Legend: ``T`` frames of ``H x W`` pixels, ``n`` boxes in pixels from the corner of the picture.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -19,13 +20,14 @@ from .objects import paste
 from .scene import NONE, TABLE, Hand, Scene
 
 SUPER = 2
-LEAST = 4.  # square pixels that must be visible of what gets a box
+LEAST = 4.0  # square pixels that must be visible of what gets a box
 _NEAR = 0.12  # what is nearer to the camera is not drawn
 _FIXED = 4  # fractional bits of OpenCV's coordinates
 
 
 class HandBox(NamedTuple):
     """A visible hand; ``thing`` is the box (4,) of what it touches, None if it touches nothing or that is hidden."""
+
     box: np.ndarray
     side: int
     contact: int
@@ -35,12 +37,18 @@ class HandBox(NamedTuple):
 @dataclass
 class FrameTruth:
     """What is visible of hands and of the things they touch, each thing once."""
+
     hands: list[HandBox] = field(default_factory=list)
     objects: list[np.ndarray] = field(default_factory=list)
 
 
-def render_frame(scene: Scene, camera: Camera, t: float, first_person: bool,
-                 noise: np.random.Generator | None = None) -> tuple[np.ndarray, FrameTruth]:
+def render_frame(
+    scene: Scene,
+    camera: Camera,
+    t: float,
+    first_person: bool,
+    noise: np.random.Generator | None = None,
+) -> tuple[np.ndarray, FrameTruth]:
     """A picture (H, W, 3) uint8 RGB and what is in it.
 
     Args:
@@ -57,8 +65,14 @@ def render_frame(scene: Scene, camera: Camera, t: float, first_person: bool,
     return picture, truth
 
 
-def draw(scene: Scene, camera: Camera, t: float, hands: list[Hand], first_person: bool,
-         without: tuple[int, ...] = ()) -> np.ndarray:
+def draw(
+    scene: Scene,
+    camera: Camera,
+    t: float,
+    hands: list[Hand],
+    first_person: bool,
+    without: tuple[int, ...] = (),
+) -> np.ndarray:
     """(SUPER * H, SUPER * W, 4): RGB and the tag of what the pixel shows, 1 + number of a hand, 1 + number of hands + number
     of a thing, or 0; ``without`` leaves out the hands of these numbers."""
     canvas = _backdrop(scene, camera)
@@ -70,14 +84,32 @@ def draw(scene: Scene, camera: Camera, t: float, hands: list[Hand], first_person
     layers = []
     for number in range(len(scene.things)):
         centre, roll = scene.pose(number, t)
-        layers.append((_depth(camera, centre), _draw_thing, (scene, number, centre, roll, 1 + len(hands) + number)))
+        layers.append(
+            (
+                _depth(camera, centre),
+                _draw_thing,
+                (scene, number, centre, roll, 1 + len(hands) + number),
+            )
+        )
     for number, hand in enumerate(hands):
         person = scene.people[hand.person]
-        layers.append((_depth(camera, hand.upper_arm.b) + 0.02, _draw_limbs, ([hand.upper_arm], person.sleeve, 0)))
+        layers.append(
+            (
+                _depth(camera, hand.upper_arm.b) + 0.02,
+                _draw_limbs,
+                ([hand.upper_arm], person.sleeve, 0),
+            )
+        )
         middle = (hand.forearm.a + hand.forearm.b) / 2
         layers.append((_depth(camera, middle), _draw_limbs, ([hand.forearm], person.sleeve, 0)))
         if number not in without:
-            layers.append((_depth(camera, hand.limbs[0].b), _draw_limbs, (hand.limbs, person.skin, 1 + number)))
+            layers.append(
+                (
+                    _depth(camera, hand.limbs[0].b),
+                    _draw_limbs,
+                    (hand.limbs, person.skin, 1 + number),
+                )
+            )
     for _, drawing, arguments in sorted(layers, key=lambda layer: -layer[0]):
         drawing(canvas, camera, *arguments)
     return canvas
@@ -102,18 +134,30 @@ def _backdrop(scene: Scene, camera: Camera) -> np.ndarray:
     cos, sin = scale * np.cos(roll), scale * np.sin(roll)
     shift = SUPER * np.array([WIDTH, HEIGHT]) / 2 + SUPER * camera.focal * turn * (-1, 1)
     matrix = np.array([[cos, sin, shift[0] - 128 * cos], [-sin, cos, shift[1] - 128 * cos]])
-    return cv2.warpAffine(scene.wall, matrix, (SUPER * WIDTH, SUPER * HEIGHT), flags=cv2.INTER_LINEAR,
-                          borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(
+        scene.wall,
+        matrix,
+        (SUPER * WIDTH, SUPER * HEIGHT),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
 
 
 def _draw_table(canvas: np.ndarray, camera: Camera, scene: Scene) -> None:
     below = camera.see(TABLE - (0, 0.05, 0))[0]
     top = camera.see(TABLE)[0]
-    _fill(canvas, cv2.convexHull(np.concatenate([below, top]).astype(np.float32))[:, 0], scene.table_edge, 0)
+    _fill(
+        canvas,
+        cv2.convexHull(np.concatenate([below, top]).astype(np.float32))[:, 0],
+        scene.table_edge,
+        0,
+    )
     side = len(scene.table)
     corners = np.array([[0, side], [side, side], [side, 0], [0, 0]], np.float32)
     matrix = cv2.getPerspectiveTransform(corners, (SUPER * top - 0.5).astype(np.float32))
-    cv2.warpPerspective(scene.table, matrix, canvas.shape[1::-1], dst=canvas, borderMode=cv2.BORDER_TRANSPARENT)
+    cv2.warpPerspective(
+        scene.table, matrix, canvas.shape[1::-1], dst=canvas, borderMode=cv2.BORDER_TRANSPARENT
+    )
 
 
 def _draw_shadows(canvas: np.ndarray, camera: Camera, scene: Scene, t: float) -> None:
@@ -121,16 +165,25 @@ def _draw_shadows(canvas: np.ndarray, camera: Camera, scene: Scene, t: float) ->
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     for number, thing in enumerate(scene.things):
         centre = scene.pose(number, t)[0] * (1, 0, 1)
-        rim = centre + thing.radius * np.stack([0.9 * np.cos(angles), 0 * angles, 0.45 * np.sin(angles)], 1)
+        rim = centre + thing.radius * np.stack(
+            [0.9 * np.cos(angles), 0 * angles, 0.45 * np.sin(angles)], 1
+        )
         pixels, depths = camera.see(rim)
         if depths.min() > _NEAR:
             cv2.fillConvexPoly(shade, (SUPER * pixels).round().astype(np.int32), 1)
     inside = shade > 0
-    canvas[inside] = (canvas[inside] * np.array([0.6, 0.6, 0.6, 1.])).astype(np.uint8)
+    canvas[inside] = (canvas[inside] * np.array([0.6, 0.6, 0.6, 1.0])).astype(np.uint8)
 
 
-def _draw_thing(canvas: np.ndarray, camera: Camera, scene: Scene, number: int, centre: np.ndarray, roll: float,
-                tag: int) -> None:
+def _draw_thing(
+    canvas: np.ndarray,
+    camera: Camera,
+    scene: Scene,
+    number: int,
+    centre: np.ndarray,
+    roll: float,
+    tag: int,
+) -> None:
     pixels, depths = camera.see(centre)
     if depths[0] > _NEAR:
         thing = scene.things[number]
@@ -142,23 +195,32 @@ _ANGLES = np.linspace(0, 2 * np.pi, 14, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1)
 
 
-def _draw_limbs(canvas: np.ndarray, camera: Camera, limbs: list[Limb], colour: np.ndarray, tag: int) -> None:
+def _draw_limbs(
+    canvas: np.ndarray, camera: Camera, limbs: list[Limb], colour: np.ndarray, tag: int
+) -> None:
     """Limbs with a dark outline each, the first on top."""
     ends = np.array([(limb.a, limb.b) for limb in limbs])
     radii = np.array([(limb.radius_a, limb.radius_b) for limb in limbs])
     depths = (ends - camera.eye) @ camera.axes[2]
-    for number in np.flatnonzero((depths.min(1) < _NEAR) & (depths.max(1) >= _NEAR)):  # cut at the near plane
+    for number in np.flatnonzero(
+        (depths.min(1) < _NEAR) & (depths.max(1) >= _NEAR)
+    ):  # cut at the near plane
         (a, b), (depth_a, depth_b) = ends[number], depths[number]
         ends[number, int(depth_a > depth_b)] = a + (_NEAR - depth_a) / (depth_b - depth_a) * (b - a)
     pixels = camera.see(ends.reshape(-1, 3))[0].reshape(-1, 2, 1, 2)
     scale = camera.focal / np.maximum(depths, _NEAR)
     # outlines (limbs, 28, 2) of the whole and of what lies within its edge
-    sizes = [(scale * np.maximum(radii - edge, 0.004))[..., None, None] for edge in (0., 0.006)]
+    sizes = [(scale * np.maximum(radii - edge, 0.004))[..., None, None] for edge in (0.0, 0.006)]
     whole, inner = ((pixels + size * _CIRCLE).reshape(len(limbs), -1, 2) for size in sizes)
     for number in range(len(limbs) - 1, -1, -1):
         if depths[number].max() >= _NEAR:
-            for rims, shade in ((whole, 0.55), (inner, 1.)):
-                _fill(canvas, cv2.convexHull(rims[number].astype(np.float32))[:, 0], shade * colour, tag)
+            for rims, shade in ((whole, 0.55), (inner, 1.0)):
+                _fill(
+                    canvas,
+                    cv2.convexHull(rims[number].astype(np.float32))[:, 0],
+                    shade * colour,
+                    tag,
+                )
 
 
 def _draw_body(canvas: np.ndarray, camera: Camera, person: Person) -> None:

@@ -2,6 +2,7 @@
 
 Legend: as in :mod:`motions`; thing 0 is what is acted on, person 0 the actor.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ OPPOSITE, BESIDE = 'opposite', 'beside'
 @dataclass(frozen=True)
 class Idle:
     """What a hand does that takes no part: rests on the table, on a thing, or is out of sight."""
+
     place: np.ndarray  # (3,) of the wrist, in the scene
     aim: np.ndarray  # (3,) where it points
     thing: int | None
@@ -33,6 +35,7 @@ class Idle:
 @dataclass(frozen=True)
 class Hand:
     """A hand at one moment."""
+
     person: int
     side: int  # 0 left, 1 right
     upper_arm: Limb
@@ -45,6 +48,7 @@ class Hand:
 @dataclass(frozen=True)
 class Scene:
     """All that is in front of the camera; :meth:`hands` and :meth:`pose` say where it is at a time."""
+
     style: Style
     wall: np.ndarray  # (S, S, 4) uint8 RGB0, as the table
     table: np.ndarray
@@ -64,7 +68,9 @@ class Scene:
 
     def hands(self, t: float) -> list[Hand]:
         """Left and right hand of every person."""
-        return [self._hand(person, side, t) for person in range(len(self.people)) for side in (0, 1)]
+        return [
+            self._hand(person, side, t) for person in range(len(self.people)) for side in (0, 1)
+        ]
 
     def _hand(self, number: int, side: int, t: float) -> Hand:
         person, idle, motion = self.people[number], self.idle[number][side], self.motion
@@ -79,16 +85,24 @@ class Scene:
             aim, grip = aim + near * (centre - aim), max(grip * (1 - near), near)
             contact, thing = (PORTABLE, 0) if motion.held(t) else (NONE, None)
         upper, forearm = person.arm(side, wrist)
-        return Hand(number, side, upper, forearm, person.hand(side, forearm, aim, grip), contact, thing)
+        return Hand(
+            number, side, upper, forearm, person.hand(side, forearm, aim, grip), contact, thing
+        )
 
 
 def grasp_offset(side: int, radius: float) -> np.ndarray:
     """From a thing's centre to the wrist that holds it, for a person who looks along z."""
-    return np.array([OUTWARDS[side] * (0.8 * radius + 0.02), 0., -0.85 * radius - 0.06])
+    return np.array([OUTWARDS[side] * (0.8 * radius + 0.02), 0.0, -0.85 * radius - 0.06])
 
 
-def make_scene(verb: int, noun: int, rng: np.random.Generator, style: Style, company: str = OPPOSITE,
-               home: np.random.Generator | None = None) -> Scene:
+def make_scene(
+    verb: int,
+    noun: int,
+    rng: np.random.Generator,
+    style: Style,
+    company: str = OPPOSITE,
+    home: np.random.Generator | None = None,
+) -> Scene:
     """A random scene of an action.
 
     Args:
@@ -102,31 +116,62 @@ def make_scene(verb: int, noun: int, rng: np.random.Generator, style: Style, com
     motion = make_motion(VERBS[verb], rng, radius)
     tilt = rng.uniform(-0.25, 0.25)
     things = [Thing(NOUNS[noun], make_sprite(NOUNS[noun], rng, style), radius, motion.start, tilt)]
-    people = [_person(home or rng, style, np.zeros(3), 0.)]
+    people = [_person(home or rng, style, np.zeros(3), 0.0)]
     others = rng.random() < 0.3
     if others:
-        away = np.array([0, 0, 1.12]) if company == OPPOSITE else np.array([rng.choice([-1, 1]) * 0.62, 0, 0.05])
-        people.append(_person(rng, style, away, np.pi if company == OPPOSITE else 0.))
+        away = (
+            np.array([0, 0, 1.12])
+            if company == OPPOSITE
+            else np.array([rng.choice([-1, 1]) * 0.62, 0, 0.05])
+        )
+        people.append(_person(rng, style, away, np.pi if company == OPPOSITE else 0.0))
     taken = [motion.start, motion.start + motion.way]
-    for other in rng.permutation([n for n in range(len(NOUNS)) if n != noun])[:rng.integers(2)]:
+    for other in rng.permutation([n for n in range(len(NOUNS)) if n != noun])[: rng.integers(2)]:
         size = rng.uniform(0.08, 0.11)
         place = _free_place(rng, taken, 0.85 * size)
         if place is not None:
             taken.append(place)
-            things.append(Thing(NOUNS[other], make_sprite(NOUNS[other], rng, style), size, place, rng.uniform(-0.25, 0.25)))
-    idle = [[_idle(rng, people, number, side, things, taken, style) for side in (0, 1)] for number in range(len(people))]
+            things.append(
+                Thing(
+                    NOUNS[other],
+                    make_sprite(NOUNS[other], rng, style),
+                    size,
+                    place,
+                    rng.uniform(-0.25, 0.25),
+                )
+            )
+    idle = [
+        [_idle(rng, people, number, side, things, taken, style) for side in (0, 1)]
+        for number in range(len(people))
+    ]
     wall, table, edge = _room(home or rng, style)
-    return Scene(style, wall, table, edge, motion, things, people, idle, company if others else None)
+    return Scene(
+        style, wall, table, edge, motion, things, people, idle, company if others else None
+    )
 
 
 def _room(rng: np.random.Generator, style: Style) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pictures (S, S, 4) of wall and table, and the colour (3,) of the table's edge."""
     colours = np.stack([surrounding(rng, style) for _ in range(4)])
-    wall = pattern(str(rng.choice(style.walls)), rng, 256, _near(colours[:2]), rng.uniform(0.05, 0.16),
-                   rng.uniform(-0.2, 0.2))
-    table = pattern(str(rng.choice(style.tables)), rng, 128, _near(colours[2:]), rng.uniform(0.06, 0.3),
-                    rng.uniform(0, np.pi))
-    wall, table = (np.dstack([picture, np.zeros(picture.shape[:2], np.uint8)]) for picture in (wall, table))
+    wall = pattern(
+        str(rng.choice(style.walls)),
+        rng,
+        256,
+        _near(colours[:2]),
+        rng.uniform(0.05, 0.16),
+        rng.uniform(-0.2, 0.2),
+    )
+    table = pattern(
+        str(rng.choice(style.tables)),
+        rng,
+        128,
+        _near(colours[2:]),
+        rng.uniform(0.06, 0.3),
+        rng.uniform(0, np.pi),
+    )
+    wall, table = (
+        np.dstack([picture, np.zeros(picture.shape[:2], np.uint8)]) for picture in (wall, table)
+    )
     return wall, table, 0.6 * colours[2]
 
 
@@ -138,11 +183,19 @@ def _near(colours: np.ndarray) -> np.ndarray:
 def _person(rng: np.random.Generator, style: Style, origin: np.ndarray, yaw: float) -> Person:
     skin = np.array(SKIN[rng.integers(len(SKIN))]) * rng.uniform(0.92, 1.05)
     hair = np.array([[40, 30, 25], [90, 60, 30], [150, 120, 60], [120, 120, 120]][rng.integers(4)])
-    return Person(origin=origin, yaw=yaw, skin=np.minimum(skin, 255), sleeve=surrounding(rng, style), hair=hair,
-                  size=rng.uniform(0.8, 1.05))
+    return Person(
+        origin=origin,
+        yaw=yaw,
+        skin=np.minimum(skin, 255),
+        sleeve=surrounding(rng, style),
+        hair=hair,
+        size=rng.uniform(0.8, 1.05),
+    )
 
 
-def _free_place(rng: np.random.Generator, taken: list[np.ndarray], height: float) -> np.ndarray | None:
+def _free_place(
+    rng: np.random.Generator, taken: list[np.ndarray], height: float
+) -> np.ndarray | None:
     """A place on the table that is not too near the others, None if ten draws find none."""
     for _ in range(10):
         place = np.array([rng.uniform(*REACH), height, rng.uniform(0.32, 0.8)])
@@ -151,8 +204,15 @@ def _free_place(rng: np.random.Generator, taken: list[np.ndarray], height: float
     return None
 
 
-def _idle(rng: np.random.Generator, people: list[Person], number: int, side: int, things: list[Thing],
-          taken: list[np.ndarray], style: Style) -> Idle:
+def _idle(
+    rng: np.random.Generator,
+    people: list[Person],
+    number: int,
+    side: int,
+    things: list[Thing],
+    taken: list[np.ndarray],
+    style: Style,
+) -> Idle:
     """A hand at rest; one in six of the actor's lies on a stand, one in two of another person's on a thing."""
     person = people[number]
     sway = Sway(rng, 3, 0.008, (0.3, 1.2))
@@ -162,10 +222,18 @@ def _idle(rng: np.random.Generator, people: list[Person], number: int, side: int
         if min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2:
             taken.append(place)
             things.append(Thing('stand', make_sprite('stand', rng, style), 0.11, place))
-            return Idle(place + (outwards * 0.02, 0.1, -0.14), place + (0, 0.05, 0), len(things) - 1, STATIONARY, sway)
+            return Idle(
+                place + (outwards * 0.02, 0.1, -0.14),
+                place + (0, 0.05, 0),
+                len(things) - 1,
+                STATIONARY,
+                sway,
+            )
     elif number and choice < 0.5:
         size = 0.09
-        place = person.world(np.array([outwards * rng.uniform(0.14, 0.24), 0.85 * size, rng.uniform(0.3, 0.42)]))
+        place = person.world(
+            np.array([outwards * rng.uniform(0.14, 0.24), 0.85 * size, rng.uniform(0.3, 0.42)])
+        )
         if min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2:
             taken.append(place)
             noun = NOUNS[rng.integers(len(NOUNS))]
@@ -176,4 +244,10 @@ def _idle(rng: np.random.Generator, people: list[Person], number: int, side: int
         place = person.world(REST * (outwards, -4, -0.2))
     else:
         place = person.world(REST * (outwards, 1, 1) + rng.uniform(-0.06, 0.06, 3) * (1, 0, 1))
-    return Idle(place, place + person.world(np.array([-0.3 * outwards, 0, 1])) - person.origin, None, NONE, sway)
+    return Idle(
+        place,
+        place + person.world(np.array([-0.3 * outwards, 0, 1])) - person.origin,
+        None,
+        NONE,
+        sway,
+    )

@@ -2,6 +2,7 @@
 
 Legend: colours are RGB from 0 to 255, pictures (S, S, 3) uint8.
 """
+
 from __future__ import annotations
 
 import colorsys
@@ -26,6 +27,7 @@ class Style:
         gain: brightness of the whole picture.
         noise: standard deviation of the sensor's noise.
     """
+
     hue: tuple[float, float]
     saturation: tuple[float, float]
     value: tuple[float, float]
@@ -39,21 +41,63 @@ class Style:
 
 
 STYLES = dict(
-    third=Style(hue=(0.45, 0.8), saturation=(0.1, 0.5), value=(0.45, 0.9), object_shift=0., object_spread=0.07,
-                walls=('bricks', 'stripes'), tables=('plain', 'noise'), period=(0.36, 0.5), gain=(0.9, 1.1), noise=2.),
-    first=Style(hue=(0., 0.3), saturation=(0.1, 0.45), value=(0.3, 0.75), object_shift=0.06, object_spread=0.07,
-                walls=('checks', 'noise'), tables=('noise', 'stripes', 'checks'), period=(0.26, 0.38), gain=(0.7, 1.15),
-                noise=3.),
-    home=Style(hue=(0., 1.), saturation=(0.1, 0.5), value=(0.35, 0.85), object_shift=0.03, object_spread=0.09,
-               walls=('bricks', 'stripes', 'checks', 'noise'), tables=('plain', 'noise', 'stripes'), period=(0.26, 0.5),
-               gain=(0.75, 1.15), noise=3.),
-    catalogue=Style(hue=(0., 1.), saturation=(0., 0.5), value=(0.3, 1.), object_shift=0.03, object_spread=0.12,
-                    walls=('plain', 'noise', 'waves', 'bricks', 'stripes', 'checks'), tables=('plain', 'noise', 'stripes'),
-                    period=(0.26, 0.5), gain=(0.8, 1.15), noise=2.))
+    third=Style(
+        hue=(0.45, 0.8),
+        saturation=(0.1, 0.5),
+        value=(0.45, 0.9),
+        object_shift=0.0,
+        object_spread=0.07,
+        walls=('bricks', 'stripes'),
+        tables=('plain', 'noise'),
+        period=(0.36, 0.5),
+        gain=(0.9, 1.1),
+        noise=2.0,
+    ),
+    first=Style(
+        hue=(0.0, 0.3),
+        saturation=(0.1, 0.45),
+        value=(0.3, 0.75),
+        object_shift=0.06,
+        object_spread=0.07,
+        walls=('checks', 'noise'),
+        tables=('noise', 'stripes', 'checks'),
+        period=(0.26, 0.38),
+        gain=(0.7, 1.15),
+        noise=3.0,
+    ),
+    home=Style(
+        hue=(0.0, 1.0),
+        saturation=(0.1, 0.5),
+        value=(0.35, 0.85),
+        object_shift=0.03,
+        object_spread=0.09,
+        walls=('bricks', 'stripes', 'checks', 'noise'),
+        tables=('plain', 'noise', 'stripes'),
+        period=(0.26, 0.5),
+        gain=(0.75, 1.15),
+        noise=3.0,
+    ),
+    catalogue=Style(
+        hue=(0.0, 1.0),
+        saturation=(0.0, 0.5),
+        value=(0.3, 1.0),
+        object_shift=0.03,
+        object_spread=0.12,
+        walls=('plain', 'noise', 'waves', 'bricks', 'stripes', 'checks'),
+        tables=('plain', 'noise', 'stripes'),
+        period=(0.26, 0.5),
+        gain=(0.8, 1.15),
+        noise=2.0,
+    ),
+)
 
 
-def colour(rng: np.random.Generator, hue: tuple[float, float], saturation: tuple[float, float],
-           value: tuple[float, float]) -> np.ndarray:
+def colour(
+    rng: np.random.Generator,
+    hue: tuple[float, float],
+    saturation: tuple[float, float],
+    value: tuple[float, float],
+) -> np.ndarray:
     """A colour (3,)."""
     h, s, v = (rng.uniform(*limits) for limits in (hue, saturation, value))
     return 255 * np.array(colorsys.hsv_to_rgb(h % 1, s, v))
@@ -67,13 +111,19 @@ def surrounding(rng: np.random.Generator, style: Style) -> np.ndarray:
 def pair(rng: np.random.Generator, style: Style, typical: float) -> np.ndarray:
     """A bright and a dark colour of one thing (2, 3), whose hue is about ``typical``."""
     hue = typical + style.object_shift + style.object_spread * rng.standard_normal()
-    bright = colour(rng, (hue, hue), (0.5, 0.9), (0.75, 1.))
-    dark = colour(rng, (hue - 0.1, hue + 0.1), (0.5, 1.), (0.15, 0.4))
+    bright = colour(rng, (hue, hue), (0.5, 0.9), (0.75, 1.0))
+    dark = colour(rng, (hue - 0.1, hue + 0.1), (0.5, 1.0), (0.15, 0.4))
     return np.stack([bright, dark])
 
 
-def pattern(name: str, rng: np.random.Generator, size: int, colours: np.ndarray, period: float,
-            angle: float = 0.) -> np.ndarray:
+def pattern(
+    name: str,
+    rng: np.random.Generator,
+    size: int,
+    colours: np.ndarray,
+    period: float,
+    angle: float = 0.0,
+) -> np.ndarray:
     """A picture of two colours.
 
     Args:
@@ -83,7 +133,7 @@ def pattern(name: str, rng: np.random.Generator, size: int, colours: np.ndarray,
         period: fraction of ``size``.
         angle: radians.
     """
-    y, x = (np.mgrid[:size, :size] / size - 0.5)
+    y, x = np.mgrid[:size, :size] / size - 0.5
     u = (x * np.cos(angle) + y * np.sin(angle)) / period
     v = (y * np.cos(angle) - x * np.sin(angle)) / period
     phase = rng.uniform(0, 1, 2)
@@ -103,7 +153,9 @@ def _bricks(u: np.ndarray, v: np.ndarray, r: np.ndarray, rng: np.random.Generato
 
 def _noise(u: np.ndarray, v: np.ndarray, r: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     cells = max(3, round(2.5 * np.ptp(u)))
-    return cv2.resize(rng.uniform(0, 1, (cells, cells)), u.shape, interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    return cv2.resize(
+        rng.uniform(0, 1, (cells, cells)), u.shape, interpolation=cv2.INTER_CUBIC
+    ).clip(0, 1)
 
 
 _PATTERNS = dict(
@@ -117,4 +169,5 @@ _PATTERNS = dict(
     waves=lambda u, v, r, rng: 0.5 + 0.3 * np.sin(2 * np.pi * u) * np.sin(2 * np.pi * v),
     rays=lambda u, v, r, rng: _wave(np.arctan2(v - v.mean(), u - u.mean()) * 5 / (2 * np.pi)),
     bricks=_bricks,
-    noise=_noise)
+    noise=_noise,
+)

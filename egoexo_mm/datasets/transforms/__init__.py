@@ -8,7 +8,19 @@ from .small_sets import LoadWholeVideo, PairToVerbNoun
 from .views import FormatViews, RepeatFrames, UniqueFrames
 
 __all__ = [
-    'ClipReaderInit', 'FormatViews', 'LoadTargets', 'LoadWholeVideo', 'PairToVerbNoun', 'RandomRescaleCrop',
-    'RepeatFrames', 'SampleClampedFrames', 'SampleTimeWindow', 'SeedAugmentations', 'TrackGeometry', 'TrimSegment',
-    'UniformThreeCrop', 'UnionFrameLabels', 'UniqueFrames'
+    'ClipReaderInit',
+    'FormatViews',
+    'LoadTargets',
+    'LoadWholeVideo',
+    'PairToVerbNoun',
+    'RandomRescaleCrop',
+    'RepeatFrames',
+    'SampleClampedFrames',
+    'SampleTimeWindow',
+    'SeedAugmentations',
+    'TrackGeometry',
+    'TrimSegment',
+    'UniformThreeCrop',
+    'UnionFrameLabels',
+    'UniqueFrames',
 ]

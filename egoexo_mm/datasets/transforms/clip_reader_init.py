@@ -1,4 +1,5 @@
 """Opening a video for ``DecordDecode`` with the reader that costs least."""
+
 from __future__ import annotations
 
 import io
@@ -50,6 +51,7 @@ class ClipReaderInit(DecordInit):
         if self.io_backend in ('disk', 'local'):
             return open_frames(filename, self.reader)
         from mmengine.fileio import FileClient
+
         if self.file_client is None:
             self.file_client = FileClient(self.io_backend, **self.kwargs)
         return open_frames(io.BytesIO(self.file_client.get(filename)), self.reader, name=filename)

@@ -1,4 +1,5 @@
 """Following boxes through the host's own geometric transforms."""
+
 from __future__ import annotations
 
 import math
@@ -31,9 +32,13 @@ class TrackGeometry(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the probe, (1, 1, 2, 2) pixels ``x, y``."""
         if 'img_shape' not in results:
-            raise KeyError('TrackGeometry needs img_shape: put it after the decoding transform of the pipeline')
+            raise KeyError(
+                'TrackGeometry needs img_shape: put it after the decoding transform of the pipeline'
+            )
         if 'keypoint' in results:
-            raise ValueError('TrackGeometry: the sample already has keypoints, which it would overwrite')
+            raise ValueError(
+                'TrackGeometry: the sample already has keypoints, which it would overwrite'
+            )
         height, width = results['img_shape']
         results['keypoint'] = (_PROBE * [width, height])[None, None]
         return results
@@ -53,7 +58,9 @@ def view_geometry(results: dict) -> tuple[np.ndarray, np.ndarray]:
         NotImplementedError: for ``TenCrop``, which flips half of its crops.
     """
     if 'keypoint' not in results:
-        raise KeyError('LoadTargets cannot follow boxes: add dict(type="TrackGeometry") right after the decoding transform')
+        raise KeyError(
+            'LoadTargets cannot follow boxes: add dict(type="TrackGeometry") right after the decoding transform'
+        )
     first, second = results.pop('keypoint')[0, 0]
     scale = (second - first) / (_PROBE[1] - _PROBE[0])
     offset = (first - scale * _PROBE[0])[None]

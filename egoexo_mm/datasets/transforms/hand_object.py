@@ -4,6 +4,7 @@ detector's config names it in ``custom_imports``.
 A results dict carries, for G boxes, ``gt_contact_states`` (G,), ``gt_sides`` (G,) and ``gt_offsets`` (G, 3; magnitude in
 pixels of the image *file* / 1000 and a direction of length 0.1, whatever size the image is given).
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,7 +32,11 @@ class LoadHandObjectAnnotations(LoadAnnotations):
         corners[:, 2:] = corners[:, 2:].maximum(corners[:, :2] + 1)
         for key, name in _FIELDS.items():
             rows = [instance[name] for instance in results['instances']]
-            results[key] = np.array(rows, np.float32).reshape(-1, 3) if name == 'offset' else np.array(rows, np.int64)
+            results[key] = (
+                np.array(rows, np.float32).reshape(-1, 3)
+                if name == 'offset'
+                else np.array(rows, np.int64)
+            )
         return results
 
 
@@ -46,8 +51,10 @@ class HandObjectFlip(RandomFlip):
         super()._flip(results)
         signs = _MIRRORS[results['flip_direction']]
         # mmdet's boxes end before their last pixel and x goes to W - x. A pixel of the file is scale_factor wide.
-        pixel = np.broadcast_to(results.get('scale_factor', 1.), 2)
-        results['gt_bboxes'].translate_([float(-size) if sign < 0 else 0. for size, sign in zip(pixel, signs)])
+        pixel = np.broadcast_to(results.get('scale_factor', 1.0), 2)
+        results['gt_bboxes'].translate_(
+            [float(-size) if sign < 0 else 0.0 for size, sign in zip(pixel, signs)]
+        )
         results['gt_offsets'] = results['gt_offsets'] * np.float32([1, *signs])
         if signs[0] * signs[1] < 0:  # mirrored twice is turned around: no hand changes its side
             sides = results['gt_sides']
@@ -71,6 +78,8 @@ class PackHandObjectInputs(PackDetInputs):
         """
         counts = {key: len(results[key]) for key in ('gt_bboxes', *_FIELDS) if key in results}
         if len(set(counts.values())) > 1:
-            raise ValueError(f'{results.get("img_path", "an image")}: the pipeline changed the number of boxes but not of '
-                             f'what is said about them ({counts}); leave out transforms that drop, crop or mix boxes')
+            raise ValueError(
+                f'{results.get("img_path", "an image")}: the pipeline changed the number of boxes but not of '
+                f'what is said about them ({counts}); leave out transforms that drop, crop or mix boxes'
+            )
         return super().transform(results)

@@ -1,4 +1,5 @@
 """Teacher targets of the clip that was sampled, where its pixels went."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -42,8 +43,17 @@ class LoadTargets(BaseTransform):
         ValueError: for an unknown option or a clip length that ``time_stride`` does not divide.
     """
 
-    def __init__(self, *, stores: dict[str, str] | None = None, missing: str = 'error', time_stride: int = 4,
-                 frame_sampling: str = 'linspace', cell_size: int = 32, outside: str = 'drop', soft: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        stores: dict[str, str] | None = None,
+        missing: str = 'error',
+        time_stride: int = 4,
+        frame_sampling: str = 'linspace',
+        cell_size: int = 32,
+        outside: str = 'drop',
+        soft: bool = True,
+    ) -> None:
         if missing not in ('error', 'skip'):
             raise ValueError(f"LoadTargets: missing must be 'error' or 'skip', got {missing!r}")
         self.stores = open_stores(stores or {})
@@ -61,7 +71,9 @@ class LoadTargets(BaseTransform):
         """Add the targets of one sample."""
         stores = self.stores or results.pop('target_stores', {})
         missing = results.pop('missing_targets', self.missing)
-        video_id = results.get('video_id') or video_id_from_path(results.get('filename') or results['frame_dir'])
+        video_id = results.get('video_id') or video_id_from_path(
+            results.get('filename') or results['frame_dir']
+        )
         for name, store in stores.items():
             if missing == 'skip' and video_id not in store:
                 continue
@@ -88,18 +100,32 @@ class LoadTargets(BaseTransform):
             except ValueError as error:
                 raise ValueError(f'LoadTargets: {error}') from None
         seen = self._seen[clip_len]
-        frames = results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
+        frames = (
+            results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
+        )
         # of a segment of a long video, total_frames counts the segment and source_frames (None: unknown) the video
         total_frames = results.get('source_frames', results.get('total_frames'))
-        found = store.detections(video_id, frames.ravel(), total_frames=total_frames, fps=results.get('avg_fps'),
-                                 frame_times=results.get('frame_times'))
+        found = store.detections(
+            video_id,
+            frames.ravel(),
+            total_frames=total_frames,
+            fps=results.get('avg_fps'),
+            frame_times=results.get('frame_times'),
+        )
         scale, offsets = view_geometry(results)
         grid = self.geometry.grid(results['img_shape'])
         views = []
         for offset in offsets:  # all clips of a crop at once: their frames lie one after the other
             box, kept = place_boxes(found.box, scale, offset, self.outside)
-            maps = boxes_to_maps(box, found.score[kept], found.kind[kept], found.slot[kept], num_frames=frames.size,
-                                 grid=grid, soft=self.geometry.soft)
+            maps = boxes_to_maps(
+                box,
+                found.score[kept],
+                found.kind[kept],
+                found.slot[kept],
+                num_frames=frames.size,
+                grid=grid,
+                soft=self.geometry.soft,
+            )
             views.append(maps.reshape(2, num_clips, len(seen), *grid).swapaxes(0, 1))
         views = np.concatenate(views)
         return views[0] if len(views) == 1 else views

@@ -2,6 +2,7 @@
 
 Shape legend: ``H x W`` pixels of a frame, ``h x w`` of the resized frame, ``S`` side of the crop.
 """
+
 from __future__ import annotations
 
 import math
@@ -32,10 +33,14 @@ class RandomRescaleCrop(BaseTransform):
         ValueError: for another interpolation.
     """
 
-    def __init__(self, scale_range: tuple[int, int], size: int, interpolation: str = 'bilinear') -> None:
+    def __init__(
+        self, scale_range: tuple[int, int], size: int, interpolation: str = 'bilinear'
+    ) -> None:
         if interpolation != 'bilinear':
-            raise ValueError(f"RandomRescaleCrop: interpolation must be 'bilinear', got {interpolation!r}; use "
-                             'RandomRescale and RandomCrop for others')
+            raise ValueError(
+                f"RandomRescaleCrop: interpolation must be 'bilinear', got {interpolation!r}; use "
+                'RandomRescale and RandomCrop for others'
+            )
         self.rescale = RandomRescale(tuple(scale_range))
         self.crop = RandomCrop(size)
 
@@ -49,7 +54,9 @@ class RandomRescaleCrop(BaseTransform):
         return results
 
 
-def crop_of_resized(frames: Sequence[np.ndarray], resized: tuple[int, int], crop: np.ndarray) -> list[np.ndarray]:
+def crop_of_resized(
+    frames: Sequence[np.ndarray], resized: tuple[int, int], crop: np.ndarray
+) -> list[np.ndarray]:
     """What ``cv2.resize`` followed by a crop gives, without resizing the rest.
 
     ``cv2.resize`` can start at whole source pixels only. So the part to resize starts a little before the crop,
@@ -71,10 +78,12 @@ def crop_of_resized(frames: Sequence[np.ndarray], resized: tuple[int, int], crop
     for frame in frames:
         part = frame[rows, columns]
         if (h, w) != (height, width):
-            part = cv2.resize(part, None, fx=w / width, fy=h / height, interpolation=cv2.INTER_LINEAR)
+            part = cv2.resize(
+                part, None, fx=w / width, fy=h / height, interpolation=cv2.INTER_LINEAR
+            )
         else:
             part = part.copy()
-        out.append(part[top:top + y2 - y1, left:left + x2 - x1])
+        out.append(part[top : top + y2 - y1, left : left + x2 - x1])
     return out
 
 
@@ -83,7 +92,9 @@ def _part(start: int, stop: int, source: int, resized: int) -> tuple[slice, int]
     step = source / resized
     # enlarged pixels begin before the source pixel they fall on, so some must lie between the cut and the crop
     early = np.arange(max(start - max(math.ceil(0.5 / step - 0.5), 0), 0), -1, -1)
-    first = int(early[np.argmax(np.abs(early * step - np.rint(early * step)) < _NEAR)])  # true at 0 at the latest
+    first = int(
+        early[np.argmax(np.abs(early * step - np.rint(early * step)) < _NEAR)]
+    )  # true at 0 at the latest
     begin = round(first * step)
     # one more source pixel on the far side, which the last resized pixel may interpolate to
     return slice(begin, min(math.ceil(begin + (stop - first) * step) + 1, source)), start - first

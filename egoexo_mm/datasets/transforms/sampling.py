@@ -1,4 +1,5 @@
 """Clip sampling of the reference code, and reproducible random draws."""
+
 from __future__ import annotations
 
 import random
@@ -34,15 +35,25 @@ class SampleTimeWindow(SampleFrames):
         test_mode: fixed instead of random starts.
     """
 
-    def __init__(self, clip_len: int, frame_interval: int, num_clips: int = 1, target_fps: float = 30,
-                 test_mode: bool = False) -> None:
-        super().__init__(clip_len, frame_interval, num_clips, target_fps=target_fps, test_mode=test_mode)
+    def __init__(
+        self,
+        clip_len: int,
+        frame_interval: int,
+        num_clips: int = 1,
+        target_fps: float = 30,
+        test_mode: bool = False,
+    ) -> None:
+        super().__init__(
+            clip_len, frame_interval, num_clips, target_fps=target_fps, test_mode=test_mode
+        )
 
     def transform(self, results: dict) -> dict:
         """Add ``frame_inds`` (num_clips * clip_len,), ``clip_len``, ``frame_interval`` and ``num_clips``."""
         total = results['total_frames']
         if total < 1:
-            raise ValueError(f'{results.get("filename", "video")}: no frames to sample from; remove it from the list')
+            raise ValueError(
+                f'{results.get("filename", "video")}: no frames to sample from; remove it from the list'
+            )
         fps = results.get('avg_fps') or self.target_fps
         window = self.clip_len * self.frame_interval * fps / self.target_fps
         times = results.get('frame_times')
@@ -56,8 +67,12 @@ class SampleTimeWindow(SampleFrames):
         if by_time:
             frames = frame_at(times, frames / fps)
         frames = np.clip(frames, 0, total - 1).astype(np.int32)
-        results.update(frame_inds=frames.ravel() + results['start_index'], clip_len=self.clip_len,
-                       frame_interval=self.frame_interval, num_clips=self.num_clips)
+        results.update(
+            frame_inds=frames.ravel() + results['start_index'],
+            clip_len=self.clip_len,
+            frame_interval=self.frame_interval,
+            num_clips=self.num_clips,
+        )
         return results
 
 
@@ -91,7 +106,8 @@ class SeedAugmentations(BaseTransform):
         seed, epoch = self.state()
         if epoch >= 0:
             words = np.random.SeedSequence(
-                [seed, epoch, results['sample_idx'], *results.get('redraw', ())]).generate_state(2)
+                [seed, epoch, results['sample_idx'], *results.get('redraw', ())]
+            ).generate_state(2)
             np.random.seed(words[0])
             random.seed(int(words[1]))
         return results

@@ -2,6 +2,7 @@
 
 Shapes: N clips of T frames, L frames of the segment. Numbers in ``frame_inds`` count from ``start_index`` of the source.
 """
+
 from __future__ import annotations
 
 import math
@@ -42,7 +43,9 @@ class TrimSegment(BaseTransform):
         if results.get('start_sec') is not None:
             fps, start, stop = results['avg_fps'], results['start_sec'], results['stop_sec']
             if not fps or fps <= 0:
-                raise ValueError(f'{_source(results)}: has no frame rate, so {start:g} s cannot be found; re-encode it')
+                raise ValueError(
+                    f'{_source(results)}: has no frame rate, so {start:g} s cannot be found; re-encode it'
+                )
             times = results.get('frame_times')
             if times is None:
                 # decimal seconds times a rate fall just short of whole numbers
@@ -52,8 +55,10 @@ class TrimSegment(BaseTransform):
                 first = total if start + 1e-6 >= duration(times, fps) else first
             last = min(last, total - 1)
             if first > last:
-                raise ValueError(f'{_source(results)}: the segment from {start:g} to {stop:g} s does not lie in its {total} '
-                                 f'frames at {fps:g} fps; get the whole video or remove the row')
+                raise ValueError(
+                    f'{_source(results)}: the segment from {start:g} to {stop:g} s does not lie in its {total} '
+                    f'frames at {fps:g} fps; get the whole video or remove the row'
+                )
         results.update(segment_start=first, total_frames=last - first + 1, source_frames=total)
         return results
 
@@ -80,10 +85,14 @@ class SampleClampedFrames(BaseTransform):
         ValueError: for a segment without frames, or arguments below 1.
     """
 
-    def __init__(self, clip_len: int, frame_interval: int, num_clips: int = 1, test_mode: bool = False) -> None:
+    def __init__(
+        self, clip_len: int, frame_interval: int, num_clips: int = 1, test_mode: bool = False
+    ) -> None:
         if min(clip_len, frame_interval, num_clips) < 1:
-            raise ValueError('SampleClampedFrames: clip_len, frame_interval and num_clips must be at least 1, got '
-                             f'{clip_len}, {frame_interval} and {num_clips}')
+            raise ValueError(
+                'SampleClampedFrames: clip_len, frame_interval and num_clips must be at least 1, got '
+                f'{clip_len}, {frame_interval} and {num_clips}'
+            )
         self.clip_len = clip_len
         self.frame_interval = frame_interval
         self.num_clips = num_clips
@@ -102,11 +111,19 @@ class SampleClampedFrames(BaseTransform):
         """Add the frames of the clips, clip by clip."""
         total = results['total_frames']
         if total < 1:
-            raise ValueError(f'{_source(results)}: no frames to sample from; remove it from the list')
+            raise ValueError(
+                f'{_source(results)}: no frames to sample from; remove it from the list'
+            )
         frames = self.starts(total)[:, None] + np.arange(self.clip_len) * self.frame_interval
-        frames = np.clip(frames, 0, total - 1) + results.get('segment_start', 0) + results['start_index']
-        results.update(frame_inds=frames.ravel().astype(np.int32), clip_len=self.clip_len,
-                       frame_interval=self.frame_interval, num_clips=self.num_clips)
+        frames = (
+            np.clip(frames, 0, total - 1) + results.get('segment_start', 0) + results['start_index']
+        )
+        results.update(
+            frame_inds=frames.ravel().astype(np.int32),
+            clip_len=self.clip_len,
+            frame_interval=self.frame_interval,
+            num_clips=self.num_clips,
+        )
         return results
 
 
@@ -137,8 +154,10 @@ class UnionFrameLabels(BaseTransform):
         """Replace ``frame_labels`` by ``label``."""
         frames = results.pop('frame_labels')
         if self.scope == 'clip':
-            clips = (results['frame_inds'] - results['start_index']).reshape(results['num_clips'], -1)
-            frames = [classes for clip in clips for classes in frames[clip.min():clip.max() + 1]]
+            clips = (results['frame_inds'] - results['start_index']).reshape(
+                results['num_clips'], -1
+            )
+            frames = [classes for clip in clips for classes in frames[clip.min() : clip.max() + 1]]
         label = torch.zeros(self.num_classes)
         label[sorted(set().union(*frames))] = 1
         results['label'] = label
@@ -170,12 +189,16 @@ class UniformThreeCrop(BaseTransform):
         size, imgs = self.crop_size, results['imgs']
         height, width = imgs[0].shape[:2]
         if min(height, width) != size or 'lazy' in results:
-            raise ValueError(f'UniformThreeCrop: expected frames with a short side of {size}, resized without lazy=True, '
-                             f'got {width} x {height}; put dict(type="Resize", scale=(-1, {size})) before it')
+            raise ValueError(
+                f'UniformThreeCrop: expected frames with a short side of {size}, resized without lazy=True, '
+                f'got {width} x {height}; put dict(type="Resize", scale=(-1, {size})) before it'
+            )
         room = max(height, width) - size
         steps = [0, math.ceil(room / 2), room]
         corners = [(x, 0) for x in steps] if width >= height else [(0, y) for y in steps]
-        results['imgs'] = [img[y:y + size, x:x + size] for x, y in corners for img in imgs]
-        results['crop_bbox'] = np.repeat([[x, y, x + size, y + size] for x, y in corners], len(imgs), axis=0)
+        results['imgs'] = [img[y : y + size, x : x + size] for x, y in corners for img in imgs]
+        results['crop_bbox'] = np.repeat(
+            [[x, y, x + size, y + size] for x, y in corners], len(imgs), axis=0
+        )
         results['img_shape'] = (size, size)
         return results

@@ -1,4 +1,5 @@
 """Parts for data sets that fit in memory: decoded frames that are kept, and pairs of verb and noun as labels."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -37,13 +38,23 @@ class LoadWholeVideo(BaseTransform):
             first = results['start_index'] + segment
             key = (results['frame_dir'], first, results['total_frames'])
         else:
-            segment, first, key = 0, 0, (results['filename'], )
+            segment, first, key = 0, 0, (results['filename'],)
         if key not in self._kept:
-            array = self._read_frames(results, first) if 'frame_dir' in results else self._read_video(results['filename'])
+            array = (
+                self._read_frames(results, first)
+                if 'frame_dir' in results
+                else self._read_video(results['filename'])
+            )
             array.flags.writeable = False  # shared by all later samples
             self._kept[key] = array
         array = self._kept[key]
-        results.update(array=array, total_frames=len(array), start_index=-segment, segment_start=segment, modality='RGB')
+        results.update(
+            array=array,
+            total_frames=len(array),
+            start_index=-segment,
+            segment_start=segment,
+            modality='RGB',
+        )
         return results
 
     @staticmethod
@@ -53,8 +64,16 @@ class LoadWholeVideo(BaseTransform):
 
     @staticmethod
     def _read_frames(results: dict, first: int) -> np.ndarray:
-        names = [results['filename_tmpl'].format(number) for number in range(first, first + results['total_frames'])]
-        return np.stack([mmcv.imread(str(Path(results['frame_dir'], name)), channel_order='rgb') for name in names])
+        names = [
+            results['filename_tmpl'].format(number)
+            for number in range(first, first + results['total_frames'])
+        ]
+        return np.stack(
+            [
+                mmcv.imread(str(Path(results['frame_dir'], name)), channel_order='rgb')
+                for name in names
+            ]
+        )
 
 
 @TRANSFORMS.register_module()
@@ -77,10 +96,14 @@ class PairToVerbNoun(BaseTransform):
         """Replace ``label``."""
         label = np.asarray(results['label'])
         if label.ndim:
-            (classes, ) = np.nonzero(label)
+            (classes,) = np.nonzero(label)
             if len(classes) != 1:
-                source = results.get('video_id') or results.get('filename') or results.get('frame_dir')
-                raise ValueError(f'{source}: expected one pair of verb and noun, got the classes {classes.tolist()}')
+                source = (
+                    results.get('video_id') or results.get('filename') or results.get('frame_dir')
+                )
+                raise ValueError(
+                    f'{source}: expected one pair of verb and noun, got the classes {classes.tolist()}'
+                )
             label = classes[0]
         results['label'] = [int(part) for part in divmod(int(label), self.num_nouns)]
         return results

@@ -3,6 +3,7 @@
 Shape legend: ``N`` clips of ``T`` frames, ``U`` different frames among the ``N * T``, ``C`` crops, ``H x W`` pixels of a
 frame, ``h x w`` of a crop.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -26,8 +27,12 @@ class UniqueFrames(BaseTransform):
         """Reduce ``frame_inds``."""
         frames = np.asarray(results['frame_inds']).ravel()
         unique, place = np.unique(frames, return_inverse=True)
-        results['repeated_frames'] = dict(frame_inds=frames, num_clips=results['num_clips'], clip_len=results['clip_len'],
-                                          place=place)
+        results['repeated_frames'] = dict(
+            frame_inds=frames,
+            num_clips=results['num_clips'],
+            clip_len=results['clip_len'],
+            place=place,
+        )
         results.update(frame_inds=unique, num_clips=1, clip_len=len(unique))
         return results
 
@@ -47,12 +52,16 @@ class RepeatFrames(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Restore clips."""
         if 'repeated_frames' not in results:
-            raise KeyError('RepeatFrames: no frames were taken apart; put dict(type="UniqueFrames") before the decoding '
-                           'transform of the pipeline')
+            raise KeyError(
+                'RepeatFrames: no frames were taken apart; put dict(type="UniqueFrames") before the decoding '
+                'transform of the pipeline'
+            )
         clips, imgs = results.pop('repeated_frames'), results['imgs']
         if len(imgs) != len(results['frame_inds']):
-            raise ValueError(f'RepeatFrames: expected one picture for each of {len(results["frame_inds"])} frames, got '
-                             f'{len(imgs)}; put it before transforms that make several crops')
+            raise ValueError(
+                f'RepeatFrames: expected one picture for each of {len(results["frame_inds"])} frames, got '
+                f'{len(imgs)}; put it before transforms that make several crops'
+            )
         results['imgs'] = [imgs[i] for i in clips.pop('place')]
         results.update(clips)
         return results
@@ -87,14 +96,20 @@ class FormatViews(BaseTransform):
         width, height = crops[:, 2:].max(0)
         frames = np.zeros((len(first), height, width, imgs[0].shape[2]), imgs[0].dtype)
         before = np.zeros(4, np.int64)
-        for number in np.lexsort(crops.T):  # from left to right or top to bottom, each adding what the one before lacks
+        for number in np.lexsort(
+            crops.T
+        ):  # from left to right or top to bottom, each adding what the one before lacks
             x1, y1, x2, y2 = crops[number]
             left = min(max(x1, before[2]), x2) if tuple(before[[1, 3]]) == (y1, y2) else x1
             top = min(max(y1, before[3]), y2) if tuple(before[[0, 2]]) == (x1, x2) else y1
             for frame, i in zip(frames, first):
-                frame[top:y2, left:x2] = imgs[number * len(numbers) + i][top - y1:, left - x1:]
+                frame[top:y2, left:x2] = imgs[number * len(numbers) + i][top - y1 :, left - x1 :]
             before = crops[number]
-        results.update(frames=frames, clip_frames=place.reshape(results['num_clips'], results['clip_len']), crops=crops)
+        results.update(
+            frames=frames,
+            clip_frames=place.reshape(results['num_clips'], results['clip_len']),
+            crops=crops,
+        )
         return results
 
     @staticmethod
@@ -107,8 +122,17 @@ class FormatViews(BaseTransform):
         if not rest and len(boxes) == count:
             _, first = np.unique(boxes, axis=0, return_index=True)
             # crops of a square frame coincide; a flipped one only says that it does
-            again = [(np.flatnonzero((boxes == boxes[i]).all(1))[0], i) for i in set(range(count)) - set(first.tolist())]
-            if all(np.array_equal(imgs[i * frames + t], imgs[j * frames + t]) for i, j in again for t in range(frames)):
+            again = [
+                (np.flatnonzero((boxes == boxes[i]).all(1))[0], i)
+                for i in set(range(count)) - set(first.tolist())
+            ]
+            if all(
+                np.array_equal(imgs[i * frames + t], imgs[j * frames + t])
+                for i, j in again
+                for t in range(frames)
+            ):
                 return boxes
-        raise ValueError(f'FormatViews: expected crops that are parts of their frames, for each of {frames} frames, got '
-                         f'{len(imgs)} pictures; use ThreeCrop, UniformThreeCrop or one crop, or FormatShape instead')
+        raise ValueError(
+            f'FormatViews: expected crops that are parts of their frames, for each of {frames} frames, got '
+            f'{len(imgs)} pictures; use ThreeCrop, UniformThreeCrop or one crop, or FormatShape instead'
+        )

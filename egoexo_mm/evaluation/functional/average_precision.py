@@ -2,6 +2,7 @@
 
 Legend: N videos, C classes.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -35,7 +36,9 @@ def average_precision(scores: ArrayLike, labels: ArrayLike, *, ties: str = 'join
     return float(np.sum(gained * (hits[ends] / (ends + 1))) / hits[-1])
 
 
-def class_average_precision(scores: ArrayLike, labels: ArrayLike, *, variant: str = 'reference') -> np.ndarray:
+def class_average_precision(
+    scores: ArrayLike, labels: ArrayLike, *, variant: str = 'reference'
+) -> np.ndarray:
     """Average precision of each class.
 
     Args:
@@ -57,10 +60,14 @@ def class_average_precision(scores: ArrayLike, labels: ArrayLike, *, variant: st
     if variant == 'official':
         scores = np.where(labels.any(axis=1, keepdims=True), scores, -np.inf)
     ties = 'ordered' if variant == 'official' else 'joint'
-    return np.array([average_precision(score, label, ties=ties) for score, label in zip(scores.T, labels.T)])
+    return np.array(
+        [average_precision(score, label, ties=ties) for score, label in zip(scores.T, labels.T)]
+    )
 
 
-def mean_average_precision(scores: ArrayLike, labels: ArrayLike, *, variant: str = 'reference') -> float:
+def mean_average_precision(
+    scores: ArrayLike, labels: ArrayLike, *, variant: str = 'reference'
+) -> float:
     """Unweighted mean of :func:`class_average_precision` over the classes that have a positive, in [0, 1].
 
     Raises:
@@ -76,23 +83,31 @@ def mean_of_classes(values: np.ndarray) -> float:
         ValueError: no class is present.
     """
     if np.isnan(values).all():
-        raise ValueError(f'mAP is undefined: none of the {len(values)} classes has a positive label; check that the '
-                         'annotation file holds labels and that the data set passes them on as gt_label')
+        raise ValueError(
+            f'mAP is undefined: none of the {len(values)} classes has a positive label; check that the '
+            'annotation file holds labels and that the data set passes them on as gt_label'
+        )
     return float(np.nanmean(values))
 
 
 def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     scores, labels = np.asarray(scores), np.asarray(labels)
     if scores.ndim != 2 or scores.shape != labels.shape:
-        raise ValueError(f'expected scores and multi-hot labels of one shape (videos, classes), got {scores.shape} and '
-                         f'{labels.shape}; num_classes of the head and of the data set must agree')
+        raise ValueError(
+            f'expected scores and multi-hot labels of one shape (videos, classes), got {scores.shape} and '
+            f'{labels.shape}; num_classes of the head and of the data set must agree'
+        )
     if not scores.size:
         raise ValueError(f'no scores to evaluate: shape {scores.shape}; the test set is empty')
     bad = np.argwhere(~np.isfinite(scores))
     if len(bad):
         row, column = bad[0]
-        raise ValueError(f'score of video {row}, class {column} is {scores[row, column]} ({len(bad)} such scores); '
-                         'the model diverged or the dump is damaged')
+        raise ValueError(
+            f'score of video {row}, class {column} is {scores[row, column]} ({len(bad)} such scores); '
+            'the model diverged or the dump is damaged'
+        )
     if not np.isin(labels, (0, 1)).all():
-        raise ValueError(f'labels must be multi-hot (0 or 1), got values from {labels.min()} to {labels.max()}')
+        raise ValueError(
+            f'labels must be multi-hot (0 or 1), got values from {labels.min()} to {labels.max()}'
+        )
     return scores, labels.astype(bool)

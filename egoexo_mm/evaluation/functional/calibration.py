@@ -2,6 +2,7 @@
 
 Shape legend: ``N`` samples, ``B`` bins, ``C`` classes.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -14,6 +15,7 @@ TEMPERATURES = (1e-2, 1e2)  # of fit_temperature
 
 class Reliability(NamedTuple):
     """Samples sorted into bins by a predicted probability; means of empty bins are NaN."""
+
     edges: np.ndarray  # (B + 1,)
     count: np.ndarray  # (B,) samples
     predicted: np.ndarray  # (B,) mean predicted probability
@@ -36,10 +38,14 @@ def reliability(probability: ArrayLike, outcome: ArrayLike, num_bins: int = 15) 
     """
     probability, outcome = np.asarray(probability, np.float64), np.asarray(outcome)
     if probability.ndim != 1 or probability.shape != outcome.shape or not len(probability):
-        raise ValueError(f'expected probabilities and outcomes of one shape (N,), got {probability.shape} and '
-                         f'{outcome.shape}')
+        raise ValueError(
+            f'expected probabilities and outcomes of one shape (N,), got {probability.shape} and '
+            f'{outcome.shape}'
+        )
     if not (probability >= 0).all() or not (probability <= 1).all():  # also of NaN
-        raise ValueError(f'probabilities must lie in [0, 1], got {probability.min():.4g} to {probability.max():.4g}')
+        raise ValueError(
+            f'probabilities must lie in [0, 1], got {probability.min():.4g} to {probability.max():.4g}'
+        )
     if not np.isin(outcome, (0, 1)).all():
         raise ValueError(f'outcomes must be 0 or 1, got {outcome.min()} to {outcome.max()}')
     if num_bins < 1:
@@ -47,8 +53,10 @@ def reliability(probability: ArrayLike, outcome: ArrayLike, num_bins: int = 15) 
     bins = np.minimum((probability * num_bins).astype(int), num_bins - 1)
     count = np.bincount(bins, minlength=num_bins)
     with np.errstate(invalid='ignore'):
-        means = [np.bincount(bins, weights=values, minlength=num_bins) / count
-                 for values in (probability, outcome.astype(np.float64))]
+        means = [
+            np.bincount(bins, weights=values, minlength=num_bins) / count
+            for values in (probability, outcome.astype(np.float64))
+        ]
     return Reliability(np.linspace(0, 1, num_bins + 1), count, *means)
 
 
@@ -59,7 +67,9 @@ def expected_calibration_error(table: Reliability) -> float:
     return float(np.average(gap, weights=table.count[filled]))
 
 
-def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike, temperature: float = 1.0) -> float:
+def negative_log_likelihood(
+    logits: ArrayLike, labels: ArrayLike, temperature: float = 1.0
+) -> float:
     """Mean of ``-log softmax(logits / temperature)[label]``, in nats.
 
     Args:

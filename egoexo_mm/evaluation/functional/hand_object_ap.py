@@ -4,6 +4,7 @@ Legend: H detected hands, O detected objects, G annotated boxes of an image. Box
 ends inside, so that a side has ``x2 - x1 + 1`` pixels. A row of 10 is box, score, contact state, magnitude, dx, dy, side;
 ``10000 * magnitude * (dx, dy)``, with (dx, dy) of length 0.1, leads from a hand's centre to that of its object in pixels.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,18 +14,20 @@ import numpy as np
 
 OBJECT, HAND = 0, 1  # labels
 NAMES = ('Hand', 'Obj', 'H+Side', 'H+State', 'H+O', 'All')  # as the authors' tables have them
-IOU_THRESHOLD = .5
+IOU_THRESHOLD = 0.5
 _STATE, _MAGNITUDE, _DX, _DY, _SIDE = range(5, 10)
 
 
 class Detections(NamedTuple):
     """What a detector found in an image; finite."""
+
     hands: np.ndarray  # (H, 10) rows
     objects: np.ndarray  # (O, >= 5), of which box and score count
 
 
 class Truth(NamedTuple):
     """What is annotated in an image."""
+
     boxes: np.ndarray  # (G, 4)
     labels: np.ndarray  # (G,) OBJECT or HAND
     difficult: np.ndarray  # (G,) bool: neither found nor missed
@@ -33,7 +36,9 @@ class Truth(NamedTuple):
     object_boxes: np.ndarray  # (G, 4) object of a hand; NaN where it has none
 
 
-def hand_object_aps(images: Sequence[tuple[Detections, Truth]], *, text_rounding: bool = False) -> dict[str, float]:
+def hand_object_aps(
+    images: Sequence[tuple[Detections, Truth]], *, text_rounding: bool = False
+) -> dict[str, float]:
     """Average precision, in [0, 1], under six definitions of a right detection.
 
     * Hand, Obj: the annotated box with the largest IoU has IoU > 0.5 and was not claimed by a better-scored detection.
@@ -57,12 +62,18 @@ def hand_object_aps(images: Sequence[tuple[Detections, Truth]], *, text_rounding
     for found, truth in images:
         if text_rounding:  # in the file's coordinates, which count from 1
             found = Detections(*map(through_text, found))
-            truth = truth._replace(boxes=truth.boxes + 1., object_boxes=truth.object_boxes + 1.)
-        positives += [int(np.sum((truth.labels == label) & ~truth.difficult)) for label in (OBJECT, HAND)]
+            truth = truth._replace(boxes=truth.boxes + 1.0, object_boxes=truth.object_boxes + 1.0)
+        positives += [
+            int(np.sum((truth.labels == label) & ~truth.difficult)) for label in (OBJECT, HAND)
+        ]
         for name, table in _judge_image(found, truth).items():
             tables[name].append(table)
-    return {name: average_precision_voc07(np.concatenate(parts) if parts else np.empty((0, 2)), positives[_label(name)])
-            for name, parts in tables.items()}
+    return {
+        name: average_precision_voc07(
+            np.concatenate(parts) if parts else np.empty((0, 2)), positives[_label(name)]
+        )
+        for name, parts in tables.items()
+    }
 
 
 def average_precision_voc07(table: np.ndarray, positives: int) -> float:
@@ -80,8 +91,8 @@ def average_precision_voc07(table: np.ndarray, positives: int) -> float:
     precision = hits / np.maximum(np.cumsum(~np.isnan(outcomes)), 1)
     # Steps of 0.1 in floating point, as the published figures have it: the fourth point is 0.30000000000000004, which
     # 3 of 10 do not reach.
-    points = np.arange(0., 1.1, .1)
-    return float(np.mean([precision[recall >= point].max(initial=0.) for point in points]))
+    points = np.arange(0.0, 1.1, 0.1)
+    return float(np.mean([precision[recall >= point].max(initial=0.0) for point in points]))
 
 
 def associate(hands: np.ndarray, objects: np.ndarray) -> np.ndarray:
@@ -91,7 +102,7 @@ def associate(hands: np.ndarray, objects: np.ndarray) -> np.ndarray:
     held = hands[:, _STATE].astype(int) > 0
     if len(objects) and held.any():
         rows = hands[held].astype(np.float64)
-        target = _centres(rows) + 10000. * rows[:, _MAGNITUDE, None] * rows[:, [_DX, _DY]]
+        target = _centres(rows) + 10000.0 * rows[:, _MAGNITUDE, None] * rows[:, [_DX, _DY]]
         distance = np.square(_centres(objects.astype(np.float64)) - target[:, None]).sum(axis=-1)
         pairs[held] = objects[distance.argmin(axis=1), :4]
     return pairs
@@ -101,19 +112,21 @@ def box_iou(boxes: np.ndarray, others: np.ndarray, *, pixel: float) -> np.ndarra
     """IoU of (..., 4) boxes whose sides are ``x2 - x1 + pixel``; 0 for two boxes without area, NaN for NaN."""
     low = np.maximum(boxes[..., :2], others[..., :2])
     high = np.minimum(boxes[..., 2:], others[..., 2:])
-    inside = np.prod(np.maximum(high - low + pixel, 0.), axis=-1)
+    inside = np.prod(np.maximum(high - low + pixel, 0.0), axis=-1)
     areas = [np.prod(x[..., 2:] - x[..., :2] + pixel, axis=-1) for x in (boxes, others)]
     union = areas[0] + areas[1] - inside
-    return inside / np.where(union == 0, 1., union)
+    return inside / np.where(union == 0, 1.0, union)
 
 
 def through_text(rows: np.ndarray) -> np.ndarray:
     """Rows as the authors' text file gives them back, float64, with boxes that count pixels from 1."""
-    decimals = (1, 1, 1, 1, 3, 0, 3, 3, 3, 0)[:rows.shape[1]]
+    decimals = (1, 1, 1, 1, 3, 0, 3, 3, 3, 0)[: rows.shape[1]]
     shifted = rows.copy()
     shifted[:, :4] += 1
-    return np.array([[float(f'{value:.{places}f}') for value, places in zip(row, decimals)] for row in shifted],
-                    np.float64).reshape(rows.shape)
+    return np.array(
+        [[float(f'{value:.{places}f}') for value, places in zip(row, decimals)] for row in shifted],
+        np.float64,
+    ).reshape(rows.shape)
 
 
 def _judge_image(found: Detections, truth: Truth) -> dict[str, np.ndarray]:
@@ -124,17 +137,25 @@ def _judge_image(found: Detections, truth: Truth) -> dict[str, np.ndarray]:
     side = found.hands[:, _SIDE, None].astype(int) == truth.sides[hands]  # (H, G), as the following
     state = found.hands[:, _STATE, None].astype(int) == truth.states[hands]
     held = _same_object(associate(*found)[:, None], truth.object_boxes[hands])
-    for name, agree in {'Hand': None, 'H+Side': side, 'H+State': state, 'H+O': held, 'All': side & state & held}.items():
+    for name, agree in {
+        'Hand': None,
+        'H+Side': side,
+        'H+State': state,
+        'H+O': held,
+        'All': side & state & held,
+    }.items():
         tables[name] = _outcomes(found.hands, truth.boxes[hands], truth.difficult[hands], agree)
     return tables
 
 
-def _outcomes(rows: np.ndarray, boxes: np.ndarray, difficult: np.ndarray, agree: np.ndarray | None) -> np.ndarray:
+def _outcomes(
+    rows: np.ndarray, boxes: np.ndarray, difficult: np.ndarray, agree: np.ndarray | None
+) -> np.ndarray:
     """(N, 2) score and outcome; ``agree`` (N, G) says which annotated box has the labels of which detection."""
     table = np.column_stack([rows[:, 4], np.zeros(len(rows))]).astype(np.float64)
     if not len(boxes):
         return table
-    overlaps = box_iou(rows[:, None, :4].astype(np.float64), boxes.astype(np.float64), pixel=1.)
+    overlaps = box_iou(rows[:, None, :4].astype(np.float64), boxes.astype(np.float64), pixel=1.0)
     claimed = set()
     for i in np.argsort(-table[:, 0], kind='stable'):
         best = int(overlaps[i].argmax())
@@ -144,13 +165,15 @@ def _outcomes(rows: np.ndarray, boxes: np.ndarray, difficult: np.ndarray, agree:
             table[i, 1] = np.nan
         elif best not in claimed and (agree is None or agree[i, best]):
             claimed.add(best)
-            table[i, 1] = 1.
+            table[i, 1] = 1.0
     return table
 
 
 def _same_object(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     absent, other_absent = np.isnan(boxes).any(axis=-1), np.isnan(others).any(axis=-1)
-    return (absent & other_absent) | (box_iou(boxes, others, pixel=0.) > IOU_THRESHOLD)  # NaN > 0.5 is False
+    return (absent & other_absent) | (
+        box_iou(boxes, others, pixel=0.0) > IOU_THRESHOLD
+    )  # NaN > 0.5 is False
 
 
 def _centres(rows: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 Legend: N segments, V verbs, M nouns, K ranks. Scores are log-probabilities or logits: adding a constant to the scores of a
 segment changes nothing here. Rules: https://github.com/epic-kitchens/C1-Action-Recognition
 """
+
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
@@ -26,7 +27,9 @@ def top_classes(scores: np.ndarray, k: int) -> np.ndarray:
     return np.argsort(-scores, axis=1, kind='stable')[:, :k]
 
 
-def top_actions(verb: np.ndarray, noun: np.ndarray, k: int = OFFICIAL_CANDIDATES) -> tuple[np.ndarray, np.ndarray]:
+def top_actions(
+    verb: np.ndarray, noun: np.ndarray, k: int = OFFICIAL_CANDIDATES
+) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` best (verb, noun) pairs of each segment by the product of their probabilities.
 
     The official code multiplies the softmaxed scores of the top 100 verbs and top 100 nouns and keeps 100 pairs. Its
@@ -44,7 +47,10 @@ def top_actions(verb: np.ndarray, noun: np.ndarray, k: int = OFFICIAL_CANDIDATES
     """
     if not 1 <= k <= OFFICIAL_CANDIDATES:
         raise ValueError(f'actions are ranked to a depth of 1 to {OFFICIAL_CANDIDATES}, got {k}')
-    parts = [_top_actions(verb[i:i + _CHUNK], noun[i:i + _CHUNK], k) for i in range(0, len(verb), _CHUNK)]
+    parts = [
+        _top_actions(verb[i : i + _CHUNK], noun[i : i + _CHUNK], k)
+        for i in range(0, len(verb), _CHUNK)
+    ]
     verbs, nouns = zip(*parts)
     return np.concatenate(verbs), np.concatenate(nouns)
 
@@ -59,8 +65,9 @@ def _top_actions(verb: np.ndarray, noun: np.ndarray, k: int) -> tuple[np.ndarray
     return np.take_along_axis(verbs, rows, 1), np.take_along_axis(nouns, columns, 1)
 
 
-def verb_noun_hits(verb: np.ndarray, noun: np.ndarray, labels: np.ndarray,
-                   topk: Sequence[int] = (1, 5)) -> dict[str, np.ndarray]:
+def verb_noun_hits(
+    verb: np.ndarray, noun: np.ndarray, labels: np.ndarray, topk: Sequence[int] = (1, 5)
+) -> dict[str, np.ndarray]:
     """Which segments have their label among the best ``k``.
 
     Args:
@@ -75,8 +82,11 @@ def verb_noun_hits(verb: np.ndarray, noun: np.ndarray, labels: np.ndarray,
     deepest, hits = max(topk), {}
     verbs, nouns = top_classes(verb, deepest), top_classes(noun, deepest)
     action_verbs, action_nouns = top_actions(verb, noun, deepest)
-    right = dict(verb=verbs == labels[:, :1], noun=nouns == labels[:, 1:],
-                 action=(action_verbs == labels[:, :1]) & (action_nouns == labels[:, 1:]))
+    right = dict(
+        verb=verbs == labels[:, :1],
+        noun=nouns == labels[:, 1:],
+        action=(action_verbs == labels[:, :1]) & (action_nouns == labels[:, 1:]),
+    )
     for k in topk:
         hits.update({f'{kind}_top{k}': ranked[:, :k].any(axis=1) for kind, ranked in right.items()})
     return hits
@@ -87,7 +97,9 @@ def unseen_rows(participants: Sequence[str], unseen: Collection[str]) -> np.ndar
     return np.isin(np.asarray(participants), list(unseen))
 
 
-def tail_rows(labels: np.ndarray, tail_verbs: Iterable[int], tail_nouns: Iterable[int]) -> dict[str, np.ndarray]:
+def tail_rows(
+    labels: np.ndarray, tail_verbs: Iterable[int], tail_nouns: Iterable[int]
+) -> dict[str, np.ndarray]:
     """Segments of tail classes: ``verb``, ``noun``, and ``action``, which is verb *or* noun in the tail; (N,) booleans."""
     verb, noun = np.isin(labels[:, 0], list(tail_verbs)), np.isin(labels[:, 1], list(tail_nouns))
     return dict(verb=verb, noun=noun, action=verb | noun)

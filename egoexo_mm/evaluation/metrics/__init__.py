@@ -7,6 +7,11 @@ from .keystep_metric import KeystepMetric
 from .verb_noun_metric import VerbNounMetric
 
 __all__ = [
-    'CharadesMetric', 'DumpScores', 'EgoScoreMetric', 'HandObjectMetric', 'InteractionMapMetric', 'KeystepMetric',
-    'VerbNounMetric'
+    'CharadesMetric',
+    'DumpScores',
+    'EgoScoreMetric',
+    'HandObjectMetric',
+    'InteractionMapMetric',
+    'KeystepMetric',
+    'VerbNounMetric',
 ]

@@ -1,4 +1,5 @@
 """mAP of Charades-Ego."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,7 +12,11 @@ from mmengine.evaluator import BaseMetric
 
 from egoexo_mm.evaluation.class_lists import read_class_names
 from egoexo_mm.evaluation.class_report import write_class_report
-from egoexo_mm.evaluation.functional.average_precision import VARIANTS, class_average_precision, mean_of_classes
+from egoexo_mm.evaluation.functional.average_precision import (
+    VARIANTS,
+    class_average_precision,
+    mean_of_classes,
+)
 from egoexo_mm.evaluation.predictions import check_finite, sample_id, to_numpy
 
 
@@ -31,8 +36,14 @@ class CharadesMetric(BaseMetric):
 
     default_prefix = 'charades'
 
-    def __init__(self, *, variant: str = 'reference', report_dir: str | None = None,
-                 class_names: Sequence[str] | str | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        variant: str = 'reference',
+        report_dir: str | None = None,
+        class_names: Sequence[str] | str | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         if variant not in VARIANTS:
             raise ValueError(f'variant must be one of {", ".join(VARIANTS)}, got {variant!r}')
@@ -43,7 +54,9 @@ class CharadesMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep scores, labels and video ids of a batch."""
         for sample in data_samples:
-            self.results.append((sample_id(sample), to_numpy(sample['pred_score']), to_numpy(sample['gt_label'])))
+            self.results.append(
+                (sample_id(sample), to_numpy(sample['pred_score']), to_numpy(sample['gt_label']))
+            )
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """``mAP`` of all videos.
@@ -56,13 +69,19 @@ class CharadesMetric(BaseMetric):
         ids, scores, labels = zip(*results)
         for name, score, label in results:
             if not score.shape == label.shape == scores[0].shape:
-                raise ValueError(f'{name or "a sample"}: scores of shape {score.shape} and labels of shape {label.shape}; '
-                                 'expected multi-hot labels with as many classes as the head, the same for every sample')
+                raise ValueError(
+                    f'{name or "a sample"}: scores of shape {score.shape} and labels of shape {label.shape}; '
+                    'expected multi-hot labels with as many classes as the head, the same for every sample'
+                )
         scores, labels = np.stack(scores), np.stack(labels)
         check_finite(scores, ids, 'class')
         values = class_average_precision(scores, labels, variant=self.variant)
         mean = mean_of_classes(values)
         if self.report_dir:
-            write_class_report(Path(self.report_dir, 'charades_classes.csv'), labels.sum(axis=0), dict(ap=values),
-                               self.class_names)
+            write_class_report(
+                Path(self.report_dir, 'charades_classes.csv'),
+                labels.sum(axis=0),
+                dict(ap=values),
+                self.class_names,
+            )
         return dict(mAP=mean)

@@ -1,4 +1,5 @@
 """Scores of a test in an ``.npz`` file, which unlike the pickle of ``DumpResults`` cannot run code where it is read."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,12 @@ class DumpScores(BaseMetric):
             row = {name: np.asarray(sample[name]) for name in _IDS if sample.get(name) is not None}
             scores = sample['pred_score']
             parts = scores.items() if isinstance(scores, Mapping) else [(None, scores)]
-            row.update({f'pred_score.{part}' if part else 'pred_score': to_numpy(score) for part, score in parts})
+            row.update(
+                {
+                    f'pred_score.{part}' if part else 'pred_score': to_numpy(score)
+                    for part, score in parts
+                }
+            )
             if sample.get('gt_label') is not None:
                 row['gt_label'] = to_numpy(sample['gt_label'])
             self.results.append(row)
@@ -58,8 +64,10 @@ class DumpScores(BaseMetric):
             if len(shapes) == 1:
                 columns[name] = np.stack([row[name] for row in results])
             elif name.startswith('pred_score'):
-                raise ValueError(f'{self.out_file_path}: {name} has the shapes {sorted(map(str, shapes))[:3]}; expected '
-                                 'as many scores for each sample')
+                raise ValueError(
+                    f'{self.out_file_path}: {name} has the shapes {sorted(map(str, shapes))[:3]}; expected '
+                    'as many scores for each sample'
+                )
         with whole_file(self.out_file_path) as temporary, open(temporary, 'wb') as file:
             np.savez(file, **columns)
         return {}

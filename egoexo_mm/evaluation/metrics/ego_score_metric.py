@@ -1,4 +1,5 @@
 """Accuracy and calibration of an Ego-Score teacher."""
+
 from __future__ import annotations
 
 import csv
@@ -43,8 +44,15 @@ class EgoScoreMetric(BaseMetric):
 
     default_prefix = 'ego_score'
 
-    def __init__(self, *, num_bins: int = 15, fit_temperature: bool = False, score_kind: str = 'probabilities',
-                 report_dir: str | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        num_bins: int = 15,
+        fit_temperature: bool = False,
+        score_kind: str = 'probabilities',
+        report_dir: str | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         if score_kind not in ('probabilities', 'logits'):
             raise ValueError(f"score_kind must be 'probabilities' or 'logits', got {score_kind!r}")
@@ -64,10 +72,12 @@ class EgoScoreMetric(BaseMetric):
         for sample in data_samples:
             name = sample_id(sample)
             score, label = to_numpy(sample['pred_score']), to_numpy(sample['gt_label']).reshape(-1)
-            if score.shape != (2, ) or label.tolist() not in ([0], [1]):
-                raise ValueError(f'{name or "a sample"}: scores of shape {score.shape} and label {label.tolist()}; expected '
-                                 'two scores and the label 0 (third person) or 1 (first person), as a head with '
-                                 'num_classes=2 and CharadesEgoViewDataset give them')
+            if score.shape != (2,) or label.tolist() not in ([0], [1]):
+                raise ValueError(
+                    f'{name or "a sample"}: scores of shape {score.shape} and label {label.tolist()}; expected '
+                    'two scores and the label 0 (third person) or 1 (first person), as a head with '
+                    'num_classes=2 and CharadesEgoViewDataset give them'
+                )
             self.results.append((name, score, int(label[0])))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
@@ -82,27 +92,39 @@ class EgoScoreMetric(BaseMetric):
         check_unique(ids)
         scores, labels = np.stack(scores), np.array(labels)
         check_finite(scores, ids, 'view')
-        logits = to_log(scores, self.score_kind, "set score_kind='logits' of EgoScoreMetric, or let the head score with a "
-                        'softmax')
+        logits = to_log(
+            scores,
+            self.score_kind,
+            "set score_kind='logits' of EgoScoreMetric, or let the head score with a softmax",
+        )
         right = (logits[:, 1] > logits[:, 0]) == labels
         found = dict(accuracy=float(right.mean()))
-        found.update((f'accuracy_{view}', float(right[labels == label].mean()))
-                     for label, view in enumerate(('exo', 'ego')) if (labels == label).any())
+        found.update(
+            (f'accuracy_{view}', float(right[labels == label].mean()))
+            for label, view in enumerate(('exo', 'ego'))
+            if (labels == label).any()
+        )
         table, measured = self._calibration(logits, labels)
         found.update(measured)
         if self.fit_temperature:
             temperature = calibration.fit_temperature(logits, labels)
             fitted = self._calibration(logits / temperature, labels)[1]
-            found.update({f'{key}_fitted': value for key, value in fitted.items()}, temperature=temperature)
+            found.update(
+                {f'{key}_fitted': value for key, value in fitted.items()}, temperature=temperature
+            )
         if self.report_dir:
             write_reliability(Path(self.report_dir, REPORT), table)
         return found
 
-    def _calibration(self, logits: np.ndarray, labels: np.ndarray) -> tuple[calibration.Reliability, dict[str, float]]:
+    def _calibration(
+        self, logits: np.ndarray, labels: np.ndarray
+    ) -> tuple[calibration.Reliability, dict[str, float]]:
         ego = 1 / (1 + np.exp(np.clip(logits[:, 0] - logits[:, 1], -700, 700)))  # softmax of two
         table = calibration.reliability(ego, labels, self.num_bins)
-        return table, dict(nll=calibration.negative_log_likelihood(logits, labels),
-                           ece=calibration.expected_calibration_error(table))
+        return table, dict(
+            nll=calibration.negative_log_likelihood(logits, labels),
+            ece=calibration.expected_calibration_error(table),
+        )
 
 
 def write_reliability(path: Path, table: calibration.Reliability) -> None:
@@ -110,5 +132,14 @@ def write_reliability(path: Path, table: calibration.Reliability) -> None:
     with whole_file(path) as temporary, open(temporary, 'w', newline='', encoding='utf-8') as file:
         rows = csv.writer(file)
         rows.writerow(['from', 'to', 'videos', 'mean_p_ego', 'share_ego'])
-        for low, high, count, *means in zip(table.edges, table.edges[1:], table.count, table.predicted, table.observed):
-            rows.writerow([f'{low:.4g}', f'{high:.4g}', count, *(f'{mean:.6g}' if count else '' for mean in means)])
+        for low, high, count, *means in zip(
+            table.edges, table.edges[1:], table.count, table.predicted, table.observed
+        ):
+            rows.writerow(
+                [
+                    f'{low:.4g}',
+                    f'{high:.4g}',
+                    count,
+                    *(f'{mean:.6g}' if count else '' for mean in means),
+                ]
+            )

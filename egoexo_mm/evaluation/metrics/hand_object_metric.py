@@ -1,4 +1,5 @@
 """The six average precisions of a hand-object detector."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,13 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional.hand_object_ap import HAND, OBJECT, Detections, Truth, hand_object_aps
+from egoexo_mm.evaluation.functional.hand_object_ap import (
+    HAND,
+    OBJECT,
+    Detections,
+    Truth,
+    hand_object_aps,
+)
 from egoexo_mm.evaluation.predictions import to_numpy
 
 _PREDICTED = ('bboxes', 'scores', 'labels', 'contact_state', 'offset', 'side')
@@ -57,9 +64,11 @@ class HandObjectMetric(BaseMetric):
         images = [(Detections(*found), Truth(*truth)) for found, truth in results]
         values = hand_object_aps(images, text_rounding=self.text_rounding)
         if np.isnan(list(values.values())).all():
-            raise ValueError(f'AP is undefined: the {len(results)} images have no annotated box that is not difficult; '
-                             'check the annotation folder and the image list')
-        return {name: 100. * value for name, value in values.items()}
+            raise ValueError(
+                f'AP is undefined: the {len(results)} images have no annotated box that is not difficult; '
+                'check the annotation folder and the image list'
+            )
+        return {name: 100.0 * value for name, value in values.items()}
 
 
 def _detections(sample: Mapping[str, Any], name: str) -> Detections:
@@ -71,20 +80,32 @@ def _detections(sample: Mapping[str, Any], name: str) -> Detections:
     found = sample.get('pred_instances') or {}
     lacking = [field for field in _PREDICTED if field not in found]
     if lacking:
-        raise ValueError(f'{name}: pred_instances lacks {", ".join(lacking)}; the metric needs a hand-object detector')
+        raise ValueError(
+            f'{name}: pred_instances lacks {", ".join(lacking)}; the metric needs a hand-object detector'
+        )
     fields = {field: to_numpy(found[field]) for field in _PREDICTED}
     lengths = {field: len(value) for field, value in fields.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f'{name}: the fields of pred_instances differ in length: {lengths}')
     columns = [fields[field] for field in ('bboxes', 'scores', 'contact_state', 'offset', 'side')]
-    rows = np.column_stack([column.reshape(len(column), -1) if len(column) else np.empty((0, width), np.float32)
-                            for column, width in zip(columns, (4, 1, 1, 3, 1))]).astype(np.float32)
+    rows = np.column_stack(
+        [
+            column.reshape(len(column), -1) if len(column) else np.empty((0, width), np.float32)
+            for column, width in zip(columns, (4, 1, 1, 3, 1))
+        ]
+    ).astype(np.float32)
     if rows.shape[1] != 10:
-        raise ValueError(f'{name}: expected boxes of 4 numbers, offsets of 3 and one number else, got '
-                         f'{[column.shape for column in columns]}')
+        raise ValueError(
+            f'{name}: expected boxes of 4 numbers, offsets of 3 and one number else, got '
+            f'{[column.shape for column in columns]}'
+        )
     if not np.isfinite(rows).all():
-        raise ValueError(f'{name}: a detection is NaN or infinite, so the model diverged or the dump is damaged')
-    return Detections(hands=rows[fields['labels'] == HAND], objects=rows[fields['labels'] == OBJECT])
+        raise ValueError(
+            f'{name}: a detection is NaN or infinite, so the model diverged or the dump is damaged'
+        )
+    return Detections(
+        hands=rows[fields['labels'] == HAND], objects=rows[fields['labels'] == OBJECT]
+    )
 
 
 def _truth(sample: Mapping[str, Any], name: str) -> Truth:
@@ -94,14 +115,18 @@ def _truth(sample: Mapping[str, Any], name: str) -> Truth:
         ValueError: it was not passed on.
     """
     if sample.get('instances') is None:
-        raise ValueError(f"{name}: no annotation to score against; add 'instances' to the meta_keys of PackDetInputs, and "
-                         'test with HandObjectDataset')
+        raise ValueError(
+            f"{name}: no annotation to score against; add 'instances' to the meta_keys of PackDetInputs, and "
+            'test with HandObjectDataset'
+        )
     items = sample['instances']
     absent = [np.nan] * 4
     objects = [absent if item['object_bbox'] is None else item['object_bbox'] for item in items]
-    return Truth(boxes=np.array([item['bbox'] for item in items], np.float64).reshape(-1, 4),
-                 labels=np.array([item['bbox_label'] for item in items], int),
-                 difficult=np.array([item['difficult'] for item in items], bool),
-                 states=np.array([item['contact_state'] for item in items], int),
-                 sides=np.array([item['side'] for item in items], int),
-                 object_boxes=np.array(objects, np.float64).reshape(-1, 4))
+    return Truth(
+        boxes=np.array([item['bbox'] for item in items], np.float64).reshape(-1, 4),
+        labels=np.array([item['bbox_label'] for item in items], int),
+        difficult=np.array([item['difficult'] for item in items], bool),
+        states=np.array([item['contact_state'] for item in items], int),
+        sides=np.array([item['side'] for item in items], int),
+        object_boxes=np.array(objects, np.float64).reshape(-1, 4),
+    )

@@ -1,4 +1,5 @@
 """How well Interaction-Maps are predicted."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -33,10 +34,18 @@ class InteractionMapMetric(BaseMetric):
     Raises:
         ValueError: no clip has a target, or a predicted map has another shape than its target.
     """
+
     default_prefix = 'map'
 
-    def __init__(self, *, positive: float = 0.5, examples_file: str | None = None, num_examples: int = 6,
-                 collect_device: str = 'cpu', prefix: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        positive: float = 0.5,
+        examples_file: str | None = None,
+        num_examples: int = 6,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device, prefix)
         self.positive = positive
         self.examples_file = examples_file
@@ -47,11 +56,15 @@ class InteractionMapMetric(BaseMetric):
         for clip, sample in zip(data_batch['inputs'], data_samples):
             if 'interaction_map' not in sample:
                 continue
-            predicted, target = (torch.as_tensor(sample[name]).cpu().numpy()
-                                 for name in ('pred_interaction_map', 'interaction_map'))
+            predicted, target = (
+                torch.as_tensor(sample[name]).cpu().numpy()
+                for name in ('pred_interaction_map', 'interaction_map')
+            )
             if predicted.shape != target.shape:
-                raise ValueError(f'predicted maps are {predicted.shape} and targets {target.shape} (2, T, H, W); set '
-                                 "time_stride and cell_size of LoadTargets to the backbone's strides")
+                raise ValueError(
+                    f'predicted maps are {predicted.shape} and targets {target.shape} (2, T, H, W); set '
+                    "time_stride and cell_size of LoadTargets to the backbone's strides"
+                )
             item = dict(predicted=predicted, target=target)
             if self.examples_file:
                 item['frame'] = _middle_frame(clip, target.shape[1])
@@ -60,29 +73,54 @@ class InteractionMapMetric(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average precisions in percent."""
         if not results:
-            raise ValueError('no test clip has an interaction_map; give the data set targets=dict(interaction_map=STORE) '
-                             'and its pipeline TrackGeometry, LoadTargets and the algorithm key interaction_map')
-        predicted, target = (np.stack([item[name] for item in results]) for name in ('predicted', 'target'))
+            raise ValueError(
+                'no test clip has an interaction_map; give the data set targets=dict(interaction_map=STORE) '
+                'and its pipeline TrackGeometry, LoadTargets and the algorithm key interaction_map'
+            )
+        predicted, target = (
+            np.stack([item[name] for item in results]) for name in ('predicted', 'target')
+        )
         if self.examples_file:
             self._write_examples(results)
         found = {}
         for channel, kind in enumerate(_KINDS):
             scores, labels = predicted[:, channel], target[:, channel] >= self.positive
             position = np.broadcast_to(labels.mean((0, 1)), labels.shape)
-            for name, ranking in (('ap', scores), ('constant', np.zeros(labels.shape)), ('position', position)):
+            for name, ranking in (
+                ('ap', scores),
+                ('constant', np.zeros(labels.shape)),
+                ('position', position),
+            ):
                 found[f'{kind}_{name}'] = 100 * average_precision(ranking.ravel(), labels.ravel())
         for name in ('ap', 'constant', 'position'):
             found[f'mean_{name}'] = float(np.mean([found[f'{kind}_{name}'] for kind in _KINDS]))
         return found
 
     def _write_examples(self, results: list[dict]) -> None:
-        chosen = [results[i] for i in np.linspace(0, len(results) - 1, min(self.num_examples, len(results))).astype(int)]
+        chosen = [
+            results[i]
+            for i in np.linspace(0, len(results) - 1, min(self.num_examples, len(results))).astype(
+                int
+            )
+        ]
         middle = chosen[0]['target'].shape[1] // 2
         with whole_file(self.examples_file) as path, open(path, 'wb') as file:
-            np.savez(file, frames=np.stack([item['frame'] for item in chosen]),
-                     **{name: np.stack([item[name][:, middle] for item in chosen]) for name in ('target', 'predicted')})
+            np.savez(
+                file,
+                frames=np.stack([item['frame'] for item in chosen]),
+                **{
+                    name: np.stack([item[name][:, middle] for item in chosen])
+                    for name in ('target', 'predicted')
+                },
+            )
 
 
 def _middle_frame(clip: torch.Tensor, num_maps: int) -> np.ndarray:
     """The frame (H, W, 3) that the middle map belongs to, of a clip (1, 3, T, H, W) of RGB frames."""
-    return clip[0, :, clip.shape[2] * (num_maps // 2) // num_maps].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+    return (
+        clip[0, :, clip.shape[2] * (num_maps // 2) // num_maps]
+        .permute(1, 2, 0)
+        .cpu()
+        .numpy()
+        .astype(np.uint8)
+    )

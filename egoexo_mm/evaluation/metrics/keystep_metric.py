@@ -1,4 +1,5 @@
 """Keystep recognition of Ego-Exo4D."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,9 +12,20 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from egoexo_mm.evaluation.class_lists import read_class_names
-from egoexo_mm.evaluation.class_report import class_accuracy, confusion_matrix, plot_confusion, write_class_report
+from egoexo_mm.evaluation.class_report import (
+    class_accuracy,
+    confusion_matrix,
+    plot_confusion,
+    write_class_report,
+)
 from egoexo_mm.evaluation.functional.verb_noun import top_classes
-from egoexo_mm.evaluation.predictions import check_finite, check_unique, sample_id, to_numpy, write_predictions
+from egoexo_mm.evaluation.predictions import (
+    check_finite,
+    check_unique,
+    sample_id,
+    to_numpy,
+    write_predictions,
+)
 
 
 @METRICS.register_module()
@@ -32,8 +44,15 @@ class KeystepMetric(BaseMetric):
 
     default_prefix = 'keystep'
 
-    def __init__(self, *, topk: Sequence[int] = (1, 5), report_dir: str | None = None,
-                 class_names: Sequence[str] | str | None = None, predictions_file: str | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        topk: Sequence[int] = (1, 5),
+        report_dir: str | None = None,
+        class_names: Sequence[str] | str | None = None,
+        predictions_file: str | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         self.topk = tuple(sorted({1, *topk}))
         self.report_dir = report_dir
@@ -45,7 +64,9 @@ class KeystepMetric(BaseMetric):
         for sample in data_samples:
             label = to_numpy(sample['gt_label']).reshape(-1)
             if len(label) != 1:
-                raise ValueError(f'{sample_id(sample) or "a sample"}: expected one class id in gt_label, got {len(label)}')
+                raise ValueError(
+                    f'{sample_id(sample) or "a sample"}: expected one class id in gt_label, got {len(label)}'
+                )
             self.results.append((sample_id(sample), int(label[0]), to_numpy(sample['pred_score'])))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
@@ -64,15 +85,25 @@ class KeystepMetric(BaseMetric):
         wrong = (labels < -1) | (labels >= num_classes)
         if wrong.any():
             row = int(wrong.argmax())
-            raise ValueError(f'{ids[row] or f"sample {row}"}: label {labels[row]} does not fit a head with {num_classes} '
-                             'classes')
+            raise ValueError(
+                f'{ids[row] or f"sample {row}"}: label {labels[row]} does not fit a head with {num_classes} '
+                'classes'
+            )
         if self.predictions_file:
             best = zip(ids, scores.argmax(axis=1).tolist(), scores.max(axis=1).tolist())
-            write_predictions(self.predictions_file, {name or str(row): dict(label=label, score=score)
-                                                      for row, (name, label, score) in enumerate(best)})
+            write_predictions(
+                self.predictions_file,
+                {
+                    name or str(row): dict(label=label, score=score)
+                    for row, (name, label, score) in enumerate(best)
+                },
+            )
         labelled = labels >= 0
         if not labelled.all():
-            print_log(f'{int((~labelled).sum())} of {len(labelled)} segments have no label and are not scored', 'current')
+            print_log(
+                f'{int((~labelled).sum())} of {len(labelled)} segments have no label and are not scored',
+                'current',
+            )
         return self._score(labels[labelled], scores[labelled]) if labelled.any() else {}
 
     def _score(self, labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
@@ -80,8 +111,17 @@ class KeystepMetric(BaseMetric):
         if self.report_dir:
             num_classes = scores.shape[1]
             counts, accuracy = class_accuracy(labels, right[:, 0], num_classes)
-            write_class_report(Path(self.report_dir, 'keystep_classes.csv'), counts, dict(top1=accuracy), self.class_names)
+            write_class_report(
+                Path(self.report_dir, 'keystep_classes.csv'),
+                counts,
+                dict(top1=accuracy),
+                self.class_names,
+            )
             matrix = confusion_matrix(labels, scores.argmax(axis=1), num_classes)
-            plot_confusion(Path(self.report_dir, 'keystep_confusion.png'), matrix, self.class_names,
-                           f'keysteps, {len(labels)} segments')
-        return {f'top{k}': float(100. * right[:, :k].any(axis=1).mean()) for k in self.topk}
+            plot_confusion(
+                Path(self.report_dir, 'keystep_confusion.png'),
+                matrix,
+                self.class_names,
+                f'keysteps, {len(labels)} segments',
+            )
+        return {f'top{k}': float(100.0 * right[:, :k].any(axis=1).mean()) for k in self.topk}

@@ -1,4 +1,5 @@
 """Verb, noun and action accuracy of EPIC-KITCHENS and Ego4D."""
+
 from __future__ import annotations
 
 import os
@@ -12,7 +13,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from egoexo_mm.evaluation.class_lists import read_class_ids, read_class_names, read_column
-from egoexo_mm.evaluation.class_report import class_accuracy, confusion_matrix, plot_confusion, write_class_report
+from egoexo_mm.evaluation.class_report import (
+    class_accuracy,
+    confusion_matrix,
+    plot_confusion,
+    write_class_report,
+)
 from egoexo_mm.evaluation.functional.verb_noun import tail_rows, unseen_rows, verb_noun_hits
 from egoexo_mm.evaluation.predictions import (
     check_finite,
@@ -55,11 +61,20 @@ class VerbNounMetric(BaseMetric):
 
     default_prefix = 'acc'
 
-    def __init__(self, *, topk: Sequence[int] = (1, 5), unseen_participants: Sequence[str] | str | None = None,
-                 tail_verbs: Sequence[int] | str | None = None, tail_nouns: Sequence[int] | str | None = None,
-                 score_kind: str = 'probabilities', report_dir: str | None = None,
-                 verb_names: Sequence[str] | str | None = None, noun_names: Sequence[str] | str | None = None,
-                 predictions_file: str | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        topk: Sequence[int] = (1, 5),
+        unseen_participants: Sequence[str] | str | None = None,
+        tail_verbs: Sequence[int] | str | None = None,
+        tail_nouns: Sequence[int] | str | None = None,
+        score_kind: str = 'probabilities',
+        report_dir: str | None = None,
+        verb_names: Sequence[str] | str | None = None,
+        noun_names: Sequence[str] | str | None = None,
+        predictions_file: str | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         if (tail_verbs is None) != (tail_nouns is None):
             raise ValueError(f'tail_verbs and tail_nouns go together ({" and ".join(_LIST_NAMES)})')
@@ -67,10 +82,16 @@ class VerbNounMetric(BaseMetric):
             raise ValueError(f"score_kind must be 'probabilities' or 'logits', got {score_kind!r}")
         self.topk = tuple(sorted({1, *topk}))
         self.unseen = None if unseen_participants is None else _participants(unseen_participants)
-        self.tail = None if tail_verbs is None else (read_class_ids(tail_verbs, 'verb'), read_class_ids(tail_nouns, 'noun'))
+        self.tail = (
+            None
+            if tail_verbs is None
+            else (read_class_ids(tail_verbs, 'verb'), read_class_ids(tail_nouns, 'noun'))
+        )
         self.score_kind = score_kind
         self.report_dir = report_dir
-        self.names = [None if names is None else read_class_names(names) for names in (verb_names, noun_names)]
+        self.names = [
+            None if names is None else read_class_names(names) for names in (verb_names, noun_names)
+        ]
         self.predictions_file = predictions_file
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -78,10 +99,14 @@ class VerbNounMetric(BaseMetric):
         for sample in data_samples:
             verb, noun = verb_noun_scores(sample)
             label = to_numpy(sample['gt_label'])
-            if label.shape != (2, ):
-                raise ValueError(f'{sample_id(sample) or "a sample"}: expected gt_label (verb, noun), got an array of shape '
-                                 f'{label.shape}')
-            self.results.append((sample_id(sample), sample.get('participant_id'), label, verb, noun))
+            if label.shape != (2,):
+                raise ValueError(
+                    f'{sample_id(sample) or "a sample"}: expected gt_label (verb, noun), got an array of shape '
+                    f'{label.shape}'
+                )
+            self.results.append(
+                (sample_id(sample), sample.get('participant_id'), label, verb, noun)
+            )
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Accuracies in percent.
@@ -106,7 +131,9 @@ class VerbNounMetric(BaseMetric):
         labels, verb, noun = labels[labelled], verb[labelled], noun[labelled]
         hits = verb_noun_hits(verb, noun, labels, self.topk)
         metrics = {name: _percent(hit) for name, hit in hits.items()}
-        metrics.update(self._unseen(hits, [name for name, keep in zip(participants, labelled) if keep]))
+        metrics.update(
+            self._unseen(hits, [name for name, keep in zip(participants, labelled) if keep])
+        )
         metrics.update(self._tail(hits, labels))
         if self.report_dir:
             self._report(labels, hits, (verb, noun))
@@ -117,48 +144,83 @@ class VerbNounMetric(BaseMetric):
         wrong = ((labels < -1) | (labels >= classes)).any(axis=1)
         if wrong.any():
             row = int(wrong.argmax())
-            raise ValueError(f'{ids[row] or f"sample {row}"}: label (verb, noun) {labels[row].tolist()} does not fit a head '
-                             f'with {classes[0]} verbs and {classes[1]} nouns')
+            raise ValueError(
+                f'{ids[row] or f"sample {row}"}: label (verb, noun) {labels[row].tolist()} does not fit a head '
+                f'with {classes[0]} verbs and {classes[1]} nouns'
+            )
         labelled = (labels >= 0).all(axis=1)
         if not labelled.all():
-            print_log(f'{int((~labelled).sum())} of {len(labelled)} segments have no label and are not scored', 'current')
+            print_log(
+                f'{int((~labelled).sum())} of {len(labelled)} segments have no label and are not scored',
+                'current',
+            )
         return labelled
 
-    def _unseen(self, hits: dict[str, np.ndarray], participants: list[str | None]) -> dict[str, float]:
+    def _unseen(
+        self, hits: dict[str, np.ndarray], participants: list[str | None]
+    ) -> dict[str, float]:
         if self.unseen is None:
             return {}
         if None in participants:
-            raise ValueError('Unseen needs participant_id in every data sample; add it to meta_keys of PackActionInputs')
+            raise ValueError(
+                'Unseen needs participant_id in every data sample; add it to meta_keys of PackActionInputs'
+            )
         rows = unseen_rows(participants, self.unseen)
-        return _subset('unseen', {kind: (hits[f'{kind}_top1'], rows) for kind in (*_KINDS, 'action')})
+        return _subset(
+            'unseen', {kind: (hits[f'{kind}_top1'], rows) for kind in (*_KINDS, 'action')}
+        )
 
     def _tail(self, hits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, float]:
         if self.tail is None:
             return {}
-        return _subset('tail', {kind: (hits[f'{kind}_top1'], rows) for kind, rows in tail_rows(labels, *self.tail).items()})
+        return _subset(
+            'tail',
+            {
+                kind: (hits[f'{kind}_top1'], rows)
+                for kind, rows in tail_rows(labels, *self.tail).items()
+            },
+        )
 
-    def _report(self, labels: np.ndarray, hits: dict[str, np.ndarray], scores: tuple[np.ndarray, np.ndarray]) -> None:
+    def _report(
+        self, labels: np.ndarray, hits: dict[str, np.ndarray], scores: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         for column, (kind, names, score) in enumerate(zip(_KINDS, self.names, scores)):
             label, num_classes = labels[:, column], score.shape[1]
             counts, accuracy = class_accuracy(label, hits[f'{kind}_top1'], num_classes)
-            write_class_report(Path(self.report_dir, f'{kind}_classes.csv'), counts, dict(top1=accuracy), names)
+            write_class_report(
+                Path(self.report_dir, f'{kind}_classes.csv'), counts, dict(top1=accuracy), names
+            )
             matrix = confusion_matrix(label, score.argmax(axis=1), num_classes)
-            plot_confusion(Path(self.report_dir, f'{kind}_confusion.png'), matrix, names, f'{kind}s, {len(label)} segments')
+            plot_confusion(
+                Path(self.report_dir, f'{kind}_confusion.png'),
+                matrix,
+                names,
+                f'{kind}s, {len(label)} segments',
+            )
 
     def _write_predictions(self, ids: list, verb: np.ndarray, noun: np.ndarray) -> None:
         best = zip(ids, verb.argmax(axis=1).tolist(), noun.argmax(axis=1).tolist())
-        write_predictions(self.predictions_file, {name or str(row): dict(verb=verb, noun=noun)
-                                                  for row, (name, verb, noun) in enumerate(best)})
+        write_predictions(
+            self.predictions_file,
+            {
+                name or str(row): dict(verb=verb, noun=noun)
+                for row, (name, verb, noun) in enumerate(best)
+            },
+        )
 
 
 def _participants(source: Sequence[str] | str) -> list[str]:
     if isinstance(source, str) and source in UNSEEN_PARTICIPANTS:
         return list(UNSEEN_PARTICIPANTS[source])
-    return read_column(source, 'participant_id') if isinstance(source, (str, os.PathLike)) else list(source)
+    return (
+        read_column(source, 'participant_id')
+        if isinstance(source, (str, os.PathLike))
+        else list(source)
+    )
 
 
 def _percent(hits: np.ndarray) -> float:
-    return float(100. * hits.mean())
+    return float(100.0 * hits.mean())
 
 
 def _subset(name: str, parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
@@ -166,4 +228,8 @@ def _subset(name: str, parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[
     absent = [kind for kind, (_, rows) in parts.items() if not rows.any()]
     if absent:
         print_log(f'no {name} segments ({", ".join(absent)}) in the test set: left out', 'current')
-    return {f'{name}_{kind}_top1': _percent(hits[rows]) for kind, (hits, rows) in parts.items() if kind not in absent}
+    return {
+        f'{name}_{kind}_top1': _percent(hits[rows])
+        for kind, (hits, rows) in parts.items()
+        if kind not in absent
+    }

@@ -1,4 +1,5 @@
 """SlowFast with the frame sampling of the reference code."""
+
 from __future__ import annotations
 
 import torch
@@ -25,7 +26,9 @@ class EgoExoSlowFast(ResNet3dSlowFast):
     def __init__(self, *, slow_sampling: str = 'linspace', **kwargs) -> None:
         super().__init__(**kwargs)
         self.slow_sampling = slow_sampling
-        slow_frame_index(self.resample_rate, 1, slow_sampling)  # an unknown sampling fails here, not in training
+        slow_frame_index(
+            self.resample_rate, 1, slow_sampling
+        )  # an unknown sampling fails here, not in training
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features of both pathways.
@@ -42,13 +45,17 @@ class EgoExoSlowFast(ResNet3dSlowFast):
         """
         num_frames = x.shape[2]
         if num_frames % self.resample_rate:
-            raise ValueError(f'EgoExoSlowFast: clips of {num_frames} frames, expected a multiple of resample_rate '
-                             f'{self.resample_rate}; change clip_len of the pipeline')
+            raise ValueError(
+                f'EgoExoSlowFast: clips of {num_frames} frames, expected a multiple of resample_rate '
+                f'{self.resample_rate}; change clip_len of the pipeline'
+            )
         index = slow_frame_index(num_frames, num_frames // self.resample_rate, self.slow_sampling)
         # stacking frames, unlike indexing with a tensor, sends no index to the device and waits for nothing
         slow = self._stem(self.slow_path, torch.stack([x[:, :, i] for i in index.tolist()], dim=2))
-        fast = self._stem(self.fast_path, x[:, :, ::self.resample_rate // self.speed_ratio])
-        laterals = ['conv1_lateral', *self.slow_path.lateral_connections] if self.slow_path.lateral else []
+        fast = self._stem(self.fast_path, x[:, :, :: self.resample_rate // self.speed_ratio])
+        laterals = (
+            ['conv1_lateral', *self.slow_path.lateral_connections] if self.slow_path.lateral else []
+        )
         for stage, layer in enumerate(self.slow_path.res_layers):
             if stage < len(laterals):
                 slow = torch.cat((slow, getattr(self.slow_path, laterals[stage])(fast)), dim=1)

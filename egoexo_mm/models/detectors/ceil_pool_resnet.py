@@ -1,4 +1,5 @@
 """ResNet whose stem pools without padding, as in the first PyTorch Faster R-CNN."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -2,6 +2,7 @@
 
 Shape legend: R RoIs or proposals, H hands, O objects. Boxes are x1, y1, x2, y2 in pixels.
 """
+
 from __future__ import annotations
 
 import torch
@@ -51,7 +52,9 @@ def offset_in_pixels(offset: Tensor) -> Tensor:
     return _REACH * offset[:, :1] * offset[:, 1:]
 
 
-def link_hands_to_objects(hands: Tensor, contact_state: Tensor, offset: Tensor, objects: Tensor) -> Tensor:
+def link_hands_to_objects(
+    hands: Tensor, contact_state: Tensor, offset: Tensor, objects: Tensor
+) -> Tensor:
     """The object that each hand touches: the one whose centre is nearest to the tip of the hand's offset vector.
 
     Args:

@@ -2,6 +2,7 @@
 
 Shape legend: R RoIs.
 """
+
 from __future__ import annotations
 
 from mmdet.registry import MODELS
@@ -25,14 +26,24 @@ class HandObjectHead(BaseModule):
         loss_side: mmdet loss of one logit.
     """
 
-    def __init__(self, *, in_channels: int = 2048, contact_channels: int = 32, dropout: float = 0.5,
-                 loss_contact: dict = dict(type='mmdet.CrossEntropyLoss', loss_weight=0.1),
-                 loss_offset: dict = dict(type='mmdet.MSELoss', loss_weight=0.1),
-                 loss_side: dict = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True, loss_weight=0.1),
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: int = 2048,
+        contact_channels: int = 32,
+        dropout: float = 0.5,
+        loss_contact: dict = dict(type='mmdet.CrossEntropyLoss', loss_weight=0.1),
+        loss_offset: dict = dict(type='mmdet.MSELoss', loss_weight=0.1),
+        loss_side: dict = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True, loss_weight=0.1),
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
-        self.contact = nn.Sequential(nn.Linear(in_channels, contact_channels), nn.ReLU(), nn.Dropout(dropout),
-                                     nn.Linear(contact_channels, 5))
+        self.contact = nn.Sequential(
+            nn.Linear(in_channels, contact_channels),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(contact_channels, 5),
+        )
         self.offset = nn.Linear(in_channels, 3)
         self.side = nn.Linear(in_channels, 1)
         self.loss_contact = MODELS.build(loss_contact)
@@ -51,8 +62,11 @@ class HandObjectHead(BaseModule):
             magnitude in thousands of pixels and direction of length 0.1; ``side`` (R,) logit of being a right hand.
         """
         around = padded.mean((2, 3))
-        return dict(contact=self.contact(around), offset=scaled_offset(self.offset(around)),
-                    side=self.side(plain.mean((2, 3))).squeeze(1))
+        return dict(
+            contact=self.contact(around),
+            offset=scaled_offset(self.offset(around)),
+            side=self.side(plain.mean((2, 3))).squeeze(1),
+        )
 
     def loss(self, outputs: dict[str, Tensor], targets: InstanceData) -> dict[str, Tensor]:
         """Mean losses over the RoIs they concern; zero, with a gradient of zero, where there is none.
@@ -69,7 +83,14 @@ class HandObjectHead(BaseModule):
         touching = hand * (targets.contact_state > 0) * (targets.offset[:, 0] > 0)
         hands, touches = hand.sum().clamp(min=1), touching.sum().clamp(min=1)
         return dict(
-            loss_contact=self.loss_contact(outputs['contact'], targets.contact_state, weight=hand, avg_factor=hands),
-            loss_offset=self.loss_offset(outputs['offset'], targets.offset, weight=touching[:, None],
-                                         avg_factor=touches * targets.offset.shape[1]),
-            loss_side=self.loss_side(outputs['side'], targets.side, weight=hand, avg_factor=hands))
+            loss_contact=self.loss_contact(
+                outputs['contact'], targets.contact_state, weight=hand, avg_factor=hands
+            ),
+            loss_offset=self.loss_offset(
+                outputs['offset'],
+                targets.offset,
+                weight=touching[:, None],
+                avg_factor=touches * targets.offset.shape[1],
+            ),
+            loss_side=self.loss_side(outputs['side'], targets.side, weight=hand, avg_factor=hands),
+        )

@@ -2,6 +2,7 @@
 
 Shape legend: R RoIs of a batch, r RoIs of one image, K classes (0 touched object, 1 hand), D detections.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -38,13 +39,17 @@ class HandObjectRoIHead(StandardRoIHead):
         swap_clip: See :func:`enlarge_rois`; True for weights of the reference.
     """
 
-    def __init__(self, *, hand_head: ConfigType, context: float = 0.3, swap_clip: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, *, hand_head: ConfigType, context: float = 0.3, swap_clip: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.hand_head = MODELS.build(hand_head)
         self.context = context
         self.swap_clip = swap_clip
 
-    def loss(self, x: tuple[Tensor], rpn_results_list: InstanceList, batch_data_samples: SampleList) -> dict[str, Tensor]:
+    def loss(
+        self, x: tuple[Tensor], rpn_results_list: InstanceList, batch_data_samples: SampleList
+    ) -> dict[str, Tensor]:
         """Losses of mmdet's box head and, on the sampled RoIs that match an annotated box, of the hand layers.
 
         Raises:
@@ -56,25 +61,38 @@ class HandObjectRoIHead(StandardRoIHead):
         sampled = [self._sample(*image) for image in zip(rpn_results_list, annotated, ignored)]
         outputs = self.bbox_loss(x, sampled)
         # The rows of an image are its positives and then its negatives. Only positives have something to tell about hands.
-        positive = torch.cat([torch.arange(len(result.priors), device=x[0].device) < len(result.pos_priors)
-                              for result in sampled])
+        positive = torch.cat(
+            [
+                torch.arange(len(result.priors), device=x[0].device) < len(result.pos_priors)
+                for result in sampled
+            ]
+        )
         rois = bbox2roi([result.pos_priors for result in sampled])
         hands = self._hand_forward(x, rois, outputs['bbox_feats'][positive], metas)
-        targets = InstanceData.cat([found[result.pos_assigned_gt_inds] for found, result in zip(annotated, sampled)])
+        targets = InstanceData.cat(
+            [found[result.pos_assigned_gt_inds] for found, result in zip(annotated, sampled)]
+        )
         return outputs['loss_bbox'] | self.hand_head.loss(hands, targets)
 
-    def _sample(self, proposals: InstanceData, annotated: InstanceData, ignored: InstanceData | None) -> SamplingResult:
+    def _sample(
+        self, proposals: InstanceData, annotated: InstanceData, ignored: InstanceData | None
+    ) -> SamplingResult:
         """The RoIs of an image to train on."""
         candidates = InstanceData(priors=proposals.bboxes)
-        return self.bbox_sampler.sample(self.bbox_assigner.assign(candidates, annotated, ignored), candidates, annotated)
+        return self.bbox_sampler.sample(
+            self.bbox_assigner.assign(candidates, annotated, ignored), candidates, annotated
+        )
 
-    def forward(self, x: tuple[Tensor], rpn_results_list: InstanceList,
-                batch_data_samples: SampleList) -> dict[str, Tensor]:
+    def forward(
+        self, x: tuple[Tensor], rpn_results_list: InstanceList, batch_data_samples: SampleList
+    ) -> dict[str, Tensor]:
         """The raw outputs of :meth:`score_rois` for the proposals of a batch."""
         rois, _ = self._rois(rpn_results_list, self.test_cfg)
         return self.score_rois(x, rois, [sample.metainfo for sample in batch_data_samples])
 
-    def score_rois(self, x: tuple[Tensor], rois: Tensor, batch_img_metas: list[dict]) -> dict[str, Tensor]:
+    def score_rois(
+        self, x: tuple[Tensor], rois: Tensor, batch_img_metas: list[dict]
+    ) -> dict[str, Tensor]:
         """Run every layer on RoIs (R, 5).
 
         Returns:
@@ -84,8 +102,14 @@ class HandObjectRoIHead(StandardRoIHead):
         outputs = self._bbox_forward(x, rois)
         return outputs | self._hand_forward(x, rois, outputs['bbox_feats'], batch_img_metas)
 
-    def predict_bbox(self, x: tuple[Tensor], batch_img_metas: list[dict], rpn_results_list: InstanceList,
-                     rcnn_test_cfg: ConfigType, rescale: bool = False) -> InstanceList:
+    def predict_bbox(
+        self,
+        x: tuple[Tensor],
+        batch_img_metas: list[dict],
+        rpn_results_list: InstanceList,
+        rcnn_test_cfg: ConfigType,
+        rescale: bool = False,
+    ) -> InstanceList:
         """Detections of each image, best first.
 
         Returns:
@@ -96,41 +120,71 @@ class HandObjectRoIHead(StandardRoIHead):
         """
         rois, counts = self._rois(rpn_results_list, rcnn_test_cfg)
         outputs = self._bbox_forward(x, rois)
-        parts = zip(*(rows.split(counts) for rows in (rois, outputs['cls_score'], outputs['bbox_pred'])))
-        results = [self._detect(*part, meta, rcnn_test_cfg, rescale) for part, meta in zip(parts, batch_img_metas)]
+        parts = zip(
+            *(rows.split(counts) for rows in (rois, outputs['cls_score'], outputs['bbox_pred']))
+        )
+        results = [
+            self._detect(*part, meta, rcnn_test_cfg, rescale)
+            for part, meta in zip(parts, batch_img_metas)
+        ]
         # The hand layers, which pool a second time, run on what is left only: a few RoIs of hundreds.
         starts = itertools.accumulate(counts, initial=0)
         kept = torch.cat([result.pop('roi') + start for result, start in zip(results, starts)])
         hands = self._hand_forward(x, rois[kept], outputs['bbox_feats'][kept], batch_img_metas)
-        parts = zip(*(hands[name].split([len(result) for result in results]) for name in ('contact', 'offset', 'side')))
+        parts = zip(
+            *(
+                hands[name].split([len(result) for result in results])
+                for name in ('contact', 'offset', 'side')
+            )
+        )
         for result, meta, part in zip(results, batch_img_metas, parts):
-            self._describe_hands(result, *part, scale=1.0 if rescale else _box_scale(result.bboxes, meta))
+            self._describe_hands(
+                result, *part, scale=1.0 if rescale else _box_scale(result.bboxes, meta)
+            )
         return results
 
     def _rois(self, rpn_results_list: InstanceList, cfg: ConfigType) -> tuple[Tensor, list[int]]:
         """RoIs (R, 5) of the batch, and how many each image has."""
-        boxes = [pad_proposals(result.bboxes, cfg.get('pad_proposals_to', 0)) for result in rpn_results_list]
+        boxes = [
+            pad_proposals(result.bboxes, cfg.get('pad_proposals_to', 0))
+            for result in rpn_results_list
+        ]
         return bbox2roi(boxes), [len(rows) for rows in boxes]
 
-    def _hand_forward(self, x: tuple[Tensor], rois: Tensor, plain: Tensor, batch_img_metas: list[dict]) -> dict[str, Tensor]:
+    def _hand_forward(
+        self, x: tuple[Tensor], rois: Tensor, plain: Tensor, batch_img_metas: list[dict]
+    ) -> dict[str, Tensor]:
         """Outputs of the :class:`HandObjectHead` for RoIs (R, 5) with features ``plain`` (R, C, h, w)."""
         sizes = rois.new_tensor([meta['img_shape'][:2] for meta in batch_img_metas])
         wide = enlarge_rois(rois, sizes, self.context, self.swap_clip)
-        padded = self.bbox_roi_extractor(x[:self.bbox_roi_extractor.num_inputs], wide)
+        padded = self.bbox_roi_extractor(x[: self.bbox_roi_extractor.num_inputs], wide)
         if self.with_shared_head:
             padded = self.shared_head(padded)
         return self.hand_head(plain, padded)
 
-    def _detect(self, rois: Tensor, cls_score: Tensor, bbox_pred: Tensor, meta: dict, cfg: ConfigType,
-                rescale: bool) -> InstanceData:
+    def _detect(
+        self,
+        rois: Tensor,
+        cls_score: Tensor,
+        bbox_pred: Tensor,
+        meta: dict,
+        cfg: ConfigType,
+        rescale: bool,
+    ) -> InstanceData:
         """Boxes of one image from its RoIs (r, 5); ``roi`` says which RoI each is from."""
-        boxes = self.bbox_head.bbox_coder.decode(rois[:, 1:], bbox_pred, max_shape=meta['img_shape'])
+        boxes = self.bbox_head.bbox_coder.decode(
+            rois[:, 1:], bbox_pred, max_shape=meta['img_shape']
+        )
         boxes = boxes.unflatten(1, (-1, 4))  # (r, K, 4)
-        if rescale:  # before suppression: sides count their last pixel, so overlaps depend on the scale
+        if (
+            rescale
+        ):  # before suppression: sides count their last pixel, so overlaps depend on the scale
             boxes = boxes / _box_scale(boxes, meta)
         scores = cls_score.softmax(1)[:, :-1]
         roi, label = self._suppress(boxes, scores, cfg)
-        return InstanceData(bboxes=boxes[roi, label], scores=scores[roi, label], labels=label, roi=roi)
+        return InstanceData(
+            bboxes=boxes[roi, label], scores=scores[roi, label], labels=label, roi=roi
+        )
 
     @staticmethod
     def _suppress(boxes: Tensor, scores: Tensor, cfg: ConfigType) -> tuple[Tensor, Tensor]:
@@ -141,7 +195,11 @@ class HandObjectRoIHead(StandardRoIHead):
         for label, threshold in enumerate(thresholds):
             roi = (scores[:, label] > threshold).nonzero().squeeze(1)
             if len(roi):
-                roi = roi[nms(boxes[roi, label].contiguous(), scores[roi, label].contiguous(), **options)[1]]
+                roi = roi[
+                    nms(boxes[roi, label].contiguous(), scores[roi, label].contiguous(), **options)[
+                        1
+                    ]
+                ]
             rois.append(roi)
             labels.append(torch.full_like(roi, label))
         roi, label = torch.cat(rois), torch.cat(labels)
@@ -151,8 +209,9 @@ class HandObjectRoIHead(StandardRoIHead):
         return roi[order], label[order]
 
     @staticmethod
-    def _describe_hands(found: InstanceData, contact: Tensor, offset: Tensor, side: Tensor,
-                        scale: Tensor | float) -> None:
+    def _describe_hands(
+        found: InstanceData, contact: Tensor, offset: Tensor, side: Tensor, scale: Tensor | float
+    ) -> None:
         """Add the fields of the hand layers to the detections of an image; ``scale`` is that of its boxes."""
         found.contact_scores = contact.softmax(1)
         found.contact_state = contact.argmax(1)
@@ -162,7 +221,9 @@ class HandObjectRoIHead(StandardRoIHead):
         found.object_index = torch.full_like(found.labels, -1)
         objects, hands = ((found.labels == label).nonzero().squeeze(1) for label in (OBJECT, HAND))
         boxes = found.bboxes / scale  # in pixels of the original image, which the offset is in
-        link = link_hands_to_objects(boxes[hands], found.contact_state[hands], offset[hands], boxes[objects])
+        link = link_hands_to_objects(
+            boxes[hands], found.contact_state[hands], offset[hands], boxes[objects]
+        )
         found.object_index[hands[link >= 0]] = objects[link[link >= 0]]
 
 
@@ -174,5 +235,7 @@ def _box_scale(boxes: Tensor, meta: dict) -> Tensor:
 def _check_targets(annotated: InstanceData, meta: dict) -> None:
     lacking = [name for name in _HAND_TARGETS if name not in annotated]
     if lacking:
-        raise ValueError(f'{meta.get("img_path", "an image")}: gt_instances lacks {", ".join(lacking)}; load annotations '
-                         'with LoadHandObjectAnnotations and pack them with PackHandObjectInputs')
+        raise ValueError(
+            f'{meta.get("img_path", "an image")}: gt_instances lacks {", ".join(lacking)}; load annotations '
+            'with LoadHandObjectAnnotations and pack them with PackHandObjectInputs'
+        )

@@ -1,4 +1,5 @@
 """Box deltas of the original Faster R-CNN, where a box includes its last pixel."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -18,8 +19,13 @@ class InclusiveDeltaBoxCoder(LegacyDeltaXYWHBBoxCoder):
     it.
     """
 
-    def decode(self, bboxes: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None,
-               wh_ratio_clip: float | None = None) -> Tensor:
+    def decode(
+        self,
+        bboxes: Tensor,
+        pred_bboxes: Tensor,
+        max_shape: Sequence[int] | None = None,
+        wh_ratio_clip: float | None = None,
+    ) -> Tensor:
         """Apply deltas to boxes.
 
         Args:
@@ -31,7 +37,9 @@ class InclusiveDeltaBoxCoder(LegacyDeltaXYWHBBoxCoder):
         Returns:
             (N, 4 K).
         """
-        deltas = pred_bboxes.unflatten(1, (-1, 4)) * pred_bboxes.new_tensor(self.stds) + pred_bboxes.new_tensor(self.means)
+        deltas = pred_bboxes.unflatten(1, (-1, 4)) * pred_bboxes.new_tensor(
+            self.stds
+        ) + pred_bboxes.new_tensor(self.means)
         side = (bboxes[:, 2:] - bboxes[:, :2] + 1)[:, None]
         centre = bboxes[:, None, :2] + 0.5 * side
         new_centre = deltas[..., :2] * side + centre

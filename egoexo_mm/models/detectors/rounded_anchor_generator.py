@@ -1,4 +1,5 @@
 """Anchors of the original Faster R-CNN: whole pixels, rounded before they are scaled."""
+
 from __future__ import annotations
 
 import torch
@@ -15,11 +16,16 @@ class RoundedAnchorGenerator(AnchorGenerator):
     with sides rounded to whole pixels, and only then multiplied by the scales; corners are centre +- (side - 1) / 2.
     """
 
-    def gen_single_level_base_anchors(self, base_size: float, scales: Tensor, ratios: Tensor,
-                                      center: tuple[float, float] | None = None) -> Tensor:
+    def gen_single_level_base_anchors(
+        self,
+        base_size: float,
+        scales: Tensor,
+        ratios: Tensor,
+        center: tuple[float, float] | None = None,
+    ) -> Tensor:
         """(ratios * scales, 4) anchors of the first cell, ratios outermost; ``center`` defaults to the base box's own."""
         center = torch.tensor(center or ((base_size - 1) / 2,) * 2)
-        width = (base_size ** 2 / ratios).sqrt().round()
+        width = (base_size**2 / ratios).sqrt().round()
         sides = torch.stack([width, (width * ratios).round()], dim=1)  # (ratios, 2)
         reach = ((sides[:, None] * scales[:, None] - 1) / 2).flatten(0, 1)
         return torch.cat([center - reach, center + reach], dim=1)

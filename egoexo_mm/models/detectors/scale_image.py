@@ -1,4 +1,5 @@
 """Image scaling as the detector's weights saw it."""
+
 from __future__ import annotations
 
 import cv2
@@ -33,8 +34,13 @@ class ScaleImage(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Replace ``img`` (H, W, 3); set ``img_shape``, ``scale_factor`` (the same number twice) and ``keep_ratio``."""
         scale = self.factor(*results['img'].shape[:2])
-        results['img'] = cv2.resize(results['img'].astype(np.float32), None, fx=scale, fy=scale,
-                                    interpolation=cv2.INTER_LINEAR)
+        results['img'] = cv2.resize(
+            results['img'].astype(np.float32),
+            None,
+            fx=scale,
+            fy=scale,
+            interpolation=cv2.INTER_LINEAR,
+        )
         results['img_shape'] = results['img'].shape[:2]
         results['scale_factor'] = (scale, scale)
         results['keep_ratio'] = True

@@ -1,4 +1,5 @@
 """Fully connected layers that the box head and the hand layers share."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,10 +22,16 @@ class SharedFCs(BaseModule):
         channels: Units of each layer.
     """
 
-    def __init__(self, *, in_channels: int = 256, roi_feat_size: int = 7, channels: Sequence[int] = (1024, 1024),
-                 init_cfg: dict | None = dict(type='Xavier', layer='Linear', distribution='uniform')) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: int = 256,
+        roi_feat_size: int = 7,
+        channels: Sequence[int] = (1024, 1024),
+        init_cfg: dict | None = dict(type='Xavier', layer='Linear', distribution='uniform'),
+    ) -> None:
         super().__init__(init_cfg)
-        sizes = [in_channels * roi_feat_size ** 2, *channels]
+        sizes = [in_channels * roi_feat_size**2, *channels]
         self.layers = nn.Sequential(nn.Flatten())
         for size, following in zip(sizes, sizes[1:]):
             self.layers.extend([nn.Linear(size, following), nn.ReLU(inplace=True)])

@@ -2,6 +2,7 @@
 
 Shape legend: ``N`` samples, ``C`` classes.
 """
+
 from __future__ import annotations
 
 import torch
@@ -13,7 +14,9 @@ from egoexo_mm.models.labels import check_labelled
 from egoexo_mm.models.views import top_k_accuracy
 
 
-def class_head_loss(head: nn.Module, feats: Tensor | tuple[Tensor, ...], data_samples: SampleList, **kwargs) -> dict:
+def class_head_loss(
+    head: nn.Module, feats: Tensor | tuple[Tensor, ...], data_samples: SampleList, **kwargs
+) -> dict:
     """``head.loss``; for MMAction2's own heads with the same numbers, but without reading anything back.
 
     ``BaseHead`` copies scores and labels to numpy in every step to count hits. That makes the host wait for the device, and
@@ -36,13 +39,17 @@ def class_losses(head: BaseHead, cls_scores: Tensor, data_samples: SampleList) -
         ValueError: if labels are missing, -1 or of another shape.
     """
     check_labelled(data_samples)
-    soft = head.multi_class or data_samples[0].gt_label.shape != (1, )  # blended labels of one class are soft too
-    expected = (head.num_classes, ) if soft else (1, )
+    soft = head.multi_class or data_samples[0].gt_label.shape != (
+        1,
+    )  # blended labels of one class are soft too
+    expected = (head.num_classes,) if soft else (1,)
     for sample in data_samples:
         if sample.gt_label.shape != expected:
-            raise ValueError(f'expected labels of shape {expected} (num_classes={head.num_classes}, '
-                             f'multi_class={head.multi_class}), got {tuple(sample.gt_label.shape)}; set num_classes to '
-                             "the data set's, and multi_class=True for multi-hot labels only")
+            raise ValueError(
+                f'expected labels of shape {expected} (num_classes={head.num_classes}, '
+                f'multi_class={head.multi_class}), got {tuple(sample.gt_label.shape)}; set num_classes to '
+                "the data set's, and multi_class=True for multi-hot labels only"
+            )
     label = torch.stack([sample.gt_label for sample in data_samples]).to(cls_scores.device)
     if soft:
         return _named(head.loss_cls(cls_scores, _smooth(head, label.to(cls_scores.dtype))))

@@ -1,4 +1,5 @@
 """Student of the hand-object detector (Interaction-Map)."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -25,10 +26,18 @@ class InteractionMapHead(BaseModule):
         init_std: standard deviation of the last layer's initial weights.
     """
 
-    def __init__(self, *, in_channels: int, mid_channels: int = 512, pathway: int = 0, target: str = 'interaction_map',
-                 loss_hand: ConfigType = dict(type='InteractionMapLoss'),
-                 loss_object: ConfigType = dict(type='InteractionMapLoss'), init_std: float = 0.01,
-                 init_cfg: ConfigType | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        mid_channels: int = 512,
+        pathway: int = 0,
+        target: str = 'interaction_map',
+        loss_hand: ConfigType = dict(type='InteractionMapLoss'),
+        loss_object: ConfigType = dict(type='InteractionMapLoss'),
+        init_std: float = 0.01,
+        init_cfg: ConfigType | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.pathway = pathway
         self.target = target
@@ -66,9 +75,13 @@ class InteractionMapHead(BaseModule):
         if target is None:
             target = logits
         elif target.shape != logits.shape:
-            raise ValueError(f'{self.target}: the backbone makes maps of {tuple(logits.shape[1:])} and the targets are '
-                             f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets to '
-                             "the backbone's strides")
+            raise ValueError(
+                f'{self.target}: the backbone makes maps of {tuple(logits.shape[1:])} and the targets are '
+                f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets to '
+                "the backbone's strides"
+            )
         (hand, held), (hand_target, held_target) = logits.unbind(1), target.unbind(1)
-        return dict(loss_hand=self.loss_hand(hand, hand_target, avg_factor=len(data_samples)),
-                    loss_held_object=self.loss_object(held, held_target, avg_factor=len(data_samples)))
+        return dict(
+            loss_hand=self.loss_hand(hand, hand_target, avg_factor=len(data_samples)),
+            loss_held_object=self.loss_object(held, held_target, avg_factor=len(data_samples)),
+        )

@@ -1,4 +1,5 @@
 """Student of a teacher that scores whole clips (Ego-Score, Object-Score)."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -28,9 +29,18 @@ class ScoreDistillHead(BaseModule):
         init_std: standard deviation of the initial weights.
     """
 
-    def __init__(self, *, target: str, num_classes: int, in_channels: int,
-                 loss: ConfigType = dict(type='SoftTargetLoss'), loss_name: str | None = None,
-                 dropout_ratio: float = 0.0, init_std: float = 0.01, init_cfg: ConfigType | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        target: str,
+        num_classes: int,
+        in_channels: int,
+        loss: ConfigType = dict(type='SoftTargetLoss'),
+        loss_name: str | None = None,
+        dropout_ratio: float = 0.0,
+        init_std: float = 0.01,
+        init_cfg: ConfigType | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.target = target
         self.num_classes = num_classes
@@ -63,7 +73,9 @@ class ScoreDistillHead(BaseModule):
         """
         logits, target = gather_targets(data_samples, self.target, self(feats))
         if target is not None and target.shape != logits.shape:
-            raise ValueError(f'{self.target}: expected ({self.num_classes},) scores for each of {len(logits)} clips, got '
-                             f'{tuple(target.shape[1:])} for {len(target)}; num_classes of the head and the target store '
-                             'must agree')
+            raise ValueError(
+                f'{self.target}: expected ({self.num_classes},) scores for each of {len(logits)} clips, got '
+                f'{tuple(target.shape[1:])} for {len(target)}; num_classes of the head and the target store '
+                'must agree'
+            )
         return {self.loss_name: self.loss_fn(logits, target, avg_factor=len(data_samples))}

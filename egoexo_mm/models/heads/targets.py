@@ -1,4 +1,5 @@
 """Collecting the targets that the samples of a batch carry."""
+
 from __future__ import annotations
 
 import torch
@@ -6,7 +7,9 @@ from mmaction.utils import SampleList
 from torch import Tensor
 
 
-def gather_targets(data_samples: SampleList, field: str, pred: Tensor) -> tuple[Tensor, Tensor | None]:
+def gather_targets(
+    data_samples: SampleList, field: str, pred: Tensor
+) -> tuple[Tensor, Tensor | None]:
     """Predictions of the clips whose sample has ``field``, beside their targets.
 
     A sample lacks a target by lacking the field. No value is read back from the device.
@@ -22,6 +25,8 @@ def gather_targets(data_samples: SampleList, field: str, pred: Tensor) -> tuple[
     present = [i for i, sample in enumerate(data_samples) if field in sample]
     if not present:
         return pred[:0], None
-    target = torch.stack([torch.as_tensor(data_samples[i].get(field)) for i in present]).to(pred.device)
+    target = torch.stack([torch.as_tensor(data_samples[i].get(field)) for i in present]).to(
+        pred.device
+    )
     # stacking rows, unlike indexing with a list, sends no index to the device and waits for nothing
     return (pred if len(present) == len(pred) else torch.stack([pred[i] for i in present])), target

@@ -1,4 +1,5 @@
 """Class head with the reference's test protocol."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,7 +11,12 @@ from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
 from egoexo_mm.models.functional import pool_features
-from egoexo_mm.models.views import check_view_options, ensemble_views, pool_positions, position_scores
+from egoexo_mm.models.views import (
+    check_view_options,
+    ensemble_views,
+    pool_positions,
+    position_scores,
+)
 
 from .class_loss import class_losses
 
@@ -35,8 +41,18 @@ class ViewEnsembleHead(BaseHead):
             ``BCELossWithLogits``.
     """
 
-    def __init__(self, *, num_classes: int, in_channels: int, activation: str | None = 'softmax', ensemble: str = 'mean',
-                 pool_size: int | None = 7, dropout_ratio: float = 0.5, init_std: float = 0.01, **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        in_channels: int,
+        activation: str | None = 'softmax',
+        ensemble: str = 'mean',
+        pool_size: int | None = 7,
+        dropout_ratio: float = 0.5,
+        init_std: float = 0.01,
+        **kwargs,
+    ) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
         check_view_options(activation, ensemble)
         self.activation = activation
@@ -82,15 +98,21 @@ class ViewEnsembleHead(BaseHead):
         Returns:
             (NV, C).
         """
-        return position_scores(self.fc_cls(self.dropout(pool_positions(feats, self.pool_size))), self.activation)
+        return position_scores(
+            self.fc_cls(self.dropout(pool_positions(feats, self.pool_size))), self.activation
+        )
 
     def predict_views(self, scores: Tensor, data_samples: SampleList) -> SampleList:
         """Set ``pred_score`` (C,) and ``pred_label`` (1,) of every sample from its views' scores (NV, C)."""
-        for sample, score in zip(data_samples, ensemble_views(scores, len(data_samples), self.ensemble)):
+        for sample, score in zip(
+            data_samples, ensemble_views(scores, len(data_samples), self.ensemble)
+        ):
             sample.set_pred_score(score)
             sample.set_pred_label(score.argmax(0, keepdim=True))
         return data_samples
 
-    def predict(self, feats: Tensor | Sequence[Tensor], data_samples: SampleList, **kwargs) -> SampleList:
+    def predict(
+        self, feats: Tensor | Sequence[Tensor], data_samples: SampleList, **kwargs
+    ) -> SampleList:
         """Predictions from the features of all views at once."""
         return self.predict_views(self.view_scores(feats), data_samples)

@@ -1,4 +1,5 @@
 """Distillation of where hands and held objects are."""
+
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 from torch import Tensor, nn

@@ -1,4 +1,5 @@
 """Distillation of a teacher's class scores."""
+
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
@@ -19,12 +20,16 @@ class SoftTargetLoss(nn.Module):
         ValueError: for a temperature that is not positive or an unknown ``target_kind``.
     """
 
-    def __init__(self, *, temperature: float = 1.0, target_kind: str = 'logits', loss_weight: float = 1.0) -> None:
+    def __init__(
+        self, *, temperature: float = 1.0, target_kind: str = 'logits', loss_weight: float = 1.0
+    ) -> None:
         super().__init__()
         if temperature <= 0:
             raise ValueError(f'SoftTargetLoss: temperature must be positive, got {temperature}')
         if target_kind not in ('logits', 'probabilities'):
-            raise ValueError(f"SoftTargetLoss: target_kind must be 'logits' or 'probabilities', got {target_kind!r}")
+            raise ValueError(
+                f"SoftTargetLoss: target_kind must be 'logits' or 'probabilities', got {target_kind!r}"
+            )
         self.temperature = temperature
         self.target_kind = target_kind
         self.loss_weight = loss_weight

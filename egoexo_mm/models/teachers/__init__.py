@@ -1,4 +1,5 @@
 """Teachers: frozen models that make the targets of Ego-Exo, for stores and inside the training step."""
+
 from .base import ScoreTeacher, Teacher
 from .ego_score import EgoScoreTeacher
 from .hand_object import HandObjectTeacher
@@ -7,6 +8,11 @@ from .online import OnlineTeachers
 from .recognizer_object import RecognizerObjectTeacher
 
 __all__ = [
-    'EgoScoreTeacher', 'HandObjectTeacher', 'ObjectScoreTeacher', 'OnlineTeachers', 'RecognizerObjectTeacher',
-    'ScoreTeacher', 'Teacher'
+    'EgoScoreTeacher',
+    'HandObjectTeacher',
+    'ObjectScoreTeacher',
+    'OnlineTeachers',
+    'RecognizerObjectTeacher',
+    'ScoreTeacher',
+    'Teacher',
 ]

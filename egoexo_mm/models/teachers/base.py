@@ -3,6 +3,7 @@
 Shape legend: ``n`` items, ``L`` frames of an item (1 for teachers of single frames), ``H x W`` pixels of a frame, ``h x w``
 pixels as the network sees them, ``C`` scores, ``N`` clips of ``T`` frames.
 """
+
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -51,7 +52,13 @@ class Teacher(BaseModule):
 
     def manifest(self, dataset: str, **fields: Any) -> Manifest:
         """Description of a store that this teacher fills."""
-        return Manifest(signal=self.signal, dataset=dataset, teacher=self.name, weights_sha256=self.weights_sha256, **fields)
+        return Manifest(
+            signal=self.signal,
+            dataset=dataset,
+            teacher=self.name,
+            weights_sha256=self.weights_sha256,
+            **fields,
+        )
 
     def batch_key(self, prepared: Tensor, frame_size: tuple[int, int]) -> Hashable:
         """Items (L, 3, h, w) may share a batch when their keys are equal."""
@@ -118,7 +125,9 @@ class ScoreTeacher(Teacher):
 
     def manifest(self, dataset: str, **fields: Any) -> Manifest:
         """Description of a store that this teacher fills."""
-        return super().manifest(dataset, score_kind=self.score_kind, num_scores=self.num_scores, **fields)
+        return super().manifest(
+            dataset, score_kind=self.score_kind, num_scores=self.num_scores, **fields
+        )
 
     @abstractmethod
     def logits(self, items: Tensor) -> Tensor:
@@ -148,7 +157,9 @@ class ScoreTeacher(Teacher):
         # a pageable index is copied without waiting for the device; indexing with a host tensor would wait
         places = index.flatten().to(pixels.device, non_blocking=True)
         frames = pixels.transpose(1, 2).index_select(1, places)  # (N, items * L, 3, H, W)
-        prepared = self.prepare(frames.flatten(0, 1)).unflatten(0, (len(pixels) * len(index), index.shape[1]))
+        prepared = self.prepare(frames.flatten(0, 1)).unflatten(
+            0, (len(pixels) * len(index), index.shape[1])
+        )
         scores = self._scores(prepared).unflatten(0, (len(pixels), len(index))).mean(1)
         if self.score_kind == 'probabilities':
             scores = scores.clamp(min=torch.finfo(torch.float32).tiny).log()

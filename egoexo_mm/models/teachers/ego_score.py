@@ -1,4 +1,5 @@
 """Ego-Score: how first-person a clip looks, by a video classifier of two classes."""
+
 from __future__ import annotations
 
 import copy
@@ -43,18 +44,34 @@ class EgoScoreTeacher(ScoreTeacher):
     signal = 'ego_score'
     target = 'ego_score'
 
-    def __init__(self, *, recognizer: ConfigType | str, checkpoint: str | None = None, clip_len: int = 32,
-                 short_side: int = 256, crop_size: int = 224, score_kind: str = 'logits', ego_class: int = 1,
-                 name: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        recognizer: ConfigType | str,
+        checkpoint: str | None = None,
+        clip_len: int = 32,
+        short_side: int = 256,
+        crop_size: int = 224,
+        score_kind: str = 'logits',
+        ego_class: int = 1,
+        name: str | None = None,
+    ) -> None:
         if ego_class not in (0, 1):
             raise ValueError(f'ego_class must be 0 or 1, got {ego_class!r}')
         network, source = _build(recognizer)
         sha256 = None
         if checkpoint is None:
-            MMLogger.get_current_instance().warning(f'EgoScoreTeacher: {source} has random weights; set checkpoint')
+            MMLogger.get_current_instance().warning(
+                f'EgoScoreTeacher: {source} has random weights; set checkpoint'
+            )
         else:
             sha256 = fill_recognizer(network, checkpoint, f'a checkpoint trained with {source}')
-        super().__init__(num_scores=2, score_kind=score_kind, name=name or _describe(network, source), weights_sha256=sha256)
+        super().__init__(
+            num_scores=2,
+            score_kind=score_kind,
+            name=name or _describe(network, source),
+            weights_sha256=sha256,
+        )
         self.recognizer = network
         self.clip_len = clip_len
         self.ego_class = ego_class
@@ -71,7 +88,9 @@ class EgoScoreTeacher(ScoreTeacher):
             inputs = items  # (n, segments, 3, h, w)
         else:
             inputs = items.transpose(1, 2)[:, None].contiguous()  # (n, 1 view, 3, L, h, w)
-        return self.recognizer(inputs, mode='tensor', stage='head')[:, [1 - self.ego_class, self.ego_class]]
+        return self.recognizer(inputs, mode='tensor', stage='head')[
+            :, [1 - self.ego_class, self.ego_class]
+        ]
 
     def clip_items(self, num_frames: int) -> Tensor:
         """(1, clip_len): one item, evenly spaced over the clip; every frame once if the lengths agree."""
@@ -84,16 +103,22 @@ def _build(recognizer: ConfigType | str) -> tuple[BaseRecognizer, str]:
     if isinstance(recognizer, (str, Path)):
         source = str(recognizer)
         if not Path(recognizer).is_file():
-            raise ValueError(f'{source}: no such config file; set recognizer to one, or to a config of the model')
+            raise ValueError(
+                f'{source}: no such config file; set recognizer to one, or to a config of the model'
+            )
         recognizer = Config.fromfile(recognizer).get('model')
     if not isinstance(recognizer, dict) or 'type' not in recognizer:
         raise ValueError(f'{source}: has no config of a model; expected `model = dict(type=...)`')
-    network = MODELS.build(copy.deepcopy(recognizer))  # recognizers of the host change their configs
+    network = MODELS.build(
+        copy.deepcopy(recognizer)
+    )  # recognizers of the host change their configs
     classes = getattr(getattr(network, 'cls_head', None), 'num_classes', None)
     if classes != 2:
-        raise ValueError(f'{source}: has {classes or "no known number of"} classes, expected 2 (third and first person); '
-                         'set num_classes=2 of its cls_head and train it, see '
-                         'configs/teachers/ego_score_slowfast_r50_charades_ego.py')
+        raise ValueError(
+            f'{source}: has {classes or "no known number of"} classes, expected 2 (third and first person); '
+            'set num_classes=2 of its cls_head and train it, see '
+            'configs/teachers/ego_score_slowfast_r50_charades_ego.py'
+        )
     return network, source
 
 
@@ -106,7 +131,14 @@ def _describe(network: BaseRecognizer, source: str) -> str:
 def _preprocessor(network: BaseRecognizer, short_side: int, crop_size: int) -> FramePreprocessor:
     own: Any = network.data_preprocessor
     normalises = getattr(own, '_enable_normalize', False)
-    mean, std = (own.mean.flatten(), own.std.flatten()) if normalises else ([0.] * 3, [1.] * 3)
-    return FramePreprocessor(size=crop_size, resize=short_side, mean=mean, std=std, antialias=False,
-                             bgr=getattr(own, 'to_rgb', False),  # the host's switch reverses, and frames come as RGB
-                             start='down', long_side='nearest')
+    mean, std = (own.mean.flatten(), own.std.flatten()) if normalises else ([0.0] * 3, [1.0] * 3)
+    return FramePreprocessor(
+        size=crop_size,
+        resize=short_side,
+        mean=mean,
+        std=std,
+        antialias=False,
+        bgr=getattr(own, 'to_rgb', False),  # the host's switch reverses, and frames come as RGB
+        start='down',
+        long_side='nearest',
+    )

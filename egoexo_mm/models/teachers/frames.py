@@ -2,6 +2,7 @@
 
 Shape legend: ``n`` frames of ``H x W`` pixels, ``size x size`` pixels as the network sees them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,12 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 # Where a crop of `side` pixels, which need not be whole, starts in the libraries whose networks are used.
-_STARTS = dict(down=lambda length, side: (length - int(side)) // 2,  # MMAction2
-               even=lambda length, side: round((length - side) / 2),  # torchvision, timm, mmpretrain: halves go to even
-               up=lambda length, side: (length - int(side) + 1) // 2)  # TensorFlow's EfficientNets
+_STARTS = dict(
+    down=lambda length, side: (length - int(side)) // 2,  # MMAction2
+    even=lambda length, side: round(
+        (length - side) / 2
+    ),  # torchvision, timm, mmpretrain: halves go to even
+    up=lambda length, side: (length - int(side) + 1) // 2,
+)  # TensorFlow's EfficientNets
 # The long side when the short one becomes `side`.
-_LONG_SIDES = dict(cut=lambda long, short, side: int(side * long / short),  # torchvision, timm, mmpretrain
-                   nearest=lambda long, short, side: int(long * (side / short) + 0.5))  # MMAction2
+_LONG_SIDES = dict(
+    cut=lambda long, short, side: int(side * long / short),  # torchvision, timm, mmpretrain
+    nearest=lambda long, short, side: int(long * (side / short) + 0.5),
+)  # MMAction2
 _GEOMETRIES = ('short', 'squash', 'crop_first')
 
 
@@ -44,23 +51,42 @@ class FramePreprocessor(nn.Module):
         ValueError: for an unknown option, or ``resize`` below ``size``.
     """
 
-    def __init__(self, *, size: int, resize: int, mean: Sequence[float], std: Sequence[float], antialias: bool,
-                 interpolation: str = 'bilinear', geometry: str = 'short', bgr: bool = False, start: str = 'even',
-                 long_side: str = 'cut') -> None:
+    def __init__(
+        self,
+        *,
+        size: int,
+        resize: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        antialias: bool,
+        interpolation: str = 'bilinear',
+        geometry: str = 'short',
+        bgr: bool = False,
+        start: str = 'even',
+        long_side: str = 'cut',
+    ) -> None:
         super().__init__()
-        for value, known in ((interpolation, ('bilinear', 'bicubic')), (geometry, _GEOMETRIES), (start, _STARTS),
-                             (long_side, _LONG_SIDES)):
+        for value, known in (
+            (interpolation, ('bilinear', 'bicubic')),
+            (geometry, _GEOMETRIES),
+            (start, _STARTS),
+            (long_side, _LONG_SIDES),
+        ):
             if value not in known:
                 raise ValueError(f'expected one of {", ".join(map(repr, known))}, got {value!r}')
         if resize < size:
-            raise ValueError(f'frames resized to {resize} pixels have no crop of {size}; lower crop_size or raise '
-                             'short_side')
+            raise ValueError(
+                f'frames resized to {resize} pixels have no crop of {size}; lower crop_size or raise '
+                'short_side'
+            )
         self.size, self.resize = size, resize
         self.interpolation, self.antialias = interpolation, antialias
         self.geometry, self.bgr = geometry, bgr
         self.start, self.long_side = start, long_side
         for name, value in (('mean', mean), ('std', std)):
-            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32).reshape(3, 1, 1), persistent=False)
+            self.register_buffer(
+                name, torch.as_tensor(value, dtype=torch.float32).reshape(3, 1, 1), persistent=False
+            )
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Prepare frames.
@@ -72,10 +98,14 @@ class FramePreprocessor(nn.Module):
             (n, 3, size, size) float32, on the device of ``pixels``.
         """
         if self.geometry == 'crop_first':
-            frames = self._resized(self._cropped(pixels, self.size / self.resize * min(pixels.shape[2:])),
-                                   (self.size, self.size))
+            frames = self._resized(
+                self._cropped(pixels, self.size / self.resize * min(pixels.shape[2:])),
+                (self.size, self.size),
+            )
         else:
-            frames = self._cropped(self._resized(pixels, self._target(*pixels.shape[2:])), self.size)
+            frames = self._cropped(
+                self._resized(pixels, self._target(*pixels.shape[2:])), self.size
+            )
         if self.bgr:
             frames = frames.flip(1)
         return (frames - self.mean.to(frames.device)) / self.std.to(frames.device)
@@ -91,12 +121,14 @@ class FramePreprocessor(nn.Module):
         pixels = pixels.float()
         if tuple(pixels.shape[2:]) == size:
             return pixels
-        pixels = F.interpolate(pixels, size, mode=self.interpolation, align_corners=False, antialias=self.antialias)
+        pixels = F.interpolate(
+            pixels, size, mode=self.interpolation, align_corners=False, antialias=self.antialias
+        )
         return pixels.round_().clamp_(0, 255)  # bicubic overshoots
 
     def _cropped(self, pixels: Tensor, side: float) -> Tensor:
         y, x = (_STARTS[self.start](length, side) for length in pixels.shape[2:])
-        return pixels[:, :, y:y + int(side), x:x + int(side)]
+        return pixels[:, :, y : y + int(side), x : x + int(side)]
 
 
 def evenly_spaced(num_frames: int, count: int) -> Tensor:

@@ -3,6 +3,7 @@
 Shape legend: ``n`` images, ``D`` detections, ``N`` clips of ``T`` frames, ``S`` slow frames of a clip, ``H x W`` pixels of a
 frame, ``h x w`` pixels as the network sees them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Hashable
@@ -56,23 +57,46 @@ class HandObjectTeacher(Teacher):
     signal = 'interaction'
     target = 'interaction_map'
 
-    def __init__(self, *, detector: str | Path | dict[str, Any], checkpoint: str | Path | None = None,
-                 hand_score_thr: float = 0.1, object_score_thr: float = 0.1, short_side: int | None = None,
-                 max_long_side: int | None = None, every: int = 1, time_stride: int = 4, frame_sampling: str = 'linspace',
-                 cell_size: int = 32, soft: bool = True, batch_size: int = 16, name: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        detector: str | Path | dict[str, Any],
+        checkpoint: str | Path | None = None,
+        hand_score_thr: float = 0.1,
+        object_score_thr: float = 0.1,
+        short_side: int | None = None,
+        max_long_side: int | None = None,
+        every: int = 1,
+        time_stride: int = 4,
+        frame_sampling: str = 'linspace',
+        cell_size: int = 32,
+        soft: bool = True,
+        batch_size: int = 16,
+        name: str | None = None,
+    ) -> None:
         if every < 1 or batch_size < 1:
-            raise ValueError(f'HandObjectTeacher: every and batch_size must be 1 or more, got {every} and {batch_size}')
+            raise ValueError(
+                f'HandObjectTeacher: every and batch_size must be 1 or more, got {every} and {batch_size}'
+            )
         cfg = read_config(detector)
-        known_name = Path(detector).stem if isinstance(detector, (str, Path)) else 'hand_object_detector'
+        known_name = (
+            Path(detector).stem if isinstance(detector, (str, Path)) else 'hand_object_detector'
+        )
         super().__init__(name=name or known_name)
-        cfg.model.test_cfg.rcnn.score_thr = [object_score_thr, hand_score_thr]  # in the order of the detector's classes
+        cfg.model.test_cfg.rcnn.score_thr = [
+            object_score_thr,
+            hand_score_thr,
+        ]  # in the order of the detector's classes
         self.detector = build_detector(cfg)
         if checkpoint is None:
-            MMLogger.get_current_instance().warning(f'{self.name}: no checkpoint, so the detector is random')
+            MMLogger.get_current_instance().warning(
+                f'{self.name}: no checkpoint, so the detector is random'
+            )
         else:
             load_weights(self.detector, checkpoint)
             self.weights_sha256 = sha256_of(checkpoint)
         from egoexo_mm.models.detectors import ScaleImage
+
         given = dict(short_side=short_side, max_long_side=max_long_side)
         self.scaling = ScaleImage(**(image_scaling(cfg) if short_side is None else given))
         self.every = every
@@ -107,7 +131,9 @@ class HandObjectTeacher(Teacher):
         rgb, normalisation, divisor, pad_value = self._preparation
         frames = scale_frames(pixels, self.scaling.factor(*pixels.shape[-2:]))
         frames = frames if rgb else frames.flip(1)
-        for channel, (mean, std) in enumerate(normalisation):  # numbers, so that nothing is sent to the device
+        for channel, (mean, std) in enumerate(
+            normalisation
+        ):  # numbers, so that nothing is sent to the device
             frames[:, channel].sub_(mean).div_(std)
         height, width = frames.shape[-2:]
         return F.pad(frames, (0, -width % divisor, 0, -height % divisor), value=pad_value)
@@ -126,10 +152,16 @@ class HandObjectTeacher(Teacher):
             columns of a store (:class:`egoexo_mm.targets.Detections`). Best first.
         """
         from mmdet.structures import DetDataSample
+
         scale = self.scaling.factor(*frame_size)
         padded = tuple(items.shape[-2:])
-        meta = dict(ori_shape=tuple(frame_size), img_shape=scaled_size(*frame_size, scale), scale_factor=(scale, scale),
-                    pad_shape=padded, batch_input_shape=padded)
+        meta = dict(
+            ori_shape=tuple(frame_size),
+            img_shape=scaled_size(*frame_size, scale),
+            scale_factor=(scale, scale),
+            pad_shape=padded,
+            batch_input_shape=padded,
+        )
         samples = [DetDataSample(metainfo=meta) for _ in items]
         dtype = next(self.detector.parameters()).dtype
         samples = self.detector.predict(items[:, 0].to(dtype), samples, rescale=True)
@@ -146,7 +178,9 @@ class HandObjectTeacher(Teacher):
         columns = {name: np.concatenate([found[name] for found in results]) for name in COLUMNS}
         counts = [len(found['score']) for found in results]
         stride = int(np.gcd.reduce(frames[:, 0]))
-        return dict(columns, frame=np.repeat(frames[:, 0], counts), frame_stride=stride or _ONE_FRAME)
+        return dict(
+            columns, frame=np.repeat(frames[:, 0], counts), frame_stride=stride or _ONE_FRAME
+        )
 
     @torch.no_grad()
     def targets(self, pixels: Tensor) -> list[Tensor]:
@@ -163,21 +197,41 @@ class HandObjectTeacher(Teacher):
             slow = self.geometry.frames(num_frames)
         except ValueError as error:
             raise ValueError(f'HandObjectTeacher: {error}') from None
-        nearest = stored_frames(np.arange(len(slow)), VideoInfo(len(slow), 0, width, height, self.every))
-        seen, source = np.unique(nearest, return_inverse=True)  # slow frame -> place among those that are seen
-        frames = torch.stack([pixels[:, :, int(slow[i])] for i in seen], dim=1).flatten(0, 1)  # (N * seen, 3, H, W)
-        found = [result for part in frames.split(self.batch_size)
-                 for result in self.infer(self.prepare(part)[:, None], (height, width))]
-        maps = [self._maps([found[first + i] for i in source], (height, width))
-                for first in range(0, len(found), len(seen))]
+        nearest = stored_frames(
+            np.arange(len(slow)), VideoInfo(len(slow), 0, width, height, self.every)
+        )
+        seen, source = np.unique(
+            nearest, return_inverse=True
+        )  # slow frame -> place among those that are seen
+        frames = torch.stack([pixels[:, :, int(slow[i])] for i in seen], dim=1).flatten(
+            0, 1
+        )  # (N * seen, 3, H, W)
+        found = [
+            result
+            for part in frames.split(self.batch_size)
+            for result in self.infer(self.prepare(part)[:, None], (height, width))
+        ]
+        maps = [
+            self._maps([found[first + i] for i in source], (height, width))
+            for first in range(0, len(found), len(seen))
+        ]
         return [torch.from_numpy(clip).to(pixels.device) for clip in maps]
 
     def _maps(self, results: list[dict[str, np.ndarray]], size: tuple[int, int]) -> np.ndarray:
         """(2, S, rows, columns) of the detections of S frames."""
-        box, score, kind = (np.concatenate([found[name] for found in results]) for name in ('box', 'score', 'kind'))
+        box, score, kind = (
+            np.concatenate([found[name] for found in results]) for name in ('box', 'score', 'kind')
+        )
         slot = np.repeat(np.arange(len(results)), [len(found['score']) for found in results])
-        return boxes_to_maps(box, score, kind, slot, num_frames=len(results), grid=self.geometry.grid(size),
-                             soft=self.soft)
+        return boxes_to_maps(
+            box,
+            score,
+            kind,
+            slot,
+            num_frames=len(results),
+            grid=self.geometry.grid(size),
+            soft=self.soft,
+        )
 
 
 def _preparation(preprocessor: Any) -> tuple[bool, list[tuple[float, float]], int, float]:
@@ -187,4 +241,9 @@ def _preparation(preprocessor: Any) -> tuple[bool, list[tuple[float, float]], in
         pairs = zip(*(getattr(preprocessor, name).flatten().tolist() for name in ('mean', 'std')))
         normalisation = list(pairs)
         normalisation = normalisation * 3 if len(normalisation) == 1 else normalisation
-    return preprocessor._channel_conversion, normalisation, preprocessor.pad_size_divisor, preprocessor.pad_value
+    return (
+        preprocessor._channel_conversion,
+        normalisation,
+        preprocessor.pad_size_divisor,
+        preprocessor.pad_value,
+    )

@@ -1,4 +1,5 @@
 """Building a hand-object detector of mmdet and loading its weights; mmdet is imported when a function is called."""
+
 from __future__ import annotations
 
 import copy
@@ -22,15 +23,19 @@ def read_config(detector: str | Path | dict[str, Any]) -> Config:
     """
     if isinstance(detector, (str, Path)):
         if not Path(detector).is_file():
-            raise ValueError(f'{detector} is not a file; expected the mmdet config of a hand-object detector')
+            raise ValueError(
+                f'{detector} is not a file; expected the mmdet config of a hand-object detector'
+            )
         cfg = Config.fromfile(detector)
     else:
         cfg = Config(copy.deepcopy(dict(detector)))
         if cfg.get('custom_imports'):
             import_modules_from_strings(**cfg.custom_imports)
     if 'rcnn' not in (cfg.get('model', {}).get('test_cfg') or {}):
-        raise ValueError(f'{_name(detector)}: expected an mmdet config whose model has test_cfg.rcnn, as that of a '
-                         'HandObjectRoIHead; see configs/teachers/hand_object_r101_c4.py')
+        raise ValueError(
+            f'{_name(detector)}: expected an mmdet config whose model has test_cfg.rcnn, as that of a '
+            'HandObjectRoIHead; see configs/teachers/hand_object_r101_c4.py'
+        )
     return cfg
 
 
@@ -46,12 +51,16 @@ def build_detector(cfg: Config) -> nn.Module:
 
         from egoexo_mm.models.detectors import HandObjectRoIHead
     except ImportError as error:
-        raise ImportError(f'a hand-object detector needs mmdet ({error}); pip install mmdet==3.3.0') from None
+        raise ImportError(
+            f'a hand-object detector needs mmdet ({error}); pip install mmdet==3.3.0'
+        ) from None
     with DefaultScope.overwrite_default_scope('mmdet'):
         detector = MODELS.build(cfg.model)
     if not isinstance(getattr(detector, 'roi_head', None), HandObjectRoIHead):
-        raise ValueError(f'{type(detector).__name__} of {_name(cfg.filename)} has no HandObjectRoIHead, which finds the '
-                         "hands' sides and contacts; see configs/teachers/hand_object_r101_c4.py")
+        raise ValueError(
+            f'{type(detector).__name__} of {_name(cfg.filename)} has no HandObjectRoIHead, which finds the '
+            "hands' sides and contacts; see configs/teachers/hand_object_r101_c4.py"
+        )
     return detector
 
 
@@ -65,13 +74,21 @@ def load_weights(detector: nn.Module, path: str | Path) -> None:
     """
     weights, name = read_weights(path)
     own = detector.state_dict()
-    missing = [key for key in own if key not in weights and not key.endswith('num_batches_tracked')]  # old files lack these
+    missing = [
+        key for key in own if key not in weights and not key.endswith('num_batches_tracked')
+    ]  # old files lack these
     unknown = [key for key in weights if key not in own]
     other = [key for key in own if key in weights and own[key].shape != weights[key].shape]
-    for keys, what in ((missing, 'lacks'), (unknown, 'has an unknown'), (other, 'has another shape of')):
+    for keys, what in (
+        (missing, 'lacks'),
+        (unknown, 'has an unknown'),
+        (other, 'has another shape of'),
+    ):
         if keys:
-            raise ValueError(f'{path} {what} {keys[0]} ({len(keys)} such weights): it is not a checkpoint of this detector; '
-                             'give the config that it was trained with')
+            raise ValueError(
+                f'{path} {what} {keys[0]} ({len(keys)} such weights): it is not a checkpoint of this detector; '
+                'give the config that it was trained with'
+            )
     detector.load_state_dict(weights, strict=False)
     warning = ego_warning(name)
     if warning:
@@ -82,7 +99,10 @@ def image_scaling(cfg: Config) -> dict[str, int | None]:
     """``short_side`` and ``max_long_side`` of the detector's own test pipeline; 600 and 1000 where it says nothing."""
     for step in cfg.get('test_pipeline', ()):
         if step['type'] == 'ScaleImage':
-            return dict(short_side=step.get('short_side', 600), max_long_side=step.get('max_long_side', 1000))
+            return dict(
+                short_side=step.get('short_side', 600),
+                max_long_side=step.get('max_long_side', 1000),
+            )
         if step['type'] == 'Resize' and step.get('keep_ratio'):
             return dict(short_side=min(step['scale']), max_long_side=max(step['scale']))
     return dict(short_side=600, max_long_side=1000)

@@ -1,4 +1,5 @@
 """Object-Score: which ImageNet objects are in sight, by an image classifier on frames of the clip."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -30,13 +31,23 @@ class ObjectScoreTeacher(ScoreTeacher):
     signal = 'object_score'
     target = 'object_score'
 
-    def __init__(self, *, classifier: dict[str, Any] = dict(kind='efficientnet_lite0'), score_kind: str = 'logits',
-                 online_frames: int = 4, name: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        classifier: dict[str, Any] = dict(kind='efficientnet_lite0'),
+        score_kind: str = 'logits',
+        online_frames: int = 4,
+        name: str | None = None,
+    ) -> None:
         if online_frames < 1:
             raise ValueError(f'online_frames must be at least 1, got {online_frames}')
         found = load_classifier(**classifier)
-        super().__init__(num_scores=found.num_scores, score_kind=score_kind, name=name or found.name,
-                         weights_sha256=found.weights_sha256)
+        super().__init__(
+            num_scores=found.num_scores,
+            score_kind=score_kind,
+            name=name or found.name,
+            weights_sha256=found.weights_sha256,
+        )
         self.classifier = found.network
         self.frames = found.frames
         self.online_frames = online_frames

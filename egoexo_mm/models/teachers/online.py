@@ -1,4 +1,5 @@
 """Teachers inside the training step: they make the targets that the samples of a batch lack."""
+
 from __future__ import annotations
 
 import copy
@@ -37,15 +38,23 @@ class OnlineTeachers:
         ValueError: for a teacher that no head learns from, or another ``amp``; one sentence.
     """
 
-    def __init__(self, teachers: dict[str, ConfigType | None], *, learned: Iterable[str], amp: str | None = None,
-                 map_frames: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        teachers: dict[str, ConfigType | None],
+        *,
+        learned: Iterable[str],
+        amp: str | None = None,
+        map_frames: dict[str, Any] | None = None,
+    ) -> None:
         self.configs = {name: cfg for name, cfg in teachers.items() if cfg}
         learned = sorted(set(learned))
         for name in self.configs:
             if name not in learned:
                 known = ', '.join(learned) or 'nothing'
-                raise ValueError(f'teachers: no auxiliary head learns {name!r} (they learn {known}); add a head with that '
-                                 f'target to aux_heads, or set model.teachers.{name}=None as well')
+                raise ValueError(
+                    f'teachers: no auxiliary head learns {name!r} (they learn {known}); add a head with that '
+                    f'target to aux_heads, or set model.teachers.{name}=None as well'
+                )
         if amp not in _AMP:
             raise ValueError(f"teacher_amp must be 'float16', 'bfloat16' or None, got {amp!r}")
         self.amp = _AMP[amp]
@@ -73,8 +82,10 @@ class OnlineTeachers:
                 teacher = MODELS.build(cfg)
                 if not isinstance(teacher, Teacher) or teacher.target != name:
                     made = repr(getattr(teacher, 'target', None))
-                    raise ValueError(f'teachers: {type(teacher).__name__} makes {made}, but is given as {name!r}; give each '
-                                     'teacher under the name of its target')
+                    raise ValueError(
+                        f'teachers: {type(teacher).__name__} makes {made}, but is given as {name!r}; give each '
+                        'teacher under the name of its target'
+                    )
                 teacher.freeze()
                 self.built[name] = teacher.to(device)
 
@@ -93,12 +104,17 @@ class OnlineTeachers:
         Raises:
             ValueError: for more than one view a sample.
         """
-        lacking = {name: [i for i, sample in enumerate(data_samples) if name not in sample] for name in self.configs}
+        lacking = {
+            name: [i for i, sample in enumerate(data_samples) if name not in sample]
+            for name in self.configs
+        }
         if not any(lacking.values()):
             return data_samples
         if inputs.shape[1] != 1:
-            raise ValueError(f'teachers: expected one view a sample, got {inputs.shape[1]}; train with num_clips=1 and one '
-                             'crop')
+            raise ValueError(
+                f'teachers: expected one view a sample, got {inputs.shape[1]}; train with num_clips=1 and one '
+                'crop'
+            )
         self.build(inputs.device)
         pixels = raw_pixels(inputs[:, 0], preprocessor)
         samples = list(data_samples)
@@ -107,7 +123,9 @@ class OnlineTeachers:
                 continue
             with torch.autocast(inputs.device.type, enabled=self.amp is not None, dtype=self.amp):
                 targets = self.built[name].targets(torch.stack([pixels[i] for i in rows]))
-            for i, target in zip(rows, targets, strict=True):
+            if len(targets) != len(rows):
+                raise ValueError(f'teacher {name}: {len(targets)} targets for {len(rows)} clips')
+            for i, target in zip(rows, targets):
                 samples[i] = samples[i].new() if samples[i] is data_samples[i] else samples[i]
                 samples[i].set_field(target, name)
         return samples
@@ -127,11 +145,15 @@ def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
         ValueError: if it blends clips, whose pixels are those of no video, or is another preprocessor.
     """
     if not isinstance(preprocessor, ActionDataPreprocessor):
-        raise ValueError(f'teachers: cannot undo the normalisation of {type(preprocessor).__name__}; expected an '
-                         'ActionDataPreprocessor, or targets in stores (train_dataloader.dataset.targets)')
+        raise ValueError(
+            f'teachers: cannot undo the normalisation of {type(preprocessor).__name__}; expected an '
+            'ActionDataPreprocessor, or targets in stores (train_dataloader.dataset.targets)'
+        )
     if preprocessor.blending is not None:
-        raise ValueError(f'teachers: cannot see the clips that {type(preprocessor.blending).__name__} blends; remove '
-                         'blending of the data_preprocessor')
+        raise ValueError(
+            f'teachers: cannot see the clips that {type(preprocessor.blending).__name__} blends; remove '
+            'blending of the data_preprocessor'
+        )
     pixels = clips.float()
     if getattr(preprocessor, 'mean', None) is not None:
         pixels = pixels * preprocessor.std + preprocessor.mean

@@ -1,4 +1,5 @@
 """Object-Score from a network of one's own."""
+
 from __future__ import annotations
 
 import copy
@@ -33,17 +34,41 @@ class RecognizerObjectTeacher(ScoreTeacher):
     signal = 'object_score'
     target = 'object_score'
 
-    def __init__(self, *, recognizer: ConfigType | str, checkpoint: str, num_scores: int, size: int,
-                 score_kind: str = 'logits', online_frames: int = 4, name: str = 'objects of one frame') -> None:
-        cfg = Config.fromfile(recognizer).model if isinstance(recognizer, str) else copy.deepcopy(recognizer)
+    def __init__(
+        self,
+        *,
+        recognizer: ConfigType | str,
+        checkpoint: str,
+        num_scores: int,
+        size: int,
+        score_kind: str = 'logits',
+        online_frames: int = 4,
+        name: str = 'objects of one frame',
+    ) -> None:
+        cfg = (
+            Config.fromfile(recognizer).model
+            if isinstance(recognizer, str)
+            else copy.deepcopy(recognizer)
+        )
         network = MODELS.build(cfg)
         sha256 = fill_recognizer(
-            network, checkpoint, f'a checkpoint of {recognizer if isinstance(recognizer, str) else "the recognizer"}')
-        super().__init__(num_scores=num_scores, score_kind=score_kind, name=name, weights_sha256=sha256)
+            network,
+            checkpoint,
+            f'a checkpoint of {recognizer if isinstance(recognizer, str) else "the recognizer"}',
+        )
+        super().__init__(
+            num_scores=num_scores, score_kind=score_kind, name=name, weights_sha256=sha256
+        )
         self.recognizer = network
         own = network.data_preprocessor
-        self.frames = FramePreprocessor(size=size, resize=size, geometry='squash', antialias=False, mean=own.mean.flatten(),
-                                        std=own.std.flatten())
+        self.frames = FramePreprocessor(
+            size=size,
+            resize=size,
+            geometry='squash',
+            antialias=False,
+            mean=own.mean.flatten(),
+            std=own.std.flatten(),
+        )
         self.online_frames = online_frames
         self.freeze()
 

@@ -1,4 +1,5 @@
 """Resizing frames on any device as OpenCV resizes them on the CPU."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -28,7 +29,9 @@ def scale_frames(pixels: Tensor, scale: float) -> Tensor:
     for axis, size in ((-1, pixels.shape[-1]), (-2, pixels.shape[-2])):
         low, high, share = (torch.from_numpy(x).to(pixels.device) for x in _taps(size, scale))
         first = frames.index_select(axis, low)
-        frames = torch.lerp(first, frames.index_select(axis, high), share if axis == -1 else share[:, None])
+        frames = torch.lerp(
+            first, frames.index_select(axis, high), share if axis == -1 else share[:, None]
+        )
     return frames
 
 
