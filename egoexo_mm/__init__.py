@@ -1,9 +1,13 @@
-"""Ego-Exo (https://arxiv.org/abs/2104.07905) for MMAction2 1.x: importing this package registers everything."""
+"""Ego-Exo (https://arxiv.org/abs/2104.07905) for MMAction2 1.x.
 
-from egoexo_mm import compat
+Importing this package registers everything with MMEngine's registries.
+"""
+
+from egoexo_mm import compat, former_names
 from egoexo_mm.errors import print_run_errors_plainly
 from egoexo_mm.version import __version__
 
+former_names.install()
 print_run_errors_plainly()
 
 
@@ -15,15 +19,13 @@ def register() -> None:
 
     from egoexo_mm import datasets, engine, evaluation, models  # noqa: F401
 
-    if (
-        DefaultScope.get_current_instance() is None
-    ):  # so that MODELS.build works in a notebook; a Runner sets its own
+    # so that MODELS.build works in a notebook; a Runner sets its own
+    if DefaultScope.get_current_instance() is None:
         DefaultScope.get_instance('mmaction', scope_name='mmaction')
 
 
-if (
-    not compat.started_as_command()
-):  # python -m egoexo_mm, and its doctor, start where a host is missing
+# python -m egoexo_mm, and its doctor, start where a host is missing
+if not compat.started_as_command():
     register()
 
 __all__ = ['__version__', 'compat', 'register']

@@ -26,11 +26,11 @@ class _FormerNames(MetaPathFinder, Loader):
         new = MOVED[spec.name]
         warnings.warn(f'{spec.name} is now {new}; import that', FutureWarning, stacklevel=2)
         module = importlib.import_module(new)
-        self._spec = module.__spec__  # the import system puts that of the former name over it
+        spec.loader_state = module.__spec__  # the import system puts ``spec`` in its place
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec
+        module.__spec__ = module.__spec__.loader_state
 
 
 def install() -> None:

@@ -106,9 +106,9 @@ def main() -> None:
     )
     parser.add_argument('extra', nargs='*', help='further requirements')
     args = parser.parse_args()
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 9):
         sys.exit(
-            f'Python 3.10 or newer is needed, this is {sys.version.split()[0]}; make an environment with a newer one'
+            f'Python 3.9 or newer is needed, this is {sys.version.split()[0]}; make an environment with a newer one'
         )
     torch = installed('torch')
     if torch and int(torch.partition('.')[0]) < 2:

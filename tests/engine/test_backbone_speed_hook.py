@@ -36,9 +36,10 @@ def test_same_numbers_and_names(options):
     BackboneSpeedHook(**options).before_run(SimpleNamespace(model=model))
     assert list(quick.state_dict()) == list(plain.state_dict())
     clip = torch.randn(2, 3, 4, 32, 32)
-    for ours, expected in zip(
-        step(model, clip), step(SimpleNamespace(backbone=plain['backbone']), clip)
-    ):
+    found = step(model, clip)
+    reference = step(SimpleNamespace(backbone=plain['backbone']), clip)
+    assert len(found) == len(reference)
+    for ours, expected in zip(found, reference):
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
     weight = model.backbone[0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last_3d) == (

@@ -1,0 +1,37 @@
+"""Modules that moved import under their former names."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from egoexo_mm import former_names
+
+
+@pytest.mark.parametrize('former', sorted(former_names.MOVED))
+def test_former_name_is_the_same_module(former):
+    present = importlib.import_module(former_names.MOVED[former])
+    spec = present.__spec__
+    sys.modules.pop(former, None)
+    with pytest.warns(FutureWarning, match=f'{former} is now {present.__name__}'):
+        module = importlib.import_module(former)
+    assert module is present
+    assert module.__spec__ is spec
+    assert module.__name__ == former_names.MOVED[former]
+
+
+def test_unknown_name_is_an_import_error():
+    code = 'import egoexo_mm.no_such_module'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert "No module named 'egoexo_mm.no_such_module'" in done.stderr
+
+
+def test_warns_once_a_process():
+    former = next(iter(former_names.MOVED), None)
+    if former is None:
+        pytest.skip('nothing has moved')
+    code = f'import {former}\nimport {former}\nfrom {former} import __doc__'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count('FutureWarning') == 1, done.stderr
