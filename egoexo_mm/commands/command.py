@@ -56,9 +56,13 @@ def add_out(
     if default is None:
         parser.add_argument('out', metavar='OUT', type=type, help=text)
         return
+
+    def convert(text: str) -> Any:  # argparse passes the default through ``type``
+        return text if text is argparse.SUPPRESS else type(text)
+
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        'out', metavar='OUT', nargs='?', type=type, default=argparse.SUPPRESS, help=text
+        'out', metavar='OUT', nargs='?', type=convert, default=argparse.SUPPRESS, help=text
     )
     group.add_argument('--out', metavar='OUT', type=type, default=default, help=argparse.SUPPRESS)
 
