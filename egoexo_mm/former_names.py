@@ -11,7 +11,28 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 # former name: present name
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {
+    'egoexo_mm.targets.disk': 'egoexo_mm.targets.store.disk',
+    'egoexo_mm.targets.epic_boxes': 'egoexo_mm.targets.conversion.epic_boxes',
+    'egoexo_mm.targets.errors': 'egoexo_mm.targets.store.errors',
+    'egoexo_mm.targets.excerpt': 'egoexo_mm.targets.inspection.excerpt',
+    'egoexo_mm.targets.failures': 'egoexo_mm.failed_jsonl',
+    'egoexo_mm.targets.frame_sizes': 'egoexo_mm.targets.conversion.frame_sizes',
+    'egoexo_mm.targets.frames': 'egoexo_mm.targets.store.frame_matching',
+    'egoexo_mm.targets.listing': 'egoexo_mm.targets.store.listed_videos',
+    'egoexo_mm.targets.manifest': 'egoexo_mm.targets.store.manifest',
+    'egoexo_mm.targets.merging': 'egoexo_mm.targets.inspection.merging',
+    'egoexo_mm.targets.progress': 'egoexo_mm.progress',
+    'egoexo_mm.targets.protobuf': 'egoexo_mm.targets.conversion.protobuf',
+    'egoexo_mm.targets.records': 'egoexo_mm.targets.store.records',
+    'egoexo_mm.targets.released': 'egoexo_mm.targets.conversion.released_scores',
+    'egoexo_mm.targets.released_boxes': 'egoexo_mm.targets.conversion.released_boxes',
+    'egoexo_mm.targets.shards': 'egoexo_mm.targets.store.shards',
+    'egoexo_mm.targets.summary': 'egoexo_mm.targets.inspection.summary',
+    'egoexo_mm.targets.unpickle': 'egoexo_mm.targets.conversion.numpy_files',
+    'egoexo_mm.targets.verification': 'egoexo_mm.targets.inspection.verification',
+    'egoexo_mm.targets.writer': 'egoexo_mm.targets.store.writer',
+}
 
 
 class _FormerNames(MetaPathFinder, Loader):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import TargetStore, TargetStoreError
-from egoexo_mm.targets.summary import summarize, summary_lines
-from egoexo_mm.targets.verification import Verification, listed_ids, verify_store
+from egoexo_mm.targets.inspection.summary import summarize, summary_lines
+from egoexo_mm.targets.inspection.verification import Verification, listed_ids, verify_store
 from tests.targets.stores import (
     BOXES,
     EGO,

@@ -14,12 +14,12 @@ import numpy as np
 
 from egoexo_mm.video.names import is_hidden
 
-from .conversion import BoxesReport, convert_files
-from .errors import TargetStoreError
+from ..store.errors import TargetStoreError
+from ..store.manifest import Manifest
+from ..store.records import BOX_SLACK, HAND, OBJECT, UNKNOWN, check_detections
+from .box_files import BoxesReport, convert_files
 from .frame_sizes import FrameSize, SizeOf
-from .manifest import Manifest
-from .records import BOX_SLACK, HAND, OBJECT, UNKNOWN, check_detections
-from .unpickle import load_npy
+from .numpy_files import load_npy
 
 _SHAN_COLUMNS = 10
 _SHAN_OFFSET_SCALE = 10000.0  # pixels = magnitude * 1000 * unit vector * 10

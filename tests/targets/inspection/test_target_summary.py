@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import HAND, OBJECT, StoreWriter, TargetStoreError
-from egoexo_mm.targets.summary import Spread, summarize, summary_lines
+from egoexo_mm.targets.inspection.summary import Spread, summarize, summary_lines
 from tests.targets.stores import EGO, PROBS, box_store, ego_store, fail, raw_store
 
 

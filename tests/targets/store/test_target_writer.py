@@ -272,7 +272,7 @@ def test_fail_appends_a_line(tmp_path):
 
 
 def test_a_shard_is_closed_early_when_it_holds_many_boxes(tmp_path, monkeypatch):
-    monkeypatch.setattr('egoexo_mm.targets.writer._MAX_BOXES_PER_SHARD', 4)
+    monkeypatch.setattr('egoexo_mm.targets.store.writer._MAX_BOXES_PER_SHARD', 4)
     add_all(tmp_path, ['v0', 'v1', 'v2'])
     sizes = sorted(p.name for p in tmp_path.glob('*.arrow'))
     assert sizes == ['shard-r000-00000.arrow', 'shard-r000-00001.arrow']  # 4 boxes, then 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import TargetStore, TargetStoreError
-from egoexo_mm.targets.released import convert_scores
+from egoexo_mm.targets.conversion.released_scores import convert_scores
 
 LOGITS = {'abseiling/a.mp4': [1.5, -0.5], 'abseiling/b.mp4': [0.25, 2], 'zumba/c.mkv': [-3, 0]}
 PROBABILITIES = {'a.mp4': [0.25, 0.75], 'b.mp4': [1.0, 0.0], 'c.mp4': [0.5005, 0.5]}

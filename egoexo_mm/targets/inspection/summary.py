@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .failures import read_failures
-from .manifest import Manifest, read_manifest
-from .records import HAND, OBJECT, SUM_SLACK, arrow_schema
-from .shards import numpy_views, read_shard, shard_paths, video_ids
+from egoexo_mm.failed_jsonl import read_failures
+
+from ..store.manifest import Manifest, read_manifest
+from ..store.records import HAND, OBJECT, SUM_SLACK, arrow_schema
+from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
 
 _FEW_SCORES = 10  # up to so many, the mean of each one is worth a line
 

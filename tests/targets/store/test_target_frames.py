@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import TargetStoreError, VideoInfo, stored_frames
-from egoexo_mm.targets.frames import rows_of_frames
-from egoexo_mm.targets.records import boxes_in_order, check_box_values
+from egoexo_mm.targets.store.frame_matching import rows_of_frames
+from egoexo_mm.targets.store.records import boxes_in_order, check_box_values
 
 
 def info(num_frames=0, fps=0.0, stride=1):

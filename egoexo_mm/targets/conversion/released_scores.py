@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.progress import track
 from egoexo_mm.untrusted import quote
 
-from .errors import TargetStoreError
-from .manifest import Manifest, video_id_from_path
-from .progress import track
-from .records import check_scores
-from .unpickle import load_pickle
-from .writer import StoreWriter
+from ..store.errors import TargetStoreError
+from ..store.manifest import Manifest, video_id_from_path
+from ..store.records import check_scores
+from ..store.writer import StoreWriter
+from .numpy_files import load_pickle
 
 
 def convert_scores(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import HAND, OBJECT, TargetStore, TargetStoreError
-from egoexo_mm.targets.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos
-from egoexo_mm.targets.released_boxes import convert_boxes, read_boxes
+from egoexo_mm.targets.conversion.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos
+from egoexo_mm.targets.conversion.released_boxes import convert_boxes, read_boxes
 from tests.media import write_video
 
 SIZE = FrameSize(400, 200)

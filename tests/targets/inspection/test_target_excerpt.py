@@ -8,7 +8,7 @@ from egoexo_mm.targets import (
     TargetStore,
     TargetStoreError,
 )
-from egoexo_mm.targets.excerpt import excerpt
+from egoexo_mm.targets.inspection.excerpt import excerpt
 from tests.targets.stores import PROBS, box_store, ego_store, raw_store
 
 OBJECTS = Manifest(

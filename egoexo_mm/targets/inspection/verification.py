@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from egoexo_mm.failed_jsonl import read_failures
+from egoexo_mm.progress import track
 from egoexo_mm.untrusted import quote, shorten
 
-from .errors import TargetStoreError
-from .failures import read_failures
-from .listing import listed_ids, listed_paths
-from .manifest import Manifest, read_manifest
-from .progress import track
-from .records import (
+from ..store.errors import TargetStoreError
+from ..store.listed_videos import listed_ids, listed_paths
+from ..store.manifest import Manifest, read_manifest
+from ..store.records import (
     DETECTION_FIELDS,
     SUM_SLACK,
     arrow_schema,
@@ -22,7 +22,7 @@ from .records import (
     check_frame_grid,
     check_scores,
 )
-from .shards import numpy_views, read_shard, shard_paths, video_ids
+from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
 
 __all__ = [
     'Verification',

@@ -5,15 +5,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+from egoexo_mm.failed_jsonl import FAILED_NAME, append_failure
 from egoexo_mm.untrusted import quote
 
 from .disk import sync_file, sync_folder
 from .errors import TargetStoreError
-from .failures import FAILED_NAME, append_failure
 from .manifest import MANIFEST_NAME, Manifest, read_manifest
 from .records import arrow_schema, check_detections, check_frame_grid, check_scores
 from .shards import write_shard
-from .store import TargetStore
+from .target_store import TargetStore
 
 try:
     import fcntl

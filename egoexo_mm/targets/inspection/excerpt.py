@@ -6,10 +6,10 @@ import numpy as np
 
 from egoexo_mm.untrusted import quote
 
-from .errors import TargetStoreError
-from .frames import stored_frames
-from .records import HAND
-from .store import TargetStore
+from ..store.errors import TargetStoreError
+from ..store.frame_matching import stored_frames
+from ..store.records import HAND
+from ..store.target_store import TargetStore
 
 SIDES = {-1: 'unknown side', 0: 'left', 1: 'right'}
 CONTACTS = {

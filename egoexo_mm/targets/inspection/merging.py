@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from egoexo_mm.failed_jsonl import FAILED_NAME, failure_line, read_failures
+from egoexo_mm.progress import track
 from egoexo_mm.untrusted import quote
 
-from .disk import sync_file, sync_folder
-from .errors import TargetStoreError
-from .failures import FAILED_NAME, failure_line, read_failures
-from .manifest import MANIFEST_NAME, Manifest, read_manifest
-from .progress import track
-from .records import arrow_schema
-from .shards import read_shard, shard_paths
+from ..store.disk import sync_file, sync_folder
+from ..store.errors import TargetStoreError
+from ..store.manifest import MANIFEST_NAME, Manifest, read_manifest
+from ..store.records import arrow_schema
+from ..store.shards import read_shard, shard_paths
 from .verification import check_batch, verify_store
 
 

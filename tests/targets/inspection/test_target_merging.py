@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from egoexo_mm.targets import StoreWriter, TargetStore, TargetStoreError
-from egoexo_mm.targets import merging as module
-from egoexo_mm.targets.merging import MergeReport, merge_stores
-from egoexo_mm.targets.records import arrow_schema
-from egoexo_mm.targets.shards import read_shard
+from egoexo_mm.targets.inspection import merging as module
+from egoexo_mm.targets.inspection.merging import MergeReport, merge_stores
+from egoexo_mm.targets.store.records import arrow_schema
+from egoexo_mm.targets.store.shards import read_shard
 from tests.targets.stores import BOXES, EGO, box_store, ego_store, fail, raw_store
 
 

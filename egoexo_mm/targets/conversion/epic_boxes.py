@@ -17,12 +17,12 @@ import numpy as np
 from egoexo_mm.untrusted import quote
 from egoexo_mm.video.names import files_below
 
-from .conversion import BoxesReport, convert_files
-from .errors import TargetStoreError
-from .manifest import Manifest, video_id_from_path
+from ..store.errors import TargetStoreError
+from ..store.manifest import Manifest, video_id_from_path
+from ..store.records import HAND, OBJECT, UNKNOWN, check_detections
+from .box_files import BoxesReport, convert_files
+from .numpy_files import load_pickle
 from .protobuf import FIXED32, LENGTH, VARINT, fields, wrong_type
-from .records import HAND, OBJECT, UNKNOWN, check_detections
-from .unpickle import load_pickle
 
 FRAME_SIZE = (456, 256)
 # Message -> field number -> (name, wire type); other fields are passed over, as protobuf does.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import TargetStoreError
-from egoexo_mm.targets.unpickle import RestrictedUnpickler, load_npy, load_pickle
+from egoexo_mm.targets.conversion.numpy_files import RestrictedUnpickler, load_npy, load_pickle
 
 PROTOCOLS = range(6)
 

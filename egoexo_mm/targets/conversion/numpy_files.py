@@ -12,7 +12,7 @@ from egoexo_mm.untrusted.pickle_parts import RefusedError
 from egoexo_mm.untrusted.quoting import shorten
 from egoexo_mm.untrusted.unpickler import RestrictedUnpickler
 
-from .errors import TargetStoreError
+from ..store.errors import TargetStoreError
 
 __all__ = ['RestrictedUnpickler', 'load_npy', 'load_pickle']
 _ZIP_MAGIC = b'PK\x03\x04'

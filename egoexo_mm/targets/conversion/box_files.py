@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import TargetStoreError
-from .manifest import Manifest, video_id_from_path
-from .progress import track
-from .writer import StoreWriter
+from egoexo_mm.progress import track
+
+from ..store.errors import TargetStoreError
+from ..store.manifest import Manifest, video_id_from_path
+from ..store.writer import StoreWriter
 
 ReadFile = Callable[[Path, str], dict[str, Any]]  # path, video id -> arguments of add_detections
 

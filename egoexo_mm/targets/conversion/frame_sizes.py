@@ -12,8 +12,8 @@ from egoexo_mm.untrusted import quote
 from egoexo_mm.video import BrokenVideoError, is_video, open_frames
 from egoexo_mm.video.names import files_below
 
-from .errors import TargetStoreError
-from .manifest import video_id_from_path
+from ..store.errors import TargetStoreError
+from ..store.manifest import video_id_from_path
 
 
 class FrameSize(NamedTuple):

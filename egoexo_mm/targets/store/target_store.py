@@ -10,7 +10,7 @@ import pyarrow as pa
 from egoexo_mm.untrusted import quote
 
 from .errors import MissingVideoError, TargetStoreError
-from .frames import rows_of_frames, stored_frames
+from .frame_matching import rows_of_frames, stored_frames
 from .manifest import read_manifest
 from .records import (
     DETECTION_FIELDS,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from egoexo_mm.targets import HAND, OBJECT, TargetStore, TargetStoreError
-from egoexo_mm.targets.epic_boxes import convert_epic_boxes, epic_fps, read_epic_boxes
-from egoexo_mm.targets.protobuf import fields
+from egoexo_mm.targets.conversion.epic_boxes import convert_epic_boxes, epic_fps, read_epic_boxes
+from egoexo_mm.targets.conversion.protobuf import fields
 
 # protobuf 7.36.2: video P01_01, frame 300, a right hand (portable object), a left one (no contact, a box that starts at
 # 0, 0, an offset of 0, 0) and an object.
