@@ -2,9 +2,9 @@
 
 import pytest
 
+from study.tests.miniworld_files import LEAST, TINY, digests, short_clips, tiny_world
 from study.world import PARTS, build, make_world
 from study.world.plan import plan
-from study.tests.miniworld_files import LEAST, TINY, digests, short_clips, tiny_world
 from tests.scripts import load_script
 
 

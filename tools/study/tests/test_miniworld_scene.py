@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from egoexo_mm.targets import HAND, OBJECT
 from study.world import NOUNS, VERBS, render_clip
 from study.world.bodies import Person
 from study.world.cameras import HEIGHT, WIDTH, FirstPersonCamera, ThirdPersonCamera
@@ -12,7 +13,6 @@ from study.world.objects import make_sprite
 from study.world.render import SUPER, draw, render_frame
 from study.world.scene import NONE, PORTABLE, make_scene
 from study.world.textures import STYLES
-from egoexo_mm.targets import HAND, OBJECT
 
 
 def test_a_seed_is_a_clip():

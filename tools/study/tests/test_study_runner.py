@@ -9,6 +9,11 @@ import time
 
 import pytest
 
+from study import table
+from study.markers import LOCK, read_marker, state_of, take_lock
+from study.plan import StudyError
+from study.results import collect
+from study.runner import settle_changes
 from study.tests.toy_study import (
     ROOT,
     calls,
@@ -16,12 +21,6 @@ from study.tests.toy_study import (
     run,
     write_study,
 )
-
-from study import table
-from study.markers import LOCK, read_marker, state_of, take_lock
-from study.plan import StudyError
-from study.results import collect
-from study.runner import settle_changes
 
 
 def states(root):
