@@ -1,14 +1,18 @@
-"""Modules that moved: their former names still import, with one warning each."""
+"""Modules that moved still import under their former names, with one warning each.
+
+Classes that left the package keep their registered names: building one says what to import.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 # former name: present name
 MOVED: dict[str, str] = {
@@ -34,6 +38,14 @@ MOVED: dict[str, str] = {
     'egoexo_mm.targets.writer': 'egoexo_mm.targets.store.writer',
 }
 
+# registry of MMAction2: registered classes that are in tools/study/modules now
+IN_STUDY = dict(
+    DATASETS=('ImageFolderDataset',),
+    METRICS=('InteractionMapMetric',),
+    MODELS=('InteractionMapRecognizer', 'RecognizerObjectTeacher'),
+    TRANSFORMS=('LoadWholeVideo', 'PairToVerbNoun'),
+)
+
 
 class _FormerNames(MetaPathFinder, Loader):
     """Finds a module of ``MOVED`` under its former name; it is the same module object."""
@@ -58,3 +70,24 @@ def install() -> None:
     """Make the former names importable; a second call changes nothing."""
     if not any(isinstance(finder, _FormerNames) for finder in sys.meta_path):
         sys.meta_path.append(_FormerNames())
+
+
+def register_placeholders() -> None:
+    """Register a function under every name of ``IN_STUDY``; ``study.modules`` replaces it."""
+    registries = importlib.import_module('mmaction.registry')
+    for registry, names in IN_STUDY.items():
+        registry = getattr(registries, registry)
+        for name in names:
+            if name not in registry.module_dict:
+                registry.register_module(name=name, module=_placeholder(name))
+
+
+def _placeholder(name: str) -> Callable:
+    def refuse(**kwargs: Any) -> None:
+        raise ImportError(
+            f'{name} is in study.modules now, beside the rendered world in tools/study. Set '
+            "custom_imports = dict(imports=['egoexo_mm', 'study.modules']) in the config and start "
+            'it with a script of tools/, or with PYTHONPATH=tools.'
+        )
+
+    return refuse

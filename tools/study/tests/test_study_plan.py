@@ -3,10 +3,9 @@
 import pytest
 from mmengine.config import Config
 
-from tests.tools.toy_study import plan_of, write_study  # first: it makes study importable
-
-from study.fingerprint import Fingerprints, changes  # isort: skip
-from study.plan import StudyError, make_plan  # isort: skip
+from study.fingerprint import Fingerprints, changes
+from study.plan import StudyError, make_plan
+from study.tests.toy_study import plan_of, write_study
 
 
 def test_shared_steps_run_once(tmp_path):

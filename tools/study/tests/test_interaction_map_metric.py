@@ -7,7 +7,7 @@ from mmaction.registry import METRICS, MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
-import egoexo_mm  # noqa: F401
+import study.modules  # noqa: F401
 from tests.tiny import CONFIG
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from mmengine.config import Config
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / 'tools'))  # behind the rest: it has modules named test and train
+from study.plan import make_plan
+from study.runner import Runner
 
-from study.plan import make_plan  # noqa: E402
-from study.runner import Runner  # noqa: E402
+ROOT = Path(__file__).parents[3]
 
 STEP = str(Path(__file__).parent / 'study_step.py')
 TEXT = """

@@ -9,12 +9,12 @@ from mmaction.utils import ConfigType
 from mmengine.config import Config
 from torch import Tensor
 
-from .base import ScoreTeacher
-from .frames import FramePreprocessor, evenly_spaced
-from .weights import fill_recognizer
+from egoexo_mm.models.teachers.base import ScoreTeacher
+from egoexo_mm.models.teachers.frames import FramePreprocessor, evenly_spaced
+from egoexo_mm.models.teachers.weights import fill_recognizer
 
 
-@MODELS.register_module()
+@MODELS.register_module(force=True)
 class RecognizerObjectTeacher(ScoreTeacher):
     """An MMAction2 recognizer of single frames, such as one trained on pictures, as the Object-Score teacher.
 

@@ -9,7 +9,7 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import Compose
 
-import egoexo_mm  # noqa: F401
+import study.modules  # noqa: F401
 from tests.media import noise_video
 
 

@@ -11,7 +11,7 @@ from mmaction.registry import DATASETS
 _ENDINGS = ('.jpg', '.jpeg', '.png')
 
 
-@DATASETS.register_module()
+@DATASETS.register_module(force=True)
 class ImageFolderDataset(BaseActionDataset):
     """``<folder>/<class>/<picture>``; classes are numbered in the order of their names.
 

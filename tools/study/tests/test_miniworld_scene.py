@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from egoexo_mm.datasets.miniworld import NOUNS, VERBS, render_clip
-from egoexo_mm.datasets.miniworld.bodies import Person
-from egoexo_mm.datasets.miniworld.cameras import HEIGHT, WIDTH, FirstPersonCamera, ThirdPersonCamera
-from egoexo_mm.datasets.miniworld.clips import detections
-from egoexo_mm.datasets.miniworld.motions import make_motion
-from egoexo_mm.datasets.miniworld.objects import make_sprite
-from egoexo_mm.datasets.miniworld.render import SUPER, draw, render_frame
-from egoexo_mm.datasets.miniworld.scene import NONE, PORTABLE, make_scene
-from egoexo_mm.datasets.miniworld.textures import STYLES
 from egoexo_mm.targets import HAND, OBJECT
+from study.world import NOUNS, VERBS, render_clip
+from study.world.bodies import Person
+from study.world.cameras import HEIGHT, WIDTH, FirstPersonCamera, ThirdPersonCamera
+from study.world.clips import detections
+from study.world.motions import make_motion
+from study.world.objects import make_sprite
+from study.world.render import SUPER, draw, render_frame
+from study.world.scene import NONE, PORTABLE, make_scene
+from study.world.textures import STYLES
 
 
 def test_a_seed_is_a_clip():

@@ -10,7 +10,7 @@ from egoexo_mm.models.raw_views import RawViews
 from egoexo_mm.models.recognizer import EgoExoRecognizer
 
 
-@MODELS.register_module()
+@MODELS.register_module(force=True)
 class InteractionMapRecognizer(EgoExoRecognizer):
     """``EgoExoRecognizer`` that predicts Interaction-Maps instead of actions; it loads the same checkpoints.
 

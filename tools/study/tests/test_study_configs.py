@@ -6,10 +6,9 @@ import pytest
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-import egoexo_mm  # noqa: F401
-from tests.tools.toy_study import ROOT  # first: it makes study importable
-
-from study.plan import make_plan  # isort: skip
+import study.modules  # noqa: F401
+from study.plan import make_plan
+from study.tests.toy_study import ROOT
 
 CELLS = [
     'scratch',

@@ -9,19 +9,18 @@ import time
 
 import pytest
 
-from tests.tools.toy_study import (
+from study import table
+from study.markers import LOCK, read_marker, state_of, take_lock
+from study.plan import StudyError
+from study.results import collect
+from study.runner import settle_changes
+from study.tests.toy_study import (
     ROOT,
     calls,
     plan_of,
     run,
     write_study,
-)  # first: it makes study importable
-
-from study import table  # isort: skip
-from study.markers import LOCK, read_marker, state_of, take_lock  # isort: skip
-from study.plan import StudyError  # isort: skip
-from study.results import collect  # isort: skip
-from study.runner import settle_changes  # isort: skip
+)
 
 
 def states(root):

@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 from egoexo_mm.video import open_frames
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(force=True)
 class LoadWholeVideo(BaseTransform):
     """All frames of a video, or of a segment of a frame folder, decoded once and kept; ``ArrayDecode`` picks from them.
 
@@ -76,7 +76,7 @@ class LoadWholeVideo(BaseTransform):
         )
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(force=True)
 class PairToVerbNoun(BaseTransform):
     """Replace the class of a pair, ``num_nouns * verb + noun``, by the label ``[verb, noun]`` of ``VerbNounHead``.
 

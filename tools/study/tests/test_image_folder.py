@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 
-import egoexo_mm  # noqa: F401
+import study.modules  # noqa: F401
 
 PIPELINE = [
     dict(type='SampleClampedFrames', clip_len=1, frame_interval=1),

@@ -2,9 +2,9 @@
 
 import pytest
 
-from egoexo_mm.datasets.miniworld import PARTS, build, make_world
-from egoexo_mm.datasets.miniworld.plan import plan
-from tests.datasets.miniworld_files import LEAST, TINY, digests, short_clips, tiny_world
+from study.tests.miniworld_files import LEAST, TINY, digests, short_clips, tiny_world
+from study.world import PARTS, build, make_world
+from study.world.plan import plan
 from tests.scripts import load_script
 
 

@@ -15,7 +15,7 @@ from egoexo_mm.files import whole_file
 _KINDS = ('hand', 'object')
 
 
-@METRICS.register_module()
+@METRICS.register_module(force=True)
 class InteractionMapMetric(BaseMetric):
     """Average precision of cells: every cell of every map of every clip is one decision, ranked by predicted score.
 

@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from study.logs import last_metric, training_curve, training_steps
+from study.paired import deviation, paired_difference, t_quantile
+from study.report import write_report
+from study.tests.toy_study import plan_of, run, write_study
 from tests.media import noise_video
-from tests.tools.toy_study import plan_of, run, write_study  # first: it makes study importable
-
-from study.logs import last_metric, training_curve, training_steps  # isort: skip
-from study.paired import deviation, paired_difference, t_quantile  # isort: skip
-from study.report import write_report  # isort: skip
 
 EXTRA = """
 examples = [dict(title='third person', videos='world/*.mp4', count=2)]

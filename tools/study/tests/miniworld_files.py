@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from egoexo_mm.datasets.miniworld import SIZES, items, make_world
-from egoexo_mm.datasets.miniworld.clips import render_clip
+from study.world import SIZES, items, make_world
+from study.world.clips import render_clip
 
 TINY = dict(
     kinetics=dict(train=2, val=1),

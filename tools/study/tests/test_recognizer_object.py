@@ -5,7 +5,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-import egoexo_mm  # noqa: F401
+import study.modules  # noqa: F401
 from egoexo_mm.models.checkpoints import sha256_of
 from tests.conftest import ROOT
 

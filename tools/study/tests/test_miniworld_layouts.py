@@ -7,11 +7,11 @@ from mmaction.registry import DATASETS
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.datasets.hand_object_xml import read_hand_object_xml, read_stems
-from egoexo_mm.datasets.miniworld import NOUNS
-from egoexo_mm.datasets.miniworld.plan import plan
 from egoexo_mm.targets import TargetStore
 from egoexo_mm.targets.inspection.verification import verify_store
-from tests.datasets.miniworld_files import tiny_world
+from study.tests.miniworld_files import tiny_world
+from study.world import NOUNS
+from study.world.plan import plan
 
 FRAMES, SIZE, SEED = 32, (96, 72), 3
 
