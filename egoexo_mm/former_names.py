@@ -11,7 +11,14 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 # former name: present name
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {
+    'egoexo_mm.datasets.arrow_strings': 'egoexo_mm.datasets.annotations.arrow_strings',
+    'egoexo_mm.datasets.dataframe_pickle': 'egoexo_mm.datasets.annotations.dataframe_pickle',
+    'egoexo_mm.datasets.failed_media': 'egoexo_mm.datasets.broken_media.failed_list',
+    'egoexo_mm.datasets.hand_object_xml': 'egoexo_mm.datasets.annotations.hand_object_xml',
+    'egoexo_mm.datasets.media_failures': 'egoexo_mm.datasets.broken_media.errors',
+    'egoexo_mm.files': 'egoexo_mm.atomic_files',
+}
 
 
 class _FormerNames(MetaPathFinder, Loader):
