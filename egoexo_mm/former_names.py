@@ -16,6 +16,12 @@ from typing import Any
 
 # former name: present name
 MOVED: dict[str, str] = {
+    'egoexo_mm.datasets.arrow_strings': 'egoexo_mm.datasets.annotations.arrow_strings',
+    'egoexo_mm.datasets.dataframe_pickle': 'egoexo_mm.datasets.annotations.dataframe_pickle',
+    'egoexo_mm.datasets.failed_media': 'egoexo_mm.datasets.broken_media.failed_list',
+    'egoexo_mm.datasets.hand_object_xml': 'egoexo_mm.datasets.annotations.hand_object_xml',
+    'egoexo_mm.datasets.media_failures': 'egoexo_mm.datasets.broken_media.errors',
+    'egoexo_mm.files': 'egoexo_mm.atomic_files',
     'egoexo_mm.targets.disk': 'egoexo_mm.targets.store.disk',
     'egoexo_mm.targets.epic_boxes': 'egoexo_mm.targets.conversion.epic_boxes',
     'egoexo_mm.targets.errors': 'egoexo_mm.targets.store.errors',

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 _NAMED_TICKS = 40  # with more classes than this the axes carry ids, every tenth
 

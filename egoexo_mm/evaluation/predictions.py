@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 
 def to_numpy(value: Any) -> np.ndarray:

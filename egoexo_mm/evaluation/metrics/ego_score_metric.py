@@ -13,7 +13,7 @@ from mmengine.evaluator import BaseMetric
 
 from egoexo_mm.evaluation.functional import calibration
 from egoexo_mm.evaluation.predictions import check_finite, check_unique, sample_id, to_log, to_numpy
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 REPORT = 'ego_score_reliability.csv'
 

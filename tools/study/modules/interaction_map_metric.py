@@ -10,7 +10,7 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
 from egoexo_mm.evaluation.functional import average_precision
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 _KINDS = ('hand', 'object')
 

@@ -1,4 +1,4 @@
-"""Annotation files as 100DOH has them; see :mod:`egoexo_mm.datasets.hand_object_xml` for the fields."""
+"""Annotation files as 100DOH has them; see :mod:`egoexo_mm.datasets.annotations.hand_object_xml` for the fields."""
 
 from __future__ import annotations
 
