@@ -11,7 +11,13 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 # former name: present name
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {
+    'egoexo_mm.evaluation.functional': 'egoexo_mm.evaluation.measures',
+    'egoexo_mm.evaluation.functional.average_precision': 'egoexo_mm.evaluation.measures.average_precision',
+    'egoexo_mm.evaluation.functional.calibration': 'egoexo_mm.evaluation.measures.calibration',
+    'egoexo_mm.evaluation.functional.hand_object_ap': 'egoexo_mm.evaluation.measures.hand_object_ap',
+    'egoexo_mm.evaluation.functional.verb_noun': 'egoexo_mm.evaluation.measures.verb_noun',
+}
 
 
 class _FormerNames(MetaPathFinder, Loader):
@@ -36,4 +42,5 @@ class _FormerNames(MetaPathFinder, Loader):
 def install() -> None:
     """Make the former names importable; a second call changes nothing."""
     if not any(isinstance(finder, _FormerNames) for finder in sys.meta_path):
-        sys.meta_path.append(_FormerNames())
+        # first: below a moved package the usual finder would load a second copy of a module
+        sys.meta_path.insert(0, _FormerNames())

@@ -9,7 +9,7 @@ import torch
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional import average_precision
+from egoexo_mm.evaluation.measures import average_precision
 from egoexo_mm.files import whole_file
 
 _KINDS = ('hand', 'object')
