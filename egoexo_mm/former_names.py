@@ -21,6 +21,11 @@ MOVED: dict[str, str] = {
     'egoexo_mm.datasets.failed_media': 'egoexo_mm.datasets.broken_media.failed_list',
     'egoexo_mm.datasets.hand_object_xml': 'egoexo_mm.datasets.annotations.hand_object_xml',
     'egoexo_mm.datasets.media_failures': 'egoexo_mm.datasets.broken_media.errors',
+    'egoexo_mm.evaluation.functional': 'egoexo_mm.evaluation.measures',
+    'egoexo_mm.evaluation.functional.average_precision': 'egoexo_mm.evaluation.measures.average_precision',
+    'egoexo_mm.evaluation.functional.calibration': 'egoexo_mm.evaluation.measures.calibration',
+    'egoexo_mm.evaluation.functional.hand_object_ap': 'egoexo_mm.evaluation.measures.hand_object_ap',
+    'egoexo_mm.evaluation.functional.verb_noun': 'egoexo_mm.evaluation.measures.verb_noun',
     'egoexo_mm.files': 'egoexo_mm.atomic_files',
     'egoexo_mm.targets.disk': 'egoexo_mm.targets.store.disk',
     'egoexo_mm.targets.epic_boxes': 'egoexo_mm.targets.conversion.epic_boxes',
@@ -75,7 +80,8 @@ class _FormerNames(MetaPathFinder, Loader):
 def install() -> None:
     """Make the former names importable; a second call changes nothing."""
     if not any(isinstance(finder, _FormerNames) for finder in sys.meta_path):
-        sys.meta_path.append(_FormerNames())
+        # first: below a moved package the usual finder would load a second copy of a module
+        sys.meta_path.insert(0, _FormerNames())
 
 
 def register_placeholders() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from egoexo_mm.evaluation.functional.hand_object_ap import (
+from egoexo_mm.evaluation.measures.hand_object_ap import (
     NAMES,
     Detections,
     Truth,

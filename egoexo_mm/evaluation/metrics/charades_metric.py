@@ -12,7 +12,7 @@ from mmengine.evaluator import BaseMetric
 
 from egoexo_mm.evaluation.class_lists import read_class_names
 from egoexo_mm.evaluation.class_report import write_class_report
-from egoexo_mm.evaluation.functional.average_precision import (
+from egoexo_mm.evaluation.measures.average_precision import (
     VARIANTS,
     class_average_precision,
     mean_of_classes,
@@ -28,7 +28,7 @@ class CharadesMetric(BaseMetric):
 
     Args:
         variant: ``'reference'`` (the Ego-Exo code, equal to scikit-learn) or ``'official'`` (the Charades script, which
-            sinks videos without labels); see :func:`egoexo_mm.evaluation.functional.class_average_precision`.
+            sinks videos without labels); see :func:`egoexo_mm.evaluation.measures.class_average_precision`.
         report_dir: folder for ``charades_classes.csv``: id, name, number of videos and AP of each class.
         class_names: list of names, or a file of them, for the report.
         **kwargs: of ``BaseMetric``.

@@ -11,7 +11,7 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional import calibration
+from egoexo_mm.evaluation.measures import calibration
 from egoexo_mm.evaluation.predictions import check_finite, check_unique, sample_id, to_log, to_numpy
 from egoexo_mm.atomic_files import whole_file
 

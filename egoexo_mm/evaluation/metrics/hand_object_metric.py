@@ -9,7 +9,7 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional.hand_object_ap import (
+from egoexo_mm.evaluation.measures.hand_object_ap import (
     HAND,
     OBJECT,
     Detections,
@@ -24,7 +24,7 @@ _PREDICTED = ('bboxes', 'scores', 'labels', 'contact_state', 'offset', 'side')
 @METRICS.register_module()
 class HandObjectMetric(BaseMetric):
     """Hand, Obj, H+Side, H+State, H+O and All, in percent as in the tables of Shan et al.; what they mean is said at
-    :func:`egoexo_mm.evaluation.functional.hand_object_aps`.
+    :func:`egoexo_mm.evaluation.measures.hand_object_aps`.
 
     A data sample has ``pred_instances`` in pixels of the image file: ``bboxes`` (N, 4), ``scores`` (N,), ``labels`` (N,; 0
     target object, 1 hand), ``contact_state`` (N,; 0 to 4), ``offset`` (N, 3; magnitude in pixels / 1000 and a direction

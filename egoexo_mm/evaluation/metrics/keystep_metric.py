@@ -18,7 +18,7 @@ from egoexo_mm.evaluation.class_report import (
     plot_confusion,
     write_class_report,
 )
-from egoexo_mm.evaluation.functional.verb_noun import top_classes
+from egoexo_mm.evaluation.measures.verb_noun import top_classes
 from egoexo_mm.evaluation.predictions import (
     check_finite,
     check_unique,

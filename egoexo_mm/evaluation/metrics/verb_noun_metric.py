@@ -19,7 +19,7 @@ from egoexo_mm.evaluation.class_report import (
     plot_confusion,
     write_class_report,
 )
-from egoexo_mm.evaluation.functional.verb_noun import tail_rows, unseen_rows, verb_noun_hits
+from egoexo_mm.evaluation.measures.verb_noun import tail_rows, unseen_rows, verb_noun_hits
 from egoexo_mm.evaluation.predictions import (
     check_finite,
     check_unique,

@@ -9,8 +9,8 @@ import torch
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional import average_precision
 from egoexo_mm.atomic_files import whole_file
+from egoexo_mm.evaluation.measures import average_precision
 
 _KINDS = ('hand', 'object')
 
