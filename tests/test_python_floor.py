@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from pathlib import Path
 
@@ -62,10 +63,7 @@ def too_new(source: str) -> list[str]:
         and node.names[0].name == 'annotations'
         for node in tree.body
     )
-    for node in ast.walk(tree):
-        found += [
-            (part, 'a union of types') for part in type_expressions(node, lazy) if union(part)
-        ]
+    found += [(part, 'a union of types') for part in evaluated(tree, lazy) if union(part)]
     return [f'{node.lineno}: {what}' for node, what in found]
 
 
@@ -96,23 +94,32 @@ def newer_parts(node: ast.AST):
                 yield node, f'{name}({keyword.arg}=)'
 
 
-def type_expressions(node: ast.AST, lazy: bool):
-    """Expressions of a node in which ``X | Y`` would be a union of types that is evaluated."""
-    if isinstance(node, ast.Call) and getattr(node.func, 'id', '') in ('isinstance', 'issubclass'):
-        yield node.args[1]
-    if lazy:
-        return
-    if isinstance(node, (ast.AnnAssign, ast.arg)) and node.annotation:
-        yield node.annotation
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.returns:
-        yield node.returns
+def evaluated(node: ast.AST, lazy: bool):
+    """The node and all below it, without annotations where these are not evaluated."""
+    yield node
+    for name, value in ast.iter_fields(node):
+        if lazy and name in ('annotation', 'returns'):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield from evaluated(child, lazy)
 
 
-def union(expression: ast.AST) -> bool:
-    return any(
-        isinstance(part, ast.BinOp) and isinstance(part.op, ast.BitOr)
-        for part in ast.walk(expression)
+def union(node: ast.AST) -> bool:
+    """Whether a node is ``X | Y`` with a type or None on one side."""
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.BitOr)
+        and any(map(is_type, (node.left, node.right)))
     )
+
+
+def is_type(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return node.value is None
+    if isinstance(node, ast.Subscript):
+        return is_type(node.value)
+    return isinstance(node, ast.Name) and isinstance(getattr(builtins, node.id, None), type)
 
 
 @pytest.mark.parametrize('folder', FOLDERS)
@@ -138,7 +145,10 @@ def test_nothing_is_newer_than_the_floor(folder):
         ('import itertools\nitertools.pairwise(a)', '2: itertools.pairwise'),
         ('import tomllib', '1: tomllib'),
         ('isinstance(a, int | str)', '1: a union of types'),
-        ('isinstance(a, (int, b | c))', '1: a union of types'),
+        ('Source = Sequence | bytes', '1: a union of types'),
+        ('def f(a: Tensor | None): pass', '1: a union of types'),
+        ('def f(a: list[int] | A): pass', '1: a union of types'),
+        ('b = cast(list[int | A], a)', '1: a union of types'),
         ('def f(a: int | None): pass', '1: a union of types'),
         ('def f() -> int | None: pass', '1: a union of types'),
         ('a: list[int | None] = 1', '1: a union of types'),
