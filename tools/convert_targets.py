@@ -10,6 +10,8 @@ Examples:
     python tools/convert_targets.py epic-boxes hand-objects data/targets/epic100_interaction
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path

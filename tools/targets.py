@@ -7,6 +7,8 @@ Examples:
     python tools/targets.py head data/targets/k400_interaction --video abc_000010_000020 --frame 16
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys

@@ -6,12 +6,13 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Union
 
 from egoexo_mm.csv_files import read_csv_rows
 from egoexo_mm.untrusted import quote, quote_names
 from egoexo_mm.video_lists import read_text
 
-Source = Sequence | str | os.PathLike
+Source = Union[Sequence, str, os.PathLike]
 
 _PICKLES = ('.pkl', '.pickle')
 # Header of the id column and of the name column: EPIC-KITCHENS class files, Ego-Exo4D label_mapping.csv.
