@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writing files atomically: a reader sees the complete new file or none of it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from pathlib import Path
 def whole_file(
     path: str | os.PathLike, *, suffix: str | None = None, sync: bool = False
 ) -> Iterator[str]:
-    """A name to write to; it becomes ``path`` when the block ends, and goes when the block fails.
+    """A temporary name to write to.
+
+    The temporary file is renamed to ``path`` when the block ends, and deleted when the block fails.
 
     Args:
-        path: The file to write.
-        suffix: Of the temporary name, by default that of ``path``.
+        path: The file to write. Its folder is made where needed.
+        suffix: Ending of the temporary name, by default that of ``path``.
         sync: Wait until the disk has the file and its name, so that both survive a power cut.
     """
     path = Path(path)
@@ -29,7 +31,7 @@ def whole_file(
     try:
         yield temporary
         with suppress(PermissionError):  # some network file systems have no modes
-            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets the owner alone read
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets only the owner read
         if sync:
             _sync(temporary)
         os.replace(temporary, path)

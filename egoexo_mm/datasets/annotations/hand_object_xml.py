@@ -1,14 +1,16 @@
-"""Annotation files of 100DOH (https://github.com/ddshan/hand_object_detector): one VOC-style XML an image.
+"""Annotation files of 100DOH (https://github.com/ddshan/hand_object_detector), one XML an image.
 
-An object looks like this; elements without a value are empty or say None::
+The format is that of Pascal VOC with more elements. An object looks as follows. Elements without a
+value are empty or say None. Pixels count from 1::
 
     <object>
-      <name>hand</name>                              <!-- or targetobject -->
+      <name>hand</name>                  <!-- or targetobject -->
       <pose>Unspecified</pose> <truncated>0</truncated> <difficult>0</difficult>
-      <bndbox><xmin>100</xmin><ymin>90</ymin><xmax>180</xmax><ymax>160</ymax></bndbox>   <!-- pixels from 1 -->
-      <contactstate>3</contactstate>                 <!-- 0 none, 1 self, 2 other person, 3 portable, 4 stationary object -->
+      <bndbox><xmin>100</xmin><ymin>90</ymin><xmax>180</xmax><ymax>160</ymax></bndbox>
+      <contactstate>3</contactstate>     <!-- 0 none, 1 self, 2 other person,
+                                              3 portable, 4 stationary object -->
       <contactright>0</contactright> <contactleft>0</contactleft>
-      <handside>1</handside>                         <!-- 0 left, 1 right -->
+      <handside>1</handside>             <!-- 0 left, 1 right -->
       <objxmin>200</objxmin> <objymin>90</objymin> <objxmax>260</objxmax> <objymax>160</objymax>
       <magnitude>90.0</magnitude> <unitdx>0.1</unitdx> <unitdy>0.0</unitdy>
     </object>
@@ -21,6 +23,8 @@ from __future__ import annotations
 import math
 import os
 import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +32,9 @@ import numpy as np
 
 from egoexo_mm.untrusted import quote, shorten
 from egoexo_mm.untrusted.xml_text import parse_xml
+from egoexo_mm.video_lists import read_text
+
+from .tables import parse_number
 
 CLASSES = ('targetobject', 'hand')  # by label
 HAND = CLASSES.index('hand')
@@ -59,24 +66,21 @@ def read_stems(path: str | os.PathLike) -> list[str]:
     """File stems of a split, one a line.
 
     Raises:
-        ValueError: the file is missing, empty, or lists an image twice.
+        ValueError: The file is missing, empty, or lists an image twice.
     """
+    expected = 'expected a file stem a line'
     try:
-        stems = [
-            line.strip()
-            for line in Path(path).read_text(encoding='utf-8-sig').splitlines()
-            if line.strip()
-        ]
-    except (OSError, UnicodeDecodeError) as error:
+        stems = [stem for line in read_text(path).split('\n') if (stem := line.strip())]
+    except ValueError as error:
+        reason = str(error).removeprefix(f'{path}: ')
         raise ValueError(
-            f'{path}: cannot be read as a list of images ({error}); expected a file stem a line'
+            f'{path}: cannot be read as a list of images ({reason}); {expected}'
         ) from None
     if not stems:
-        raise ValueError(f'{path}: lists no image; expected a file stem a line')
-    if len(set(stems)) < len(stems):
-        seen = set()
-        double = next(stem for stem in stems if stem in seen or seen.add(stem))
-        raise ValueError(f'{path}: lists {quote(double)} twice; remove one of them')
+        raise ValueError(f'{path}: lists no image; {expected}')
+    twice = [stem for stem, count in Counter(stems).items() if count > 1]
+    if twice:
+        raise ValueError(f'{path}: lists {quote(twice[0])} twice; remove one of them')
     return stems
 
 
@@ -84,27 +88,26 @@ def read_hand_object_xml(path: str | os.PathLike) -> HandObjectRecord:
     """Read an annotation file.
 
     Raises:
-        ValueError: naming file, object (from 1) and field, and what was expected.
+        ValueError: The file cannot be read, or a field is wrong. The message names the file, the
+            object (from 1), the field, and what was expected.
     """
     try:
         with open(path, 'rb') as file:
             root = parse_xml(file)
     except OSError as error:
         raise ValueError(
-            f'{path}: cannot be read ({error.strerror or error}); get the annotations or correct the list of '
-            'images'
+            f'{path}: cannot be read ({error.strerror or error}); get the annotations or correct '
+            'the list of images'
         ) from None
     except ValueError as error:
-        raise ValueError(
-            f'{path}: no XML, or cut off ({shorten(str(error))}); get the file again'
-        ) from None
+        reason = shorten(str(error))
+        raise ValueError(f'{path}: no XML, or cut off ({reason}); get the file again') from None
     rows = [
-        _read_object(_Element(path, number, element))
+        _read_object(_Object(f'{path}: object {number}', element))
         for number, element in enumerate(root.findall('object'), 1)
     ]
-    columns = {name: [row[name] for row in rows] for name in _COLUMNS}
     arrays = {
-        name: np.array(columns[name], kind).reshape(len(rows), *shape)
+        name: np.array([row[name] for row in rows], kind).reshape(len(rows), *shape)
         for name, (kind, *shape) in _COLUMNS.items()
     }
     return HandObjectRecord(stem=Path(path).stem, size=_read_size(path, root), **arrays)
@@ -125,61 +128,57 @@ _COLUMNS = {  # dtype and shape of a row
 }
 
 
-class _Element:
-    """An object element, whose fields are checked as they are read."""
+class _Object:
+    """An object of a file, whose elements are checked as they are read."""
 
-    def __init__(self, path: str | os.PathLike, number: int, element: ET.Element) -> None:
-        self.where, self.element = f'{path}: object {number}', element
+    def __init__(self, where: str, element: ET.Element) -> None:
+        self.where, self.xml = where, element
 
     def bad(self, problem: str) -> ValueError:
         return ValueError(f'{self.where}: {problem}; correct or remove the object')
 
-    def text(self, name: str) -> str | None:
-        """The field, None where it is absent, empty or None."""
-        value = (self.element.findtext(name) or '').strip()
+    def element(self, name: str) -> str | None:
+        """The element's text, None where it is absent, empty or None."""
+        value = (self.xml.findtext(name) or '').strip()
         return None if value in ('', 'None') else value
 
     def number(self, name: str, default: float | None = None) -> float:
-        """The field as a finite number; without ``default`` it must have a value."""
-        text = self.text(name)
+        """A finite number; without ``default`` it must have a value."""
+        text = self.element(name)
         if text is None and default is not None:
             return default
-        try:
-            value = float(text or '')
-        except ValueError:
-            value = math.nan
+        value = parse_number(text)
         if not math.isfinite(value):
-            raise self.bad(
-                f'{name.replace("/", " ")} is {shorten(text or "missing", 80)}, expected a number'
-            )
+            found = shorten(text or 'missing', 80)
+            raise self.bad(f'{name.replace("/", " ")} is {found}, expected a number')
         return value
 
-    def integer(self, name: str, most: int) -> int:
-        """The field as one of 0 to ``most``; 0 where it has no value."""
+    def one_of(self, name: str, most: int) -> int:
+        """A whole number from 0 to ``most``; 0 where it has no value."""
         value = self.number(name, 0.0)
         if value not in range(most + 1):
-            raise self.bad(f'{name} is {shorten(self.text(name) or "", 80)}, expected 0 to {most}')
+            found = shorten(self.element(name) or '', 80)
+            raise self.bad(f'{name} is {found}, expected 0 to {most}')
         return int(value)
 
-    def box(self, names: list[str]) -> list[float]:
-        """Corners, which the file counts from 1, from 0."""
+    def box(self, names: Iterable[str]) -> list[float]:
+        """Corners in pixels from 0; the file counts from 1."""
         corners = [self.number(name) - 1 for name in names]
         if corners[2] < corners[0] or corners[3] < corners[1]:
-            raise self.bad(
-                f'{names[0].replace("/", " ")} or the following put the end of a box before its start'
-            )
+            first = next(iter(names)).replace('/', ' ')
+            raise self.bad(f'{first} or the following put the end of a box before its start')
         return corners
 
 
-def _read_object(item: _Element) -> dict:
-    name = (item.text('name') or '').lower()
+def _read_object(item: _Object) -> dict:
+    name = (item.element('name') or '').lower()
     if name not in CLASSES:
         raise item.bad(f'name is {shorten(name or "missing", 80)}, expected hand or targetobject')
     row = dict(
         labels=CLASSES.index(name),
         boxes=item.box([f'bndbox/{corner}' for corner in _CORNERS]),
-        difficult=item.integer('difficult', 1),
-        truncated=item.integer('truncated', 1),
+        difficult=item.one_of('difficult', 1),
+        truncated=item.one_of('truncated', 1),
         states=0,
         contact_right=0,
         contact_left=0,
@@ -189,20 +188,20 @@ def _read_object(item: _Element) -> dict:
         directions=[0.0, 0.0],
     )
     if name == 'hand':
-        lacking = [field for field in _OF_HANDS if item.element.find(field) is None]
+        lacking = [field for field in _OF_HANDS if item.xml.find(field) is None]
         if lacking:
             raise item.bad(
                 f'the hand lacks {", ".join(lacking)}, which may be empty but not absent'
             )
         row.update(
-            states=item.integer('contactstate', 4),
-            contact_right=item.integer('contactright', 4),
-            contact_left=item.integer('contactleft', 4),
-            sides=item.integer('handside', 1),
+            states=item.one_of('contactstate', 4),
+            contact_right=item.one_of('contactright', 4),
+            contact_left=item.one_of('contactleft', 4),
+            sides=item.one_of('handside', 1),
             magnitudes=item.number('magnitude', 0.0),
             directions=[item.number('unitdx', 0.0), item.number('unitdy', 0.0)],
         )
-        if all(item.text(field) for field in _HELD):  # a box with a side unknown counts as none
+        if all(item.element(field) for field in _HELD):  # a box with a side unknown counts as none
             row['object_boxes'] = item.box([*_HELD])
     return row
 
@@ -216,6 +215,5 @@ def _read_size(path: str | os.PathLike, root: ET.Element) -> tuple[int, int] | N
     except (TypeError, ValueError):
         found = ' x '.join(shorten(str(text), 40) for text in texts)
         raise ValueError(f'{path}: size is {found}, expected width and height in pixels') from None
-    return (
-        (width, height) if width > 0 and height > 0 else None
-    )  # some tools write zeros for unknown
+    # some tools write zeros for an unknown size
+    return (width, height) if width > 0 and height > 0 else None

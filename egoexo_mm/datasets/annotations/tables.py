@@ -1,9 +1,10 @@
-"""Reading annotation tables: every error is one sentence with file, row, what was expected and what to do."""
+"""Rows of annotation tables, whose fields are checked as they are read.
+
+Every error names the file and the row, what was found, what was expected, and what to do.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
+from egoexo_mm.csv_files import read_csv_rows
 from egoexo_mm.untrusted import quote, quote_names, shorten
 from egoexo_mm.untrusted.json_text import parse_json
 from egoexo_mm.video_lists import read_text
@@ -22,12 +24,20 @@ _CLOCK = re.compile(r'(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)')
 PICKLES = ('.pkl', '.pickle')
 
 
+def parse_number(value: Any) -> float:
+    """A number or its text as a float; NaN for anything else."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
 class Row:
-    """One row of an annotation file, whose fields are checked as they are read.
+    """One row of an annotation file.
 
     Args:
-        where: file and row, as messages name them.
-        fields: name -> text, number or other value; empty text, None and NaN count as no value.
+        where: File and row, as messages name them.
+        fields: Name -> text, number or other value. Empty text, None and NaN count as no value.
     """
 
     __slots__ = ('where', 'fields')
@@ -36,7 +46,7 @@ class Row:
         self.where, self.fields = where, fields
 
     def bad(self, problem: str) -> ValueError:
-        """The error of this row; ``problem`` says what is wrong and what was expected."""
+        """The error for this row; ``problem`` tells what is wrong and what was expected."""
         return ValueError(f'{self.where}: {problem}; correct or remove the row')
 
     def has(self, name: str) -> bool:
@@ -46,13 +56,13 @@ class Row:
         return not (text in (None, '', 'nan') or isinstance(value, float) and math.isnan(value))
 
     def value(self, name: str) -> Any:
-        """The field, where a missing value is an error."""
+        """The field; a missing value is an error."""
         if not self.has(name):
             raise self.bad(f'{name} has no value')
         return self.fields[name]
 
     def text(self, name: str) -> str:
-        """A text or a number as text."""
+        """A text, or a whole number as text."""
         value = self.value(name)
         if not isinstance(value, (str, int)) or isinstance(value, bool):
             raise self.bad(f'{name} is {quote(value)}, expected a text')
@@ -61,10 +71,7 @@ class Row:
     def integer(self, name: str, below: int | None = None) -> int:
         """A whole number from 0, below ``below`` if given. ``3.0``, which pandas makes of 3, is 3."""
         value = self.value(name)
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
+        number = parse_number(value)
         if not (number.is_integer() and 0 <= number < (below or math.inf)):
             upper = f' to {below - 1}' if below else ''
             raise self.bad(f'{name} is {quote(value)}, expected a whole number from 0{upper}')
@@ -74,26 +81,22 @@ class Row:
         """A time, in seconds or as ``hh:mm:ss.ss``."""
         value = self.value(name)
         clock = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
-        try:
-            time = (
-                math.nan
-                if isinstance(value, bool)
-                else float(value)
-                if clock is None
-                else int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
-            )
-        except (TypeError, ValueError, OverflowError):
-            time = math.nan
+        if clock:
+            hours, minutes, seconds = map(float, clock.groups())
+            time = hours * 3600 + minutes * 60 + seconds
+        else:
+            time = parse_number(value)
         if not 0 <= time < math.inf:
             raise self.bad(f'{name} is {quote(value)}, expected a time as hh:mm:ss.ss or seconds')
         return time
 
     def span(self, start: str, stop: str) -> tuple[float, float]:
-        """Two times of which the second is not before the first."""
+        """Start and stop in seconds; the stop must not lie before the start."""
         first, last = self.seconds(start), self.seconds(stop)
         if last < first:
             raise self.bad(
-                f'{stop} {last:g} lies before {start} {first:g}, expected a segment that ends after it starts'
+                f'{stop} {last:g} lies before {start} {first:g}, expected a segment that ends '
+                'after it starts'
             )
         return first, last
 
@@ -101,30 +104,36 @@ class Row:
 def read_table(
     path: str, *, required: Iterable[str], known: Iterable[str] = (), index: str | None = None
 ) -> list[Row]:
-    """Rows of a csv with a header line, or of a pickled pandas DataFrame (by the extension ``.pkl`` or ``.pickle``).
+    """Rows of a csv with a header line, or of a pickled pandas DataFrame.
 
     Args:
-        path: the file.
-        required: columns that must be there.
-        known: further columns of the format. Any other column is named in a warning and otherwise ignored.
-        index: column that may be the index of a DataFrame instead; it then becomes a field of that name.
+        path: The file; ``.pkl`` and ``.pickle`` are DataFrames.
+        required: Columns that the table must have.
+        known: Further columns of the format. A warning names any other column; it is ignored.
+        index: Column that may be the index of a DataFrame instead. It becomes a field of that name.
 
     Raises:
-        ValueError: the file is missing, not of this kind, empty, or lacks a required column.
+        ValueError: The file is missing, of another kind, empty, or lacks a required column.
     """
     if not Path(path).is_file():
         raise ValueError(
             f'{path}: no such annotation file; set ann_file to an existing csv or pickle'
         )
-    columns, rows = _read_pickle(path, index) if str(path).endswith(PICKLES) else _read_csv(path)
-    required = list(required)
+    required, known = list(required), list(known)
+    if str(path).endswith(PICKLES):
+        columns, rows = _read_pickle(path, index)
+    else:
+        columns, lines = read_csv_rows(path, [*required, *known], full_rows=True)
+        rows = [Row(f'{path}, line {number}', fields) for number, fields in lines]
+    if not columns:
+        raise ValueError(f'{path}: is empty; expected a csv with a header line')
     lacking = [name for name in required if name not in columns]
-    unknown = [name for name in columns if name not in {*required, *known}]
-    others = f', while these are unknown: {quote_names(unknown)}' if unknown else ''
+    unknown = [name for name in columns if name not in (*required, *known)]
     if lacking:
+        others = f', while these are unknown: {quote_names(unknown)}' if unknown else ''
         raise ValueError(
-            f'{path}: lacks the columns {", ".join(lacking)}{others}; use the published file or rename its '
-            'columns'
+            f'{path}: lacks the columns {", ".join(lacking)}{others}; use the published file or '
+            'rename its columns'
         )
     if unknown:
         MMLogger.get_current_instance().warning(
@@ -137,41 +146,14 @@ def read_table(
     return rows
 
 
-def _read_csv(path: str) -> tuple[list[str], list[Row]]:
-    text = read_text(path)
-    header = text.partition('\n')[0]
-    delimiter = max(',;\t', key=header.count)  # spreadsheets write the other two as well
-    lines = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-    try:
-        names = [name.strip() for name in next(lines, ())]
-        if not any(names):
-            raise ValueError(f'{path}: is empty; expected a csv with a header line')
-        rows = []
-        for cells in lines:
-            if not any(map(str.strip, cells)):  # spreadsheets leave rows of commas
-                continue
-            if len(cells) != len(names):
-                raise ValueError(
-                    f'{path}, line {lines.line_num}: {len(cells)} fields, expected {len(names)} as in the '
-                    'header; correct or remove the row'
-                )
-            rows.append(Row(f'{path}, line {lines.line_num}', dict(zip(names, cells))))
-    except csv.Error as error:
-        raise ValueError(
-            f'{path}: cannot be read as csv ({shorten(str(error))}); get or make the file again'
-        ) from None
-    return names, rows
-
-
 def _read_pickle(path: str, index: str | None) -> tuple[list[str], list[Row]]:
     table = read_dataframe_pickle(path)
     columns = dict(table.columns)
     nameless = table.index_name is None and table.index != list(range(len(table.index)))
     if index and index not in columns and (table.index_name == index or nameless):
         columns[index] = table.index
-    names = list(columns)
-    return names, [
-        Row(f'{path}, row {i}', dict(zip(names, cells)))
+    return list(columns), [
+        Row(f'{path}, row {i}', dict(zip(columns, cells)))
         for i, cells in enumerate(zip(*columns.values()))
     ]
 
@@ -180,7 +162,7 @@ def read_json_rows(path: str, key: str) -> list[Row]:
     """The objects listed under ``key`` of a json file.
 
     Raises:
-        ValueError: the file is missing, no json, has no such list, or the list is empty.
+        ValueError: The file is missing, is not json, has no such list, or the list is empty.
     """
     if not Path(path).is_file():
         raise ValueError(f'{path}: no such annotation file; set ann_file to an existing json')
@@ -188,13 +170,15 @@ def read_json_rows(path: str, key: str) -> list[Row]:
     try:
         content = parse_json(text)
     except ValueError as error:
+        reason = shorten(str(error))
         raise ValueError(
-            f'{path}: cannot be read as json ({shorten(str(error))}); get or make the file again'
+            f'{path}: cannot be read as json ({reason}); get or make the file again'
         ) from None
     items = content.get(key) if isinstance(content, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ValueError(
-            f'{path}: expected an object with a list of objects under {quote(key)}; use the published file'
+            f'{path}: expected an object with a list of objects under {quote(key)}; use the '
+            'published file'
         )
     if not items:
         raise ValueError(f'{path}: the list {quote(key)} is empty; expected one object a segment')
@@ -202,15 +186,16 @@ def read_json_rows(path: str, key: str) -> list[Row]:
 
 
 def check_unique(rows: Iterable[Row], ids: Iterable[str], name: str) -> None:
-    """Refuse two rows with one id, naming both.
+    """Refuse two rows with one id; the message names both.
 
     Raises:
-        ValueError: for the first id that repeats.
+        ValueError: For the first id that repeats.
     """
     seen: dict[str, Row] = {}
     for row, identity in zip(rows, ids):
         first = seen.setdefault(identity, row)
         if first is not row:
             raise row.bad(
-                f'{name} {quote(identity)} was already used ({first.where}), expected one row for each'
+                f'{name} {quote(identity)} was already used ({first.where}), expected one row '
+                'for each'
             )

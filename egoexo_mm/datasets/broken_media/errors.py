@@ -1,4 +1,4 @@
-"""Is it the media file or the config? Errors of a pipeline, told apart by where they were raised."""
+"""Is it the media file or the config? Tells errors of a pipeline apart by where they were raised."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from types import FrameType
 from typing import Any
 
 from egoexo_mm.targets import TargetStoreError
+from egoexo_mm.video import BrokenVideoError
 from egoexo_mm.video.errors import DECORD_PLACE
 from egoexo_mm.video.picture_files import is_cut_off
 
-from .readers import BrokenVideoError
-
-# what the next file needs as well
+# trouble of the machine, which the next file would meet as well
 _MACHINE_ERRNO = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
-# raised by a transform's own lines: a key that no transform before it has added, an argument of the wrong kind
+# raised by a transform's own lines: a key that no transform before it has added, a wrong argument
 _CONFIG_ERRORS = (
     KeyError,
     TypeError,
@@ -27,19 +26,18 @@ _CONFIG_ERRORS = (
     NotImplementedError,
 )
 _HOSTS = re.compile(r'(mmaction|mmcv|mmengine)(\.|$)')
-_STEP = re.compile(
-    r'\w*(Init|Decode)'
-)  # DecordInit, ClipReaderInit, RawFrameDecode, ...: all opening and decoding steps
+# the opening and decoding transforms: DecordInit, ClipReaderInit, RawFrameDecode, ...
+_STEP = re.compile(r'\w*(Init|Decode)')
 
 
 class MediaError(Exception):
     """A file of a sample cannot be read.
 
     Attributes:
-        reason: why, without the name of the file.
-        path: the file or folder.
-        when_opened: whatever frames are asked for, it cannot be read.
-        file: what is broken: ``path``, or one picture of the folder ``path``.
+        reason: Why, without the name of the file.
+        path: The file, or the folder of frames.
+        when_opened: It cannot be read whatever frames are asked for.
+        file: What is broken: ``path``, or one picture of the folder ``path``.
     """
 
     def __init__(
@@ -56,17 +54,18 @@ def media_source(info: dict) -> str:
 
 
 def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
-    """What an error of the pipeline says of the sample's media; None where it is not the media's fault.
+    """The media error behind an error of the pipeline; None where the media are not at fault.
 
-    An error is the media's if it was raised while a transform opened or decoded them (by whatever code below it), is a
-    ``BrokenVideoError`` of a reader, is an ``OSError`` before there are frames, or comes of a video without frames or
-    without the segment asked for. It is not where a transform was used wrongly, a target store is damaged, or the machine
+    The media are at fault if the error was raised while a transform opened or decoded them (by
+    any code that the transform calls), if it is a ``BrokenVideoError`` of a reader, if it is an
+    ``OSError`` before there are frames, or if the video has no frames or not the requested segment.
+    They are not at fault if a transform was used wrongly, a target store is damaged, or the machine
     ran out of memory or file handles.
 
     Args:
-        error: as it was raised, with its traceback.
-        info: the sample as the pipeline left it.
-        path: of its file or folder of frames.
+        error: The error, with its traceback.
+        info: The sample as the pipeline left it.
+        path: Its file or folder of frames.
     """
     if (
         isinstance(error, (TargetStoreError, MemoryError, ImportError))
@@ -78,21 +77,21 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
     frames = list(_frames(error))
     steps = [frame for frame in frames if _is_reading_step(frame.f_locals.get('self'))]
     if not isinstance(error, BrokenVideoError):
-        if (
+        outside = (
             isinstance(error, ValueError)
             and type(frames[-1].f_locals.get('self')).__name__ == 'TrimSegment'
-        ):
-            return MediaError(path, _reason(error, path), False)
-        if not steps:
+        )
+        if outside or not steps:
             unread = isinstance(error, OSError) and 'imgs' not in info
-            return MediaError(path, _reason(error, path), False) if unread else None
-        if missing := _undecoded(steps[-1].f_locals.get('imgs'), info, path):
+            return MediaError(path, _reason(error, path), False) if outside or unread else None
+        if missing := undecoded_frame(steps[-1].f_locals, info, path):
             return missing
         if _is_own_mistake(error, frames[-1], steps[-1]):
             return None
-    picture = steps[-1].f_locals.get('filepath') if steps else None  # of RawFrameDecode
     opening = any(_is_opening(step.f_locals['self']) for step in steps)
-    picture = osp.basename(picture) if isinstance(picture, str) and 'filename' not in info else None
+    # of RawFrameDecode
+    picture = steps[-1].f_locals.get('filepath') if steps and 'filename' not in info else None
+    picture = osp.basename(picture) if isinstance(picture, str) else None
     if isinstance(error, FileNotFoundError):
         gone = picture is not None and not osp.isdir(path)  # the folder, not one picture
         return MediaError(path, _reason(error, path), opening or gone, None if gone else picture)
@@ -100,8 +99,10 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
     return MediaError(path, where + _reason(error, path), opening, picture)
 
 
-class WholePictures:
-    """File client for ``RawFrameDecode`` that refuses pictures that are cut off: OpenCV fills the rest with grey.
+class CompletePictures:
+    """File client for ``RawFrameDecode`` that refuses pictures without their end.
+
+    OpenCV would fill the missing part with grey.
 
     Args:
         client: MMEngine's file client, which reads the bytes.
@@ -114,7 +115,7 @@ class WholePictures:
         """Content of a picture.
 
         Raises:
-            BrokenVideoError: a JPEG or PNG without its end.
+            BrokenVideoError: A JPEG or PNG without its end.
         """
         content = bytes(self._client.get(path))
         if is_cut_off(content):
@@ -122,12 +123,12 @@ class WholePictures:
         return content
 
 
-def undecoded_frame(info: dict, path: str) -> MediaError | None:
-    """The host's ``RawFrameDecode`` leaves None for a picture that cannot be decoded, which shows much later."""
-    return _undecoded(info.get('imgs'), info, path)
+def undecoded_frame(results: dict, info: dict, path: str) -> MediaError | None:
+    """The error for a picture that could not be decoded; None where there is no such picture.
 
-
-def _undecoded(imgs: Any, info: dict, path: str) -> MediaError | None:
+    The host's ``RawFrameDecode`` leaves None in ``imgs`` for it, which shows only much later.
+    """
+    imgs = results.get('imgs')
     if not isinstance(imgs, list) or all(img is not None for img in imgs):
         return None
     number = int(info['frame_inds'][[img is None for img in imgs].index(True)])
@@ -154,12 +155,11 @@ def _is_opening(step: Any) -> bool:
 
 
 def _is_own_mistake(error: Exception, innermost: FrameType, step: FrameType) -> bool:
-    """Whether an error came from the transform's or the host's own lines, not from a decoder or a file system."""
+    """Whether the transform's or the host's own lines raised it, not a decoder or a file system."""
     if isinstance(error, OSError) or type(error).__module__.split('.')[0] == 'av':
         return False
-    if isinstance(
-        error, IndexError
-    ):  # a frame beyond the video was asked for, or opening found no stream
+    if isinstance(error, IndexError):
+        # a frame beyond the video was asked for; when opening, no stream was found
         return not _is_opening(step.f_locals['self'])
     at_host = bool(_HOSTS.match(innermost.f_globals.get('__name__', '')))
     if isinstance(error, ValueError):
@@ -168,16 +168,14 @@ def _is_own_mistake(error: Exception, innermost: FrameType, step: FrameType) -> 
 
 
 def _reason(error: Exception, path: str) -> str:
-    text = ' '.join(
-        str(error).strip().partition('\n')[0].split()
-    )  # below it decord shows its stack
+    # decord shows its stack below the first line
+    text = ' '.join(str(error).strip().partition('\n')[0].split())
     text = DECORD_PLACE.sub('', text)
     if isinstance(error, BrokenVideoError) or text.startswith(f'{path}: '):
         return text.removeprefix(f'{path}: ')
     if isinstance(error, FileNotFoundError):
-        return (
-            'no such file' if error.filename in (None, path) else f'no such file: {error.filename}'
-        )
+        elsewhere = error.filename not in (None, path)
+        return f'no such file: {error.filename}' if elsewhere else 'no such file'
     if type(error).__module__ == 'cv2' and '.empty()' in text:
         return 'cannot be decoded'
     return f'{type(error).__name__}: {text[:300]}'

@@ -1,11 +1,10 @@
-"""The broken files of a run: listed once each, by whichever data worker of whichever rank meets them first."""
+"""The broken files of a run: each is listed once, by the data worker that meets it first."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,22 +22,22 @@ _LONGEST_NAME = 4096  # bytes
 
 
 class FailedMedia:
-    """Files that could not be read, kept in a ``failed.jsonl`` that all workers and ranks of a run read and append to.
+    """Files that could not be read, in a ``failed.jsonl`` that all workers and ranks of a run share.
 
     Args:
-        file: where to list them. None: in the work dir, once :meth:`begin` has named it; nowhere before that.
+        file: Where to list them. None: in the work dir, once :meth:`begin` has named it; nowhere
+            before that.
     """
 
     def __init__(self, file: str | None = None) -> None:
         self._given = file
-        # shared memory, because there may be workers before the run has named its work dir
+        # in shared memory, because workers may start before the run has named its work dir
         self._name = torch.zeros(_LONGEST_NAME, dtype=torch.uint8).share_memory_()
-        self._begin_at = torch.zeros(
-            1, dtype=torch.int64
-        ).share_memory_()  # length of the file when the run began
+        # length of the file when the run began
+        self._begin_at = torch.zeros(1, dtype=torch.int64).share_memory_()
         self._met: dict[str, str] = {}  # path -> reason, by this process
         self._listed: set[str] = set()  # paths in the file, as far as this process has read it
-        self._of_this_run: dict[str, str] = {}  # those of them that were listed since the run began
+        self._of_this_run: dict[str, str] = {}  # those that were listed since the run began
         self._read_to = 0
         if file:
             self._begin(Path(file))
@@ -64,24 +63,28 @@ class FailedMedia:
         self._name[len(name) :] = 0
 
     def note(self, path: str, video_id: str, reason: str) -> bool:
-        """Take down a broken file; True the first time that this process meets it."""
+        """Record a broken file; True the first time that this process meets it."""
+        warn = MMLogger.get_current_instance().warning
         new = path not in self._met
         self._met.setdefault(path, reason)
         if path in self._listed:
             return new
         file = self.file
-        if file is None and new:
-            self._warn(
-                f'{path}: skipped ({reason}); add BrokenMediaHook to list such files in the work dir'
-            )
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with open(file, 'ab+') as handle, _locked(handle):
+        if file is None:
+            if new:
+                warn(
+                    f'{path}: skipped ({reason}); add BrokenMediaHook to list such files in the '
+                    'work dir'
+                )
+            return new
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(file, 'ab+') as handle:
+            _lock(handle)
+            self._read_lines(handle)
+            if path not in self._listed:
+                append_failure(file, video_id, path, reason)
                 self._read_lines(handle)
-                if path not in self._listed:
-                    append_failure(file, video_id, path, reason)
-                    self._read_lines(handle)
-                    self._warn(f'{path}: skipped ({reason}); listed in {file}')
+                warn(f'{path}: skipped ({reason}); listed in {file}')
         return new
 
     def found(self) -> dict[str, str]:
@@ -89,7 +92,7 @@ class FailedMedia:
         return {**self._of_this_run, **self._met}
 
     def _read_lines(self, handle: BinaryIO) -> None:
-        """What others have listed since the last look."""
+        """Read what others have listed since the last look."""
         handle.seek(self._read_to)
         for line in handle.read().splitlines(keepends=True):
             with contextlib.suppress(ValueError, KeyError, TypeError):  # not a line of ours
@@ -99,20 +102,9 @@ class FailedMedia:
                     self._of_this_run[entry['path']] = str(entry['reason'])
             self._read_to += len(line)
 
-    @staticmethod
-    def _warn(text: str) -> None:
-        MMLogger.get_current_instance().warning(text)
 
-
-@contextlib.contextmanager
-def _locked(handle: BinaryIO) -> Iterator[None]:
-    """Alone with the file, where the file system has locks; closing it lets go."""
+def _lock(handle: BinaryIO) -> None:
+    """Wait until no other process writes the file; closing the file ends the lock."""
     if fcntl is not None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # some network file systems have no locks
             fcntl.flock(handle, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        if fcntl is not None:
-            with contextlib.suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_UN)
