@@ -15,7 +15,8 @@ from egoexo_mm.video_lists import read_text
 Source = Union[Sequence, str, os.PathLike]
 
 _PICKLES = ('.pkl', '.pickle')
-# Header of the id column and of the name column: EPIC-KITCHENS class files, Ego-Exo4D label_mapping.csv.
+# Header of the id column and of the name column: EPIC-KITCHENS class files, Ego-Exo4D
+# label_mapping.csv.
 _NAME_COLUMNS = (
     ('id', 'key'),
     ('verb_id', 'class_key'),
@@ -69,8 +70,8 @@ def read_class_names(source: Source | None) -> dict[int, str] | None:
     """Class id -> name, from a list in the order of the ids or from a file; None for None.
 
     A csv file has the columns of the class files of EPIC-KITCHENS-55/100 (``id,key``,
-    ``verb_id,class_key``) or of Ego-Exo4D's ``label_mapping.csv``. Any other file has a name a line,
-    with or without Charades' ``c012`` before it.
+    ``verb_id,class_key``) or of Ego-Exo4D's ``label_mapping.csv``. Any other file has a name a
+    line, with or without Charades' ``c012`` before it.
 
     Raises:
         ValueError: no such file, unknown columns, or an id is no whole number.

@@ -27,10 +27,10 @@ class _StorageUnpickler(TensorUnpickler):
 class DumpUnpickler(TensorUnpickler):
     """``RestrictedUnpickler`` that also knows CPU tensors, and gives them as numpy arrays.
 
-    A pickled tensor names two functions of torch. ``torch.storage._load_from_bytes`` is ``torch.load``
-    of the bytes inside, itself a pickle: this package's own reader of such files takes its place.
-    ``torch._utils._rebuild_tensor_v2`` lays a shape over a storage: in its place an array is copied,
-    after a check that it lies within the storage.
+    A pickled tensor names two functions of torch. ``torch.storage._load_from_bytes`` is
+    ``torch.load`` of the bytes inside, itself a pickle: this package's own reader of such files
+    takes its place. ``torch._utils._rebuild_tensor_v2`` lays a shape over a storage: in its place
+    an array is copied, after a check that it lies within the storage.
 
     Raises:
         pickle.UnpicklingError: the pickle names anything else.
@@ -67,7 +67,8 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
     """Data samples of a test dump, with numpy arrays in place of tensors.
 
     Args:
-        path: the pickle of MMEngine's ``DumpResults``, or by its ending the ``.npz`` of ``DumpScores``.
+        path: the pickle of MMEngine's ``DumpResults``, or by its ending the ``.npz`` of
+            ``DumpScores``.
 
     Raises:
         ValueError: the file is no such dump, is damaged, or asks for something other than tensors,

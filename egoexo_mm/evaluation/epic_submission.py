@@ -1,8 +1,8 @@
 """Submissions to the EPIC-KITCHENS-100 action recognition challenge (C1), schema 0.2.
 
 A submission is a zip archive with ``test.json``: ``version``, ``challenge``, the supervision levels
-``sls_pt``, ``sls_tl``, ``sls_td``, and ``results``:
-``{narration_id: {"verb": {"0": score, ...}, "noun": {"0": score, ...}}}`` with a score for each class.
+``sls_pt``, ``sls_tl``, ``sls_td``, and ``results``: ``{narration_id: {"verb": {"0": score, ...},
+"noun": {"0": score, ...}}}`` with a score for each class.
 https://github.com/epic-kitchens/C1-Action-Recognition
 """
 
@@ -41,12 +41,12 @@ def collect_scores(
     """Scores of a test dump, as log-probabilities or logits.
 
     The official code takes a softmax of what is submitted: of log-probabilities it gives the
-    probabilities back, of probabilities it would rank actions by another rule than the one the model
-    was validated with.
+    probabilities back, of probabilities it would rank actions by another rule than the one the
+    model was validated with.
 
     Raises:
-        ValueError: a sample lacks its ``narration_id`` or its scores, has another number of classes,
-            comes twice, or holds a score that is no finite number or no probability.
+        ValueError: a sample lacks its ``narration_id`` or its scores, has another number of
+            classes, comes twice, or holds a score that is no finite number or no probability.
     """
     ids: list[str] = []
     columns: dict[str, list[np.ndarray]] = dict(verb=[], noun=[])

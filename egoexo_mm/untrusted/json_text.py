@@ -18,7 +18,8 @@ def parse_json(text: str | bytes, make_object: Callable[[Pairs], Any] | None = N
 
     Args:
         text: Bytes are taken as UTF-8, with or without a byte order mark.
-        make_object: Makes what stands for an object out of its (key, value) pairs; by default a dict.
+        make_object: Makes what stands for an object out of its (key, value) pairs; by default a
+            dict.
 
     Raises:
         ValueError: not JSON in UTF-8, a key twice in one object, nested deeper than 100 levels, or

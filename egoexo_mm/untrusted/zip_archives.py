@@ -6,7 +6,8 @@ import zipfile
 
 from .quoting import quote
 
-# What ``zipfile`` raises for damaged, encrypted or unknown content. NotImplementedError is a RuntimeError.
+# What ``zipfile`` raises for damaged, encrypted or unknown content. NotImplementedError is a
+# RuntimeError.
 DAMAGE = (zipfile.BadZipFile, RuntimeError, EOFError, IndexError)
 
 

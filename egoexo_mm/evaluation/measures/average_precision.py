@@ -50,10 +50,10 @@ def class_average_precision(
     Args:
         scores: (N, C) finite.
         labels: (N, C) of 0 and 1.
-        variant: ``'reference'`` as in the Ego-Exo code, which is scikit-learn's; ``'official'`` as in
-            the Python version of the Charades script that LaViLa and others use: videos without any
-            label come last in every ranking (score -inf), and equal scores are ranked one after the
-            other.
+        variant: ``'reference'`` as in the Ego-Exo code, which is scikit-learn's; ``'official'`` as
+            in the Python version of the Charades script that LaViLa and others use: videos without
+            any label come last in every ranking (score -inf), and equal scores are ranked one after
+            the other.
 
     Returns:
         (C,) in [0, 1]; NaN for classes without a positive.

@@ -1,8 +1,8 @@
 """The six average precisions of the hand-object detector of Shan et al. (https://arxiv.org/abs/2006.06669).
 
 Legend: H detected hands, O detected objects, G annotated boxes of an image. Boxes are
-(x1, y1, x2, y2) in pixels with both ends inside, so that a side has ``x2 - x1 + 1`` pixels. A row of
-10 is box, score, contact state, magnitude, dx, dy, side; ``10000 * magnitude * (dx, dy)``, with
+(x1, y1, x2, y2) in pixels with both ends inside, so that a side has ``x2 - x1 + 1`` pixels. A row
+of 10 is box, score, contact state, magnitude, dx, dy, side; ``10000 * magnitude * (dx, dy)``, with
 (dx, dy) of length 0.1, leads from a hand's centre to that of its object in pixels.
 """
 
@@ -102,8 +102,8 @@ def average_precision_voc07(table: np.ndarray, positives: int) -> float:
 def associate(hands: np.ndarray, objects: np.ndarray) -> np.ndarray:
     """(H, 4) box of the object that each hand holds.
 
-    It is the one whose centre is nearest to the point to which the offset of the hand leads, and NaN
-    for hands without contact or in an image without objects.
+    It is the one whose centre is nearest to the point to which the offset of the hand leads, and
+    NaN for hands without contact or in an image without objects.
     """
     pairs = np.full((len(hands), 4), np.nan)
     held = hands[:, _STATE].astype(int) > 0

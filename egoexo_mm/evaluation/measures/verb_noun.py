@@ -34,11 +34,11 @@ def top_actions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` best (verb, noun) pairs of each segment by the product of their probabilities.
 
-    The official code multiplies the softmaxed scores of the top 100 verbs and top 100 nouns and keeps
-    100 pairs. Its softmax runs over the scores of all segments at once, which scales the products of
-    a segment by one factor: unless they underflow, the ranking is that of the sum of
-    log-probabilities, taken here. A pair of the best ``k`` has both of its classes among their ``k``
-    best, so ``k`` candidates of each kind suffice.
+    The official code multiplies the softmaxed scores of the top 100 verbs and top 100 nouns and
+    keeps 100 pairs. Its softmax runs over the scores of all segments at once, which scales the
+    products of a segment by one factor: unless they underflow, the ranking is that of the sum of
+    log-probabilities, taken here. A pair of the best ``k`` has both of its classes among their
+    ``k`` best, so ``k`` candidates of each kind suffice.
 
     Args:
         verb: (N, V) log-probabilities or logits.

@@ -31,7 +31,8 @@ class CharadesMetric(BaseMetric):
         variant: ``'reference'`` (the Ego-Exo code, equal to scikit-learn) or ``'official'`` (the
             Charades script, which ranks videos without labels last); see
             :func:`egoexo_mm.evaluation.measures.class_average_precision`.
-        report_dir: folder for ``charades_classes.csv``: id, name, number of videos and AP of each class.
+        report_dir: folder for ``charades_classes.csv``: id, name, number of videos and AP of each
+            class.
         class_names: list of names, or a file of them, for the report.
         **kwargs: of ``BaseMetric``.
     """
@@ -63,7 +64,8 @@ class CharadesMetric(BaseMetric):
         """``mAP`` of all videos.
 
         Raises:
-            ValueError: nothing to score, numbers of classes differ, scores are not finite, or no label is positive.
+            ValueError: nothing to score, numbers of classes differ, scores are not finite, or no
+                label is positive.
         """
         ids, scores, labels = columns(results)
         for name, score, label in results:
