@@ -1,6 +1,7 @@
 """10,000 mutated files of each format: no signal, no hang, no more than 300 MB, and one clear message.
 
-``EGOEXO_FUZZ_SEED`` chooses the seed (printed with the counts), ``EGOEXO_FUZZ_COUNT`` the number of files.
+``EGOEXO_FUZZ_SEED`` chooses the seed (printed with the counts), ``EGOEXO_FUZZ_COUNT`` the number of
+files.
 """
 
 import io

@@ -17,9 +17,9 @@ def average_precision(scores: ArrayLike, labels: ArrayLike, *, ties: str = 'join
     Args:
         scores: (N,), may hold -inf.
         labels: (N,) booleans.
-        ties: videos with equal scores enter the precision-recall curve together (``'joint'``, which does not depend on
-            the order of the videos: ``sklearn.metrics.average_precision_score``) or one after the other in the order
-            given (``'ordered'``).
+        ties: videos with equal scores enter the precision-recall curve together (``'joint'``, which
+            does not depend on the order of the videos: ``sklearn.metrics.average_precision_score``)
+            or one after the other in the order given (``'ordered'``).
 
     Returns:
         sum over thresholds of (recall gained) x precision, in [0, 1]; NaN without a positive.
@@ -36,6 +36,12 @@ def average_precision(scores: ArrayLike, labels: ArrayLike, *, ties: str = 'join
     return float(np.sum(gained * (hits[ends] / (ends + 1))) / hits[-1])
 
 
+def check_variant(variant: str) -> None:
+    """Refuse a name that is not in :data:`VARIANTS`."""
+    if variant not in VARIANTS:
+        raise ValueError(f'variant must be one of {", ".join(VARIANTS)}, got {variant!r}')
+
+
 def class_average_precision(
     scores: ArrayLike, labels: ArrayLike, *, variant: str = 'reference'
 ) -> np.ndarray:
@@ -44,18 +50,19 @@ def class_average_precision(
     Args:
         scores: (N, C) finite.
         labels: (N, C) of 0 and 1.
-        variant: ``'reference'`` as in the Ego-Exo code, which is scikit-learn's; ``'official'`` as in the Python version
-            of the Charades script that LaViLa and others use: videos without any label sink to the end of every ranking
-            (score -inf), and equal scores are ranked one after the other.
+        variant: ``'reference'`` as in the Ego-Exo code, which is scikit-learn's; ``'official'`` as
+            in the Python version of the Charades script that LaViLa and others use: videos without
+            any label come last in every ranking (score -inf), and equal scores are ranked one after
+            the other.
 
     Returns:
         (C,) in [0, 1]; NaN for classes without a positive.
 
     Raises:
-        ValueError: shapes differ, nothing to score, a score that is no finite number, or a label other than 0 and 1.
+        ValueError: shapes differ, nothing to score, a score that is no finite number, or a label
+            other than 0 and 1.
     """
-    if variant not in VARIANTS:
-        raise ValueError(f'variant must be one of {", ".join(VARIANTS)}, got {variant!r}')
+    check_variant(variant)
     scores, labels = _checked(scores, labels)
     if variant == 'official':
         scores = np.where(labels.any(axis=1, keepdims=True), scores, -np.inf)
@@ -68,7 +75,7 @@ def class_average_precision(
 def mean_average_precision(
     scores: ArrayLike, labels: ArrayLike, *, variant: str = 'reference'
 ) -> float:
-    """Unweighted mean of :func:`class_average_precision` over the classes that have a positive, in [0, 1].
+    """Unweighted mean of :func:`class_average_precision` over classes with a positive, in [0, 1].
 
     Raises:
         ValueError: as there, or no class has a positive.
@@ -84,8 +91,8 @@ def mean_of_classes(values: np.ndarray) -> float:
     """
     if np.isnan(values).all():
         raise ValueError(
-            f'mAP is undefined: none of the {len(values)} classes has a positive label; check that the '
-            'annotation file holds labels and that the data set passes them on as gt_label'
+            f'mAP is undefined: none of the {len(values)} classes has a positive label; check that '
+            'the annotation file holds labels and that the data set passes them on as gt_label'
         )
     return float(np.nanmean(values))
 
@@ -94,8 +101,9 @@ def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarr
     scores, labels = np.asarray(scores), np.asarray(labels)
     if scores.ndim != 2 or scores.shape != labels.shape:
         raise ValueError(
-            f'expected scores and multi-hot labels of one shape (videos, classes), got {scores.shape} and '
-            f'{labels.shape}; num_classes of the head and of the data set must agree'
+            f'expected scores and multi-hot labels of one shape (videos, classes), got '
+            f'{scores.shape} and {labels.shape}; num_classes of the head and of the data set must '
+            'agree'
         )
     if not scores.size:
         raise ValueError(f'no scores to evaluate: shape {scores.shape}; the test set is empty')
@@ -103,8 +111,8 @@ def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarr
     if len(bad):
         row, column = bad[0]
         raise ValueError(
-            f'score of video {row}, class {column} is {scores[row, column]} ({len(bad)} such scores); '
-            'the model diverged or the dump is damaged'
+            f'score of video {row}, class {column} is {scores[row, column]} ({len(bad)} such '
+            'scores); the model diverged or the dump is damaged'
         )
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How far predicted probabilities can be believed: reliability, calibration error, likelihood, temperature.
+"""Calibration of predicted probabilities: reliability, calibration error, likelihood, temperature.
 
 Shape legend: ``N`` samples, ``B`` bins, ``C`` classes.
 """
@@ -25,8 +25,8 @@ class Reliability(NamedTuple):
 def reliability(probability: ArrayLike, outcome: ArrayLike, num_bins: int = 15) -> Reliability:
     """Predicted against observed, in ``num_bins`` bins of equal width over [0, 1].
 
-    A bin holds its lower edge, the last one also 1 (Guo et al., https://arxiv.org/abs/1706.04599, have it the other way
-    round; it matters for values on an edge alone).
+    A bin holds its lower edge, the last one also 1 (Guo et al., https://arxiv.org/abs/1706.04599,
+    have it the other way round; it matters for values on an edge alone).
 
     Args:
         probability: (N,) in [0, 1].
@@ -44,20 +44,26 @@ def reliability(probability: ArrayLike, outcome: ArrayLike, num_bins: int = 15) 
         )
     if not (probability >= 0).all() or not (probability <= 1).all():  # also of NaN
         raise ValueError(
-            f'probabilities must lie in [0, 1], got {probability.min():.4g} to {probability.max():.4g}'
+            f'probabilities must lie in [0, 1], got {probability.min():.4g} to '
+            f'{probability.max():.4g}'
         )
     if not np.isin(outcome, (0, 1)).all():
         raise ValueError(f'outcomes must be 0 or 1, got {outcome.min()} to {outcome.max()}')
-    if num_bins < 1:
-        raise ValueError(f'num_bins must be at least 1, got {num_bins}')
+    check_num_bins(num_bins)
     bins = np.minimum((probability * num_bins).astype(int), num_bins - 1)
     count = np.bincount(bins, minlength=num_bins)
     with np.errstate(invalid='ignore'):
-        means = [
+        predicted, observed = (
             np.bincount(bins, weights=values, minlength=num_bins) / count
             for values in (probability, outcome.astype(np.float64))
-        ]
-    return Reliability(np.linspace(0, 1, num_bins + 1), count, *means)
+        )
+    return Reliability(np.linspace(0, 1, num_bins + 1), count, predicted, observed)
+
+
+def check_num_bins(num_bins: int) -> None:
+    """Refuse fewer than one bin."""
+    if num_bins < 1:
+        raise ValueError(f'num_bins must be at least 1, got {num_bins}')
 
 
 def expected_calibration_error(table: Reliability) -> float:
@@ -86,9 +92,10 @@ def negative_log_likelihood(
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """Temperature that minimises the likelihood's loss on these samples, between 0.01 and 100.
 
-    The loss is convex in ``b = 1 / T`` and its slope is the mean over samples of (expected logit under
-    ``softmax(b * logits)``) - (logit of the label), which bisection brings to zero. Where every label has the highest logit
-    there is no minimum: the result is the lower bound. Where logits say nothing it is the upper one.
+    The loss is convex in ``b = 1 / T`` and its slope is the mean over samples of (expected logit
+    under ``softmax(b * logits)``) - (logit of the label), which bisection brings to zero. Where
+    every label has the highest logit there is no minimum: the result is the lower bound. Where
+    logits are no better than chance it is the upper one.
 
     Args:
         logits: (N, C) raw scores or log-probabilities.
@@ -108,6 +115,6 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     if slope(high) >= 0:
         return high
     for _ in range(60):  # a factor of 1e4, halved to float precision
-        middle = np.sqrt(low * high)
+        middle = float(np.sqrt(low * high))
         low, high = (low, middle) if slope(middle) <= 0 else (middle, high)
     return float(np.sqrt(low * high))

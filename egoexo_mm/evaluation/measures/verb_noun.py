@@ -1,7 +1,8 @@
 """Verb, noun and action accuracy as the EPIC-KITCHENS-100 action recognition challenge counts it.
 
-Legend: N segments, V verbs, M nouns, K ranks. Scores are log-probabilities or logits: adding a constant to the scores of a
-segment changes nothing here. Rules: https://github.com/epic-kitchens/C1-Action-Recognition
+Legend: N segments, V verbs, M nouns, K ranks. Scores are log-probabilities or logits: adding a
+constant to the scores of a segment changes nothing here. Rules:
+https://github.com/epic-kitchens/C1-Action-Recognition
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def top_classes(scores: np.ndarray, k: int) -> np.ndarray:
     """The ``k`` best classes of each row, best first, the lower id first where scores are equal.
 
     Args:
-        scores: (N, C), C >= k.
+        scores: (N, C).
+        k: At most C.
 
     Returns:
         (N, k) class ids.
@@ -32,10 +34,11 @@ def top_actions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` best (verb, noun) pairs of each segment by the product of their probabilities.
 
-    The official code multiplies the softmaxed scores of the top 100 verbs and top 100 nouns and keeps 100 pairs. Its
-    softmax runs over the scores of all segments at once, which scales the products of a segment by one factor: unless they
-    underflow, the ranking is that of the sum of log-probabilities, taken here. A pair of the best ``k`` has both of its
-    classes among their ``k`` best, so ``k`` candidates of each kind suffice.
+    The official code multiplies the softmaxed scores of the top 100 verbs and top 100 nouns and
+    keeps 100 pairs. Its softmax runs over the scores of all segments at once, which scales the
+    products of a segment by one factor: unless they underflow, the ranking is that of the sum of
+    log-probabilities, taken here. A pair of the best ``k`` has both of its classes among their
+    ``k`` best, so ``k`` candidates of each kind suffice.
 
     Args:
         verb: (N, V) log-probabilities or logits.
@@ -100,6 +103,9 @@ def unseen_rows(participants: Sequence[str], unseen: Collection[str]) -> np.ndar
 def tail_rows(
     labels: np.ndarray, tail_verbs: Iterable[int], tail_nouns: Iterable[int]
 ) -> dict[str, np.ndarray]:
-    """Segments of tail classes: ``verb``, ``noun``, and ``action``, which is verb *or* noun in the tail; (N,) booleans."""
+    """Segments of tail classes, (N,) booleans: ``verb``, ``noun`` and ``action``.
+
+    An action is in the tail if its verb *or* its noun is.
+    """
     verb, noun = np.isin(labels[:, 0], list(tail_verbs)), np.isin(labels[:, 1], list(tail_nouns))
     return dict(verb=verb, noun=noun, action=verb | noun)
