@@ -1,6 +1,7 @@
 """10,000 mutated files of each format: no signal, no hang, no more than 300 MB, and one clear message.
 
-``EGOEXO_FUZZ_SEED`` chooses the seed (printed with the counts), ``EGOEXO_FUZZ_COUNT`` the number of files.
+``EGOEXO_FUZZ_SEED`` chooses the seed (printed with the counts), ``EGOEXO_FUZZ_COUNT`` the number of
+files.
 """
 
 import io
@@ -27,7 +28,7 @@ from mmengine.logging import HistoryBuffer
 from egoexo_mm.compat import checkpoints
 from egoexo_mm.datasets import readers
 from egoexo_mm.datasets.annotations import read_json_rows, read_table
-from egoexo_mm.datasets.hand_object_xml import read_hand_object_xml
+from egoexo_mm.datasets.annotations.hand_object_xml import read_hand_object_xml
 from egoexo_mm.evaluation.dumps import read_dump
 from egoexo_mm.evaluation.epic_submission import Scores, write_submission
 from egoexo_mm.evaluation.epic_submission_check import check_submission

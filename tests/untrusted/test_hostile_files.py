@@ -14,7 +14,7 @@ import sandbox
 
 from egoexo_mm.compat import checkpoints
 from egoexo_mm.datasets.annotations import read_table
-from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 from egoexo_mm.evaluation.dumps import read_dump
 from egoexo_mm.models.checkpoints import read_checkpoint, weights_of
 from egoexo_mm.models.teachers.weights import read_weights

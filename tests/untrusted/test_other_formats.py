@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import sandbox
 
-from egoexo_mm.datasets.hand_object_xml import read_hand_object_xml
+from egoexo_mm.datasets.annotations.hand_object_xml import read_hand_object_xml
 from egoexo_mm.evaluation.epic_submission_check import check_submission
 from egoexo_mm.targets.store.records import arrow_schema
 from egoexo_mm.targets.store.shards import read_shard

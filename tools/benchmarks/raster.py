@@ -8,6 +8,8 @@ Example:
     python tools/benchmarks/raster.py --json targets.json
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import json

@@ -1,5 +1,7 @@
 """The loop that turns one file of boxes per video into rows of a store."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple

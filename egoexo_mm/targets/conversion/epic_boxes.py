@@ -6,6 +6,8 @@ centre. Made by the detector of Shan et al. down to a score of 0.1 for hands and
 for both. Source of the format: https://github.com/epic-kitchens/epic-kitchens-100-hand-object-bboxes
 """
 
+from __future__ import annotations
+
 import math
 import re
 import struct

@@ -3,6 +3,8 @@
 The files hold pixels and do not say of which frame size; a wrong size puts every box elsewhere.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple

@@ -3,6 +3,8 @@
 Format: https://protobuf.dev/programming-guides/encoding/
 """
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Iterator
 from typing import NoReturn

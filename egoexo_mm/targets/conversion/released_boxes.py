@@ -6,6 +6,8 @@ Shan et al.'s tool (box 4, score, contact state, magnitude, dx, dy, side), see
 https://github.com/ddshan/hand_object_detector; of other widths the box and score alone are sure.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 from typing import Any

@@ -6,6 +6,8 @@ so the caller says it and the numbers are checked against it. The boxes are in
 :mod:`.released_boxes`. Source: https://github.com/facebookresearch/Ego-Exo
 """
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Mapping
 from pathlib import Path

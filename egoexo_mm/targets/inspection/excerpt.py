@@ -1,5 +1,7 @@
 """Rows of a store as text for a reader."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np

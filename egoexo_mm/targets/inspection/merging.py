@@ -1,5 +1,7 @@
 """Joining stores of one teacher, for example those of several machines."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

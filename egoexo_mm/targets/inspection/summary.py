@@ -1,5 +1,7 @@
 """What is in a store, in figures."""
 
+from __future__ import annotations
+
 import dataclasses
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Checking a store to the last row: all that is wrong with it, not only the first."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple

@@ -1,5 +1,7 @@
 """From frame numbers of the user's copy of a video to those the teacher saw, and to their detections."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np

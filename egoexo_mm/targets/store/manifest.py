@@ -1,5 +1,7 @@
 """What a target store says about itself (``manifest.json``) and how a video is named in it."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from pathlib import Path
@@ -121,7 +123,7 @@ class Manifest:
         """``'scores'`` or ``'detections'``: which columns the store has."""
         return 'detections' if self.signal == 'interaction' else 'scores'
 
-    def differences(self, other: 'Manifest') -> list[str]:
+    def differences(self, other: Manifest) -> list[str]:
         """``'<field> is <ours>, not <theirs>'`` for each field that is not equal."""
         ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         return [

@@ -3,6 +3,8 @@
 Shape legend: ``n`` detections, ``C`` scores per video.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from typing import Any, NamedTuple
 

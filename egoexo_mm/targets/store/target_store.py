@@ -1,5 +1,7 @@
 """Reading a target store: memory-mapped Arrow shards, one row per video."""
 
+from __future__ import annotations
+
 import bisect
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Writing a target store: whole shards only, so that a killed run leaves nothing by half."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 from pathlib import Path
@@ -75,7 +77,7 @@ class StoreWriter:
             raise
         self._seen = set(self.done)
 
-    def __enter__(self) -> 'StoreWriter':
+    def __enter__(self) -> StoreWriter:
         return self
 
     def __exit__(self, *exc_info) -> None:
