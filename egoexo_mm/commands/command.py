@@ -67,6 +67,19 @@ def add_out(
     group.add_argument('--out', metavar='OUT', type=type, default=default, help=argparse.SUPPRESS)
 
 
+def positive(kind: type) -> Callable[[str], Any]:
+    """An argument type: numbers of this kind above 0."""
+
+    def number(text: str) -> Any:
+        value = kind(text)
+        if not 0 < value < float('inf'):
+            raise ValueError
+        return value
+
+    number.__name__ = f'positive {kind.__name__}'  # argparse says it
+    return number
+
+
 def complain(name: str, error: BaseException | str) -> int:
     """Print one line on stderr; the exit code 1."""
     print(f'{name}: error: {error}', file=sys.stderr)

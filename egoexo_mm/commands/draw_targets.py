@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from ..targets import TargetStore, open_stores, video_id_from_path
@@ -26,7 +25,7 @@ from ..visualization import (
     write_mp4,
     write_png,
 )
-from .command import UsageError, add_out, set_run
+from .command import UsageError, add_out, positive, set_run
 
 _OUT = 'folder to write into; default here'
 SIGNALS = {
@@ -34,19 +33,6 @@ SIGNALS = {
     'object_score': 'Object-Scores',
     'interaction': 'hand and object boxes',
 }
-
-
-def positive(kind: type) -> Callable[[str], float]:
-    """An argument type: numbers above 0."""
-
-    def number(text: str) -> float:
-        value = kind(text)
-        if not 0 < value < float('inf'):
-            raise ValueError
-        return value
-
-    number.__name__ = f'positive {kind.__name__}'  # argparse says it
-    return number
 
 
 def add_draw(parser: argparse.ArgumentParser) -> None:
