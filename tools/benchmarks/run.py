@@ -13,17 +13,13 @@ import importlib
 import json
 import os
 import platform
-import sys
 from pathlib import Path
 
+import measuring
 import torch
 from mmengine.logging import MMLogger
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-
-import measuring  # noqa: E402
-
 BENCHMARKS = (
     'step',
     'loader',

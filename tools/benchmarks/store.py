@@ -11,17 +11,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import measuring
 import numpy as np
 import pyarrow as pa
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
-
-import measuring  # noqa: E402
-
-from egoexo_mm.interaction_maps import slow_frame_index  # noqa: E402
-from egoexo_mm.targets import Manifest, TargetStore  # noqa: E402
-from egoexo_mm.targets.store.records import DETECTION_FIELDS, arrow_schema  # noqa: E402
-from egoexo_mm.targets.store.shards import shard_paths  # noqa: E402
+from egoexo_mm.interaction_maps import slow_frame_index
+from egoexo_mm.targets import Manifest, TargetStore
+from egoexo_mm.targets.store.records import DETECTION_FIELDS, arrow_schema
+from egoexo_mm.targets.store.shards import shard_paths
 
 FRAMES, PER_FRAME = 300, 2
 LARGE = 100_000  # from here on boxes on every fourth frame, so that the largest store (1.1 GB) fits small machines

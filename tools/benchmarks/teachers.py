@@ -30,11 +30,9 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-import egoexo_mm  # noqa: E402, F401  (registers the teachers)
-from egoexo_mm.models.teachers import ScoreTeacher, Teacher  # noqa: E402
-from egoexo_mm.visualization import VideoFrames, VisualizationError, write_mp4  # noqa: E402
+import egoexo_mm  # noqa: F401  (registers the teachers)
+from egoexo_mm.models.teachers import ScoreTeacher, Teacher
+from egoexo_mm.visualization import VideoFrames, VisualizationError, write_mp4
 
 BATCHES = 1, 2, 4, 8, 16, 32, 64
 DTYPES = dict(bf16=torch.bfloat16, fp16=torch.float16)

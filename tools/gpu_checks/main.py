@@ -18,13 +18,12 @@ import sys
 import time
 from pathlib import Path
 
+import report
+import runs
+import steps as plans
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(ROOT)]
-
-import report  # noqa: E402
-import runs  # noqa: E402
-import steps as plans  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -141,11 +140,13 @@ def main() -> None:
     if args.list:
         print('\n'.join(step.name for step in steps))
         return
+    # the launched tools/train.py finds step_watch here, and the steps find the benchmarks
+    folders = [HERE, ROOT, ROOT / 'tools/benchmarks', os.environ.get('PYTHONPATH', '')]
     env = dict(
         os.environ,
         OMP_NUM_THREADS=os.environ.get('OMP_NUM_THREADS', '1'),
         PYTHONUNBUFFERED='1',
-        PYTHONPATH=os.pathsep.join([str(HERE), str(ROOT), os.environ.get('PYTHONPATH', '')]),
+        PYTHONPATH=os.pathsep.join(map(str, folders)),
     )
     with socket.socket() as probe:  # beside other runs on this machine
         probe.bind(('127.0.0.1', 0))

@@ -9,20 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import memory
+import rehearsal
 import torch
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
+from step_watch import SyncCounter
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path[:0] = [
-    str(Path(__file__).resolve().parents[i] / name)
-    for i, name in ((1, 'benchmarks'), (0, ''), (2, ''))
-]
-import memory  # noqa: E402
-import rehearsal  # noqa: E402
-from step_watch import SyncCounter  # noqa: E402
-
-from egoexo_mm.engine import BackboneSpeedHook  # noqa: E402
+from egoexo_mm.engine import BackboneSpeedHook
 
 BF16 = dict(type='AmpOptimWrapper', dtype='bfloat16')
 LAST, COMPILE = dict(channels_last=True), dict(compile=True)
