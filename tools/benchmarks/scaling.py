@@ -1,4 +1,4 @@
-"""How start-up and memory grow with the list of videos, and what each of two processes has to do."""
+"""How start-up and memory grow with the list of videos, and the work of each of two processes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 def write_list(path: Path, videos: int) -> None:
+    """Write a list of so many videos."""
     path.write_text(''.join(f'train/video{i:08d}.mp4 {i % 400}\n' for i in range(videos)))
 
 

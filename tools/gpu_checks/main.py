@@ -1,7 +1,8 @@
 """Check on GPUs all that only GPUs show, and measure it: one table at the end.
 
-Every step runs in a process of its own with a limit and a log; a step that fails is named, and the others go on. No data and
-no network are needed. With --device cpu --quick it is a rehearsal on small clips.
+Every step runs in a process of its own with a limit and a log; a step that fails is named, and the
+others go on. No data and no network are needed. With --device cpu --quick it is a rehearsal on
+small clips.
 
 Example:
     bash tools/run_gpu_checks.sh 1 --minutes 9
@@ -27,6 +28,7 @@ ROOT = HERE.parents[1]
 
 
 def parse_args() -> argparse.Namespace:
+    """Arguments of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -67,7 +69,8 @@ def parse_args() -> argparse.Namespace:
 
         if torch.cuda.device_count() < args.gpus:
             parser.error(
-                f'torch sees {torch.cuda.device_count()} CUDA devices, expected {args.gpus}; for a rehearsal: '
+                f'torch sees {torch.cuda.device_count()} CUDA devices, expected {args.gpus}; for a '
+                'rehearsal: '
                 '--device cpu --quick'
             )
     return args
@@ -117,6 +120,7 @@ def _reason(log: Path) -> str:
 
 
 def main() -> None:
+    """Run the steps, write the table, and exit with 1 where a step failed."""
     args = parse_args()
     out = args.out.absolute()
     (out / 'logs').mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ def _draw(folder: Path, number: int, frames: int) -> None:
 
 
 def main() -> None:
+    """Draw the videos and write lists and stores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out', type=Path)
     parser.add_argument('--drawn', type=int, default=8, help='different videos')

@@ -38,8 +38,8 @@ def convert_scores(
 ) -> int:
     """Turn a pickle of scores per video into a store.
 
-    Everything is checked before the first byte is written; the store appears under its name as
-    a whole.
+    Everything is checked before the first byte is written. The store appears under its name when
+    it is complete.
 
     Args:
         source: Pickle of ``{path in the list: C numbers}``.
@@ -47,7 +47,8 @@ def convert_scores(
         signal: ``'ego_score'`` (C = 2) or ``'object_score'`` (C = 1000).
         score_kind: ``'logits'`` or ``'probabilities'``.
         video_id: How paths become ids, see :func:`video_id_from_path`.
-        dataset, teacher: For the manifest.
+        dataset: For the manifest.
+        teacher: For the manifest.
         force: Keep ``score_kind`` even where the numbers contradict it.
 
     Returns:
@@ -107,7 +108,8 @@ def _checked_rows(table: Mapping, manifest: Manifest, source: Path) -> dict[str,
         name = video_id_from_path(key, manifest.video_id)
         if name in rows:
             raise TargetStoreError(
-                f'{source}: {quote(first_key[name])} and {quote(key)} would share the video id {quote(name)}; use '
+                f'{source}: {quote(first_key[name])} and {quote(key)} would share the video id '
+                f'{quote(name)}; use '
                 "the id rule 'path' (--id path)"
             )
         check_scores(_numbers(scores), manifest.num_scores, f'{source}: {quote(key)}')

@@ -33,8 +33,8 @@ def merge_stores(
 ) -> MergeReport:
     """Write the rows of all ``sources`` into a new store, shard by shard.
 
-    Every row is checked before it is written, and the result once more; it appears under its name as a whole. Failed
-    videos are carried over, except those that have a row in another store.
+    Every row is checked before it is written, and the result once more; it appears under its name
+    as a whole. Failed videos are carried over, except those that have a row in another store.
 
     Args:
         sources: Folders of stores with equal manifests.
@@ -54,7 +54,8 @@ def merge_stores(
         partial.mkdir()
     except FileExistsError:
         raise TargetStoreError(
-            f'{partial}: left by a merge that was stopped, or of one that runs now; delete it and run '
+            f'{partial}: left by a merge that was stopped, or of one that runs now; delete it and '
+            'run '
             'again'
         ) from None
     except OSError as error:
@@ -83,7 +84,8 @@ def _common_manifest(sources: list[Path]) -> Manifest:
         differences = manifest.differences(read_manifest(source))
         if differences:
             raise TargetStoreError(
-                f'{sources[0]} and {source} are stores of different targets ({"; ".join(differences)}); '
+                f'{sources[0]} and {source} are stores of different targets '
+                f'({"; ".join(differences)}); '
                 'merge stores with equal manifests only'
             )
     return manifest
@@ -105,7 +107,8 @@ def _write(sources: list[Path], partial: Path, manifest: Manifest, keep_first: b
                 new.append(video_id not in home)
                 if not new[-1] and not keep_first:
                     raise TargetStoreError(
-                        f'{shard}: video {quote(video_id)} is also in {home[video_id]}; keep the first '
+                        f'{shard}: video {quote(video_id)} is also in {home[video_id]}; keep the '
+                        'first '
                         'row of such videos (--keep first), or delete one of the two shards'
                     )
                 home.setdefault(video_id, shard)
@@ -165,5 +168,6 @@ def _require_sound(partial: Path, rows: int) -> None:
 
 def _cannot_write(path: Path, error: OSError) -> TargetStoreError:
     return TargetStoreError(
-        f'{path}: cannot be written ({error.strerror}); free space or correct the rights and run again'
+        f'{path}: cannot be written ({error.strerror}); free space or correct the rights and run '
+        'again'
     )

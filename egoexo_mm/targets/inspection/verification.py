@@ -69,8 +69,10 @@ def verify_store(path: str | Path, listed: Iterable[str] | None = None) -> Verif
                 for video_id in ids:
                     if video_id in home:
                         faults.append(
-                            f'{shard}: video {quote(video_id)} is a second time in the store, the first is in '
-                            f'{home[video_id]}; delete one of the two shards and run the writer again'
+                            f'{shard}: video {quote(video_id)} is a second time in the store, the '
+                            'first is in '
+                            f'{home[video_id]}; delete one of the two shards and run the writer '
+                            'again'
                         )
                     home.setdefault(video_id, shard.name)
         except TargetStoreError as error:
@@ -118,7 +120,8 @@ def _check_row(views: dict[str, np.ndarray], row: int, manifest: Manifest, where
             low, total = float(scores.min()), float(scores.sum(dtype=np.float64))
             if low < 0 or abs(total - 1) > SUM_SLACK:
                 raise TargetStoreError(
-                    f'{where}: minimum {low:.4g} and sum {total:.4g} are not of probabilities, which the '
+                    f'{where}: minimum {low:.4g} and sum {total:.4g} are not of probabilities, '
+                    'which the '
                     "manifest's score_kind says; correct the manifest or write the row again"
                 )
         return
@@ -149,7 +152,8 @@ def _check_video(views: dict[str, np.ndarray], row: int, manifest: Manifest, whe
     size, fps = (views['width'][row].item(), views['height'][row].item()), views['fps'][row].item()
     if manifest.frame_size is not None and size not in ((0, 0), manifest.frame_size):
         raise TargetStoreError(
-            f'{where}: frame size is {size}, but {manifest.frame_size} in the manifest; correct one of '
+            f'{where}: frame size is {size}, but {manifest.frame_size} in the manifest; correct '
+            'one of '
             'the two'
         )
     if manifest.fps and fps and abs(fps - manifest.fps) > 1e-3 * manifest.fps:
@@ -166,6 +170,8 @@ def coverage_faults(
     if absent:
         known = sum(video_id in failed for video_id in absent)
         yield (
-            f'{path}: {len(absent)} of {len(listed)} listed videos have no row ({known} of them are in failed.jsonl), '
-            f'the first is {quote(absent[0])}; run the teacher on them, or leave them out of the list'
+            f'{path}: {len(absent)} of {len(listed)} listed videos have no row ({known} of them '
+            'are in failed.jsonl), '
+            f'the first is {quote(absent[0])}; run the teacher on them, or leave them out of the '
+            'list'
         )

@@ -1,4 +1,4 @@
-"""Writing a target store: whole shards only, so that a killed run leaves nothing by half."""
+"""Writing a target store in complete shards, so that a killed run leaves no half-written row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_BOXES_PER_SHARD = 2**22
 class StoreWriter:
     """Appends rows to a store, new or begun; use it as a context manager.
 
-    Rows collect in memory and reach the disk as whole shards (written under a temporary name,
+    Rows collect in memory and reach the disk as complete shards (written under a temporary name,
     synced, renamed). A killed run loses the unfinished shard only; an exception loses nothing.
     Several processes may write into one folder when each has its own ``rank``.
 
@@ -107,9 +107,15 @@ class StoreWriter:
             video_id: Id of the video.
             frame: 0-based frame numbers (n,), multiples of ``frame_stride``; n may be 0.
             box: (n, 4), fractions of frame width and height.
-            score, kind: (n,).
-            side, contact, offset: (n,), (n,), (n, 2); ``None`` is unknown.
-            num_frames, fps, width, height: Of the frames the detector saw; 0 where unknown.
+            score: (n,) in [0, 1].
+            kind: (n,), ``HAND`` or ``OBJECT``.
+            side: (n,), of hands; ``None`` is unknown.
+            contact: (n,), of hands; ``None`` is unknown.
+            offset: (n, 2), from hand to object; ``None`` is unknown.
+            num_frames: Of the video; 0 is unknown, as for the next three.
+            fps: Frame rate that the detector saw.
+            width: Of the frames.
+            height: Of the frames.
             frame_stride: The detector saw frames 0, stride, 2 * stride, ...
         """
         where = self._where(video_id, 'detections')
