@@ -11,7 +11,7 @@ from mmengine.fileio import get
 from mmengine.logging import MMLogger
 
 from egoexo_mm.targets import video_id_from_path
-from egoexo_mm.targets.listing import check_one_video_an_id
+from egoexo_mm.targets.store.listed_videos import check_one_video_an_id
 from egoexo_mm.untrusted import quote
 from egoexo_mm.video_lists import ListedVideo, decode_text, parse_video_list
 

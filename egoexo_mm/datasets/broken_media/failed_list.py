@@ -11,7 +11,7 @@ from typing import BinaryIO
 import torch
 from mmengine.logging import MMLogger
 
-from egoexo_mm.targets.failures import FAILED_NAME, append_failure
+from egoexo_mm.failed_jsonl import FAILED_NAME, append_failure
 
 try:
     import fcntl

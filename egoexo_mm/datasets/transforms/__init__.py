@@ -7,15 +7,12 @@ from .load_targets import LoadTargets
 from .sampling import SampleClampedFrames, SampleTimeWindow
 from .seeding import SeedAugmentations
 from .segments import TrimSegment, UnionFrameLabels
-from .small_sets import LoadWholeVideo, PairToVerbNoun
 from .views import FormatViews, RepeatFrames, UniqueFrames
 
 __all__ = [
     'ClipReaderInit',
     'FormatViews',
     'LoadTargets',
-    'LoadWholeVideo',
-    'PairToVerbNoun',
     'RandomRescaleCrop',
     'RepeatFrames',
     'SampleClampedFrames',

@@ -68,8 +68,8 @@ class UniformThreeCrop(BaseTransform):
     last column.) ``LoadTargets`` follows it.
 
     Required keys: ``imgs``, whose short side is ``crop_size``. Changed keys: ``imgs`` (all frames
-    of the first crop, then of the second, then of the third), ``img_shape``. Added key: ``crop_bbox``
-    (3 * N * T, 4) pixels ``x1, y1, x2, y2``.
+    of the first crop, then of the second, then of the third), ``img_shape``. Added key:
+    ``crop_bbox`` (3 * N * T, 4) pixels ``x1, y1, x2, y2``.
 
     Args:
         crop_size: Side of the crops in pixels.

@@ -64,7 +64,7 @@ class HandObjectFlip(RandomFlip):
 
 @TRANSFORMS.register_module()
 class PackHandObjectInputs(PackDetInputs):
-    """mmdet's ``PackDetInputs`` that gives ``gt_instances`` ``contact_state``, ``side`` and ``offset``.
+    """mmdet's ``PackDetInputs`` with ``contact_state``, ``side`` and ``offset`` of ``gt_instances``.
 
     Where the metric follows, ``meta_keys`` must name ``instances`` (mmdet's default does for
     testing).
@@ -82,7 +82,7 @@ class PackHandObjectInputs(PackDetInputs):
         if len(set(counts.values())) > 1:
             raise ValueError(
                 f'{results.get("img_path", "an image")}: the pipeline changed the number of '
-                f'boxes but not of what is said about them ({counts}); leave out transforms that drop, '
-                'crop or mix boxes'
+                f'boxes but not of what is said about them ({counts}); leave out transforms that '
+                'drop, crop or mix boxes'
             )
         return super().transform(results)
