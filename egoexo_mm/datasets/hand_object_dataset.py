@@ -15,7 +15,12 @@ from PIL import Image
 
 from egoexo_mm.evaluation import HandObjectMetric
 
-from .hand_object_xml import CLASSES, HandObjectRecord, read_hand_object_xml, read_stems
+from .annotations.hand_object_xml import (
+    CLASSES,
+    HandObjectRecord,
+    read_hand_object_xml,
+    read_stems,
+)
 
 # so that a config in mmdet's scope needs no prefix
 METRICS.register_module(module=HandObjectMetric, force=True)
