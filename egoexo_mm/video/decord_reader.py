@@ -76,8 +76,8 @@ def _known_to_pyav(source: str | BinaryIO) -> Index | None:
     told = index is not None and index.pts is not None and not index.counted
     if not told or video.container.format.name not in _EXACT:
         raise ReaderLimitError(
-            f'{_ELSEWHERE}: it is exact for MP4, MOV and Matroska files that begin with a key frame '
-            'and tell when each frame is shown'
+            f'{_ELSEWHERE}: it is exact for MP4, MOV and Matroska files that begin with a key '
+            'frame and tell when each frame is shown'
         )
     if is_mirrored(source):
         raise ReaderLimitError('decord does not mirror')
@@ -90,7 +90,7 @@ def _known_to_pyav(source: str | BinaryIO) -> Index | None:
 
 
 def _closed(video: OpenVideo) -> bool:
-    """Whether decoding can begin at each key frame, and frames stored behind it are shown behind it."""
+    """Whether decoding can begin at each key frame, and what is stored behind it is shown later."""
     key = None
     for packet in video.packets():
         if packet.is_keyframe:

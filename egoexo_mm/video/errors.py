@@ -70,7 +70,7 @@ def _about_memory(error: Exception) -> bool:
 
 
 def _memory_left() -> bool:
-    """Whether the system still promises as much memory as a video takes; nothing of it is touched."""
+    """Whether the system still promises as much memory as a video takes; none of it is touched."""
     try:
         np.empty(_ENOUGH_MEMORY, np.uint8)
     except MemoryError:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 VIDEO_SUFFIXES = tuple(
     (
-        '.mp4 .m4v .mov .qt .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .m1v .m2v .vob .wmv .asf .flv '
-        '.f4v .3gp .3g2 .ogv .rm .rmvb .divx .mjpeg .mjpg .mxf .gif .h264 .264 .avc .h265 .265 '
+        '.mp4 .m4v .mov .qt .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .m1v .m2v .vob .wmv .asf '
+        '.flv .f4v .3gp .3g2 .ogv .rm .rmvb .divx .mjpeg .mjpg .mxf .gif .h264 .264 .avc .h265 .265 '
         '.hevc .ivf .av1 .obu .y4m'
     ).split()
 )

@@ -115,7 +115,7 @@ class Capture:
         return np.ascontiguousarray(np.rot90(frame[..., ::-1], self._turns))
 
     def _compare(self, frame: np.ndarray) -> None:
-        """Warn where the lower or right edge stays as it was, as behind a change of the frame size."""
+        """Warn where the lower or right edge stays as it was, as after a change of the size."""
         if self._last is not None:
             edges = ((frame[-1], self._last[-1]), (frame[:, -1], self._last[:, -1]))
             if any(np.ptp(now) and np.array_equal(now, before) for now, before in edges):
@@ -123,8 +123,8 @@ class Capture:
 
                 say(
                     'same edge',
-                    f'{self._path}: an edge of frame {self.position - 1} is that of a frame before. '
-                    'If the frame size has changed there, what OpenCV shows from then on is wrong; '
+                    f'{self._path}: an edge of frame {self.position - 1} is that of a frame '
+                    'before. If the frame size has changed there, what OpenCV shows from then on is wrong; '
                     'PyAV follows such changes (pip install av)',
                 )
         self._last = frame

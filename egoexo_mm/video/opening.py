@@ -50,7 +50,9 @@ def installed(name: str) -> bool:
 
 
 def check_reader(name: str | None) -> str:
-    """Name of the reader to use: the one asked for, or, for None and ``'auto'``, PyAV, else decord, else OpenCV.
+    """Name of the reader to use.
+
+    For None and ``'auto'`` that is PyAV, else decord, else OpenCV; otherwise the one asked for.
 
     Raises:
         ValueError: the reader is unknown or not installed; the message names those that there are.

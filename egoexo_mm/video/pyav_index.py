@@ -115,7 +115,7 @@ class OpenVideo:
 
 
 def key_frame_shapes(source: str) -> set[tuple[int, int, int, bool]]:
-    """Widths, heights, quarter turns and mirroring that occur in a file; they change at key frames."""
+    """Widths, heights, quarter turns and mirroring in a file; they change at key frames."""
     video = OpenVideo(source)
     video.stream.codec_context.skip_frame = 'NONKEY'
     return {(frame.width, frame.height, *display_turns(frame)) for frame in video.frames()}
@@ -207,7 +207,7 @@ def _seconds(times: list[int] | None, unit: float, fps: float, count: int) -> np
 
 
 def build_index(video: OpenVideo, source: str | BinaryIO) -> Index:
-    """Index of an open file; of files that must be decoded for it, the latest ones are remembered."""
+    """Index of an open file; the latest ones for which files had to be decoded are remembered."""
     index, packets = known_index(video, source)
     if index is not None:
         return index

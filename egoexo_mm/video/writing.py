@@ -61,7 +61,8 @@ def write_mp4(
         )
         if _lacks_frames(temporary, count):
             raise OSError(
-                f'{path}: the video could not be written in full; free space on the disk and run again'
+                f'{path}: the video could not be written in full; free space on the disk and run '
+                'again'
             )
     return count
 
@@ -113,7 +114,8 @@ def _write_opencv(
         if len(codec) != 4 or not writer.isOpened():
             raise VideoWriteError(
                 f'{path}: this OpenCV has no encoder for {codec!r} at {fps:g} frames/s of '
-                f"{size[0]} x {size[1]}; 'mp4v' is in every OpenCV wheel, for at most 65535 frames/s"
+                f"{size[0]} x {size[1]}; 'mp4v' is in every OpenCV wheel, for at most 65535 "
+                'frames/s'
             )
         count = 0
         try:
