@@ -105,7 +105,7 @@ def _rows(path: str | os.PathLike, *columns: str) -> tuple[list[str], list[tuple
 
 def _pickled_rows(path: str | os.PathLike, column: str) -> tuple[list[str], list[tuple[int, dict]]]:
     """The same of a pickled table, whose values become text; nothing in the file is run."""
-    from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+    from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 
     table = read_dataframe_pickle(Path(path))
     columns = dict(table.columns)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 _NAMED_TICKS = 40  # with more classes than this the axes carry ids, every tenth
 

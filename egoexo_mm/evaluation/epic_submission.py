@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.untrusted import quote
 
 from .predictions import check_finite, check_unique, to_log, verb_noun_scores

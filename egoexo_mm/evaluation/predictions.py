@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from mmengine.logging import print_log
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.probabilities import RANKED_FLOOR
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 from .ffmpeg import even_size
 

@@ -12,7 +12,7 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 from ..predictions import to_numpy
 

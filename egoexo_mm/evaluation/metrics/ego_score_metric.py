@@ -11,6 +11,7 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.evaluation.measures import calibration
 from egoexo_mm.evaluation.predictions import (
     check_finite,
@@ -21,7 +22,6 @@ from egoexo_mm.evaluation.predictions import (
     to_log,
     to_numpy,
 )
-from egoexo_mm.files import whole_file
 
 REPORT = 'ego_score_reliability.csv'
 
