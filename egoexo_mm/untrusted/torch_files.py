@@ -41,7 +41,7 @@ class _CheckpointUnpickler(TensorUnpickler):
 
 
 def load_torch(file: str | os.PathLike | BinaryIO, map_location: Any = None) -> Any:
-    """What ``torch.save`` wrote: tensors, plain values, numpy arrays and MMEngine's history buffers.
+    """What ``torch.save`` wrote: tensors, plain values, numpy arrays and MMEngine's buffers.
 
     Args:
         file: path, or an open binary file.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 VIDEO_SUFFIXES = tuple(
     (
-        '.mp4 .m4v .mov .qt .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .m1v .m2v .vob .wmv .asf '
-        '.flv .f4v .3gp .3g2 .ogv .rm .rmvb .divx .mjpeg .mjpg .mxf .gif .h264 .264 .avc .h265 .265 '
-        '.hevc .ivf .av1 .obu .y4m'
+        '.mp4 .m4v .mov .qt .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .m1v .m2v .vob .wmv '
+        '.asf .flv .f4v .3gp .3g2 .ogv .rm .rmvb .divx .mjpeg .mjpg .mxf .gif .h264 .264 .avc '
+        '.h265 .265 .hevc .ivf .av1 .obu .y4m'
     ).split()
 )
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
@@ -50,7 +50,7 @@ def files_below(
         skip: Folders with this in their name are left out too.
     """
     leave = leave.resolve() if leave else None
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(os.fspath(root), followlinks=True):
         folders[:] = sorted(
             name
             for name in folders

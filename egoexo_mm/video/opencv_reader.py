@@ -124,8 +124,8 @@ class Capture:
                 say(
                     'same edge',
                     f'{self._path}: an edge of frame {self.position - 1} is that of a frame '
-                    'before. If the frame size has changed there, what OpenCV shows from then on is wrong; '
-                    'PyAV follows such changes (pip install av)',
+                    'before. If the frame size has changed there, what OpenCV shows from then on '
+                    'is wrong; PyAV follows such changes (pip install av)',
                 )
         self._last = frame
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -87,13 +88,11 @@ def _checked(
     path: str | Path, first: np.ndarray, rest: Iterator[np.ndarray], size: tuple[int, int]
 ) -> Iterator[np.ndarray]:
     """The pictures at ``size`` (width, height)."""
-    number, picture = 0, first
-    while picture is not None:
+    for number, picture in enumerate(itertools.chain([first], rest)):
         _check_picture(path, number, picture, first.shape)
         if picture.shape[1::-1] != size:
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         yield picture
-        number, picture = number + 1, next(rest, None)
 
 
 def _write_opencv(
@@ -109,7 +108,7 @@ def _write_opencv(
     level = logs.getLogLevel()
     logs.setLogLevel(0)  # silent: the errors here say it
     try:
-        fourcc = cv2.VideoWriter_fourcc(*codec) if len(codec) == 4 else 0
+        fourcc = cv2.VideoWriter.fourcc(*codec) if len(codec) == 4 else 0
         writer = cv2.VideoWriter(temporary, fourcc, fps, size)
         if len(codec) != 4 or not writer.isOpened():
             raise VideoWriteError(
