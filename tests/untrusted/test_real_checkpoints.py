@@ -1,4 +1,4 @@
-"""What training scripts really save beside the weights comes back, in both formats of ``torch.save``."""
+"""What training scripts save beside the weights comes back, in both formats of ``torch.save``."""
 
 import argparse
 import datetime
