@@ -53,7 +53,7 @@ show_pipeline = [
     dict(type='TrackGeometry'),
     dict(type='Resize', scale=(-1, 128)),
     dict(type='CenterCrop', crop_size=crop_size),
-    dict(type='LoadTargets', time_stride=4, frame_sampling='stride', cell_size=16),
+    dict(_base_.load_targets, **smaller['LoadTargets']),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', algorithm_keys=('interaction_map',)),
 ]

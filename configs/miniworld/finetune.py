@@ -52,16 +52,6 @@ train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs
 )
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
-param_scheduler = [
-    dict(
-        type='WarmupCosineLR',
-        T_max=max_epochs,
-        warmup=1,
-        start_factor=0.1,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)]
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 2))
 custom_hooks = [*_base_.custom_hooks, dict(type='CheckWeightsHook')]

@@ -15,6 +15,8 @@ from mmengine.config import Config
 ROOT = Path(__file__).parents[2]
 # how a step is run, not what it computes
 _RUNNING = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'CUDA_VISIBLE_DEVICES', 'PYTHONWARNINGS')
+# variables that configs compute other values from, which count
+_LATER_VARIABLES = ('num_maps', 'load_targets', 'maps_train_pipeline', 'charades_head')
 
 
 class Fingerprints:
@@ -71,7 +73,7 @@ class Fingerprints:
         if key not in self._configs:
             with _environment(env):
                 values = Config.fromfile(config, import_custom_modules=False).to_dict()
-            _forget_moves(values)
+            _leave_out_later(values)
             self._configs[key] = {name: self._plain(value) for name, value in _flatten(values)}
         return self._configs[key]
 
@@ -110,8 +112,13 @@ def _flatten(value: object, name: str = '') -> Iterator[tuple[str, str]]:
         yield from _flatten(child, f'{name}.{key}' if name else str(key))
 
 
-def _forget_moves(values: dict) -> None:
-    """Remove what differs from configs of versions whose package held the classes of the study."""
+def _leave_out_later(values: dict) -> None:
+    """Remove what configs got after studies had been run, and what decides nothing.
+
+    The markers of those studies stay valid.
+    """
+    for name in _LATER_VARIABLES:
+        values.pop(name, None)
     imports = values.get('custom_imports', {}).get('imports', [])
     if 'study.modules' in imports:
         imports.remove('study.modules')
