@@ -1,8 +1,8 @@
 # Ego-Exo pre-training of SlowFast 8x8 R50 on Kinetics-400 without target stores: the teachers run
 # inside the training step.
 #
-# Only training reads their checkpoints, at its start; see docs/teachers.md. Targets are of the clip's
-# crop, where released ones are of the whole video.
+# Only training reads their checkpoints, at its start; see docs/teachers.md. Targets are of the
+# clip's crop, where released ones are of the whole video.
 _base_ = 'egoexo_slowfast_k400.py'
 
 train_dataloader = dict(

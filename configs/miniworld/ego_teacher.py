@@ -1,4 +1,5 @@
-# The Ego-Score teacher: tells the first-person from the third-person videos of the Charades-Ego-like set.
+# The Ego-Score teacher: tells the first-person from the third-person videos of the
+# Charades-Ego-like set.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 model = dict(

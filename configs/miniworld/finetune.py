@@ -1,5 +1,5 @@
-# Fine-tuning on the EPIC-like segments, verbs and nouns; the same for every cell, from load_from or from scratch. Each seed
-# (STUDY_SEED) sees 208 of the 240 training segments.
+# Fine-tuning on the EPIC-like segments, verbs and nouns; the same for every cell, from load_from or
+# from scratch. Each seed (STUDY_SEED) sees 208 of the 240 training segments.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 model = dict(

@@ -1,5 +1,5 @@
-# The Object-Score teacher: a small 2D network (as clips of one frame) that names the 8 objects in pictures of them alone
-# and in use.
+# The Object-Score teacher: a small 2D network (as clips of one frame) that names the 8 objects in
+# pictures of them alone and in use.
 _base_ = '_base_/runtime.py'
 
 model = dict(

@@ -1,6 +1,7 @@
-# Third-person only: the verbs of the Kinetics-like list, no teacher. As in Kinetics, a label names what is done; what it is
-# done to is not learnt from labels. All pre-trainings inherit this one and take as many iterations (1,792; STUDY_EPOCHS
-# changes it). Each seed (STUDY_SEED) sees 448 of the 480 clips.
+# Third-person only: the verbs of the Kinetics-like list, no teacher. As in Kinetics, a label names
+# the action; the object is not learnt from labels. All pre-trainings inherit this one and take as
+# many iterations (1,792; STUDY_EPOCHS changes it). Each seed (STUDY_SEED) sees 448 of the 480
+# clips.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 num_classes = 48

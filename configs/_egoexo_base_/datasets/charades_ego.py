@@ -1,5 +1,6 @@
-# Charades-Ego, first-person videos as folders of frames (24 a second). Frames are labelled with some
-# of 157 classes. Their union over the clip is the label in training, over the video in testing.
+# Charades-Ego, first-person videos as folders of frames (24 a second). Frames are labelled with
+# some of 157 classes. Their union over the clip is the label in training, over the video in
+# testing.
 _base_ = 'finetune_pipelines.py'
 
 dataset_type = 'CharadesEgoDataset'

@@ -21,7 +21,7 @@ train_pipeline = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map')),
 ]
-# MMAction2's stock augmentation instead (crops of random area and aspect ratio). In a config of yours:
+# MMAction2's stock augmentation instead (crops of random area and aspect ratio). In your config:
 #   train_dataloader = dict(dataset=dict(pipeline=_base_.stock_train_pipeline))
 stock_train_pipeline = [
     dict(type='SeedAugmentations'),
