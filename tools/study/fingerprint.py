@@ -20,12 +20,13 @@ _LATER_VARIABLES = ('num_maps', 'load_targets', 'maps_train_pipeline', 'charades
 
 
 class Fingerprints:
-    """Inputs of steps and their hashes; the study's folder, this repository and the interpreter count as the same
-    wherever they are.
+    """Inputs of steps and their hashes.
+
+    The study's folder, this repository and the interpreter count as the same wherever they are.
 
     Args:
-        work_dir: the study's folder.
-        repository: where its configs lie.
+        work_dir: The study's folder.
+        repository: Where its configs lie.
     """
 
     def __init__(self, work_dir: Path, repository: Path = ROOT) -> None:
@@ -98,14 +99,11 @@ def changes(old: dict, new: dict, limit: int = 4) -> str:
 
 
 def _flatten(value: object, name: str = '') -> Iterator[tuple[str, str]]:
-    children = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, (list, tuple))
-        else None
-    )
-    if not children:
+    if isinstance(value, (list, tuple)):
+        children = enumerate(value)
+    elif isinstance(value, dict) and value:
+        children = value.items()
+    else:
         yield name, repr(value)
         return
     for key, child in children:
