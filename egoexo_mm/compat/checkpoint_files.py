@@ -24,8 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.errors import RunError
-from egoexo_mm.files import whole_file
 
 from .cure import Cure, package_dir
 

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 from .plan import Step
 

@@ -9,8 +9,8 @@ import torch
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional import average_precision
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
+from egoexo_mm.evaluation.measures import average_precision
 
 _KINDS = ('hand', 'object')
 
@@ -90,11 +90,8 @@ class InteractionMapMetric(BaseMetric):
         for channel, kind in enumerate(_KINDS):
             scores, labels = predicted[:, channel], target[:, channel] >= self.positive
             position = np.broadcast_to(labels.mean((0, 1)), labels.shape)
-            for name, ranking in (
-                ('ap', scores),
-                ('constant', np.zeros(labels.shape)),
-                ('position', position),
-            ):
+            rankings = dict(ap=scores, constant=np.zeros(labels.shape), position=position)
+            for name, ranking in rankings.items():
                 found[f'{kind}_{name}'] = 100 * average_precision(ranking.ravel(), labels.ravel())
         for name in ('ap', 'constant', 'position'):
             found[f'mean_{name}'] = float(np.mean([found[f'{kind}_{name}'] for kind in _KINDS]))
@@ -104,15 +101,13 @@ class InteractionMapMetric(BaseMetric):
         count = min(self.num_examples, len(results))
         chosen = [results[i] for i in np.linspace(0, len(results) - 1, count).astype(int)]
         middle = chosen[0]['target'].shape[1] // 2
+        maps = {
+            name: np.stack([item[name][:, middle] for item in chosen])
+            for name in ('target', 'predicted')
+        }
+        frames = np.stack([item['frame'] for item in chosen])
         with whole_file(self.examples_file) as path, open(path, 'wb') as file:
-            np.savez(
-                file,
-                frames=np.stack([item['frame'] for item in chosen]),
-                **{
-                    name: np.stack([item[name][:, middle] for item in chosen])
-                    for name in ('target', 'predicted')
-                },
-            )
+            np.savez(file, frames=frames, **maps)
 
 
 def _middle_frame(clip: torch.Tensor, num_maps: int) -> np.ndarray:

@@ -52,8 +52,7 @@ class InteractionMapRecognizer(EgoExoRecognizer):
                 'sample; test with one clip and one crop'
             )
         feats, _ = self.extract_feat(inputs, data_samples=data_samples)
-        for sample, maps in zip(
-            data_samples, self.aux_heads[self.map_head](feats).float().sigmoid()
-        ):
+        logits = self.aux_heads[self.map_head](self.aux_input(self.map_head, feats))
+        for sample, maps in zip(data_samples, logits.float().sigmoid()):
             sample.set_field(maps, 'pred_interaction_map')
         return data_samples

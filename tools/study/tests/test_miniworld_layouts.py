@@ -6,9 +6,9 @@ import pytest
 from mmaction.registry import DATASETS
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.datasets.hand_object_xml import read_hand_object_xml, read_stems
+from egoexo_mm.datasets.annotations.hand_object_xml import read_hand_object_xml, read_stems
 from egoexo_mm.targets import TargetStore
-from egoexo_mm.targets.verification import verify_store
+from egoexo_mm.targets.inspection.verification import verify_store
 from study.tests.miniworld_files import tiny_world
 from study.world import NOUNS
 from study.world.plan import plan

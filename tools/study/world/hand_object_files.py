@@ -1,6 +1,6 @@
 """Annotation files in the format of 100DOH.
 
-See :mod:`egoexo_mm.datasets.hand_object_xml` for the fields.
+See :mod:`egoexo_mm.datasets.annotations.hand_object_xml` for the fields.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.video import write_mp4
 
 from .cameras import HEIGHT, WIDTH

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.targets import Manifest, StoreWriter
 
 from .cameras import HEIGHT, WIDTH
