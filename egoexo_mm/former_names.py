@@ -11,7 +11,13 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 # former name: present name
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {
+    'egoexo_mm.compat.cure': 'egoexo_mm.compat.workaround',
+    'egoexo_mm.models.checkpoints': 'egoexo_mm.checkpoints.files',
+    'egoexo_mm.models.hand_object_weights': 'egoexo_mm.checkpoints.hand_object',
+    'egoexo_mm.models.pyslowfast': 'egoexo_mm.checkpoints.pyslowfast',
+    'egoexo_mm.models.teachers.weights': 'egoexo_mm.checkpoints.filling',
+}
 
 
 class _FormerNames(MetaPathFinder, Loader):

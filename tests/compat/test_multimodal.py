@@ -12,7 +12,7 @@ import egoexo_mm
 from egoexo_mm import compat
 from mmaction.registry import MODELS
 assert 'SlowOnly' in str(MODELS.get('ResNet3dSlowOnly'))
-print([cure.reason for cure in compat.active_cures() if cure.name == "mmaction2's multimodal models"][0])
+print([one.reason for one in compat.active_workarounds() if one.name == "mmaction2's multimodal models"][0])
 """
 
 

@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint, save_checkpoint
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.checkpoints.files import read_checkpoint
 from egoexo_mm.engine import CheckWeightsHook
-from egoexo_mm.models.checkpoints import read_checkpoint
 from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[2]

@@ -253,9 +253,9 @@ def test_bad_checkpoints(checkpoint, tmp_path):
     with pytest.raises(
         ValueError,
         match=(
-            r'k400\.pth: its weights do not fit: 1 missing \(cls_head\.fc_cls\.bias\); 1 of another shape '
-            r'\(cls_head\.fc_cls\.weight \(400, 144\) instead of \(2, 144\)\); expected a checkpoint trained with the '
-            'recognizer'
+            r'k400\.pth: its weights do not fit: 1 missing key \(cls_head\.fc_cls\.bias\) and '
+            r'1 key of another shape \(cls_head\.fc_cls\.weight \(400, 144\) instead of '
+            r'\(2, 144\)\); expected a checkpoint trained with the recognizer'
         ),
     ):
         EgoScoreTeacher(recognizer=model, checkpoint=str(tmp_path / 'k400.pth'))

@@ -9,9 +9,10 @@ from mmaction.utils import ConfigType
 from mmengine.config import Config
 from torch import Tensor
 
+from egoexo_mm.checkpoints.filling import fill_recognizer
+
 from .base import ScoreTeacher
 from .frames import FramePreprocessor, evenly_spaced
-from .weights import fill_recognizer
 
 
 @MODELS.register_module()

@@ -10,7 +10,7 @@ import torch
 from mmaction.registry import MODELS
 
 import egoexo_mm  # noqa: F401  registers
-from egoexo_mm.models.pyslowfast import to_mmaction, to_pyslowfast
+from egoexo_mm.checkpoints.pyslowfast import to_mmaction, to_pyslowfast
 from tests.scripts import load_script
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'

@@ -1,4 +1,4 @@
-"""Reading and writing checkpoint files: plain tensors only in, whole files only out."""
+"""Reading and writing checkpoint files: plain tensors only in, complete files only out."""
 
 from __future__ import annotations
 
@@ -8,25 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from egoexo_mm.files import whole_file
-from egoexo_mm.untrusted import quote, quote_names
+from egoexo_mm.untrusted import quote, quote_names, shorten
 from egoexo_mm.untrusted.pickle_parts import RefusedError
 from egoexo_mm.untrusted.torch_files import load_torch
-
-_WRITTEN_BY = {
-    'model_state': 'PySlowFast checkpoint (.pyth)',
-    'state_dict': 'checkpoint written by MMAction2 or MMEngine',
-    'model': "checkpoint of Shan et al.'s hand-object detector",
-}
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Load a checkpoint on the CPU; no code from the file is run.
 
     Raises:
-        ValueError: no such file, not a PyTorch file, damaged, not a dict, or in need of classes
-            that are not known to be safe; one sentence with the path.
+        ValueError: No such file, not a PyTorch file, damaged, not a dict, or in need of classes
+            that are not known to be safe. The message names the path.
     """
     path = Path(path)
     if not path.is_file():
@@ -43,33 +38,72 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     )
 
 
-def weights_of(checkpoint: dict[str, Any], key: str, path: str | Path) -> dict[str, Any]:
-    """The dict of weights under ``key``; ``path`` is for the error only.
+def weights_of(
+    checkpoint: dict[str, Any],
+    key: str,
+    path: str | Path,
+    expected: str = 'checkpoint written by MMAction2 or MMEngine',
+) -> dict[str, Tensor]:
+    """The weights under ``key``.
+
+    Args:
+        checkpoint: Content of a file.
+        key: Where its weights are.
+        path: Of the file, for the message.
+        expected: What the file should be, for the message.
 
     Raises:
-        ValueError: it is not there, empty or not a dict with names as keys
-            and tensors as values.
+        ValueError: There is no such key, or no dict of names and tensors under it.
     """
     weights = checkpoint.get(key)
     if not isinstance(weights, dict) or not weights or not all(isinstance(k, str) for k in weights):
         found = quote_names(sorted(checkpoint, key=str)) or 'nothing'
         raise ValueError(
-            f'{path} has no weights under `{key}` (found: {found}); expected a ' + _WRITTEN_BY[key]
+            f'{path} has no weights under `{key}` (found: {found}); expected a {expected}'
         )
     for name, value in weights.items():
-        if not isinstance(value, torch.Tensor):
+        if not isinstance(value, Tensor):
             raise ValueError(
                 f'{path}: {quote(name)} under `{key}` is {quote(value)}, not a tensor; '
-                'expected a ' + _WRITTEN_BY[key]
+                f'expected a {expected}'
             )
     return weights
 
 
-def check_destination(source: str | Path, destination: str | Path) -> None:
-    """Refuse, before any work is done, a destination that cannot be written or is the source.
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
+    """Weights of any checkpoint, and the SHA-256 of the file.
+
+    Args:
+        path: A bare state dict, one under ``state_dict`` (MMEngine, timm) or ``model``
+            (torchvision's training), or a ``.safetensors`` file. Nothing in it is run.
+
+    Returns:
+        Name -> tensor, without the ``module.`` of data parallel training.
 
     Raises:
-        ValueError: in one sentence.
+        ValueError: The file is missing, damaged or holds no weights. The message names the path.
+    """
+    if Path(path).suffix == '.safetensors':
+        weights = _read_safetensors(path)
+    else:
+        checkpoint = read_checkpoint(path)
+        inner = (checkpoint.get(key) for key in ('state_dict', 'model'))
+        weights = next((value for value in inner if isinstance(value, dict)), checkpoint)
+    weights = {str(name).removeprefix('module.'): value for name, value in weights.items()}
+    if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+        found = quote_names(weights, 3) or 'nothing'
+        raise ValueError(
+            f'{path}: holds no weights (found: {found}); expected a state dict of tensors, alone '
+            'or under `state_dict` or `model`'
+        )
+    return weights, sha256_of(path)
+
+
+def check_destination(source: str | Path, destination: str | Path) -> None:
+    """Refuse a destination that cannot be written or is the source, before any work is done.
+
+    Raises:
+        ValueError: With the path and what to do.
     """
     source, destination = Path(source), Path(destination)
     if not destination.parent.is_dir():
@@ -81,7 +115,7 @@ def check_destination(source: str | Path, destination: str | Path) -> None:
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
-    """Write ``checkpoint`` whole or not at all: a temporary neighbour is renamed at the end."""
+    """Write a file completely or not at all: a temporary neighbour is renamed at the end."""
     with whole_file(path) as temporary, open(temporary, 'wb') as file:
         torch.save(checkpoint, file)
 
@@ -93,6 +127,22 @@ def sha256_of(path: str | Path) -> str:
         for block in iter(lambda: file.read(1 << 20), b''):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _read_safetensors(path: str | Path) -> dict[str, Tensor]:
+    try:
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    except ImportError:
+        raise ValueError(
+            f'{path}: needs the package safetensors; pip install safetensors'
+        ) from None
+    except Exception as error:  # SafetensorError comes from Rust
+        raise ValueError(
+            f'{path}: is missing or not a safetensors file ({shorten(str(error))}); copy or '
+            'download it again'
+        ) from None
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
