@@ -86,7 +86,7 @@ class PySlowFast(Converter):
     origin = 'PySlowFast checkpoint (.pyth)'
     keys = ('model_state',)
     _NAMES = re.compile(r'(module\.)?s[1-5]\.pathway\d')
-    _OURS = re.compile(r'backbone\.((slow|fast)_path\.)?(conv1|layer[1-4])\.')
+    _OURS = re.compile(r'backbone\.((slow|fast)_path\.)?(conv1|layer[1-4]\.\d+\.conv\d)\.conv\.')
     _CONFIGS = {  # (SlowFast?, depth, with the teachers' heads?)
         (True, 50, True): 'configs/egoexo_slowfast_k400.py',
         (True, 50, False): 'configs/slowfast_k400.py',
