@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.untrusted import quote, quote_names, shorten
 from egoexo_mm.untrusted.pickle_parts import RefusedError
 from egoexo_mm.untrusted.torch_files import load_torch

@@ -24,9 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.checkpoints.resumable import newest_of_run
 from egoexo_mm.errors import RunError
-from egoexo_mm.files import whole_file
 
 from .workaround import Workaround
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from mmaction.models import Recognizer3D
-from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from egoexo_mm.models.heads.base import AuxiliaryHead, Scores, StockHead, ViewHead, view_scorer
 from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.raw_views import RawViews
 from egoexo_mm.models.teachers import OnlineTeachers
@@ -29,7 +30,8 @@ class EgoExoRecognizer(Recognizer3D):
     their scores are kept, so that the memory for features does not grow with the views of a video.
 
     Args:
-        aux_heads: name -> config of a head with ``loss(feats, data_samples) -> dict``.
+        aux_heads: Name -> config of an :class:`~egoexo_mm.models.heads.AuxiliaryHead`, or of any
+            module with ``loss(feats, data_samples) -> dict``.
         teachers: field of the data sample -> config of a teacher that makes it inside the training step for the samples
             that lack it; see :class:`OnlineTeachers`. They are built by ``init_weights``, which training calls first.
         teacher_amp: mixed precision of the teachers, ``'float16'`` or ``'bfloat16'``; None for none, whatever the
@@ -59,7 +61,9 @@ class EgoExoRecognizer(Recognizer3D):
                 f'but not the targets of model.aux_heads ({", ".join(self.aux_heads)}); set '
                 'model.data_preprocessor.blending=None, or model.aux_heads=None to train without targets'
             )
-        learned = [head.target for head in self.aux_heads.values() if hasattr(head, 'target')]
+        learned = [
+            head.target for head in self.aux_heads.values() if isinstance(head, AuxiliaryHead)
+        ]
         frames = dict(
             time_stride=getattr(self.backbone, 'resample_rate', None),
             frame_sampling=getattr(self.backbone, 'slow_sampling', None),
@@ -100,7 +104,8 @@ class EgoExoRecognizer(Recognizer3D):
         losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
         parts = {'neck': loss_kwargs.get('loss_aux', {})}
         parts.update(
-            (name, head.loss(feats, data_samples)) for name, head in self.aux_heads.items()
+            (name, head.loss(self.aux_input(name, feats), data_samples))
+            for name, head in self.aux_heads.items()
         )
         for name, part in parts.items():
             if losses.keys() & part.keys():
@@ -111,6 +116,15 @@ class EgoExoRecognizer(Recognizer3D):
             losses.update(part)
         return losses
 
+    def aux_input(self, name: str, feats: Any) -> Any:
+        """What an auxiliary head learns from: the only place that decides it.
+
+        Args:
+            name: Of the head in ``aux_heads``.
+            feats: What ``extract_feat`` returned for the batch, as the class head sees it.
+        """
+        return feats
+
     def extract_feat(self, inputs: Tensor | RawViews, *args, **kwargs) -> tuple:
         """As the host's; raw views are normalised first, all at once."""
         if isinstance(inputs, RawViews):
@@ -120,22 +134,21 @@ class EgoExoRecognizer(Recognizer3D):
     def predict(self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs) -> SampleList:
         """Predictions of the class head, in bounded batches of views.
 
-        A class head may offer ``view_scores(feats)`` and ``predict_views(scores, data_samples)``; those of MMAction2 serve
-        as they are (``forward``, then ``predict_by_feat``). Heads with a ``predict`` of their own get the features of all
-        views at once, as in ``Recognizer3D``.
+        A :class:`~egoexo_mm.models.heads.ViewHead` and the heads of MMAction2 score the views of
+        each batch. A head with a ``predict`` of its own gets the features of all views at once, as
+        in ``Recognizer3D``.
 
         Args:
             inputs: (N, V, 3, T, H, W) normalised clips, V views a sample, or the ``RawViews`` that
                 ``EgoExoDataPreprocessor`` left to be cut and normalised here.
             data_samples: N samples.
+            **kwargs: Of ``Recognizer3D.predict``.
 
         Raises:
-            ValueError: if ``max_testing_views`` is not a whole number from 1.
+            ValueError: If ``max_testing_views`` is not a whole number from 1.
         """
-        if (
-            not hasattr(self.cls_head, 'predict_views')
-            and type(self.cls_head).predict is not BaseHead.predict
-        ):
+        head = view_scorer(self.cls_head)
+        if head is None:
             return super().predict(inputs, data_samples, **kwargs)
         limit = (self.test_cfg or {}).get('max_testing_views') or None
         if limit is not None and (not isinstance(limit, int) or limit < 1):
@@ -147,14 +160,10 @@ class EgoExoRecognizer(Recognizer3D):
         else:
             views = inputs.flatten(0, 1)
             batches = views.split(limit or len(views))
-        scores = join_batches([self._view_scores(batch) for batch in batches])
-        if hasattr(self.cls_head, 'predict_views'):
-            return self.cls_head.predict_views(scores, data_samples)
-        return self.cls_head.predict_by_feat(scores, data_samples)
+        scores = join_batches([self._view_scores(head, batch) for batch in batches])
+        return head.predict_views(scores, data_samples)
 
-    def _view_scores(self, views: Tensor) -> Tensor | dict[str, Tensor]:
-        """Scores of some normalised views (k, 3, T, H, W); their features are gone when it returns."""
+    def _view_scores(self, head: ViewHead | StockHead, views: Tensor) -> Scores:
+        """Scores of normalised views (k, 3, T, H, W); their features are freed on return."""
         feats, head_kwargs = self.extract_feat(views[None], test_mode=True)
-        if hasattr(self.cls_head, 'view_scores'):
-            return self.cls_head.view_scores(feats)
-        return self.cls_head(feats, **head_kwargs)
+        return head.view_scores(feats, **head_kwargs)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mmaction.registry import MODELS
-from mmaction.utils import ConfigType, SampleList
-from mmengine.model import BaseModule
+from mmaction.utils import ConfigType
 from mmengine.model.weight_init import kaiming_init, normal_init
 from torch import Tensor, nn
 
-from .targets import gather_targets
+from .base import AuxiliaryHead, Feats
 
 
 @MODELS.register_module()
-class InteractionMapHead(BaseModule):
+class InteractionMapHead(AuxiliaryHead):
     """1x3x3 convolution, ReLU and 1x1x1 convolution on the last feature map: one channel for hands, one for objects.
 
     Args:
@@ -38,9 +35,8 @@ class InteractionMapHead(BaseModule):
         init_std: float = 0.01,
         init_cfg: ConfigType | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(target=target, init_cfg=init_cfg)
         self.pathway = pathway
-        self.target = target
         self.init_std = init_std
         self.conv = nn.Conv3d(in_channels, mid_channels, (1, 3, 3), padding=(0, 1, 1))
         self.relu = nn.ReLU(inplace=True)
@@ -53,7 +49,7 @@ class InteractionMapHead(BaseModule):
         kaiming_init(self.conv)
         normal_init(self.conv_map, std=self.init_std)
 
-    def forward(self, feats: Tensor | Sequence[Tensor]) -> Tensor:
+    def forward(self, feats: Feats) -> Tensor:
         """Maps before the sigmoid.
 
         Args:
@@ -65,23 +61,18 @@ class InteractionMapHead(BaseModule):
         x = feats if isinstance(feats, Tensor) else feats[self.pathway]
         return self.conv_map(self.relu(self.conv(x)))
 
-    def loss(self, feats: Tensor | Sequence[Tensor], data_samples: SampleList) -> dict[str, Tensor]:
-        """Weighted losses of hand and object map, mean over all N clips; a clip without a target adds zero.
-
-        Raises:
-            ValueError: if the target maps have another number of frames or cells than the backbone's last map.
-        """
-        logits, target = gather_targets(data_samples, self.target, self(feats))
-        if target is None:
-            target = logits
-        elif target.shape != logits.shape:
-            raise ValueError(
-                f'{self.target}: the backbone makes maps of {tuple(logits.shape[1:])} and the targets are '
-                f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets to '
-                "the backbone's strides"
-            )
-        (hand, held), (hand_target, held_target) = logits.unbind(1), target.unbind(1)
+    def losses(self, pred: Tensor, target: Tensor, num_clips: int) -> dict[str, Tensor]:
+        """Weighted losses of hand and object maps (M, 2, T, H, W)."""
+        (hand, held), (hand_target, held_target) = pred.unbind(1), target.unbind(1)
         return dict(
-            loss_hand=self.loss_hand(hand, hand_target, avg_factor=len(data_samples)),
-            loss_held_object=self.loss_object(held, held_target, avg_factor=len(data_samples)),
+            loss_hand=self.loss_hand(hand, hand_target, avg_factor=num_clips),
+            loss_held_object=self.loss_object(held, held_target, avg_factor=num_clips),
+        )
+
+    def misfit(self, pred: Tensor, target: Tensor) -> str:
+        """Other numbers of frames or cells."""
+        return (
+            f'the backbone makes maps of {tuple(pred.shape[1:])} and the targets are '
+            f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets '
+            "to the backbone's strides"
         )

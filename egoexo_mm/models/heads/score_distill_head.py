@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mmaction.registry import MODELS
-from mmaction.utils import ConfigType, SampleList
-from mmengine.model import BaseModule
+from mmaction.utils import ConfigType
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
 from egoexo_mm.models.functional import pool_features
 
-from .targets import gather_targets
+from .base import AuxiliaryHead, Feats
 
 
 @MODELS.register_module()
-class ScoreDistillHead(BaseModule):
+class ScoreDistillHead(AuxiliaryHead):
     """Linear layer on the globally pooled feature, trained with soft targets.
 
     Args:
-        target: field of the data sample that holds the (C,) teacher scores, e.g. ``ego_score``.
+        target: Field of the data sample that holds the (C,) teacher scores, e.g. ``ego_score``.
         num_classes: ``C``, 2 for Ego-Score (column 1 is ego), 1000 for Object-Score.
-        in_channels: channels of the pooled feature, 2304 for SlowFast-R50 (fast and slow).
-        loss: config of the loss, which also says the temperature and what kind of scores the targets are.
-        loss_name: key of the loss in the log; ``loss_ego`` for ``ego_score`` by default.
-        dropout_ratio: dropout of the pooled feature. The reference pre-trains with 0.
-        init_std: standard deviation of the initial weights.
+        in_channels: Channels of the pooled feature, 2304 for SlowFast-R50 (fast and slow).
+        loss: Config of the loss, which also says the temperature and what kind of scores the
+            targets are.
+        loss_name: Key of the loss in the log. By default it is made from ``target``: ``loss_ego``
+            for ``ego_score``, ``loss_object`` for ``object_score``.
+        dropout_ratio: Dropout of the pooled feature. The reference pre-trains with 0.
+        init_std: Standard deviation of the initial weights.
+        init_cfg: Of ``BaseModule``.
     """
 
     def __init__(
@@ -41,8 +41,7 @@ class ScoreDistillHead(BaseModule):
         init_std: float = 0.01,
         init_cfg: ConfigType | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        self.target = target
+        super().__init__(target=target, init_cfg=init_cfg)
         self.num_classes = num_classes
         self.loss_name = loss_name or 'loss_' + target.removesuffix('_score')
         self.init_std = init_std
@@ -54,7 +53,7 @@ class ScoreDistillHead(BaseModule):
         """Normal weights, zero bias."""
         normal_init(self.fc, std=self.init_std)
 
-    def forward(self, feats: Tensor | Sequence[Tensor]) -> Tensor:
+    def forward(self, feats: Feats) -> Tensor:
         """Scores before the softmax.
 
         Args:
@@ -65,17 +64,14 @@ class ScoreDistillHead(BaseModule):
         """
         return self.fc(self.dropout(pool_features(feats)))
 
-    def loss(self, feats: Tensor | Sequence[Tensor], data_samples: SampleList) -> dict[str, Tensor]:
-        """Weighted distillation loss, mean over all N clips; a clip without a target adds zero.
+    def losses(self, pred: Tensor, target: Tensor, num_clips: int) -> dict[str, Tensor]:
+        """Weighted distillation loss of (M, C) scores."""
+        return {self.loss_name: self.loss_fn(pred, target, avg_factor=num_clips)}
 
-        Raises:
-            ValueError: if targets have another length than ``num_classes``.
-        """
-        logits, target = gather_targets(data_samples, self.target, self(feats))
-        if target is not None and target.shape != logits.shape:
-            raise ValueError(
-                f'{self.target}: expected ({self.num_classes},) scores for each of {len(logits)} clips, got '
-                f'{tuple(target.shape[1:])} for {len(target)}; num_classes of the head and the target store '
-                'must agree'
-            )
-        return {self.loss_name: self.loss_fn(logits, target, avg_factor=len(data_samples))}
+    def misfit(self, pred: Tensor, target: Tensor) -> str:
+        """Other numbers of classes."""
+        return (
+            f'expected ({self.num_classes},) scores for each of {len(pred)} clips, got '
+            f'{tuple(target.shape[1:])} for {len(target)}; num_classes of the head and the target '
+            'store must agree'
+        )

@@ -1,0 +1,189 @@
+"""What the recognizer asks of heads: class heads score views, auxiliary heads learn targets.
+
+Shape legend: ``N`` clips (samples), ``M`` of them with a target, ``V`` views a sample, ``C``
+classes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Union
+
+import torch
+from mmaction.models.heads import BaseHead
+from mmaction.utils import SampleList
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import normal_init
+from torch import Tensor, nn
+
+from egoexo_mm.models.views import (
+    check_view_options,
+    ensemble_views,
+    pool_positions,
+    position_scores,
+)
+
+Feats = Union[Tensor, Sequence[Tensor]]  # one map, or one per pathway
+Scores = Any  # a tensor (NV, C), or a dict of such where a head has several layers
+
+
+class ViewHead(BaseModule):
+    """A class head that scores view by view and makes a video's prediction from the scores alone.
+
+    Subclasses give ``loss`` as MMAction2's heads do, ``view_scores`` and ``predict_views``. The
+    recognizer can then test the views of a video in several batches and keep only their scores.
+
+    In testing the pooling window of training slides over the larger map, every position is
+    classified and activated, and the mean over positions is the score of a view. A video's score is
+    the mean or the maximum over its views.
+
+    Args:
+        activation: ``'softmax'``, ``'sigmoid'``, or None for raw scores.
+        ensemble: Over views, ``'mean'`` or ``'max'``.
+        pool_size: Side of the pooling window in cells: training crop / 32. None pools the map at
+            once.
+        dropout_ratio: Dropout of the pooled feature in training.
+        init_std: Standard deviation of the initial weights.
+        **kwargs: Of the class that follows in the order of inheritance.
+    """
+
+    def __init__(
+        self,
+        *,
+        activation: str | None = 'softmax',
+        ensemble: str = 'mean',
+        pool_size: int | None = 7,
+        dropout_ratio: float = 0.5,
+        init_std: float = 0.01,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_view_options(activation, ensemble)
+        self.activation = activation
+        self.ensemble = ensemble
+        self.pool_size = pool_size
+        self.init_std = init_std
+        self.dropout = nn.Dropout(dropout_ratio)
+
+    def init_weights(self) -> None:
+        """Normal weights and zero bias of every linear layer."""
+        for layer in self.children():
+            if isinstance(layer, nn.Linear):
+                normal_init(layer, std=self.init_std)
+
+    @abstractmethod
+    def view_scores(self, feats: Feats, **kwargs: Any) -> Scores:
+        """Activated scores (NV, C) from the features of any number of views."""
+
+    @abstractmethod
+    def predict_views(self, scores: Scores, data_samples: SampleList) -> SampleList:
+        """Set ``pred_score`` and ``pred_label`` of N samples from the scores of all their views."""
+
+    def predict(self, feats: Feats, data_samples: SampleList, **kwargs: Any) -> SampleList:
+        """Predictions from the features of all views at once."""
+        return self.predict_views(self.view_scores(feats), data_samples)
+
+    def _layer_scores(self, feats: Feats, *layers: nn.Module) -> list[Tensor]:
+        """Activated scores (NV, C) of each linear layer, mean over positions."""
+        x = self.dropout(pool_positions(feats, self.pool_size))
+        return [position_scores(layer(x), self.activation) for layer in layers]
+
+    def _video_scores(self, scores: Tensor, data_samples: SampleList) -> Tensor:
+        """(NV, C) scores of views -> (N, C)."""
+        return ensemble_views(scores, len(data_samples), self.ensemble)
+
+
+class StockHead:
+    """A class head of MMAction2 that scores views as :class:`ViewHead` does; wraps the module."""
+
+    def __init__(self, head: BaseHead) -> None:
+        self.head = head
+
+    def view_scores(self, feats: Feats, **kwargs: Any) -> Tensor:
+        """Raw scores (NV, C) of the views."""
+        return self.head(feats, **kwargs)
+
+    def predict_views(self, scores: Tensor, data_samples: SampleList) -> SampleList:
+        """Predictions as the head's ``average_clips`` says."""
+        return self.head.predict_by_feat(scores, data_samples)
+
+
+def view_scorer(head: nn.Module) -> ViewHead | StockHead | None:
+    """The head as one that scores views; None for a foreign head with a ``predict`` of its own."""
+    if isinstance(head, ViewHead):
+        return head
+    stock = isinstance(head, BaseHead) and type(head).predict is BaseHead.predict
+    return StockHead(head) if stock else None
+
+
+class AuxiliaryHead(BaseModule):
+    """A head that learns a teacher's outputs; ``EgoExoRecognizer`` trains it and tests without it.
+
+    Subclasses give ``forward``, ``losses`` and ``misfit``.
+
+    Args:
+        target: Field of the data sample that holds the target of a clip. A sample that lacks the
+            field adds zero to the loss.
+        init_cfg: Of ``BaseModule``.
+    """
+
+    def __init__(self, *, target: str, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.target = target
+
+    @abstractmethod
+    def forward(self, feats: Any) -> Tensor:
+        """Predictions (N, ...), of the shape of the targets.
+
+        Args:
+            feats: What ``EgoExoRecognizer.aux_input`` gives this head.
+        """
+
+    @abstractmethod
+    def losses(self, pred: Tensor, target: Tensor, num_clips: int) -> dict[str, Tensor]:
+        """Named, weighted losses: the sum over M clips divided by ``num_clips``.
+
+        Args:
+            pred: (M, ...) predictions of the clips that have a target, M from 0.
+            target: (M, ...) their targets.
+            num_clips: N.
+        """
+
+    @abstractmethod
+    def misfit(self, pred: Tensor, target: Tensor) -> str:
+        """What to tell a user whose targets have another shape than the predictions."""
+
+    def loss(self, feats: Any, data_samples: SampleList) -> dict[str, Tensor]:
+        """Weighted losses, mean over all N clips; a clip without a target adds zero.
+
+        Raises:
+            ValueError: If targets have another shape than the predictions.
+        """
+        pred, target = gather_targets(data_samples, self.target, self(feats))
+        if pred.shape != target.shape:
+            raise ValueError(f'{self.target}: {self.misfit(pred, target)}')
+        return self.losses(pred, target, len(data_samples))
+
+
+def gather_targets(data_samples: SampleList, field: str, pred: Tensor) -> tuple[Tensor, Tensor]:
+    """Predictions of the clips whose sample has ``field``, beside their targets.
+
+    No value is read back from the device.
+
+    Args:
+        data_samples: N samples.
+        field: ``ego_score``, ``object_score`` or ``interaction_map``.
+        pred: (N, ...) predictions in the order of the samples.
+
+    Returns:
+        (M, ...) predictions and (M, ...) targets on their device.
+    """
+    present = [i for i, sample in enumerate(data_samples) if field in sample]
+    if not present:
+        return pred[:0], pred[:0].detach()
+    targets = [torch.as_tensor(data_samples[i].get(field)) for i in present]
+    if len(present) < len(pred):
+        # Stacking rows, unlike indexing with a list, sends no index to the device: no wait.
+        pred = torch.stack([pred[i] for i in present])
+    return pred, torch.stack(targets).to(pred.device)
