@@ -29,7 +29,7 @@ MOVED: dict[str, str] = {
     'egoexo_mm.evaluation.functional.hand_object_ap': 'egoexo_mm.evaluation.measures.hand_object_ap',
     'egoexo_mm.evaluation.functional.verb_noun': 'egoexo_mm.evaluation.measures.verb_noun',
     'egoexo_mm.files': 'egoexo_mm.atomic_files',
-    'egoexo_mm.models.checkpoints': 'egoexo_mm.checkpoints.files',
+    'egoexo_mm.models.checkpoints': 'egoexo_mm.checkpoints.reading',
     'egoexo_mm.models.hand_object_weights': 'egoexo_mm.checkpoints.hand_object',
     'egoexo_mm.models.pyslowfast': 'egoexo_mm.checkpoints.pyslowfast',
     'egoexo_mm.models.teachers.weights': 'egoexo_mm.checkpoints.filling',

@@ -1,10 +1,11 @@
 """Checkpoint files: reading, comparing, filling networks, converting and stripping.
 
-* ``files``: read weights without running code, write a file completely or not at all.
+* ``reading``: read weights without running code.
+* ``writing``: write a file completely or not at all.
 * ``matching``: which weights are unknown, missing or of another shape.
 * ``filling``: copy all weights of a file into a network.
-* ``converter``: what a family of foreign checkpoints implements; ``families`` lists them.
-  ``pyslowfast`` and ``hand_object`` are two.
+* ``families``: which checkpoints of other code can be converted; their names are in a module
+  each, ``pyslowfast`` and ``hand_object``.
 * ``stripping``: reduce a training checkpoint to what stock MMAction2 loads.
 * ``resumable``: find the newest checkpoint of a run that can be resumed.
 """

@@ -16,8 +16,8 @@ from typing import Any
 from torch import Tensor
 
 from . import hand_object
-from .files import weights_of
 from .pyslowfast import Layout, to_mmaction, to_pyslowfast
+from .reading import weights_of
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from .files import read_weights
 from .matching import compare
+from .reading import read_weights
 
 # What training adds to a recognizer; its backbone, neck and class head score.
 _ADDED = ('aux_heads', 'data_preprocessor')

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from egoexo_mm.untrusted import quote
 
-from .files import read_checkpoint, weights_of
 from .matching import compare
+from .reading import read_checkpoint, weights_of
 
 ORIGIN = "checkpoint of Shan et al.'s hand-object detector"
 # The published model that was trained on 100DOH alone is named after its last step.

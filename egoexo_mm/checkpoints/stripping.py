@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from . import files
+from .reading import read_checkpoint, weights_of
+from .writing import check_destination, write_checkpoint
 
 # Mean and std of the preprocessor are not persistent in MMAction2, which would not expect them.
 DROPPED = ('aux_heads.', 'teachers.', 'data_preprocessor.')
@@ -23,9 +24,9 @@ def strip(source: Path, destination: Path) -> str:
     Raises:
         ValueError: Names the file and what was expected; nothing is written.
     """
-    files.check_destination(source, destination)
-    checkpoint = files.read_checkpoint(source)
-    weights = files.weights_of(checkpoint, 'state_dict', source)
+    check_destination(source, destination)
+    checkpoint = read_checkpoint(source)
+    weights = weights_of(checkpoint, 'state_dict', source)
     weights, prefixes = _unwrapped(weights, source)
     kept = {name: value for name, value in weights.items() if not name.startswith(DROPPED)}
     if not kept:
@@ -35,7 +36,7 @@ def strip(source: Path, destination: Path) -> str:
         )
     meta = checkpoint.get('meta')
     meta = _plain(meta) if isinstance(meta, dict) else {}
-    files.write_checkpoint({'state_dict': kept, 'meta': meta}, destination)
+    write_checkpoint({'state_dict': kept, 'meta': meta}, destination)
     lines = [f'kept {len(kept)} of {len(weights)} tensors']
     lines += [
         f'took {prefix} off the names of {count} tensors'

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from egoexo_mm.checkpoints import files
 from egoexo_mm.checkpoints.families import FAMILIES, family_of
+from egoexo_mm.checkpoints.reading import read_checkpoint, sha256_of, weights_of
+from egoexo_mm.checkpoints.writing import check_destination, write_checkpoint
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -66,14 +67,14 @@ def convert(
     Raises:
         ValueError: Names the file, what was found and expected; nothing is written.
     """
-    files.check_destination(source, destination)
-    checkpoint = files.read_checkpoint(source)
+    check_destination(source, destination)
+    checkpoint = read_checkpoint(source)
     if family is None:
         converter = family_of(checkpoint, source, reverse=reverse)
     else:
         converter = FAMILIES[family]
     if reverse:
-        weights = files.weights_of(checkpoint, 'state_dict', source)
+        weights = weights_of(checkpoint, 'state_dict', source)
     else:
         weights = converter.read(checkpoint, source)
     try:
@@ -83,9 +84,9 @@ def convert(
     if reverse:
         result = {converter.keys[0]: converted.weights}
     else:
-        meta = {'converted_from': source.name, 'sha256': files.sha256_of(source)}
+        meta = {'converted_from': source.name, 'sha256': sha256_of(source)}
         result = {'state_dict': converted.weights, 'meta': meta}
-    files.write_checkpoint(result, destination)
+    write_checkpoint(result, destination)
     lines = [*converted.lines, f'wrote {destination}']
     warning = None if reverse else converter.warning(source.stem)
     return '\n'.join(lines + ([f'warning: {warning}'] if warning else []))

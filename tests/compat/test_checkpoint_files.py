@@ -10,7 +10,7 @@ import pytest
 from mmengine.fileio import LocalBackend
 
 from egoexo_mm import atomic_files
-from egoexo_mm.checkpoints.files import read_checkpoint
+from egoexo_mm.checkpoints.reading import read_checkpoint
 from egoexo_mm.errors import RunError
 from tests.compat.toy_runner import files, toy_run
 

@@ -7,7 +7,7 @@ import mmengine.runner
 import pytest
 import torch
 
-from egoexo_mm.checkpoints.files import read_checkpoint
+from egoexo_mm.checkpoints.reading import read_checkpoint
 from egoexo_mm.checkpoints.resumable import newest_checkpoint, why_not_resumable
 from egoexo_mm.errors import RunError
 from tests.compat.toy_runner import toy_run

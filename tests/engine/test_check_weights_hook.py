@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint, save_checkpoint
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.checkpoints.files import read_checkpoint
+from egoexo_mm.checkpoints.reading import read_checkpoint
 from egoexo_mm.engine import CheckWeightsHook
 from tests.scripts import load_script
 

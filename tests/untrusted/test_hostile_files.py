@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sandbox
 
-from egoexo_mm.checkpoints.files import read_checkpoint, read_weights, weights_of
+from egoexo_mm.checkpoints.reading import read_checkpoint, read_weights, weights_of
 from egoexo_mm.compat import checkpoints
 from egoexo_mm.datasets.annotations import read_table
 from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle

@@ -14,7 +14,7 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 
-from egoexo_mm.checkpoints.files import read_weights
+from egoexo_mm.checkpoints.reading import read_weights
 from egoexo_mm.compat import checkpoints
 
 ZONE = datetime.timezone(datetime.timedelta(hours=2))

@@ -16,7 +16,7 @@ import torch
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
-from egoexo_mm.checkpoints.files import read_weights
+from egoexo_mm.checkpoints.reading import read_weights
 from egoexo_mm.checkpoints.filling import fill
 from egoexo_mm.untrusted import shorten
 

@@ -1,4 +1,4 @@
-"""Reading and writing checkpoint files: plain tensors only in, complete files only out."""
+"""Reading checkpoint files: tensors and plain values, never code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.untrusted import quote, quote_names, shorten
 from egoexo_mm.untrusted.pickle_parts import RefusedError
 from egoexo_mm.untrusted.torch_files import load_torch
@@ -97,27 +96,6 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
             'or under `state_dict` or `model`'
         )
     return weights, sha256_of(path)
-
-
-def check_destination(source: str | Path, destination: str | Path) -> None:
-    """Refuse a destination that cannot be written or is the source, before any work is done.
-
-    Raises:
-        ValueError: With the path and what to do.
-    """
-    source, destination = Path(source), Path(destination)
-    if not destination.parent.is_dir():
-        raise ValueError(f'{destination.parent} is not a folder; make it or name another output')
-    if destination.is_dir():
-        raise ValueError(f'{destination} is a folder; expected the name of a file to write')
-    if destination.exists() and source.exists() and destination.samefile(source):
-        raise ValueError(f'{destination} is the input itself; name another output file')
-
-
-def write_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
-    """Write a file completely or not at all: a temporary neighbour is renamed at the end."""
-    with whole_file(path) as temporary, open(temporary, 'wb') as file:
-        torch.save(checkpoint, file)
 
 
 def sha256_of(path: str | Path) -> str:
