@@ -47,7 +47,10 @@ def test_only_what_is_missing_is_set(monkeypatch):
 
 
 def test_no_other_removed_name_is_used_by_the_hosts():
-    """A search of the installed hosts for what numpy 2 has no more (numpy's migration guide, checked with ruff NPY201)."""
+    """A search of the installed hosts for names that numpy 2 removed.
+
+    The names are those of numpy's migration guide; ruff NPY201 looks for them.
+    """
     hosts = [
         str(package_dir(name))
         for name in ('mmaction', 'mmengine', 'mmcv', 'mmdet')

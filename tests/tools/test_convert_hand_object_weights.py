@@ -89,7 +89,8 @@ def test_old_checkpoints_lack_counters(checkpoint, convert):
 def test_model_without_ego_video_is_named(checkpoint, convert, capsys):
     convert(checkpoint, 'faster_rcnn_1_8_89999.pth')
     assert (
-        'warning: by its name this model saw no egocentric video; its published All-AP there is 12.7'
+        'warning: by its name this model saw no egocentric video; '
+        'its published All-AP there is 12.7'
         in capsys.readouterr().out
     )
 
@@ -116,7 +117,8 @@ def without(key):
         ),
         (
             lambda c: c['model'].update({'RCNN_cls_score.weight': torch.zeros(1).expand(21, 2048)}),
-            r'1 key of another shape \(RCNN_cls_score\.weight \(21, 2048\) instead of \(3, 2048\)\)',
+            r'has 1 key of another shape '
+            r'\(RCNN_cls_score\.weight \(21, 2048\) instead of \(3, 2048\)\); expected the weights',
         ),
         (
             lambda c: c.update(pooling_mode='pool'),

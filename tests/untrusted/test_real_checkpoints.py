@@ -1,4 +1,4 @@
-"""What training scripts really save beside the weights comes back, in both formats of ``torch.save``."""
+"""Objects that training scripts save beside the weights come back, in both torch formats."""
 
 import argparse
 import datetime
