@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """What training scripts save beside the weights comes back, in both formats of ``torch.save``."""
+=======
+"""Objects that training scripts save beside the weights come back, in both torch formats."""
+>>>>>>> checkpoints
 
 import argparse
 import datetime
@@ -14,8 +18,8 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 
+from egoexo_mm.checkpoints.reading import read_weights
 from egoexo_mm.compat import checkpoints
-from egoexo_mm.models.teachers.weights import read_weights
 
 ZONE = datetime.timezone(datetime.timedelta(hours=2))
 
