@@ -16,6 +16,7 @@ SHIPPED = ('configs', 'tools', 'model-index.yml')
 CHECKOUT_ONLY = (
     '__pycache__',
     '*.pyc',
+    'tests',
     'run_demo.sh',
     'run_tests.sh',
     'setup_env.*',

@@ -94,7 +94,7 @@ def draw_study(rows: dict[str, dict]) -> plt.Figure:
 
 def draw_world() -> plt.Figure:
     """Scenes of the small world in both views, as in its Charades-Ego-like part."""
-    from egoexo_mm.datasets.miniworld import NOUNS, VERBS, render_clip
+    from study.world import NOUNS, VERBS, render_clip
 
     figure, axes = plt.subplots(2, 4, figsize=(11, 4.4), layout='constrained', facecolor='white')
     for number, column in enumerate(axes.T):

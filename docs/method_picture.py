@@ -18,10 +18,10 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
-from egoexo_mm.datasets.miniworld import NOUNS
 from egoexo_mm.models.functional import slow_frame_index
 from egoexo_mm.targets import TargetStore
 from egoexo_mm.visualization import COLOURS, dim, overlay_map
+from study.world import NOUNS
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'miniworld' / 'pretrain_egoexo.py'
 SIGNALS = ('ego_score', 'object_score', 'interaction_map')

@@ -19,6 +19,8 @@ def register() -> None:
 
     from egoexo_mm import datasets, engine, evaluation, models  # noqa: F401
 
+    former_names.register_placeholders()
+
     # so that MODELS.build works in a notebook; a Runner sets its own
     if DefaultScope.get_current_instance() is None:
         DefaultScope.get_instance('mmaction', scope_name='mmaction')

@@ -63,6 +63,7 @@ def own_tools() -> dict[str, Path]:
         name: path
         for path, name in names.items()
         if name not in CHECKOUT_ONLY
+        and '/tests/' not in name
         and (path.suffix == '.sh' or "__name__ == '__main__'" in path.read_text())
     }
 

@@ -11,18 +11,24 @@ from .video_lists import read_text
 
 
 def read_csv_rows(
-    path: str | Path, columns: Iterable[str]
+    path: str | Path, columns: Iterable[str], *, full_rows: bool = False
 ) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Header and rows of a csv file, without blanks around names and values.
+    """Read the header and the rows of a csv file, without blanks around names and values.
 
-    A byte order mark and Windows line ends are taken, and tabs or semicolons in place of commas where the header then has
-    more of the ``columns``.
+    A byte order mark and Windows line ends are accepted. Fields are separated by commas, or by the
+    tabs or semicolons with which the header has more of the ``columns``.
+
+    Args:
+        path: The file.
+        columns: Names that the header may have.
+        full_rows: Refuse a row that has another number of fields than the header. By default a
+            short row lacks its last fields.
 
     Returns:
-        The names in the header; number and fields of each line that is not empty. A short line lacks its last fields.
+        The names in the header; line number and fields of each row that is not empty.
 
     Raises:
-        ValueError: the file cannot be read, is not UTF-8, or is no csv.
+        ValueError: The file cannot be read, is not UTF-8, is not a csv, or a row is not full.
     """
     text, columns = read_text(path), set(columns)
     first = next((line for line in text.split('\n') if line.strip()), '')
@@ -33,9 +39,14 @@ def read_csv_rows(
         key=lambda mark: sum(name in columns for _, names in headers[mark] for name in names),
     )
     (_, names), *rows = _cells(text, mark, path) or [(0, [])]
-    return [name for name in names if name], [
-        (line, dict(zip(names, cells))) for line, cells in rows
-    ]
+    for line, cells in rows if full_rows else ():
+        if len(cells) != len(names):
+            raise ValueError(
+                f'{path}, line {line}: {len(cells)} fields, expected {len(names)} as in the header; '
+                'correct or remove the row'
+            )
+    header = [name for name in names if name]
+    return header, [(line, dict(zip(names, cells))) for line, cells in rows]
 
 
 def _cells(text: str, mark: str, path: str | Path) -> list[tuple[int, list[str]]]:

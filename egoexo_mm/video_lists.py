@@ -1,8 +1,8 @@
-"""Lists of videos, a line ``path label`` each: the one parser for training, extraction and checking.
+"""Lists of videos, one line ``path label`` for each: one parser for training, extraction and checks.
 
-People write such lists by hand, with pandas and with spreadsheets. Read are a byte order mark, Windows line ends, tabs,
-several blanks, blanks within file names, quoted names, and a comma or semicolon behind a file name. Text that is not UTF-8
-is refused by the name of the file.
+People write such lists by hand, with pandas and with spreadsheets. The parser accepts a byte order
+mark, Windows line ends, tabs, several blanks, blanks within file names, quoted names, and a comma or
+semicolon after a file name. Text that is not UTF-8 is refused, with the name of the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME_AND_LABELS = re.compile(rf'(.*?\S)((?:\s+{_INTEGER})+)')
 
 
 class ListedVideo(NamedTuple):
-    """A line of a list: its number from 1, the path as it stands there, and the labels, if any."""
+    """A line of a list: its number from 1, the path as written, and the labels, if any."""
 
     line: int
     path: str
@@ -29,10 +29,10 @@ class ListedVideo(NamedTuple):
 
 
 def decode_text(content: bytes, name: str | Path) -> str:
-    """Text of a file in UTF-8, less byte order marks, with ``\\n`` at the end of each line.
+    """Text of a file in UTF-8, without byte order marks; a line feed ends each line.
 
     Raises:
-        ValueError: the file is in another encoding.
+        ValueError: The file is in another encoding.
     """
     if content.startswith(_UTF16) or b'\0' in content[:1000]:
         raise ValueError(f'{name}: is text in UTF-16 or no text at all; save it as UTF-8')
@@ -41,18 +41,18 @@ def decode_text(content: bytes, name: str | Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b'\n', 0, error.start) + 1
         raise ValueError(
-            f'{name}, line {line}: is not UTF-8 text (byte 0x{content[error.start]:02x}); save the file as '
-            'UTF-8'
+            f'{name}, line {line}: is not UTF-8 text (byte 0x{content[error.start]:02x}); '
+            'save the file as UTF-8'
         ) from None
-    # a mark is also found in the middle, where files were put together
+    # where files were put together, a mark is also found in the middle
     return text.replace('\ufeff', '').replace('\r\n', '\n').replace('\r', '\n')
 
 
 def read_text(path: str | Path) -> str:
-    """:func:`decode_text` of a file.
+    """Read a file and decode it with :func:`decode_text`.
 
     Raises:
-        ValueError: the file cannot be read, or is in another encoding than UTF-8.
+        ValueError: The file cannot be read, or is in another encoding than UTF-8.
     """
     try:
         content = Path(path).read_bytes()
@@ -71,18 +71,18 @@ def parse_video_list(
     unlabelled: bool = False,
     delimiter: str = ' ',
 ) -> list[ListedVideo]:
-    """The videos of a list; empty lines are passed over.
+    """The videos of a list. Empty lines are skipped.
 
     Args:
-        text: of :func:`decode_text`.
-        name: of the file, for messages.
-        several: lines have one label (False), one or more (True), or any number, also none (None).
-        unlabelled: a list of which no line has a label is taken as well.
-        delimiter: between path and label. A blank stands for any white space, and for a comma or semicolon behind the
-            extension of a file name.
+        text: Content of the list, from :func:`decode_text`.
+        name: Name of the file, for messages.
+        several: Lines have one label (False), one or more (True), or any number, also none (None).
+        unlabelled: Also accept a list in which no line has a label.
+        delimiter: Stands between path and label. A blank means any white space, or a comma or
+            semicolon after the extension of a file name.
 
     Raises:
-        ValueError: a line is not so, or the list is empty.
+        ValueError: A line has another form, or the list is empty.
     """
     found, lines = [], {}
     for number, line in enumerate(map(str.strip, text.split('\n')), 1):
@@ -105,14 +105,14 @@ def parse_video_list(
                 else ''
             )
             raise ValueError(
-                f'{name}, line {number}: expected "{expected.format(delimiter or " ")}" with an integer label, '
-                f'got {lines[number][:200]!r}; {remedy}correct or remove the line'
+                f'{name}, line {number}: expected "{expected.format(delimiter or " ")}" with an '
+                f'integer label, got {lines[number][:200]!r}; {remedy}correct or remove the line'
             )
     return found
 
 
 def _split(line: str, delimiter: str, several: bool | None) -> tuple[str, tuple[int, ...]]:
-    """Path and labels of a line; the line and no labels where it does not end in integers."""
+    """Path and labels of a line; a line that does not end in integers has no labels."""
     if delimiter not in (' ', '', None):
         parts = [part.strip() for part in line.split(delimiter)]
         path, labels = (

@@ -1,12 +1,14 @@
 """Modules that moved import under their former names."""
 
 import importlib
+import os
 import subprocess
 import sys
 
 import pytest
 
 from egoexo_mm import former_names
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize('former', sorted(former_names.MOVED))
@@ -35,3 +37,20 @@ def test_warns_once_a_process():
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count('FutureWarning') == 1, done.stderr
+
+
+@pytest.mark.parametrize('registry', sorted(former_names.IN_STUDY))
+def test_a_class_of_the_study_says_what_to_import(registry):
+    """In a process of its own: others have imported study.modules."""
+    for name in former_names.IN_STUDY[registry]:
+        code = (
+            f'import egoexo_mm\nfrom mmaction.registry import {registry} as registry\n'
+            f'try:\n    registry.build(dict(type="{name}", anything=1))\n'
+            'except ImportError as error:\n    print(error)\n'
+            f'import study.modules\nassert registry.get("{name}").__module__.startswith("study.")'
+        )
+        env = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / 'tools')]))
+        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=env)
+        assert done.returncode == 0, done.stderr
+        assert f'{name} is in study.modules now' in done.stdout
+        assert "custom_imports = dict(imports=['egoexo_mm', 'study.modules'])" in done.stdout

@@ -2,7 +2,7 @@
 
 import pytest
 
-from egoexo_mm.targets.listing import listed_paths
+from egoexo_mm.targets.store.listed_videos import listed_paths
 from egoexo_mm.video_lists import decode_text, parse_video_list
 
 

@@ -10,6 +10,8 @@ Examples:
     python tools/convert_targets.py epic-boxes hand-objects data/targets/epic100_interaction
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
@@ -18,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from egoexo_mm.targets import TargetStoreError  # noqa: E402
 from egoexo_mm.targets.conversion import BoxesReport  # noqa: E402
-from egoexo_mm.targets.epic_boxes import FRAME_SIZE, convert_epic_boxes  # noqa: E402
-from egoexo_mm.targets.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos  # noqa: E402
-from egoexo_mm.targets.released import convert_scores  # noqa: E402
-from egoexo_mm.targets.released_boxes import convert_boxes  # noqa: E402
+from egoexo_mm.targets.conversion.epic_boxes import FRAME_SIZE, convert_epic_boxes  # noqa: E402
+from egoexo_mm.targets.conversion.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos  # noqa: E402
+from egoexo_mm.targets.conversion.released_boxes import convert_boxes  # noqa: E402
+from egoexo_mm.targets.conversion.released_scores import convert_scores  # noqa: E402
 
 
 def frame_size(text: str) -> tuple[int, int]:

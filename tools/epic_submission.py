@@ -4,7 +4,8 @@ Examples:
     bash tools/dist_test.sh CONFIG CHECKPOINT 8 --dump work_dirs/test.pkl
     python tools/epic_submission.py work_dirs/test.pkl --out work_dirs/submission \\
         --annotation data/epic100/EPIC_100_test_timestamps.csv
-    python tools/epic_submission.py --check submission.zip --annotation data/epic100/EPIC_100_test_timestamps.csv
+    python tools/epic_submission.py --check submission.zip --annotation
+    data/epic100/EPIC_100_test_timestamps.csv
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from egoexo_mm.files import whole_file  # noqa: E402
+from egoexo_mm.atomic_files import whole_file  # noqa: E402
 from egoexo_mm.video import VideoWriteError, write_mp4  # noqa: E402
 from egoexo_mm.video.names import IMAGE_SUFFIXES, frame_files, is_hidden  # noqa: E402
 from egoexo_mm.video.picture_files import is_cut_off  # noqa: E402

@@ -14,9 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from egoexo_mm.datasets.miniworld import SIZES, make_world  # noqa: E402
+from study.world import SIZES, make_world
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

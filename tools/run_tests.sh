@@ -2,7 +2,7 @@
 # bash tools/run_tests.sh [arguments of pytest]: install what is missing, lint, run the tests.
 set -eu
 cd "$(dirname "$0")/.."
-source tools/setup_env.sh pytest pytest-xdist ruff scikit-learn
+source tools/setup_env.sh pytest pytest-xdist ruff scikit-learn scipy jinja2
 echo "== lint"
 ruff check .
 echo "== tests"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+
 from study import table
 from study.markers import state_of
 from study.plan import Plan, StudyError, make_plan

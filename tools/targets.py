@@ -7,6 +7,8 @@ Examples:
     python tools/targets.py head data/targets/k400_interaction --video abc_000010_000020 --frame 16
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
@@ -15,11 +17,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from egoexo_mm.targets import TargetStore, TargetStoreError  # noqa: E402
-from egoexo_mm.targets.excerpt import excerpt  # noqa: E402
-from egoexo_mm.targets.manifest import read_manifest  # noqa: E402
-from egoexo_mm.targets.merging import merge_stores  # noqa: E402
-from egoexo_mm.targets.summary import summarize, summary_lines  # noqa: E402
-from egoexo_mm.targets.verification import listed_ids, verify_store  # noqa: E402
+from egoexo_mm.targets.inspection.excerpt import excerpt  # noqa: E402
+from egoexo_mm.targets.inspection.merging import merge_stores  # noqa: E402
+from egoexo_mm.targets.inspection.summary import summarize, summary_lines  # noqa: E402
+from egoexo_mm.targets.inspection.verification import listed_ids, verify_store  # noqa: E402
+from egoexo_mm.targets.store.manifest import read_manifest  # noqa: E402
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

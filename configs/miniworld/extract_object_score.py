@@ -1,5 +1,6 @@
 # Object-Scores of the third-person training videos, by the teacher of object_teacher.py.
 _base_ = ['../_egoexo_base_/extraction.py', '_base_/world.py']
+custom_imports = dict(imports=['egoexo_mm', 'study.modules'])  # in tools/
 
 model = dict(
     type='RecognizerObjectTeacher',

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from egoexo_mm.errors import RunError
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 from .cure import Cure, package_dir
 

@@ -4,7 +4,6 @@ from .charades_ego_view import CharadesEgoViewDataset
 from .ego4d_fho import Ego4DFHODataset
 from .egoexo4d_keystep import EgoExo4DKeystepDataset
 from .epic_kitchens import EpicKitchensDataset
-from .image_folder import ImageFolderDataset
 from .video_stream import VideoStreamDataset
 from .video_target_dataset import VideoTargetDataset
 
@@ -14,7 +13,6 @@ __all__ = [
     'Ego4DFHODataset',
     'EgoExo4DKeystepDataset',
     'EpicKitchensDataset',
-    'ImageFolderDataset',
     'VideoStreamDataset',
     'VideoTargetDataset',
     'frame_plans',

@@ -16,23 +16,24 @@ VIEWS = ('third', 'first')  # by label
 
 @DATASETS.register_module()
 class CharadesEgoViewDataset(CharadesEgoDataset):
-    """The videos of ``CharadesEgo_v1_{train,test}.csv`` with ``label`` 0 (third person) or 1 (first person).
+    """The videos of ``CharadesEgo_v1_{train,test}.csv`` by view: 0 third person, 1 first person.
 
-    Whole videos, so that clips come from all of their frames; actions do not matter. The data set films each script from
-    both views, so the labels are balanced as they are; how many of each there are is logged at start.
+    A sample is a complete video, so that clips come from all of its frames; actions do not matter.
+    Each script was filmed from both views, so the labels are balanced. The numbers of both are
+    logged at start.
 
     Args:
-        ann_file: the official csv (or a frame list in the layout of the Ego-Exo code that has both views).
-        pipeline: transforms.
+        ann_file: The official csv (or a frame list of the Ego-Exo code's layout with both views).
+        pipeline: Transforms.
         view: ``'both'``, or one of ``'first'`` and ``'third'``.
-        data_prefix: ``dict(img=FOLDER)`` with a folder of frames for each video, as :class:`CharadesEgoDataset` has it, or
-            ``dict(video=FOLDER)`` with the videos themselves.
-        path_tmpl: video file below ``data_prefix``.
-        start_index: number of the first frame; by default 1 for files of frames and 0 for videos.
-        **kwargs: of :class:`CharadesEgoDataset`.
+        data_prefix: ``dict(img=FOLDER)`` with a folder of frames for each video, as
+            :class:`CharadesEgoDataset` has it, or ``dict(video=FOLDER)`` with the videos.
+        path_tmpl: Video file below ``data_prefix``.
+        start_index: Number of the first frame; by default 1 for frame files and 0 for videos.
+        **kwargs: Those of :class:`CharadesEgoDataset`.
 
     Raises:
-        ValueError: as there, or one of the views has no video.
+        ValueError: As there, or one of the views has no video.
     """
 
     def __init__(
@@ -76,30 +77,29 @@ class CharadesEgoViewDataset(CharadesEgoDataset):
         )
         return rows
 
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The view of a video, for MMEngine's ``ClassBalancedDataset``."""
+        return [self.get_data_info(idx)['label']]
+
     def _videos(self, root: str) -> list[dict]:
         rows = read_table(
             self.ann_file, required=['id', 'egocentric'], known=[*KNOWN_COLUMNS, 'actions']
         )
         check_unique(rows, (row.text('id') for row in rows), 'id')
-        names = [
-            row.text('id')
-            for row in self._some([row for row in rows if self._wanted(self._is_first(row))])
-        ]
+        rows = self._some([row for row in rows if self._wanted(self._is_first(row))])
+        videos = {
+            row.text('id'): self.fill_template(self.path_tmpl, video_id=row.text('id'))
+            for row in rows
+        }
         return self.keep_present(
-            [
-                dict(
-                    filename=osp.join(root, self.fill_template(self.path_tmpl, video_id=name)),
-                    video_id=name,
-                )
-                for name in names
-            ]
+            [dict(filename=osp.join(root, path), video_id=name) for name, path in videos.items()]
         )
 
     def _some(self, rows: list) -> list:
         if not rows:
             raise ValueError(
-                f'{self.ann_file}: no {self.view}-person video; set ann_file to CharadesEgo_v1_train.csv or '
-                "CharadesEgo_v1_test.csv, which have both views (the Ego-Exo code's lists have one), or set "
-                'view to the other'
+                f'{self.ann_file}: no {self.view}-person video; set ann_file to '
+                'CharadesEgo_v1_train.csv or CharadesEgo_v1_test.csv, which have both views (the '
+                "Ego-Exo code's lists have one), or set view to the other"
             )
         return rows

@@ -6,6 +6,7 @@ import os.path as osp
 
 from mmaction.registry import DATASETS
 
+from egoexo_mm.checks import check_choice
 from egoexo_mm.targets import video_id_from_path
 from egoexo_mm.untrusted import quote
 
@@ -13,34 +14,40 @@ from .annotations import Row, check_unique, read_json_rows, read_table
 from .media_dataset import MediaDataset
 
 NUM_CLASSES = 278
+_VIEWS = ('ego', 'exo', 'all')
 
 
 @DATASETS.register_module()
 class EgoExo4DKeystepDataset(MediaDataset):
-    """Keysteps of ``keystep_segment_{train,val}.json`` and ``..._test_unannotated.json``, over the benchmark's cut clips.
+    """Keysteps of the benchmark's cut clips, ``keystep_segment_{train,val}.json`` and the test's.
 
-    The file has a list ``segments`` of which an item looks like this::
+    The files have a list ``segments`` with items like the following::
 
         {"segment_name_list": ["train/some_take_07_6/start0.85598_end33.20377_aria02_214-1.mp4",
                                "train/some_take_07_6/start0.85598_end33.20377_cam01.mp4"],
          "ego_segment_name": "train/some_take_07_6/start0.85598_end33.20377_aria02_214-1.mp4",
-         "take_uid": "77cd...", "take_name": "some_take_07_6", "start_time": 0.85598, "end_time": 33.20377,
+         "take_uid": "77cd...", "take_name": "some_take_07_6",
+         "start_time": 0.85598, "end_time": 33.20377,
          "step_unique_id": 843, "label_id": 35, "step_name": "Unbox package"}
 
-    and ``label_mapping.csv`` has the columns label_id, step_unique_id, step_name, scenario_name. A sample is the clip of one
-    camera, with ``label`` (int; -1 in files without ``label_id``, which need ``test_mode=True``), ``segment_id`` and
-    ``video_id`` (the clip's name without extension), ``take_uid``, ``take_name`` and ``is_ego``. Format:
+    and ``label_mapping.csv`` has the columns label_id, step_unique_id, step_name, scenario_name. A
+    sample is the clip of one camera, with ``label`` (int), ``segment_id`` and ``video_id`` (the
+    clip's name without extension), ``take_uid``, ``take_name`` and ``is_ego``. Files without
+    ``label_id`` need ``test_mode=True`` and give the label -1. The format is described in
     ``docs/benchmarks/keystep`` of https://github.com/EGO4D/Ego-Exo4D-docs.
 
     Args:
-        ann_file: json.
-        pipeline: transforms.
+        ann_file: The json file.
+        pipeline: Transforms.
         views: ``'ego'`` (the benchmark's test), ``'exo'`` or ``'all'`` cameras of each segment.
-        label_mapping: csv that names the classes (``metainfo['classes']``) and says how many there are; None: 278.
+        label_mapping: csv with the names of the classes (``metainfo['classes']``), which also sets
+            how many there are; None: 278.
         data_prefix: ``dict(video=FOLDER)``, where ``clips_448p`` was downloaded.
-        path_tmpl: video file below ``data_prefix``, from ``{segment_name}`` (as in the json, with folders), ``{file_name}``
-            (its last part), ``{take_name}`` and ``{take_uid}``.
-        **kwargs: of :class:`MediaDataset`.
+        path_tmpl: Video file below ``data_prefix``, from ``{segment_name}`` (as in the json, with
+            folders), ``{file_name}`` (its last part), ``{take_name}`` and ``{take_uid}``.
+        metainfo: That of the host's data sets.
+        data_root: Folder of ``ann_file``, ``label_mapping`` and ``data_prefix``.
+        **kwargs: Those of :class:`MediaDataset`.
     """
 
     def __init__(
@@ -56,10 +63,7 @@ class EgoExo4DKeystepDataset(MediaDataset):
         data_root: str = '',
         **kwargs,
     ) -> None:
-        if views not in ('ego', 'exo', 'all'):
-            raise ValueError(
-                f"EgoExo4DKeystepDataset: views must be 'ego', 'exo' or 'all', got {views!r}"
-            )
+        check_choice('EgoExo4DKeystepDataset: views', views, _VIEWS)
         self.views = views
         self.path_tmpl = path_tmpl
         self.num_keysteps = NUM_CLASSES
@@ -84,8 +88,8 @@ class EgoExo4DKeystepDataset(MediaDataset):
         pairs = [(row, info) for row in segments for info in self._parse(row, root, labelled)]
         if not pairs:
             raise ValueError(
-                f'{self.ann_file}: no segment has a clip of the views {self.views!r}; set views to another of '
-                "'ego', 'exo' and 'all'"
+                f'{self.ann_file}: no segment has a clip of the views {self.views!r}; set views to '
+                "another of 'ego', 'exo' and 'all'"
             )
         check_unique(
             (row for row, _ in pairs), (info['segment_id'] for _, info in pairs), 'the clip'
@@ -93,11 +97,8 @@ class EgoExo4DKeystepDataset(MediaDataset):
         return self.keep_present([info for _, info in pairs])
 
     def _parse(self, row: Row, root: str, labelled: bool) -> list[dict]:
-        ego, take_name, take_uid = (
-            row.text('ego_segment_name'),
-            row.text('take_name'),
-            row.text('take_uid'),
-        )
+        ego = row.text('ego_segment_name')
+        take_name, take_uid = row.text('take_name'), row.text('take_uid')
         row.span('start_time', 'end_time')
         names = row.value('segment_name_list') if self.views != 'ego' else [ego]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -107,22 +108,18 @@ class EgoExo4DKeystepDataset(MediaDataset):
         label = row.integer('label_id', self.num_keysteps) if labelled else -1
         infos = []
         for name in names:
+            takes = dict(take_name=take_name, take_uid=take_uid)
+            file_name, segment_id = name.rpartition('/')[2], video_id_from_path(name, 'path')
             path = self.fill_template(
-                self.path_tmpl,
-                segment_name=name,
-                file_name=name.rpartition('/')[2],
-                take_name=take_name,
-                take_uid=take_uid,
+                self.path_tmpl, segment_name=name, file_name=file_name, **takes
             )
-            segment_id = video_id_from_path(name, 'path')
             infos.append(
                 dict(
+                    takes,
                     filename=osp.join(root, path),
                     label=label,
                     segment_id=segment_id,
                     video_id=segment_id,
-                    take_uid=take_uid,
-                    take_name=take_name,
                     is_ego=name == ego,
                 )
             )
@@ -130,10 +127,10 @@ class EgoExo4DKeystepDataset(MediaDataset):
 
 
 def read_label_mapping(path: str) -> list[str]:
-    """Names of the keystep classes, by label, of ``label_mapping.csv``.
+    """Names of the keystep classes in ``label_mapping.csv``, by label.
 
     Raises:
-        ValueError: no such table, or its labels are not 0, 1, ... each once.
+        ValueError: It is no such table, or its labels are not 0, 1, ... once each.
     """
     rows = read_table(
         path, required=['label_id', 'step_name'], known=['step_unique_id', 'scenario_name']
@@ -141,6 +138,7 @@ def read_label_mapping(path: str) -> list[str]:
     names = {row.integer('label_id'): row.text('step_name') for row in rows}
     if len(names) != len(rows) or max(names) != len(rows) - 1:
         raise ValueError(
-            f'{path}: expected the labels 0 to {len(rows) - 1} once each; use the published label_mapping.csv'
+            f'{path}: expected the labels 0 to {len(rows) - 1} once each; use the published '
+            'label_mapping.csv'
         )
     return [names[label] for label in range(len(rows))]

@@ -21,7 +21,7 @@ METRICS.register_module(
 
 @DATASETS.register_module()
 class HandObjectDataset(BaseDetDataset):
-    """Images with hands and the objects they touch, annotated as in 100DOH; see :mod:`egoexo_mm.datasets.hand_object_xml`.
+    """Images with hands and the objects they touch, annotated as in 100DOH; see :mod:`egoexo_mm.datasets.annotations.hand_object_xml`.
 
     An item of ``instances`` has ``bbox`` (pixels from 0, ends inside), ``bbox_label`` (0 target object, 1 hand),
     ``ignore_flag`` (0: the authors train on difficult boxes too), ``difficult``, ``contact_state`` (0 to 4), ``side``

@@ -1,72 +1,77 @@
-"""Teacher targets for the rows of any data set."""
+"""What rows of any data set are trained on: targets of teachers, and classes to balance."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from mmengine.dataset import BaseDataset
 from mmengine.fileio import exists
 from mmengine.logging import MMLogger
 
+from egoexo_mm.checks import check_choice
 from egoexo_mm.targets import TargetStoreError, open_stores
 from egoexo_mm.untrusted import quote
 
-_POLICIES = ('error', 'skip', 'drop')
-
 
 class TargetRows:
-    """Part of a dataset class: opens target stores, reports at start what they cover, and hands them to ``LoadTargets``.
+    """Base class of data sets with target stores, for ``LoadTargets``.
 
-    A subclass calls :meth:`open_targets` in its constructor and passes its rows, which have a ``video_id``, through
-    :meth:`cover` in ``load_data_list``.
+    The coverage of the stores is logged at start. ``load_data_list`` of a subclass passes its rows,
+    which have a ``video_id``, through :meth:`keep_covered`.
+
+    Args:
+        targets: Target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder.
+            None or an empty path leaves a target out.
+        missing_targets: What to do with a video that a store lacks: ``'error'`` (at start),
+            ``'skip'`` (its loss is zero) or ``'drop'`` (its rows are not used).
+        *args, **kwargs: Passed to the next base class.
+
+    Raises:
+        ValueError: For an unknown option.
+        TargetStoreError: For a store that cannot be opened.
     """
 
-    def open_targets(self, targets: dict[str, str | None] | None, missing_targets: str) -> None:
-        """Open the stores.
-
-        Args:
-            targets: target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder; None or an empty
-                path leaves a target out.
-            missing_targets: what to do with a video that a store lacks: ``'error'`` (at start), ``'skip'`` (its loss is
-                zero) or ``'drop'`` (its rows are not used).
-
-        Raises:
-            ValueError: for an unknown policy.
-            TargetStoreError: for a store that cannot be opened.
-        """
-        if missing_targets not in _POLICIES:
-            raise ValueError(
-                f"missing_targets must be 'error', 'skip' or 'drop', got {missing_targets!r}"
-            )
+    def __init__(
+        self,
+        *args: Any,
+        targets: dict[str, str | None] | None = None,
+        missing_targets: str = 'error',
+        **kwargs: Any,
+    ) -> None:
+        check_choice('missing_targets', missing_targets, ('error', 'skip', 'drop'))
         self.stores = open_stores(targets or {})
         self.missing_targets = missing_targets
+        super().__init__(*args, **kwargs)
 
-    def cover(self, rows: list[dict]) -> list[dict]:
-        """Log what share of the videos each store covers, and apply ``missing_targets``.
+    def keep_covered(self, rows: list[dict]) -> list[dict]:
+        """Log the coverage of each store, and apply ``missing_targets``.
 
         Raises:
-            TargetStoreError: a store lacks videos and the policy is ``'error'``, or no row is left.
+            TargetStoreError: A store lacks videos and the policy is ``'error'``, or no row is left.
         """
         videos = list(dict.fromkeys(row['video_id'] for row in rows))
-        lacking = set()
+        lacking, log = set(), MMLogger.get_current_instance().info
         for name, store in self.stores.items():
             absent = store.coverage(videos)
-            MMLogger.get_current_instance().info(
-                f'{name}: {store.path} covers {len(videos) - len(absent)} of {len(videos)} videos of {self.ann_file}'
+            log(
+                f'{name}: {store.path} covers {len(videos) - len(absent)} of {len(videos)} videos '
+                f'of {self.ann_file}'
             )
             if absent and self.missing_targets == 'error':
                 raise TargetStoreError(
-                    f'{store.path}: {len(absent)} of {len(videos)} videos of {self.ann_file} have no {name}, the first is '
-                    f"{quote(absent[0])}; extract them, or set missing_targets to 'skip' (no loss) or 'drop' (no sample)"
+                    f'{store.path}: {len(absent)} of {len(videos)} videos of {self.ann_file} have '
+                    f'no {name}, the first is {quote(absent[0])}; extract them, or set '
+                    "missing_targets to 'skip' (no loss) or 'drop' (no sample)"
                 )
             lacking.update(absent)
         if self.missing_targets != 'drop' or not lacking:
             return rows
         kept = [row for row in rows if row['video_id'] not in lacking]
-        MMLogger.get_current_instance().info(
-            f'{len(rows) - len(kept)} rows without targets dropped'
-        )
+        log(f'{len(rows) - len(kept)} rows without targets dropped')
         if not kept:
             raise TargetStoreError(
-                f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video ids of '
-                f'list and store differ, e.g. {quote(videos[0])}'
+                f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video '
+                f'ids of list and store differ, e.g. {quote(videos[0])}'
             )
         return kept
 
@@ -74,15 +79,15 @@ class TargetRows:
         """Read the annotation file.
 
         Raises:
-            ValueError: there is none, or one of its rows is bad.
+            ValueError: It is missing, or one of its rows is bad.
         """
         if not self._fully_initialized and not exists(self.ann_file):
             remedy = 'set ann_file to an existing one'
             if self.test_mode:
                 remedy = (
-                    'set val_dataloader.dataset.ann_file (and that of test_dataloader) to an existing one, or train '
-                    'without validation: --no-validate, or val_cfg, val_dataloader and val_evaluator set to None in '
-                    'the config'
+                    'set val_dataloader.dataset.ann_file (and that of test_dataloader) to an '
+                    'existing one, or train without validation: --no-validate, or val_cfg, '
+                    'val_dataloader and val_evaluator set to None in the config'
                 )
             raise ValueError(f'{self.ann_file}: no such annotation file; {remedy}')
         super().full_init()
@@ -96,3 +101,8 @@ class TargetRows:
                 missing_targets='error' if self.missing_targets == 'error' else 'skip',
             )
         return info
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Classes of the row ``idx``, for MMEngine's ``ClassBalancedDataset``; [] without labels."""
+        label = BaseDataset.get_data_info(self, idx)['label']
+        return [label for label in (label if isinstance(label, list) else [label]) if label >= 0]

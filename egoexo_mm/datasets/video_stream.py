@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from egoexo_mm.targets import video_id_from_path
-from egoexo_mm.targets.listing import check_listed_once, listed_paths
+from egoexo_mm.targets.store.listed_videos import check_listed_once, listed_paths
 from egoexo_mm.untrusted import quote
 from egoexo_mm.video import READERS, BrokenVideoError, VideoFile, check_reader
 

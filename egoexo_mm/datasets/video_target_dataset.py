@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path as osp
+from typing import Any
 
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
@@ -10,7 +11,7 @@ from mmengine.fileio import get
 from mmengine.logging import MMLogger
 
 from egoexo_mm.targets import video_id_from_path
-from egoexo_mm.targets.listing import check_one_video_an_id
+from egoexo_mm.targets.store.listed_videos import check_one_video_an_id
 from egoexo_mm.untrusted import quote
 from egoexo_mm.video_lists import ListedVideo, decode_text, parse_video_list
 
@@ -22,45 +23,33 @@ from .target_rows import TargetRows
 class VideoTargetDataset(BrokenMedia, TargetRows, VideoDataset):
     """``VideoDataset`` (lines ``path label``) with target stores, strict reading and named failures.
 
-    Lists are read as :mod:`egoexo_mm.video_lists` says. With ``multi_class=True`` (and ``num_classes``) a line has one or
-    more labels, and ``label`` is multi-hot, float32 (num_classes,). With ``test_mode=True`` a list may be without labels;
-    ``label`` is then -1.
+    Lists are read by :mod:`egoexo_mm.video_lists`. With ``multi_class=True`` (and ``num_classes``) a
+    line has one or more labels, and ``label`` is multi-hot, float32 (num_classes,). With
+    ``test_mode=True`` a list may be without labels; ``label`` is then -1.
 
     Args:
-        targets, missing_targets: stores for ``LoadTargets`` and what to do with videos that they lack, see
-            :meth:`TargetRows.open_targets`. Coverage is logged at start.
-        broken_videos, max_broken_share, failed_file: what to do with videos that cannot be read, see
-            :meth:`BrokenMedia.open_broken_media`.
-        num_classes: if given, labels are checked against it.
-        **kwargs: of ``VideoDataset``.
+        ann_file: The list.
+        pipeline: Transforms.
+        **kwargs: Those of :class:`BrokenMedia` (``broken_videos``, ...), :class:`TargetRows`
+            (``targets``, ...) and ``VideoDataset``. Labels are checked against ``num_classes`` if
+            that is given.
 
     Raises:
-        ValueError: for a bad line of the annotation file or an unknown option.
-        TargetStoreError: for a store that cannot be opened, lacks videos, or cannot tell two videos of the list apart.
+        ValueError: For a bad line of the annotation file or an unknown option.
+        TargetStoreError: For a store that cannot be opened, lacks videos, or cannot tell two videos
+            of the list apart.
     """
 
-    def __init__(
-        self,
-        ann_file: str,
-        pipeline: list,
-        *,
-        targets: dict[str, str | None] | None = None,
-        missing_targets: str = 'error',
-        broken_videos: str = 'error',
-        max_broken_share: float = 0.05,
-        failed_file: str | None = None,
-        **kwargs,
-    ) -> None:
+    def __init__(self, ann_file: str, pipeline: list, **kwargs: Any) -> None:
         if kwargs.get('multi_class') and not kwargs.get('num_classes'):
             raise ValueError(
-                'multi_class=True needs num_classes, the length of the multi-hot label; set num_classes'
+                'multi_class=True needs num_classes, the length of the multi-hot label; set '
+                'num_classes'
             )
-        self.open_broken_media(broken_videos, max_broken_share, failed_file)
-        self.open_targets(targets, missing_targets)
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Rows with ``filename``, ``label`` and ``video_id``, less those dropped for want of targets."""
+        """Rows with ``filename``, ``label`` and ``video_id``, as far as ``missing_targets`` keeps them."""
         videos = parse_video_list(
             decode_text(get(self.ann_file), self.ann_file),
             self.ann_file,
@@ -75,7 +64,7 @@ class VideoTargetDataset(BrokenMedia, TargetRows, VideoDataset):
             MMLogger.get_current_instance().warning(
                 f'{self.ann_file}: has no labels, so that accuracies mean nothing'
             )
-        return self.cover([self._row(video, rule or 'stem') for video in videos])
+        return self.keep_covered([self._row(video, rule or 'stem') for video in videos])
 
     def _row(self, video: ListedVideo, rule: str) -> dict:
         where = f'{self.ann_file}, line {video.line}'
@@ -84,7 +73,8 @@ class VideoTargetDataset(BrokenMedia, TargetRows, VideoDataset):
                 upper = f' below {self.num_classes}' if self.num_classes else ''
                 raise ValueError(
                     f'{where}: expected a path and a label from 0{upper}, got '
-                    f'{quote(" ".join([video.path, *map(str, video.labels)]))}; correct or remove the line'
+                    f'{quote(" ".join([video.path, *map(str, video.labels)]))}; correct or remove '
+                    'the line'
                 )
         label = list(video.labels) if self.multi_class else video.labels[0] if video.labels else -1
         return dict(

@@ -15,9 +15,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from egoexo_mm.datasets.video_stream import Chunk, VideoStreamDataset
+from egoexo_mm.failed_jsonl import read_failures
 from egoexo_mm.models.teachers import Teacher
 from egoexo_mm.targets import Manifest, StoreWriter
-from egoexo_mm.targets.failures import read_failures
 
 from .extraction_progress import ExtractionProgress
 from .teacher_run import Row, TeacherRun

@@ -3,7 +3,6 @@ from .metrics import (
     DumpScores,
     EgoScoreMetric,
     HandObjectMetric,
-    InteractionMapMetric,
     KeystepMetric,
     VerbNounMetric,
 )
@@ -13,7 +12,6 @@ __all__ = [
     'DumpScores',
     'EgoScoreMetric',
     'HandObjectMetric',
-    'InteractionMapMetric',
     'KeystepMetric',
     'VerbNounMetric',
 ]

@@ -1,4 +1,4 @@
-"""Small lists that come with a data set: class names, tail classes, participants, segments to be submitted."""
+"""Small lists of a data set: class names, tail classes, participants, segments to submit."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Union
 
 from egoexo_mm.csv_files import read_csv_rows
 from egoexo_mm.untrusted import quote, quote_names
 from egoexo_mm.video_lists import read_text
 
-Source = Sequence | str | os.PathLike
+Source = Union[Sequence, str, os.PathLike]
 
 _PICKLES = ('.pkl', '.pickle')
-# Header of the id column and of the name column: EPIC-KITCHENS class files, Ego-Exo4D label_mapping.csv.
+# Header of the id column and of the name column: EPIC-KITCHENS class files, Ego-Exo4D
+# label_mapping.csv.
 _NAME_COLUMNS = (
     ('id', 'key'),
     ('verb_id', 'class_key'),
@@ -24,16 +26,16 @@ _NAME_COLUMNS = (
 
 
 def read_column(path: str | os.PathLike, column: str) -> list[str]:
-    """Values of one column of a csv file with a header, or of the official pickle of the same table, stripped.
+    """Values of one column of a table, without blanks around them.
 
-    In a pickle the column may be the index, as ``narration_id`` is in those of EPIC-KITCHENS-100.
+    The table is a csv file with a header, or the official pickle of the same table. In a pickle the
+    column may be the index, as ``narration_id`` is in those of EPIC-KITCHENS-100.
 
     Raises:
         ValueError: no such file, no such column, an empty value, or no row.
     """
-    header, rows = (
-        _pickled_rows(path, column) if str(path).lower().endswith(_PICKLES) else _rows(path, column)
-    )
+    pickled = str(path).lower().endswith(_PICKLES)
+    header, rows = _pickled_rows(path, column) if pickled else _rows(path, column)
     if column not in header:
         raise ValueError(
             f'{path}: expected a column {column!r}, found {quote_names(header) or "nothing"}'
@@ -48,30 +50,34 @@ def read_column(path: str | os.PathLike, column: str) -> list[str]:
 
 
 def read_class_ids(source: Source, column: str) -> list[int]:
-    """Class ids given as a list, or as a csv file with ``column`` (EPIC's ``EPIC_100_tail_verbs.csv``: ``verb``).
+    """Class ids given as a list, or as a csv file with ``column``.
+
+    EPIC's ``EPIC_100_tail_verbs.csv`` has the column ``verb``.
 
     Raises:
         ValueError: as in :func:`read_column`, or an id is no whole number.
     """
-    values = (
-        list(source) if not isinstance(source, (str, os.PathLike)) else read_column(source, column)
-    )
+    is_file = isinstance(source, (str, os.PathLike))
+    values = read_column(source, column) if is_file else list(source)
     for value in values:
         if not re.fullmatch(r'\d{1,18}', str(value)):
-            where = source if isinstance(source, (str, os.PathLike)) else f'list of {column} ids'
+            where = source if is_file else f'list of {column} ids'
             raise ValueError(f'{where}: expected class ids (0, 1, ...), got {quote(value)}')
     return [int(value) for value in values]
 
 
-def read_class_names(source: Source) -> dict[int, str]:
-    """Class id -> name, from a list in the order of the ids or from a file.
+def read_class_names(source: Source | None) -> dict[int, str] | None:
+    """Class id -> name, from a list in the order of the ids or from a file; None for None.
 
-    A csv file names its columns as the class files of EPIC-KITCHENS-55/100 (``id,key``, ``verb_id,class_key``) or as
-    Ego-Exo4D's ``label_mapping.csv`` do; any other file has a name a line, with or without Charades' ``c012`` before it.
+    A csv file has the columns of the class files of EPIC-KITCHENS-55/100 (``id,key``,
+    ``verb_id,class_key``) or of Ego-Exo4D's ``label_mapping.csv``. Any other file has a name a
+    line, with or without Charades' ``c012`` before it.
 
     Raises:
         ValueError: no such file, unknown columns, or an id is no whole number.
     """
+    if source is None:
+        return None
     if not isinstance(source, (str, os.PathLike)):
         return dict(enumerate(map(str, source)))
     if Path(source).suffix.lower() not in ('.csv', '.tsv'):
@@ -97,16 +103,13 @@ def _rows(path: str | os.PathLike, *columns: str) -> tuple[list[str], list[tuple
 
 
 def _pickled_rows(path: str | os.PathLike, column: str) -> tuple[list[str], list[tuple[int, dict]]]:
-    """The same of a pickled table, whose values become text; no code in it is run."""
-    from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+    """The same of a pickled table, whose values become text; nothing in the file is run."""
+    from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 
     table = read_dataframe_pickle(path)
     columns = dict(table.columns)
-    if (
-        table.index_name == column
-        or table.index_name is None
-        and table.index != list(range(len(table.index)))
-    ):
+    numbered = table.index == list(range(len(table.index)))
+    if table.index_name == column or table.index_name is None and not numbered:
         columns.setdefault(column, table.index)
     values = columns.get(column, table.index)
     if not values:

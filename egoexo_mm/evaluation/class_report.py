@@ -1,4 +1,4 @@
-"""What a metric says about single classes: a csv table and a confusion plot.
+"""What a metric reports of single classes: a csv table and a confusion plot.
 
 Legend: N samples, C classes.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 _NAMED_TICKS = 40  # with more classes than this the axes carry ids, every tenth
 
@@ -26,10 +27,37 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: i
 def class_accuracy(
     labels: np.ndarray, hits: np.ndarray, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of each class (C,), and percent of them that ``hits`` (N,) marks right (C,), NaN for absent classes."""
+    """Samples (C,) of each class, and percent (C,) of them that ``hits`` (N,) marks as right.
+
+    The percentage of a class without samples is NaN.
+    """
     counts = np.bincount(labels, minlength=num_classes)
     right = np.bincount(labels[hits], minlength=num_classes)
     return counts, np.where(counts > 0, 100.0 * right / np.maximum(counts, 1), np.nan)
+
+
+def write_class_files(
+    folder: str | os.PathLike,
+    kind: str,
+    labels: np.ndarray,
+    scores: np.ndarray,
+    names: Mapping[int, str] | None,
+) -> None:
+    """Write ``{kind}_classes.csv`` with the top-1 of each class and ``{kind}_confusion.png``.
+
+    Args:
+        folder: Where to write.
+        kind: What the classes are, in the singular.
+        labels: (N,) class ids.
+        scores: (N, C), the best class is the prediction.
+        names: class id -> name.
+    """
+    predictions, num_classes = scores.argmax(axis=1), scores.shape[1]
+    counts, accuracy = class_accuracy(labels, predictions == labels, num_classes)
+    write_class_report(Path(folder, f'{kind}_classes.csv'), counts, dict(top1=accuracy), names)
+    matrix = confusion_matrix(labels, predictions, num_classes)
+    title = f'{kind}s, {len(labels)} segments'
+    plot_confusion(Path(folder, f'{kind}_confusion.png'), matrix, names, title)
 
 
 def write_class_report(
@@ -38,17 +66,18 @@ def write_class_report(
     columns: Mapping[str, np.ndarray],
     names: Mapping[int, str] | None = None,
 ) -> None:
-    """Write a row for each class: id, name, number of samples, and one column a measure, empty where it is NaN."""
+    """Write a row for each class: id, name, number of samples and one column a measure.
+
+    A measure that is NaN is left empty.
+    """
     names = names or {}
     with whole_file(path) as temporary, open(temporary, 'w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file)
         writer.writerow(['class_id', 'name', 'count', *columns])
         for number, count in enumerate(counts):
-            values = [
-                '' if np.isnan(column[number]) else f'{column[number]:.6g}'
-                for column in columns.values()
-            ]
-            writer.writerow([number, names.get(number, ''), int(count), *values])
+            values = [column[number] for column in columns.values()]
+            cells = ['' if np.isnan(value) else f'{value:.6g}' for value in values]
+            writer.writerow([number, names.get(number, ''), int(count), *cells])
 
 
 def plot_confusion(
@@ -60,27 +89,26 @@ def plot_confusion(
     """Draw a confusion matrix to a png file.
 
     Args:
+        path: of the file.
         matrix: (C, C) counts, true class by predicted class; drawn as shares of the true class.
         names: class id -> name; written on the axes of up to 40 classes.
+        title: above the plot.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import (
-        FigureCanvasAgg,
-    )  # not pyplot: no display and no global state
+    # not pyplot, which needs a display and keeps global state
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     totals = matrix.sum(axis=1, keepdims=True)
-    shares = np.where(
-        totals > 0, matrix / np.maximum(totals, 1), np.nan
-    )  # NaN: a class without samples stays grey
+    # a class without samples is NaN and stays grey
+    shares = np.where(totals > 0, matrix / np.maximum(totals, 1), np.nan)
     size = len(matrix)
     few = size <= _NAMED_TICKS
     ticks = np.arange(0, size, 1 if few else 10 if size <= 150 else 25)
-    ids = [
-        f'{tick} {names[tick]}' if few and names and tick in names else str(tick) for tick in ticks
-    ]
+    shown = names if few and names else {}
+    ids = [f'{tick} {shown[tick]}' if tick in shown else str(tick) for tick in ticks]
     figure = Figure(figsize=(10, 9), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

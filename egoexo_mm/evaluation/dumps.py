@@ -27,9 +27,10 @@ class _StorageUnpickler(TensorUnpickler):
 class DumpUnpickler(TensorUnpickler):
     """``RestrictedUnpickler`` that also knows CPU tensors, and gives them as numpy arrays.
 
-    A pickled tensor names two functions of torch. ``torch.storage._load_from_bytes`` is ``torch.load`` of the bytes inside,
-    itself a pickle: it is answered by this package's own reader of such files. ``torch._utils._rebuild_tensor_v2`` lays a
-    shape over a storage: it is answered by a copy, after a check that it lies within the storage.
+    A pickled tensor names two functions of torch. ``torch.storage._load_from_bytes`` is
+    ``torch.load`` of the bytes inside, itself a pickle: this package's own reader of such files
+    takes its place. ``torch._utils._rebuild_tensor_v2`` lays a shape over a storage: in its place
+    an array is copied, after a check that it lies within the storage.
 
     Raises:
         pickle.UnpicklingError: the pickle names anything else.
@@ -40,6 +41,7 @@ class DumpUnpickler(TensorUnpickler):
         self._admitted['torch.storage', '_load_from_bytes'] = self._storage_in_bytes
 
     def find_class(self, module: str, name: str) -> Any:
+        """Stand-in for a global; the error says that the pickle asks for another one."""
         try:
             return super().find_class(module, name)
         except RefusedError as error:
@@ -65,10 +67,12 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
     """Data samples of a test dump, with numpy arrays in place of tensors.
 
     Args:
-        path: the pickle of MMEngine's ``DumpResults``, or by its ending the ``.npz`` of ``DumpScores``.
+        path: the pickle of MMEngine's ``DumpResults``, or by its ending the ``.npz`` of
+            ``DumpScores``.
 
     Raises:
-        ValueError: the file is no such dump, is damaged, or asks for something other than tensors, arrays and containers.
+        ValueError: the file is no such dump, is damaged, or asks for something other than tensors,
+            arrays and containers.
     """
     try:
         if str(path).endswith('.npz'):
@@ -80,13 +84,13 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
     except Exception as error:  # whatever a damaged or hostile byte stream leads to
         reason = shorten(str(error)) or type(error).__name__
         raise ValueError(
-            f'{path}: not read as a test dump ({reason}); expected the pickle of tensors, arrays and plain '
-            'containers that tools/test.py --dump writes'
+            f'{path}: not read as a test dump ({reason}); expected the pickle of tensors, arrays '
+            'and plain containers that tools/test.py --dump writes'
         ) from None
     if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
         raise ValueError(
-            f'{path}: expected a list of data samples, got {type(samples).__name__}; write the file with '
-            'tools/test.py --dump'
+            f'{path}: expected a list of data samples, got {type(samples).__name__}; write the file '
+            'with tools/test.py --dump'
         )
     if not samples:
         raise ValueError(f'{path}: the dump is empty; test again with --dump')
@@ -96,9 +100,8 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
 def _samples(columns: dict[str, np.ndarray]) -> list[dict]:
     """Rows of a file of ``DumpScores``."""
     scores = [name for name in columns if name.partition('.')[0] == 'pred_score']
-    if not scores or any(
-        column.ndim < 1 or len(column) != len(columns[scores[0]]) for column in columns.values()
-    ):
+    lengths = {column.shape[:1] for column in columns.values()}
+    if not scores or lengths & {()} or len(lengths) > 1:
         raise ValueError(
             f'its arrays are {quote_names(columns)}, without scores or not of one length'
         )

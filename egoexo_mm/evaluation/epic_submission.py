@@ -1,8 +1,9 @@
 """Submissions to the EPIC-KITCHENS-100 action recognition challenge (C1), schema 0.2.
 
-A submission is a zip archive with ``test.json``: ``version``, ``challenge``, the supervision levels ``sls_pt``, ``sls_tl``,
-``sls_td``, and ``results``: ``{narration_id: {"verb": {"0": score, ...}, "noun": {"0": score, ...}}}`` with a score for each
-class. https://github.com/epic-kitchens/C1-Action-Recognition
+A submission is a zip archive with ``test.json``: ``version``, ``challenge``, the supervision levels
+``sls_pt``, ``sls_tl``, ``sls_td``, and ``results``: ``{narration_id: {"verb": {"0": score, ...},
+"noun": {"0": score, ...}}}`` with a score for each class.
+https://github.com/epic-kitchens/C1-Action-Recognition
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.untrusted import quote
 
 from .predictions import check_finite, check_unique, to_log, verb_noun_scores
@@ -39,53 +40,55 @@ def collect_scores(
 ) -> Scores:
     """Scores of a test dump, as log-probabilities or logits.
 
-    The official code takes a softmax of what is submitted: of log-probabilities it gives the probabilities back, of
-    probabilities it would rank actions by another rule than the one the model was validated with.
+    The official code takes a softmax of what is submitted: of log-probabilities it gives the
+    probabilities back, of probabilities it would rank actions by another rule than the one the
+    model was validated with.
 
     Raises:
-        ValueError: a sample lacks its ``narration_id`` or its scores, has another number of classes, comes twice, or holds
-            a score that is no finite number or no probability.
+        ValueError: a sample lacks its ``narration_id`` or its scores, has another number of
+            classes, comes twice, or holds a score that is no finite number or no probability.
     """
-    ids, columns = [], dict(verb=[], noun=[])
+    ids: list[str] = []
+    columns: dict[str, list[np.ndarray]] = dict(verb=[], noun=[])
     for number, sample in enumerate(samples):
         if not isinstance(sample.get('narration_id'), str):
             raise ValueError(
-                f'sample {number} has no narration_id; add it to meta_keys of PackActionInputs and test again'
+                f'sample {number} has no narration_id; add it to meta_keys of PackActionInputs and '
+                'test again'
             )
         ids.append(sample['narration_id'])
         for kind, score in zip(columns, verb_noun_scores(sample)):
             if score.shape != (NUM_CLASSES[kind],):
                 raise ValueError(
-                    f'{ids[-1]}: {kind} scores of shape {score.shape}, expected one for each of the '
-                    f'{NUM_CLASSES[kind]} {kind} classes of EPIC-100'
+                    f'{ids[-1]}: {kind} scores of shape {score.shape}, expected one for each of '
+                    f'the {NUM_CLASSES[kind]} {kind} classes of EPIC-100'
                 )
             columns[kind].append(score)
     check_unique(ids)
-    hint = 'say --score-kind logits'
-    for kind, rows in columns.items():
-        stacked = np.stack(rows)
-        check_finite(stacked, ids, kind)
-        columns[kind] = to_log(stacked, score_kind, hint)
-    return Scores(ids, **columns)
+    stacked = {kind: np.stack(rows) for kind, rows in columns.items()}
+    for kind, scores in stacked.items():
+        check_finite(scores, ids, kind)
+        stacked[kind] = to_log(scores, score_kind, 'say --score-kind logits')
+    return Scores(ids, **stacked)
 
 
 def check_segments(ids: Iterable[str], expected: Iterable[str], annotation: str) -> None:
     """Refuse a set of segments that is not that of the annotation.
 
     Raises:
-        ValueError: segments are missing or unknown; with their number and the first of them.
+        ValueError: segments are missing or unknown; the message has their number and the first.
     """
-    ids, expected = dict.fromkeys(ids), dict.fromkeys(expected)  # sets that keep the order
+    found, wanted = dict.fromkeys(ids), dict.fromkeys(expected)  # sets that keep the order
     lists = {
-        'missing': [name for name in expected if name not in ids],
-        'not in the annotation': [name for name in ids if name not in expected],
+        'missing': [name for name in wanted if name not in found],
+        'not in the annotation': [name for name in found if name not in wanted],
     }
     problems = [
         f'{len(names)} {what} (first: {names[0]})' for what, names in lists.items() if names
     ]
     if problems:
         raise ValueError(
-            f'segments: {" and ".join(problems)}; expected the {len(expected)} of {annotation}'
+            f'segments: {" and ".join(problems)}; expected the {len(wanted)} of {annotation}'
         )
 
 
@@ -99,7 +102,8 @@ def check_supervision(levels: Mapping[str, Any]) -> None:
         value = levels.get(key)
         if type(value) is not int or not 0 <= value <= 5:
             raise ValueError(
-                f'{key} (supervision level, {meaning}) must be a whole number from 0 to 5, got {quote(value)}'
+                f'{key} (supervision level, {meaning}) must be a whole number from 0 to 5, got '
+                f'{quote(value)}'
             )
 
 
@@ -113,28 +117,23 @@ def write_submission(
     """
     levels = dict(sls_pt=sls_pt, sls_tl=sls_tl, sls_td=sls_td)
     check_supervision(levels)
-    with (
-        whole_file(path) as temporary,
-        zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
-    ):
-        with archive.open(MEMBER, 'w', force_zip64=True) as member:
-            for chunk in _json_chunks(scores, levels):
-                member.write(chunk.encode())
+    with whole_file(path) as temporary:
+        with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            with archive.open(MEMBER, 'w', force_zip64=True) as member:
+                for chunk in _json_chunks(scores, levels):
+                    member.write(chunk.encode())
 
 
 def _json_chunks(scores: Scores, levels: Mapping[str, int]) -> Iterator[str]:
     head = json.dumps(dict(version=VERSION, challenge=CHALLENGE, **levels))
     yield f'{head[:-1]}, "results": {{'
-    # Nine digits give a float32 back exactly; the exponent keeps every score a float for whoever reads it.
-    templates = {
-        kind: ', '.join(f'"{number}": %.8e' for number in range(count))
-        for kind, count in NUM_CLASSES.items()
-    }
+    # nine digits give a float32 back exactly; with an exponent every parser reads a float
+    verbs, nouns = (
+        ', '.join(f'"{number}": %.8e' for number in range(count)) for count in NUM_CLASSES.values()
+    )
     separator = ''
     for name, verb, noun in zip(*scores):
-        yield (
-            f'{separator}\n{json.dumps(name)}: {{"verb": {{{templates["verb"] % tuple(verb)}}}, '
-            f'"noun": {{{templates["noun"] % tuple(noun)}}}}}'
-        )
+        yield f'{separator}\n{json.dumps(name)}: {{"verb": {{{verbs % tuple(verb)}}}, '
+        yield f'"noun": {{{nouns % tuple(noun)}}}}}'
         separator = ','
     yield '\n}}\n'

@@ -1,7 +1,6 @@
 from .backbones import EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
-from .interaction_map_recognizer import InteractionMapRecognizer
 from .losses import InteractionMapLoss, SoftTargetLoss
 from .recognizer import EgoExoRecognizer
 from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
@@ -14,7 +13,6 @@ __all__ = [
     'HandObjectTeacher',
     'InteractionMapHead',
     'InteractionMapLoss',
-    'InteractionMapRecognizer',
     'ObjectScoreTeacher',
     'ScoreDistillHead',
     'SoftTargetLoss',

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.untrusted import quote, quote_names
 from egoexo_mm.untrusted.pickle_parts import RefusedError
 from egoexo_mm.untrusted.torch_files import load_torch

@@ -1,14 +1,14 @@
-"""The store of teacher outputs: write, read, and convert from released files.
+"""The store of teacher outputs: write, read, inspect, and convert from released files.
 
 Needs numpy and pyarrow only. The format is described in ``docs/target_store.md``.
 """
 
-from .errors import MissingVideoError, TargetStoreError
-from .frames import stored_frames
-from .manifest import SCHEMA_VERSION, Manifest, video_id_from_path
-from .records import HAND, OBJECT, Detections, VideoInfo
-from .store import TargetStore, open_stores
-from .writer import StoreWriter
+from .store.errors import MissingVideoError, TargetStoreError
+from .store.frame_matching import stored_frames
+from .store.manifest import SCHEMA_VERSION, Manifest, video_id_from_path
+from .store.records import HAND, OBJECT, Detections, VideoInfo
+from .store.target_store import TargetStore, open_stores
+from .store.writer import StoreWriter
 
 __all__ = [
     'HAND',

@@ -1,6 +1,7 @@
 """Readers of files of unknown origin: pickles, checkpoints, ``.npy``, JSON and XML.
 
-None of them runs what a file asks for, and what they use of memory and time is bounded by the size of the file.
+None of them runs what a file asks for, and what they use of memory and time is bounded by the size
+of the file.
 """
 
 from .quoting import quote, quote_names, shorten

@@ -1,7 +1,8 @@
 """The usual opcodes of a numpy array in a pickle, read at once.
 
-Behind the first array of a file, picklers of protocols 3 and 4 write the same two dozen opcodes for each: one search
-instead of as many turns of the machine. What looks otherwise in any way is left to the machine.
+Behind the first array of a file, picklers of protocols 3 and 4 write the same two dozen opcodes for
+each: one search instead of as many turns of the machine. What looks otherwise in any way is left to
+the machine.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ def match_array(data: bytes, at: int, memo: list[Any]) -> Any:
     """What is written behind the opcode that gets ``_reconstruct`` out of the memo.
 
     Returns:
-        ``(type, code, dtype, shape, begin, end of its bytes, end of the opcodes)``, of which the first three are memo
-        entries to be checked; or None where it is not written as usual.
+        ``(type, code, dtype, shape, begin, end of its bytes, end of the opcodes)``, of which the
+        first three are memo entries to be checked; or None where it is not written as usual.
     """
     head = _HEAD.match(data, at)
     if head is None:

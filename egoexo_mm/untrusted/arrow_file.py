@@ -1,8 +1,9 @@
 """Arrow IPC files whose record batches take no more room than they have in the file.
 
-A compressed batch names the size it unpacks to, and many entries of the footer can name one batch; both are found in the
-metadata before Arrow allocates anything. Format: https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format, in
-flatbuffers (``format/File.fbs``, ``format/Message.fbs``).
+A compressed batch names the size it unpacks to, and many entries of the footer can name one batch;
+both are found in the metadata before Arrow allocates anything. Format:
+https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format, in flatbuffers
+(``format/File.fbs``, ``format/Message.fbs``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What training scripts put beside the weights: ``argparse.Namespace`` (timm, VideoMAE, torchvision), paths, times.
 
-Each is made of checked plain values: a namespace holds texts as names, a path becomes text, a time is made of its numbers.
+Each is made of checked plain values: a namespace holds texts as names, a path becomes text, a time
+is made of its numbers.
 """
 
 from __future__ import annotations

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from .quoting import quote, shorten
 
 _DEEPEST = 100
-_LONGEST_INTEGER = 4000  # digits
+_LONGEST_INTEGER = 4000  # digits; reading one takes time that grows with the square of its length
+Pairs = list  # of (key, value), as the file has them
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, make_object: Callable[[Pairs], Any] | None = None) -> Any:
     """What a JSON text says.
 
+    Args:
+        text: Bytes are taken as UTF-8, with or without a byte order mark.
+        make_object: Makes what stands for an object out of its (key, value) pairs; by default a
+            dict.
+
     Raises:
-        ValueError: not JSON in UTF-8, a key twice in one object, nested deeper than 100 levels, or an integer
-            of over 4000 digits.
+        ValueError: not JSON in UTF-8, a key twice in one object, nested deeper than 100 levels, or
+            an integer of over 4000 digits.
     """
     try:
         text = text.decode('utf-8-sig') if isinstance(text, bytes) else text
-        value = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+        value = json.loads(text, object_pairs_hook=make_object or _dict, parse_int=_integer)
     except RecursionError:
         raise ValueError('brackets are nested too deep to be read') from None
     except UnicodeDecodeError:
@@ -33,12 +40,16 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def repeated_key(pairs: Pairs) -> str | None:
+    """The first key that comes twice."""
+    seen: set[str] = set()
+    return next((key for key, _ in pairs if key in seen or seen.add(key)), None)
+
+
+def _dict(pairs: Pairs) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f'key {quote(twice)} comes twice')
+        raise ValueError(f'key {quote(repeated_key(pairs))} comes twice')
     return found
 
 

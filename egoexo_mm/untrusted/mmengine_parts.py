@@ -1,7 +1,8 @@
 """MMEngine's ``HistoryBuffer`` in a checkpoint: two arrays of numbers, and the names of four statistics; ``ConfigDict``.
 
-The buffer's pickle also asks for ``getattr``, to name its statistics. A free ``getattr`` would let a
-pickle reach anything, so that name is answered by a function that knows those four and refuses the rest.
+The buffer's pickle also asks for ``getattr``, to name its statistics. A free ``getattr`` would let
+a pickle reach anything, so that name is answered by a function that knows those four and refuses
+the rest.
 """
 
 from __future__ import annotations

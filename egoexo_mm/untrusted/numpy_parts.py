@@ -1,6 +1,7 @@
 """Arrays, scalars and dtypes of numpy made of what a pickle says, with every number in it checked.
 
-numpy itself trusts the state of an array in a pickle: the length of its list, the flags of its dtype. So it never sees one.
+numpy itself trusts the state of an array in a pickle: the length of its list, the flags of its
+dtype. So it never sees one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 from .pickle_parts import Pending, RefusedError, Standin
 from .quoting import quote
 
-# bool, integers, floats, complex, bytes, str and object, with an optional byte order; no long doubles
+# bool, integers, floats, complex, bytes, str and object, with an optional byte order; no long
+# doubles
 PLAIN_DTYPE = re.compile(
     r'[<>=|]?(?:[?bBhHiIlLqQefdFDO]|[biu][1248]|f[248]|c8|c16|[SU]\d{1,6}|O[48])'
 )
@@ -101,7 +103,8 @@ def plain_array(raw: Any, dtype: np.dtype, shape: Any, order: Any = 'C') -> np.n
     """A copy of the numbers or texts in ``raw``, in native byte order, that nothing else can write.
 
     Raises:
-        RefusedError: the bytes do not fill the shape exactly, are of objects, or no texts or booleans.
+        RefusedError: the bytes do not fill the shape exactly, are of objects, or no texts or
+            booleans.
     """
     raw, count, native = _bytes(raw), _count(shape), dtype.newbyteorder('=')
     if (

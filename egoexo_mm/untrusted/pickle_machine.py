@@ -1,7 +1,8 @@
 """An interpreter of pickles that knows the opcodes of plain data only, and bounds what each may take.
 
-The machine of Python trusts a pickle: a length, an index or an item assignment in it reaches memory before anything is
-checked. Here :mod:`.pickle_stack` checks them, and each call is of a function of ours.
+The machine of Python trusts a pickle: a length, an index or an item assignment in it reaches memory
+before anything is checked. Here :mod:`.pickle_stack` checks them, and each call is of a function of
+ours.
 """
 
 from __future__ import annotations

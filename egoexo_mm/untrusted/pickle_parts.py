@@ -30,7 +30,8 @@ class DamagedError(pickle.UnpicklingError):
 class Standin:
     """Base of what stands for a foreign object; BUILD hands its state to ``__setstate__``.
 
-    Only where ``is_value`` is true may it be inside a list or dict, and be the object that the pickle is of.
+    Only where ``is_value`` is true may it be inside a list or dict, and be the object that the
+    pickle is of.
     """
 
     __slots__ = ()

@@ -1,10 +1,10 @@
 """How large and how deep a pickled object is once every shared part is counted where it is used.
 
 A list may hold another one ten times, and that one a third: ten levels of this, in a hundred bytes,
-are ten billion items for whoever walks through them. So the size of each container counts its parts as
-often as they occur, and is bounded by the size of the file. That works because here a container cannot
-change any more once it is inside another one. Picklers change one there only where an object contains
-itself; such objects are refused.
+are ten billion items for whoever walks through them. So the size of each container counts its parts
+as often as they occur, and is bounded by the size of the file. That works because here a container
+cannot change any more once it is inside another one. Picklers change one there only where an object
+contains itself; such objects are refused.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ for _name in (
 def quote(value: Any, most: int = 120) -> str:
     """A value out of a foreign file as a message shows it.
 
-    Short texts and numbers look as ``repr`` gives them. Of containers two levels of three items are shown, of anything
-    longer than ``most`` characters the beginning and the end.
+    Short texts and numbers look as ``repr`` gives them. Of containers two levels of three items are
+    shown, of anything longer than ``most`` characters the beginning and the end.
     """
     try:
         text = _QUOTING.repr(value)

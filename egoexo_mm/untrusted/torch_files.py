@@ -1,9 +1,9 @@
 """Files of ``torch.save`` read without ``torch.load``: the zip format since torch 1.6 and the older one.
 
-What ``torch.load`` refuses differs from version to version, and where numpy arrays are admitted it takes
-their state on trust. Here both formats are taken apart in Python, and every size is compared with the
-bytes that are there, the same with every torch. Not read: the tar
-format before torch 0.4, TorchScript, big-endian files, sparse and quantised tensors.
+What ``torch.load`` refuses differs from version to version, and where numpy arrays are admitted it
+takes their state on trust. Here both formats are taken apart in Python, and every size is compared
+with the bytes that are there, the same with every torch. Not read: the tar format before torch 0.4,
+TorchScript, big-endian files, sparse and quantised tensors.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ class _Archive:
 def load_legacy(data: bytes, map_location: Any, unpickler: type[TensorUnpickler]) -> Any:
     """What ``torch.save(_use_new_zipfile_serialization=False)`` wrote.
 
-    Three small pickles, that of the object, that of the keys of its storages, and these: element count and bytes.
+    Three small pickles, that of the object, that of the keys of its storages, and these: element
+    count and bytes.
 
     Args:
         data: of the file.

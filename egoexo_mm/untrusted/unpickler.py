@@ -18,7 +18,8 @@ _CALL = 17  # what the arguments of a call of _reconstruct count among the copie
 class RestrictedUnpickler(PickleMachine):
     """Unpickler for numpy arrays, dtypes and scalars and builtin containers, nothing else.
 
-    Reads pickle protocols 0 to 5, of Python 2 and 3, of numpy 1 and 2. Arrays are copies of their own.
+    Reads pickle protocols 0 to 5, of Python 2 and 3, of numpy 1 and 2. Arrays are copies of their
+    own.
 
     Args:
         file: read from where it stands to its end.
@@ -70,8 +71,8 @@ class RestrictedUnpickler(PickleMachine):
         self._sizes.check_room(array.size)
         self.at = at
         self._stack.append(array)
-        # The arguments and the state are nobody else's, so no pickler asks for them again; nor for the bytes, except that
-        # Python has one object for each of up to one byte.
+        # The arguments and the state are nobody else's, so no pickler asks for them again; nor for
+        # the bytes, except that Python has one object for each of up to one byte.
         raw = self.data[begin:end] if end - begin <= 1 else NOTHING
         self._memo += [(0,), NOTHING, array, shape, raw, NOTHING]
         return True

@@ -14,7 +14,8 @@ def parse_xml(file: BinaryIO) -> ET.Element:
     """Root element of an XML file.
 
     Raises:
-        ValueError: no XML, cut off, with entity declarations, nested deeper than 50 levels, or larger than 64 MiB.
+        ValueError: no XML, cut off, with entity declarations, nested deeper than 50 levels, or
+            larger than 64 MiB.
     """
     text = file.read(_LARGEST + 1)
     if len(text) > _LARGEST:

@@ -21,8 +21,8 @@ class Frames(list):
 class RandomAccess:
     """Frames of a video by number, in the words of ``decord.VideoReader``, so that ``DecordDecode`` reads it.
 
-    Frames are numbered from 0 in the order in which a player shows them. Subclasses give ``_open`` and ``_get``. What a
-    reader cannot do, another that is installed does, and the log says so.
+    Frames are numbered from 0 in the order in which a player shows them. Subclasses give ``_open``
+    and ``_get``. What a reader cannot do, another that is installed does, and the log says so.
 
     Args:
         source: path or binary file.
@@ -143,11 +143,13 @@ class VideoFile:
         path: of the file.
         num_frames: that can be shown; 0 where only decoding them all would tell.
         fps: average rate, 0 where unknown.
-        times: float64 (n,), when each frame is shown, in seconds from the first; None where ``num_frames`` is 0.
+        times: float64 (n,), when each frame is shown, in seconds from the first; None where
+            ``num_frames`` is 0.
         position: number of frames passed so far.
 
     Raises:
-        BrokenVideoError: the file cannot be read. Lack of memory or of file handles is raised as it is.
+        BrokenVideoError: the file cannot be read. Lack of memory or of file handles is raised as it
+            is.
     """
 
     module = ''  # that must be installed

@@ -1,7 +1,8 @@
 """Videos read by decord (or decord2, which installs under the same name): MMAction2's reader, here by choice.
 
-decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order; of others it gives
-frames from another place and does not tell. Most of it is found out here; without PyAV open groups of pictures are not.
+decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order;
+of others it gives frames from another place and does not tell. Most of it is found out here;
+without PyAV open groups of pictures are not.
 """
 
 from __future__ import annotations

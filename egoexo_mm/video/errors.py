@@ -33,9 +33,9 @@ class ReaderLimitError(BrokenVideoError):
 def naming(path: str, kind: type[BrokenVideoError] = BrokenVideoError) -> Iterator[None]:
     """Turn what a decoder raises into an error of ``kind``, with the file's name in front.
 
-    Lack of memory or of file handles, a library that is not installed and a wrong number of a frame pass as they are:
-    they are not the file's fault. A damaged header that claims a huge picture or table is, though the decoder says the same
-    of it: there is memory then, only not as much.
+    Lack of memory or of file handles, a library that is not installed and a wrong number of a frame
+    pass as they are: they are not the file's fault. A damaged header that claims a huge picture or
+    table is, though the decoder says the same of it: there is memory then, only not as much.
     """
     try:
         yield

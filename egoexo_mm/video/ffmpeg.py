@@ -1,7 +1,8 @@
 """Calls of the programs ffmpeg and ffprobe; standard library only, so that preparing data needs no PyTorch.
 
-The rules are those of the readers in this folder: the video stream that a player shows, never a cover picture, turned as a
-player turns it; every frame at the size of the first; each frame once, at its own time.
+The rules are those of the readers in this folder: the video stream that a player shows, never a
+cover picture, turned as a player turns it; every frame at the size of the first; each frame once,
+at its own time.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ class Probe(NamedTuple):
         stream: number of the video stream in the file.
         rate: frames a second as text, such as ``'30000/1001'``; ``'0/0'`` where unknown.
         turn: degrees by which a player turns the frames.
-        timed: whether frames have times of showing; AVI and ASF keep none for H.264 and HEVC with B-frames.
-        keyless: the stream does not begin with a key frame, and its codec decodes the frames before it all the same (H.264
-            does not).
+        timed: whether frames have times of showing; AVI and ASF keep none for H.264 and HEVC with
+            B-frames.
+        keyless: the stream does not begin with a key frame, and its codec decodes the frames before
+            it all the same (H.264 does not).
     """
 
     width: int
@@ -238,8 +240,8 @@ def packet_seconds(path: Path, stream: int) -> tuple[float, float, float]:
     """Seconds of packets, without decoding; 0 where they have no times.
 
     Returns:
-        How long those of ``stream`` last, how long those of all streams last, and how far the last one of ``stream`` begins
-        behind the first.
+        How long those of ``stream`` last, how long those of all streams last, and how far the last
+        one of ``stream`` begins behind the first.
 
     Raises:
         MediaError: the file cannot be read.

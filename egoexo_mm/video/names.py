@@ -54,8 +54,8 @@ IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 def is_hidden(name: str | os.PathLike) -> bool:
     """Whether a file or folder is no data of the user.
 
-    Its name begins with a dot, as the ``._`` companions of macOS do, or is that of a folder that macOS or a Synology station
-    adds.
+    Its name begins with a dot, as the ``._`` companions of macOS do, or is that of a folder that
+    macOS or a Synology station adds.
     """
     base = os.path.basename(os.fspath(name))
     return base.startswith('.') or base in ('__MACOSX', '@eaDir')

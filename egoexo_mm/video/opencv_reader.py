@@ -1,8 +1,9 @@
 """Videos read by OpenCV, by choice: always front to back, since its jumps do not land where they should.
 
-OpenCV 4.11 does not follow a change of the frame size (it repeats the last picture or gives parts of it, and nothing tells),
-takes the first video stream even if that is a cover picture, and guesses the number of frames. Where PyAV is installed, it
-looks for all three beforehand; else what can be seen of them is said.
+OpenCV 4.11 does not follow a change of the frame size (it repeats the last picture or gives parts
+of it, and nothing tells), takes the first video stream even if that is a cover picture, and guesses
+the number of frames. Where PyAV is installed, it looks for all three beforehand; else what can be
+seen of them is said.
 """
 
 from __future__ import annotations

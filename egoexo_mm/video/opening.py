@@ -15,7 +15,8 @@ from .errors import BrokenVideoError, ReaderLimitError
 from .opencv_reader import OpenCVFile, OpenCVFrames
 from .pyav_reader import PyAVFile, PyAVFrames
 
-# Readers by name: of frames one after the other, and of frames by number. They are tried in the order below.
+# Readers by name: of frames one after the other, and of frames by number. They are tried in the
+# order below.
 READERS: dict[str, type[VideoFile]] = dict(decord=DecordFile, opencv=OpenCVFile, pyav=PyAVFile)
 FRAMES: dict[str, type[RandomAccess]] = dict(
     decord=DecordFrames, opencv=OpenCVFrames, pyav=PyAVFrames
@@ -54,7 +55,8 @@ def check_reader(name: str | None) -> str:
     """Name of the reader to use: the one asked for, or, for None and ``'auto'``, PyAV, else decord, else OpenCV.
 
     Raises:
-        ValueError: in one sentence that names those there are, where it is unknown or not installed.
+        ValueError: in one sentence that names those there are, where it is unknown or not
+            installed.
     """
     if name in (None, 'auto'):
         for known in _ORDER:
@@ -89,7 +91,8 @@ def open_frames(
 
     Args:
         source: path or binary file.
-        reader: ``'pyav'``, ``'decord'``, ``'opencv'``, or None for the first of these that is installed.
+        reader: ``'pyav'``, ``'decord'``, ``'opencv'``, or None for the first of these that is
+            installed.
         name: of the file, for messages; needed where ``source`` is a binary file.
 
     Raises:

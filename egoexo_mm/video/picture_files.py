@@ -9,7 +9,8 @@ _JPEG_SCAN, _JPEG_END, _PNG_END = 0xDA, b'\xff\xd9', b'IEND'
 def is_cut_off(content: bytes) -> bool:
     """Whether a JPEG or PNG lacks its end; OpenCV fills what is missing with grey and says nothing.
 
-    Bytes behind the end, which some cameras and disks add, do no harm. Files of other kinds are never called cut off.
+    Bytes behind the end, which some cameras and disks add, do no harm. Files of other kinds are
+    never called cut off.
     """
     if content.startswith(b'\x89PNG'):
         return _PNG_END not in content[-_TAIL:] and _PNG_END not in content

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Pictures:
     """Turns PyAV's frames into RGB arrays of one size and the right way up.
 
-    Rotation and mirroring are those of the display matrix. Frames of another size than the first are scaled to it.
+    Rotation and mirroring are those of the display matrix. Frames of another size than the first
+    are scaled to it.
 
     Args:
         stored: width and height of the first frame, as stored.

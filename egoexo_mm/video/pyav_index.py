@@ -44,7 +44,8 @@ class OpenVideo:
         )
 
     def __del__(self) -> None:
-        # PyAV's containers refer to themselves: file and buffers would stay until the collector finds them
+        # PyAV's containers refer to themselves: file and buffers would stay until the collector
+        # finds them
         if hasattr(self, 'container'):
             self.container.close()
 
@@ -66,11 +67,14 @@ class OpenVideo:
     ) -> Iterator[av.VideoFrame]:
         """Decode from here on.
 
-        Packets before the first frame that cannot be decoded are passed over, as are those behind the last one.
+        Packets before the first frame that cannot be decoded are passed over, as are those behind
+        the last one.
 
         Args:
-            needed: times of the frames to give; others may be left out where nothing depends on them. None: all.
-            from_key: pass over the packets before the first key frame, of which some decoders make grey pictures.
+            needed: times of the frames to give; others may be left out where nothing depends on
+                them. None: all.
+            from_key: pass over the packets before the first key frame, of which some decoders make
+                grey pictures.
 
         Raises:
             av.error.FFmpegError: for damage between two frames.
@@ -119,7 +123,8 @@ class Index:
     """Number and times of the frames of a file.
 
     Attributes:
-        pts: time of each frame in units of the stream; None where frames are found by counting alone.
+        pts: time of each frame in units of the stream; None where frames are found by counting
+            alone.
         seconds: float64 (n,) from the first frame on, never descending.
         keys: ``pts`` of key frames, ascending.
         fps: average rate, 0 where unknown.

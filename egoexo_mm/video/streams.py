@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 # FFmpeg's disposition bits, which PyAV gives as a number
 _DEFAULT, _NOT_A_VIDEO = 0x1, 0x400 | 0x800 | 0x100000  # cover picture, thumbnails, still image
 _STILLS = ('mjpeg', 'png', 'bmp', 'gif', 'webp')
-# Containers whose packets carry the time at which their frame is shown. MPEG-TS does for most codecs.
+# Containers whose packets carry the time at which their frame is shown. MPEG-TS does for most
+# codecs.
 _TIMED = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm', 'flv')
-# Containers with one time a packet, that of decoding: the order of showing is known only where the codec does not reorder.
+# Containers with one time a packet, that of decoding: the order of showing is known only where the
+# codec does not reorder.
 _DECODING_TIMES = ('avi', 'asf')
 RAW = (
     'h264',
@@ -87,16 +89,18 @@ class Packets:
     """Packets of a stream, in the order in which they are stored.
 
     Attributes:
-        pts: when the frame of each packet is shown, in ``time_base``; None where the file does not say.
+        pts: when the frame of each packet is shown, in ``time_base``; None where the file does not
+            say.
         dts: when each is to be decoded.
         keys: ``pts`` of key frames, ascending.
-        doubt: why the number of packets may not be the number of frames that can be shown, or their times not those of the
-            frames; '' where both are sure.
+        doubt: why the number of packets may not be the number of frames that can be shown, or their
+            times not those of the frames; '' where both are sure.
         clean_start: the first packet is a key frame, and no frame before it needs others.
         from_key: there is a key frame, but not at the start; what comes before it cannot be shown.
         jumps: the times of decoding jump back, as in recordings that were joined.
         timed: frames can be told apart by ``pts``, also after seeking.
-        promised: number of frames by the header; more than there are packets where the file ends early.
+        promised: number of frames by the header; more than there are packets where the file ends
+            early.
     """
 
     pts: list[int | None] = field(default_factory=list)

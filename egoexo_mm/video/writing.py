@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 from .ffmpeg import even_size
 
@@ -28,17 +28,20 @@ def write_mp4(
 
     Args:
         path: ends in .mp4, or .avi for codecs that MP4 cannot hold.
-        pictures: (H, W, 3) uint8 RGB of one size; taken one at a time. Odd sides are scaled to the even number below (at
-            least 2), so that boxes relative to the frame stay where they are: the codecs store even sizes only.
+        pictures: (H, W, 3) uint8 RGB of one size; taken one at a time. Odd sides are scaled to the
+            even number below (at least 2), so that boxes relative to the frame stay where they are:
+            the codecs store even sizes only.
         fps: frames per second.
-        codec: four letters. The OpenCV wheels bring ``'mp4v'`` (MPEG-4 part 2: VLC, mpv, ffmpeg) and ``'vp09'`` (VP9, also
-            browsers), and in .avi ``'FFV1'`` (lossless). ``'h264'`` is written by PyAV, which must be installed.
+        codec: four letters. The OpenCV wheels bring ``'mp4v'`` (MPEG-4 part 2: VLC, mpv, ffmpeg)
+            and ``'vp09'`` (VP9, also browsers), and in .avi ``'FFV1'`` (lossless). ``'h264'`` is
+            written by PyAV, which must be installed.
 
     Returns:
         The number of pictures.
 
     Raises:
-        VideoWriteError: no encoder for ``codec``, no picture, one of another size or kind, or a frame rate that is none.
+        VideoWriteError: no encoder for ``codec``, no picture, one of another size or kind, or a
+            frame rate that is none.
         OSError: the file cannot be written, or not in full: the disk is full.
     """
     if not 0 < fps < math.inf:

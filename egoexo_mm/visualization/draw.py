@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from egoexo_mm.targets import HAND, OBJECT, Detections
-from egoexo_mm.targets.excerpt import CONTACTS
+from egoexo_mm.targets.inspection.excerpt import CONTACTS
 
 from .text import BLACK, WHITE, Colour, draw_label, place_labels, text_width
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from egoexo_mm import video
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 
 class VisualizationError(ValueError):

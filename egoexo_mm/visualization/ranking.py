@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from egoexo_mm.targets import TargetStore, TargetStoreError, video_id_from_path
-from egoexo_mm.targets.listing import listed_paths
+from egoexo_mm.targets.store.listed_videos import listed_paths
 from egoexo_mm.video.names import files_below, is_video
 
 from .draw import COLOURS

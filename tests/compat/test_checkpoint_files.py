@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from mmengine.fileio import LocalBackend
 
-from egoexo_mm import files as whole_files
+from egoexo_mm import atomic_files
 from egoexo_mm.errors import RunError
 from egoexo_mm.models.checkpoints import read_checkpoint
 from tests.compat.toy_runner import files, toy_run
@@ -19,7 +19,7 @@ KEEP_ONE = dict(default_hooks__checkpoint__max_keep_ckpts=1)
 
 def no_room_after(monkeypatch, saves: int) -> None:
     """The disk is full when the next file after ``saves`` checkpoints is synced."""
-    sync, seen = whole_files._sync, []
+    sync, seen = atomic_files._sync, []
 
     def full(path):
         if str(path).endswith('.partial') and os.path.getsize(path) > 1000:
@@ -28,7 +28,7 @@ def no_room_after(monkeypatch, saves: int) -> None:
                 raise OSError(errno.ENOSPC, 'No space left on device')
         sync(path)
 
-    monkeypatch.setattr(whole_files, '_sync', full)
+    monkeypatch.setattr(atomic_files, '_sync', full)
 
 
 def test_a_full_disk_leaves_the_older_checkpoint_and_one_sentence(tmp_path, monkeypatch):

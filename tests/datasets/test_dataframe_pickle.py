@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from egoexo_mm.datasets.arrow_strings import arrow_chunks, arrow_strings
-from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+from egoexo_mm.datasets.annotations.arrow_strings import arrow_chunks, arrow_strings
+from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 
 PICKLES = Path(__file__).parents[1] / 'data' / 'epic_pickles'
 IDS = ['P90_01_0', 'P90_01_1', 'P91_101_0']
@@ -62,7 +62,7 @@ def test_nine_tables_are_shipped():
 def test_pandas_is_not_imported():
     code = (
         'import sys; sys.modules["pandas"] = None; '
-        'from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle; '
+        'from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle; '
         f'print(read_dataframe_pickle({str(PICKLES / "index_pandas2.2.3_protocol5.pkl")!r}).index)'
     )
     done = subprocess.run(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from egoexo_mm.datasets.hand_object_xml import read_hand_object_xml, read_stems
+from egoexo_mm.datasets.annotations.hand_object_xml import read_hand_object_xml, read_stems
 from tests.datasets.hand_object_files import CUP, FREE, HAND, xml
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from drawn_hands import HEIGHT, WIDTH, draw_image, write_drawn_hands
 
-from egoexo_mm.datasets.hand_object_xml import read_hand_object_xml, read_stems
+from egoexo_mm.datasets.annotations.hand_object_xml import read_hand_object_xml, read_stems
 from tests.training.runs import ROOT, launch, log, metrics, test, train
 
 CONFIG = ROOT / 'tests' / 'data' / 'tiny_hand_object.py'

@@ -15,8 +15,8 @@ from media import noise_video, write_kinetics, write_video
 import egoexo_mm  # noqa: F401
 from egoexo_mm.datasets.readers import READERS, OpenCVFile
 from egoexo_mm.targets import TargetStoreError
-from egoexo_mm.targets.summary import summarize
-from egoexo_mm.targets.verification import listed_ids, verify_store
+from egoexo_mm.targets.inspection.summary import summarize
+from egoexo_mm.targets.inspection.verification import listed_ids, verify_store
 from tests.engine.extraction_case import ConvTeacher, config, extract, rows
 
 CLIPS = dict(type='SampledClips', clip_len=4, frame_interval=3, num_clips=5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from egoexo_mm.evaluation.functional import (
+from egoexo_mm.evaluation.measures import (
     average_precision,
     class_average_precision,
     mean_average_precision,

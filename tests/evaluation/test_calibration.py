@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from egoexo_mm.evaluation.functional import (
+from egoexo_mm.evaluation.measures import (
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,

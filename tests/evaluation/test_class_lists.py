@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 from egoexo_mm.evaluation.class_lists import read_class_ids, read_class_names, read_column
 
 PICKLES = Path(__file__).parents[1] / 'data/epic_pickles'

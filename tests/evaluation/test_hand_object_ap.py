@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from egoexo_mm.evaluation.functional.hand_object_ap import (
+from egoexo_mm.evaluation.measures.hand_object_ap import (
     NAMES,
     Detections,
     Truth,
@@ -167,7 +167,8 @@ def test_wrong_label_leaves_the_hand_to_the_next():
 
 
 def test_duplicate_is_a_false_positive():
-    # image 1: right and its duplicate (.9, .8); image 2: right (.7): 1, 0, 1 of 2 -> (6 + 5 * 2/3) / 11
+    # image 1: right and its duplicate (.9, .8); image 2: right (.7): 1, 0, 1 of 2 -> (6 + 5 * 2/3)
+    # / 11
     images = [
         (found([hand(score=0.9), hand(score=0.8)]), truth(GT_HAND)),
         (found([hand(score=0.7)]), truth(GT_HAND)),
@@ -183,7 +184,8 @@ def test_equal_scores_keep_their_order():
 
 
 def test_best_box_is_claimed_though_another_would_do():
-    # Second detection overlaps A (claimed) most and B enough: a false positive, B is missed: 1 of 2 -> 6 / 11
+    # Second detection overlaps A (claimed) most and B enough: a false positive, B is missed: 1 of 2
+    # -> 6 / 11
     a, b = [0, 0, 19, 19], [0, 0, 19, 29]
     images = [
         (
@@ -235,7 +237,8 @@ def test_text():
 
 
 def test_text_rounding_of_the_box():
-    # 20 x 20 annotated: a height of 10.04 gives IoU .502, of 10.0 (to which it is rounded) .5, which is not more than .5
+    # 20 x 20 annotated: a height of 10.04 gives IoU .502, of 10.0 (to which it is rounded) .5,
+    # which is not more than .5
     images = [(found([hand([10, 10, 29, 19.04])]), truth(GT_HAND))]
     assert hand_object_aps(images)['Hand'] == pytest.approx(1.0)
     assert hand_object_aps(images, text_rounding=True)['Hand'] == 0.0
@@ -249,7 +252,8 @@ def test_text_rounding_makes_ties():
 
 
 def test_text_rounding_of_the_offset():
-    # Centres 49.7 and 50.4 px to the right; the offset says 50.4, rounded 50: .7 and 0 off become .3 and .4
+    # Centres 49.7 and 50.4 px to the right; the offset says 50.4, rounded 50: .7 and 0 off become
+    # .3 and .4
     left, right = [59.7, 10, 78.7, 29], [60.4, 10, 79.4, 29]
     rows = np.array([hand(offset=(0.0504, 0.1, 0.0))], np.float32)
     objects = np.array([thing(left), thing(right)], np.float32)

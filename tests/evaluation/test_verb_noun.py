@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from egoexo_mm.evaluation.functional import (
+from egoexo_mm.evaluation.measures import (
     tail_rows,
     top_actions,
     top_classes,

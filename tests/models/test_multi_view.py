@@ -200,6 +200,8 @@ def test_normalised_clips_are_not_normalised_again():
 
 
 def test_maps_of_deferred_frames():
+    import study.modules  # noqa: F401  it has the recognizer
+
     cfg = Config.fromfile(CONFIG).model
     torch.manual_seed(0)
     model = preprocessed(MODELS.build(dict(cfg, type='InteractionMapRecognizer'))).train(False)

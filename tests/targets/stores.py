@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from egoexo_mm.targets import HAND, OBJECT, Manifest, StoreWriter
-from egoexo_mm.targets.records import arrow_schema
-from egoexo_mm.targets.shards import write_shard
+from egoexo_mm.targets.store.records import arrow_schema
+from egoexo_mm.targets.store.shards import write_shard
 
 EGO = Manifest(signal='ego_score', dataset='toy', teacher='t', score_kind='logits')
 PROBS = Manifest(

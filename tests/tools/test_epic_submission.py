@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 from egoexo_mm.evaluation import epic_submission_check
 from tests.scripts import load_script
 

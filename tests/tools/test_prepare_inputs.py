@@ -290,7 +290,7 @@ def test_kinetics_list_as_people_make_it(folder):
 def test_official_pickle_in_place_of_the_csv(folder):
     """The same need as from the csv: videos and last frames."""
     name = 'index_pandas1.5.3_protocol2.pkl'
-    from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+    from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 
     columns = read_dataframe_pickle(PICKLES / name).columns
     videos = sorted(set(columns['video_id']))

@@ -10,8 +10,8 @@ from media import noise_video
 from runs import ROOT, test
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.targets.summary import summarize, summary_lines
-from egoexo_mm.targets.verification import listed_ids, verify_store
+from egoexo_mm.targets.inspection.summary import summarize, summary_lines
+from egoexo_mm.targets.inspection.verification import listed_ids, verify_store
 from tests.engine.extraction_case import config, extract, rows
 
 # For each config: a run to measure by, then the same into another store, again and again in a process that is killed at some

@@ -1,6 +1,7 @@
 """10,000 mutated files of each format: no signal, no hang, no more than 300 MB, and one clear message.
 
-``EGOEXO_FUZZ_SEED`` chooses the seed (printed with the counts), ``EGOEXO_FUZZ_COUNT`` the number of files.
+``EGOEXO_FUZZ_SEED`` chooses the seed (printed with the counts), ``EGOEXO_FUZZ_COUNT`` the number of
+files.
 """
 
 import io
@@ -27,16 +28,16 @@ from mmengine.logging import HistoryBuffer
 from egoexo_mm.compat import checkpoints
 from egoexo_mm.datasets import readers
 from egoexo_mm.datasets.annotations import read_json_rows, read_table
-from egoexo_mm.datasets.hand_object_xml import read_hand_object_xml
+from egoexo_mm.datasets.annotations.hand_object_xml import read_hand_object_xml
 from egoexo_mm.evaluation.dumps import read_dump
 from egoexo_mm.evaluation.epic_submission import Scores, write_submission
 from egoexo_mm.evaluation.epic_submission_check import check_submission
 from egoexo_mm.targets import TargetStore
-from egoexo_mm.targets.epic_boxes import read_epic_boxes
-from egoexo_mm.targets.frame_sizes import FrameSize
-from egoexo_mm.targets.released_boxes import read_boxes
-from egoexo_mm.targets.unpickle import load_npy, load_pickle
-from egoexo_mm.targets.verification import verify_store
+from egoexo_mm.targets.conversion.epic_boxes import read_epic_boxes
+from egoexo_mm.targets.conversion.frame_sizes import FrameSize
+from egoexo_mm.targets.conversion.numpy_files import load_npy, load_pickle
+from egoexo_mm.targets.conversion.released_boxes import read_boxes
+from egoexo_mm.targets.inspection.verification import verify_store
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / 'targets'), str(ROOT / 'datasets')]

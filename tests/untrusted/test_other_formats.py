@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 import sandbox
 
-from egoexo_mm.datasets.hand_object_xml import read_hand_object_xml
+from egoexo_mm.datasets.annotations.hand_object_xml import read_hand_object_xml
 from egoexo_mm.evaluation.epic_submission_check import check_submission
-from egoexo_mm.targets.records import arrow_schema
-from egoexo_mm.targets.shards import read_shard
+from egoexo_mm.targets.store.records import arrow_schema
+from egoexo_mm.targets.store.shards import read_shard
 from egoexo_mm.untrusted.arrow_file import check_arrow_file
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'targets'))

@@ -8,6 +8,8 @@ Example:
     python tools/benchmarks/raster.py --json targets.json
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import json
@@ -30,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from egoexo_mm.interaction_maps import boxes_to_maps, slow_frame_index  # noqa: E402
 from egoexo_mm.targets import HAND, OBJECT, Manifest, StoreWriter, TargetStore  # noqa: E402
-from egoexo_mm.targets.frame_sizes import FrameSize  # noqa: E402
-from egoexo_mm.targets.released_boxes import convert_boxes  # noqa: E402
+from egoexo_mm.targets.conversion.frame_sizes import FrameSize  # noqa: E402
+from egoexo_mm.targets.conversion.released_boxes import convert_boxes  # noqa: E402
 
 GRID = 7, 7  # of a 224 crop
 CLIP_LEN, NUM_SLOW = 32, 8

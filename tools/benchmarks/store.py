@@ -20,8 +20,8 @@ import measuring  # noqa: E402
 
 from egoexo_mm.interaction_maps import slow_frame_index  # noqa: E402
 from egoexo_mm.targets import Manifest, TargetStore  # noqa: E402
-from egoexo_mm.targets.records import DETECTION_FIELDS, arrow_schema  # noqa: E402
-from egoexo_mm.targets.shards import shard_paths  # noqa: E402
+from egoexo_mm.targets.store.records import DETECTION_FIELDS, arrow_schema  # noqa: E402
+from egoexo_mm.targets.store.shards import shard_paths  # noqa: E402
 
 FRAMES, PER_FRAME = 300, 2
 LARGE = 100_000  # from here on boxes on every fourth frame, so that the largest store (1.1 GB) fits small machines

@@ -56,7 +56,7 @@ def _read_pickle(path: Path, columns: tuple[str, ...]) -> tuple[list[str], list[
     """Read by the package, which runs no code in it; a column may be the index of the table."""
     sys.path.insert(0, str(_light.CHECKOUT))
     try:
-        from egoexo_mm.datasets.dataframe_pickle import read_dataframe_pickle
+        from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
     except Exception as error:  # whatever is missing or broken in this environment
         reason = (str(error).strip().splitlines() or [''])[0]
         raise StopRun(

@@ -71,6 +71,7 @@ class Fingerprints:
         if key not in self._configs:
             with _environment(env):
                 values = Config.fromfile(config, import_custom_modules=False).to_dict()
+            _forget_moves(values)
             self._configs[key] = {name: self._plain(value) for name, value in _flatten(values)}
         return self._configs[key]
 
@@ -107,6 +108,13 @@ def _flatten(value: object, name: str = '') -> Iterator[tuple[str, str]]:
         return
     for key, child in children:
         yield from _flatten(child, f'{name}.{key}' if name else str(key))
+
+
+def _forget_moves(values: dict) -> None:
+    """Remove what differs from configs of versions whose package held the classes of the study."""
+    imports = values.get('custom_imports', {}).get('imports', [])
+    if 'study.modules' in imports:
+        imports.remove('study.modules')
 
 
 @contextmanager

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-
-def mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+from scipy import stats
 
 
 def deviation(values: Sequence[float]) -> float | None:
     """Sample standard deviation (n - 1), None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    centre = mean(values)
-    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1))
+    return statistics.stdev(values) if len(values) > 1 else None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean paired difference and the half width of its confidence interval (None for fewer than two pairs)."""
+    """Mean paired difference and the half width of its confidence interval.
+
+    The half width is None for fewer than two pairs.
+    """
 
     mean: float
     half_width: float | None
@@ -29,11 +28,10 @@ class Difference:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        return (
-            None
-            if self.half_width is None
-            else (self.mean - self.half_width, self.mean + self.half_width)
-        )
+        """Both ends of the interval."""
+        if self.half_width is None:
+            return None
+        return self.mean - self.half_width, self.mean + self.half_width
 
 
 def paired_difference(
@@ -41,53 +39,37 @@ def paired_difference(
 ) -> Difference | None:
     """Difference over the seeds that both have, with the interval of the paired t statistic.
 
+    The interval is mean ± t((1 + level) / 2, n - 1) s / √n. It assumes differences that are normal
+    over seeds, and is about the seeds of this study's data, not about other data.
+
     Args:
-        values, baseline: seed -> value.
-        level: of confidence.
+        values: seed -> value.
+        baseline: seed -> value.
+        level: Of confidence.
 
     Returns:
-        None without a common seed. The interval assumes differences that are normal over seeds; it speaks of the seeds of
-        this study's data, not of other data.
+        The difference, or None without a common seed.
     """
     pairs = [values[seed] - baseline[seed] for seed in sorted(values.keys() & baseline.keys())]
     if not pairs:
         return None
     spread = deviation(pairs)
-    half = (
-        None
-        if spread is None
-        else t_quantile((1 + level) / 2, len(pairs) - 1) * spread / math.sqrt(len(pairs))
-    )
-    return Difference(mean(pairs), half, len(pairs))
-
-
-def t_two_sided(t: float, df: int) -> float:
-    """P(\\|T\\| < t) of Student's t with ``df`` whole degrees of freedom, t >= 0.
-
-    The finite sums of Abramowitz and Stegun, 26.7.3 and 26.7.4, in the angle ``atan(t / sqrt(df))``.
-    """
-    angle = math.atan(t / math.sqrt(df))
-    sin, cos = math.sin(angle), math.cos(angle)
-    odd = df % 2
-    term, total = (cos if odd else 1.0), 0.0
-    for power in range(odd, df - 1, 2):  # the terms cos^power
-        total += term
-        term *= cos * cos * (power + 1) / (power + 2)
-    return 2 / math.pi * (angle + sin * total) if odd else sin * total
+    half = None
+    if spread is not None:
+        half = t_quantile((1 + level) / 2, len(pairs) - 1) * spread / math.sqrt(len(pairs))
+    return Difference(statistics.fmean(pairs), half, len(pairs))
 
 
 def t_quantile(p: float, df: int) -> float:
-    """The ``p`` quantile (0.5 <= p < 1) of Student's t with ``df`` whole degrees of freedom.
+    """The ``p`` quantile of Student's t.
+
+    Args:
+        p: From 0.5 to below 1.
+        df: Degrees of freedom.
 
     Raises:
-        ValueError: p or df out of range.
+        ValueError: ``p`` or ``df`` is out of range.
     """
     if not 0.5 <= p < 1 or df < 1 or df != int(df):
         raise ValueError(f'expected 0.5 <= p < 1 and a whole df from 1, got p={p} and df={df}')
-    low, high = 0.0, 1.0
-    while t_two_sided(high, df) < 2 * p - 1:
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_two_sided(middle, df) < 2 * p - 1 else (low, middle)
-    return (low + high) / 2
+    return float(stats.t.ppf(p, df))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 
 from .logs import last_metric, training_steps
 from .markers import read_marker, state_of, write_whole
-from .paired import deviation, mean, paired_difference
+from .paired import deviation, paired_difference
 from .plan import Plan
 
 
@@ -121,7 +122,7 @@ def _statistics(plan: Plan, cells: dict[str, dict]) -> dict:
             values = {seed: number['value'] for seed, number in numbers.items()}
             entry = dict(
                 n=len(values),
-                mean=mean(list(values.values())),
+                mean=fmean(values.values()),
                 deviation=deviation(list(values.values())),
             )
             if baseline is not None and content is not baseline:

@@ -1,6 +1,7 @@
 # MINIWORLD_STUDY is the folder of the study: its world, teachers and stores lie below. One process, no workers: two cells
 # run at a time, each on one core.
 _base_ = '../../_egoexo_base_/default_runtime.py'
+custom_imports = dict(imports=['egoexo_mm', 'study.modules'])  # in tools/
 
 root = '{{$MINIWORLD_STUDY:work_dirs/study/miniworld}}'
 world = f'{root}/world/data'

@@ -4,15 +4,12 @@ from .load_targets import LoadTargets
 from .rescale_crop import RandomRescaleCrop
 from .sampling import SampleTimeWindow, SeedAugmentations
 from .segments import SampleClampedFrames, TrimSegment, UniformThreeCrop, UnionFrameLabels
-from .small_sets import LoadWholeVideo, PairToVerbNoun
 from .views import FormatViews, RepeatFrames, UniqueFrames
 
 __all__ = [
     'ClipReaderInit',
     'FormatViews',
     'LoadTargets',
-    'LoadWholeVideo',
-    'PairToVerbNoun',
     'RandomRescaleCrop',
     'RepeatFrames',
     'SampleClampedFrames',

@@ -11,7 +11,7 @@ import numpy as np
 from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs, RandomFlip
 from mmdet.registry import TRANSFORMS
 
-from egoexo_mm.datasets.hand_object_xml import HAND
+from egoexo_mm.datasets.annotations.hand_object_xml import HAND
 
 _FIELDS = dict(gt_contact_states='contact_state', gt_sides='side', gt_offsets='offset')
 _MIRRORS = dict(horizontal=(-1, 1), vertical=(1, -1), diagonal=(-1, -1))  # signs of dx, dy

@@ -2,7 +2,6 @@ from .charades_metric import CharadesMetric
 from .dump_scores import DumpScores
 from .ego_score_metric import EgoScoreMetric
 from .hand_object_metric import HandObjectMetric
-from .interaction_map_metric import InteractionMapMetric
 from .keystep_metric import KeystepMetric
 from .verb_noun_metric import VerbNounMetric
 
@@ -11,7 +10,6 @@ __all__ = [
     'DumpScores',
     'EgoScoreMetric',
     'HandObjectMetric',
-    'InteractionMapMetric',
     'KeystepMetric',
     'VerbNounMetric',
 ]

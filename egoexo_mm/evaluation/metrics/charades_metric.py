@@ -12,24 +12,27 @@ from mmengine.evaluator import BaseMetric
 
 from egoexo_mm.evaluation.class_lists import read_class_names
 from egoexo_mm.evaluation.class_report import write_class_report
-from egoexo_mm.evaluation.functional.average_precision import (
-    VARIANTS,
+from egoexo_mm.evaluation.measures.average_precision import (
+    check_variant,
     class_average_precision,
     mean_of_classes,
 )
-from egoexo_mm.evaluation.predictions import check_finite, sample_id, to_numpy
+from egoexo_mm.evaluation.predictions import check_finite, columns, sample_id, to_numpy
 
 
 @METRICS.register_module()
 class CharadesMetric(BaseMetric):
-    """Mean average precision over the classes, in [0, 1], of ``pred_score`` (C,) against a multi-hot ``gt_label`` (C,).
+    """Mean average precision over the classes, in [0, 1].
 
-    Views are combined before, by the head: the Ego-Exo code takes the maximum of the sigmoid scores.
+    Compares ``pred_score`` (C,) with a multi-hot ``gt_label`` (C,). The head has combined the views
+    before: the Ego-Exo code takes the maximum of the sigmoid scores.
 
     Args:
-        variant: ``'reference'`` (the Ego-Exo code, equal to scikit-learn) or ``'official'`` (the Charades script, which
-            sinks videos without labels); see :func:`egoexo_mm.evaluation.functional.class_average_precision`.
-        report_dir: folder for ``charades_classes.csv``: id, name, number of videos and AP of each class.
+        variant: ``'reference'`` (the Ego-Exo code, equal to scikit-learn) or ``'official'`` (the
+            Charades script, which ranks videos without labels last); see
+            :func:`egoexo_mm.evaluation.measures.class_average_precision`.
+        report_dir: folder for ``charades_classes.csv``: id, name, number of videos and AP of each
+            class.
         class_names: list of names, or a file of them, for the report.
         **kwargs: of ``BaseMetric``.
     """
@@ -45,11 +48,10 @@ class CharadesMetric(BaseMetric):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        if variant not in VARIANTS:
-            raise ValueError(f'variant must be one of {", ".join(VARIANTS)}, got {variant!r}')
+        check_variant(variant)
         self.variant = variant
         self.report_dir = report_dir
-        self.class_names = read_class_names(class_names) if class_names is not None else None
+        self.class_names = read_class_names(class_names)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep scores, labels and video ids of a batch."""
@@ -62,26 +64,22 @@ class CharadesMetric(BaseMetric):
         """``mAP`` of all videos.
 
         Raises:
-            ValueError: nothing to score, numbers of classes differ, scores are not finite, or no label is positive.
+            ValueError: nothing to score, numbers of classes differ, scores are not finite, or no
+                label is positive.
         """
-        if not results:
-            raise ValueError('no results to score; the test set is empty')
-        ids, scores, labels = zip(*results)
+        ids, scores, labels = columns(results)
         for name, score, label in results:
             if not score.shape == label.shape == scores[0].shape:
                 raise ValueError(
-                    f'{name or "a sample"}: scores of shape {score.shape} and labels of shape {label.shape}; '
-                    'expected multi-hot labels with as many classes as the head, the same for every sample'
+                    f'{name or "a sample"}: scores of shape {score.shape} and labels of shape '
+                    f'{label.shape}; expected multi-hot labels with as many classes as the head, '
+                    'the same for every sample'
                 )
         scores, labels = np.stack(scores), np.stack(labels)
         check_finite(scores, ids, 'class')
         values = class_average_precision(scores, labels, variant=self.variant)
         mean = mean_of_classes(values)
         if self.report_dir:
-            write_class_report(
-                Path(self.report_dir, 'charades_classes.csv'),
-                labels.sum(axis=0),
-                dict(ap=values),
-                self.class_names,
-            )
+            report = Path(self.report_dir, 'charades_classes.csv')
+            write_class_report(report, labels.sum(axis=0), dict(ap=values), self.class_names)
         return dict(mAP=mean)

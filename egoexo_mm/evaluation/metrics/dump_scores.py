@@ -1,4 +1,7 @@
-"""Scores of a test in an ``.npz`` file, which unlike the pickle of ``DumpResults`` cannot run code where it is read."""
+"""Scores of a test in an ``.npz`` file.
+
+Unlike the pickle of ``DumpResults`` it cannot run code where it is read.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.files import whole_file
+from egoexo_mm.atomic_files import whole_file
 
 from ..predictions import to_numpy
 
@@ -18,10 +21,11 @@ _IDS = ('narration_id', 'segment_id', 'video_id', 'clip_uid', 'action_idx')
 
 @METRICS.register_module()
 class DumpScores(BaseMetric):
-    """Writes ids, scores and labels of all samples; ``egoexo_mm.evaluation.dumps.read_dump`` reads them back.
+    """Writes ids, scores and labels of all samples.
 
-    The file has one array per field, with N samples: ``narration_id`` and other ids (N,), ``pred_score`` (N, C) or one for
-    each part (``pred_score.verb``), ``gt_label`` where all samples have as many labels. It holds nothing else of a sample.
+    ``egoexo_mm.evaluation.dumps.read_dump`` reads them back. The file has one array per field, with
+    N samples: ``narration_id`` and other ids (N,), ``pred_score`` (N, C) or one for each part
+    (``pred_score.verb``), ``gt_label`` where all samples have as many labels.
 
     Args:
         out_file_path: ends in ``.npz``.
@@ -42,12 +46,8 @@ class DumpScores(BaseMetric):
             row = {name: np.asarray(sample[name]) for name in _IDS if sample.get(name) is not None}
             scores = sample['pred_score']
             parts = scores.items() if isinstance(scores, Mapping) else [(None, scores)]
-            row.update(
-                {
-                    f'pred_score.{part}' if part else 'pred_score': to_numpy(score)
-                    for part, score in parts
-                }
-            )
+            for part, score in parts:
+                row[f'pred_score.{part}' if part else 'pred_score'] = to_numpy(score)
             if sample.get('gt_label') is not None:
                 row['gt_label'] = to_numpy(sample['gt_label'])
             self.results.append(row)
@@ -65,8 +65,8 @@ class DumpScores(BaseMetric):
                 columns[name] = np.stack([row[name] for row in results])
             elif name.startswith('pred_score'):
                 raise ValueError(
-                    f'{self.out_file_path}: {name} has the shapes {sorted(map(str, shapes))[:3]}; expected '
-                    'as many scores for each sample'
+                    f'{self.out_file_path}: {name} has the shapes {sorted(map(str, shapes))[:3]}; '
+                    'expected as many scores for each sample'
                 )
         with whole_file(self.out_file_path) as temporary, open(temporary, 'wb') as file:
             np.savez(file, **columns)

@@ -11,31 +11,40 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional import calibration
-from egoexo_mm.evaluation.predictions import check_finite, check_unique, sample_id, to_log, to_numpy
-from egoexo_mm.files import whole_file
+from egoexo_mm.evaluation.measures import calibration
+from egoexo_mm.evaluation.predictions import (
+    check_finite,
+    check_score_kind,
+    check_unique,
+    columns,
+    sample_id,
+    to_log,
+    to_numpy,
+)
+from egoexo_mm.atomic_files import whole_file
 
 REPORT = 'ego_score_reliability.csv'
 
 
 @METRICS.register_module()
 class EgoScoreMetric(BaseMetric):
-    """Whether first- and third-person videos are told apart, and whether the probability of "ego" can be believed.
+    """Accuracy in telling first- from third-person videos, and calibration of the probability.
 
     Of ``pred_score`` (2,) and ``gt_label`` (1,), 0 third person and 1 first person:
 
-    - ``accuracy``, and its parts ``accuracy_exo`` and ``accuracy_ego`` (only of views that are there);
+    - ``accuracy``, and its parts ``accuracy_exo`` and ``accuracy_ego`` (of views that occur);
     - ``nll``, mean of -log p(true view), in nats;
-    - ``ece``, expected calibration error of p(ego) against the share of ego videos, in bins of equal width over [0, 1];
-    - with ``fit_temperature``: ``temperature``, ``nll_fitted``, ``ece_fitted``. It is fitted to the samples that are scored,
-      so these two are a bound, not what another set will show.
+    - ``ece``, expected calibration error of p(ego) against the share of ego videos, in bins of
+      equal width over [0, 1];
+    - with ``fit_temperature``: ``temperature``, ``nll_fitted``, ``ece_fitted``. It is fitted to the
+      samples that are scored, so these two are a bound, not what another set will show.
 
     Args:
         num_bins: of the calibration error and of the report.
         fit_temperature: also fit a temperature.
         score_kind: what ``pred_score`` is: ``'probabilities'`` or ``'logits'``.
-        report_dir: folder for ``ego_score_reliability.csv``: for each bin its edges, number of videos, mean p(ego), share
-            of ego videos.
+        report_dir: folder for ``ego_score_reliability.csv``: for each bin its edges, number of
+            videos, mean p(ego), share of ego videos.
         **kwargs: of ``BaseMetric``.
 
     Raises:
@@ -54,10 +63,8 @@ class EgoScoreMetric(BaseMetric):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        if score_kind not in ('probabilities', 'logits'):
-            raise ValueError(f"score_kind must be 'probabilities' or 'logits', got {score_kind!r}")
-        if num_bins < 1:
-            raise ValueError(f'num_bins must be at least 1, got {num_bins}')
+        check_score_kind(score_kind)
+        calibration.check_num_bins(num_bins)
         self.num_bins = num_bins
         self.fit_temperature = fit_temperature
         self.score_kind = score_kind
@@ -74,9 +81,10 @@ class EgoScoreMetric(BaseMetric):
             score, label = to_numpy(sample['pred_score']), to_numpy(sample['gt_label']).reshape(-1)
             if score.shape != (2,) or label.tolist() not in ([0], [1]):
                 raise ValueError(
-                    f'{name or "a sample"}: scores of shape {score.shape} and label {label.tolist()}; expected '
-                    'two scores and the label 0 (third person) or 1 (first person), as a head with '
-                    'num_classes=2 and CharadesEgoViewDataset give them'
+                    f'{name or "a sample"}: scores of shape {score.shape} and label '
+                    f'{label.tolist()}; expected two scores and the label 0 (third person) or 1 '
+                    '(first person), as a head with num_classes=2 and CharadesEgoViewDataset give '
+                    'them'
                 )
             self.results.append((name, score, int(label[0])))
 
@@ -84,19 +92,15 @@ class EgoScoreMetric(BaseMetric):
         """The figures above.
 
         Raises:
-            ValueError: nothing to score, a video comes twice, or scores are not finite or no probabilities.
+            ValueError: nothing to score, a video comes twice, or scores are not finite or no
+                probabilities.
         """
-        if not results:
-            raise ValueError('no results to score; the test set is empty')
-        ids, scores, labels = zip(*results)
+        ids, scores, labels = columns(results)
         check_unique(ids)
         scores, labels = np.stack(scores), np.array(labels)
         check_finite(scores, ids, 'view')
-        logits = to_log(
-            scores,
-            self.score_kind,
-            "set score_kind='logits' of EgoScoreMetric, or let the head score with a softmax",
-        )
+        hint = "set score_kind='logits' of EgoScoreMetric, or let the head score with a softmax"
+        logits = to_log(scores, self.score_kind, hint)
         right = (logits[:, 1] > logits[:, 0]) == labels
         found = dict(accuracy=float(right.mean()))
         found.update(
@@ -113,7 +117,7 @@ class EgoScoreMetric(BaseMetric):
                 {f'{key}_fitted': value for key, value in fitted.items()}, temperature=temperature
             )
         if self.report_dir:
-            write_reliability(Path(self.report_dir, REPORT), table)
+            _write_reliability(Path(self.report_dir, REPORT), table)
         return found
 
     def _calibration(
@@ -127,7 +131,7 @@ class EgoScoreMetric(BaseMetric):
         )
 
 
-def write_reliability(path: Path, table: calibration.Reliability) -> None:
+def _write_reliability(path: Path, table: calibration.Reliability) -> None:
     """One row a bin; the means of empty bins stay empty."""
     with whole_file(path) as temporary, open(temporary, 'w', newline='', encoding='utf-8') as file:
         rows = csv.writer(file)
@@ -135,11 +139,5 @@ def write_reliability(path: Path, table: calibration.Reliability) -> None:
         for low, high, count, *means in zip(
             table.edges, table.edges[1:], table.count, table.predicted, table.observed
         ):
-            rows.writerow(
-                [
-                    f'{low:.4g}',
-                    f'{high:.4g}',
-                    count,
-                    *(f'{mean:.6g}' if count else '' for mean in means),
-                ]
-            )
+            cells = [f'{mean:.6g}' if count else '' for mean in means]
+            rows.writerow([f'{low:.4g}', f'{high:.4g}', count, *cells])

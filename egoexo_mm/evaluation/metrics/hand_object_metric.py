@@ -9,31 +9,35 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.functional.hand_object_ap import (
+from egoexo_mm.evaluation.measures.hand_object_ap import (
     HAND,
     OBJECT,
     Detections,
     Truth,
     hand_object_aps,
 )
-from egoexo_mm.evaluation.predictions import to_numpy
+from egoexo_mm.evaluation.predictions import columns, to_numpy
 
 _PREDICTED = ('bboxes', 'scores', 'labels', 'contact_state', 'offset', 'side')
 
 
 @METRICS.register_module()
 class HandObjectMetric(BaseMetric):
-    """Hand, Obj, H+Side, H+State, H+O and All, in percent as in the tables of Shan et al.; what they mean is said at
-    :func:`egoexo_mm.evaluation.functional.hand_object_aps`.
+    """Hand, Obj, H+Side, H+State, H+O and All, in percent as in the tables of Shan et al.
 
-    A data sample has ``pred_instances`` in pixels of the image file: ``bboxes`` (N, 4), ``scores`` (N,), ``labels`` (N,; 0
-    target object, 1 hand), ``contact_state`` (N,; 0 to 4), ``offset`` (N, 3; magnitude in pixels / 1000 and a direction
-    of length 0.1) and ``side`` (N,; 0 left, 1 right), the last three of any value for objects; and ``instances``, the
-    annotation of ``HandObjectDataset``, for which the test pipeline names it in the ``meta_keys`` of ``PackDetInputs``.
-    The authors keep detections with scores over 0.1, at most 100 an image; this is the detector's to do.
+    :func:`egoexo_mm.evaluation.measures.hand_object_aps` defines them. A data sample has
 
-    In a config of mmdet's scope the type is ``'mmaction.HandObjectMetric'``, or ``'HandObjectMetric'`` once
-    ``egoexo_mm.datasets.hand_object_dataset`` is imported.
+    - ``pred_instances`` in pixels of the image file: ``bboxes`` (N, 4), ``scores`` (N,), ``labels``
+      (N,; 0 target object, 1 hand), ``contact_state`` (N,; 0 to 4), ``offset`` (N, 3; magnitude in
+      pixels / 1000 and a direction of length 0.1) and ``side`` (N,; 0 left, 1 right), the last
+      three of any value for objects;
+    - ``instances``, the annotation of ``HandObjectDataset``, which the test pipeline names in the
+      ``meta_keys`` of ``PackDetInputs``.
+
+    The authors keep detections with scores over 0.1, at most 100 an image. The detector does this.
+
+    In a config of mmdet's scope the type is ``'mmaction.HandObjectMetric'``, or
+    ``'HandObjectMetric'`` once ``egoexo_mm.datasets.hand_object_dataset`` is imported.
 
     Args:
         text_rounding: round as the authors' evaluation, to compare with published figures.
@@ -58,15 +62,13 @@ class HandObjectMetric(BaseMetric):
         Raises:
             ValueError: nothing to score, or no box is annotated.
         """
-        if not results:
-            raise ValueError('no results to score; the test set is empty')
         # gathered from the ranks, named tuples are plain ones
-        images = [(Detections(*found), Truth(*truth)) for found, truth in results]
+        images = [(Detections(*found), Truth(*truth)) for found, truth in zip(*columns(results))]
         values = hand_object_aps(images, text_rounding=self.text_rounding)
         if np.isnan(list(values.values())).all():
             raise ValueError(
-                f'AP is undefined: the {len(results)} images have no annotated box that is not difficult; '
-                'check the annotation folder and the image list'
+                f'AP is undefined: the {len(results)} images have no annotated box that is not '
+                'difficult; check the annotation folder and the image list'
             )
         return {name: 100.0 * value for name, value in values.items()}
 
@@ -81,24 +83,23 @@ def _detections(sample: Mapping[str, Any], name: str) -> Detections:
     lacking = [field for field in _PREDICTED if field not in found]
     if lacking:
         raise ValueError(
-            f'{name}: pred_instances lacks {", ".join(lacking)}; the metric needs a hand-object detector'
+            f'{name}: pred_instances lacks {", ".join(lacking)}; the metric needs a hand-object '
+            'detector'
         )
     fields = {field: to_numpy(found[field]) for field in _PREDICTED}
     lengths = {field: len(value) for field, value in fields.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f'{name}: the fields of pred_instances differ in length: {lengths}')
-    columns = [fields[field] for field in ('bboxes', 'scores', 'contact_state', 'offset', 'side')]
-    rows = np.column_stack(
-        [
-            column.reshape(len(column), -1) if len(column) else np.empty((0, width), np.float32)
-            for column, width in zip(columns, (4, 1, 1, 3, 1))
-        ]
-    ).astype(np.float32)
-    if rows.shape[1] != 10:
+    widths = dict(bboxes=4, scores=1, contact_state=1, offset=3, side=1)
+    count = len(fields['labels'])
+    if any(fields[field].size != count * width for field, width in widths.items()):
         raise ValueError(
             f'{name}: expected boxes of 4 numbers, offsets of 3 and one number else, got '
-            f'{[column.shape for column in columns]}'
+            f'{[fields[field].shape for field in widths]}'
         )
+    rows = np.column_stack(
+        [fields[field].reshape(count, width) for field, width in widths.items()]
+    ).astype(np.float32)
     if not np.isfinite(rows).all():
         raise ValueError(
             f'{name}: a detection is NaN or infinite, so the model diverged or the dump is damaged'
@@ -116,8 +117,8 @@ def _truth(sample: Mapping[str, Any], name: str) -> Truth:
     """
     if sample.get('instances') is None:
         raise ValueError(
-            f"{name}: no annotation to score against; add 'instances' to the meta_keys of PackDetInputs, and "
-            'test with HandObjectDataset'
+            f"{name}: no annotation to score against; add 'instances' to the meta_keys of "
+            'PackDetInputs, and test with HandObjectDataset'
         )
     items = sample['instances']
     absent = [np.nan] * 4

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,14 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from egoexo_mm.evaluation.class_lists import read_class_ids, read_class_names, read_column
-from egoexo_mm.evaluation.class_report import (
-    class_accuracy,
-    confusion_matrix,
-    plot_confusion,
-    write_class_report,
-)
-from egoexo_mm.evaluation.functional.verb_noun import tail_rows, unseen_rows, verb_noun_hits
+from egoexo_mm.evaluation.class_report import write_class_files
+from egoexo_mm.evaluation.measures.verb_noun import tail_rows, unseen_rows, verb_noun_hits
 from egoexo_mm.evaluation.predictions import (
     check_finite,
+    check_score_kind,
     check_unique,
+    columns,
+    labelled_rows,
     sample_id,
     to_log,
     to_numpy,
@@ -40,22 +37,24 @@ _LIST_NAMES = ('EPIC_100_tail_verbs.csv', 'EPIC_100_tail_nouns.csv')
 class VerbNounMetric(BaseMetric):
     """Top-k accuracy in percent, as the EPIC-KITCHENS-100 challenge counts it.
 
-    Reads ``pred_score`` (``verb`` (V,), ``noun`` (M,)), ``gt_label`` (verb, noun) and, for Unseen, ``participant_id``.
-    Keys: ``verb_top1``, ``noun_top5``, ``action_top1`` ... of all segments, and top-1 of ``unseen_*`` and ``tail_*`` where
-    these are given. Segments labelled -1 (an unlabelled test set) are left out.
+    Reads ``pred_score`` (``verb`` (V,), ``noun`` (M,)), ``gt_label`` (verb, noun) and, for Unseen,
+    ``participant_id``. Keys: ``verb_top1``, ``noun_top5``, ``action_top1`` ... of all segments, and
+    top-1 of ``unseen_*`` and ``tail_*`` where these are given. Segments labelled -1 (an unlabelled
+    test set) are left out.
 
     Args:
         topk: depths for all segments, up to 100.
-        unseen_participants: ``'validation'`` (P18, P32), ``'test'`` (P33, P34, P36), a list of ids, or a csv file with a
-            column ``participant_id``; None leaves Unseen out.
-        tail_verbs: list of class ids or csv file with a column ``verb``; goes with ``tail_nouns``.
+        unseen_participants: ``'validation'`` (P18, P32), ``'test'`` (P33, P34, P36), a list of ids,
+            or a csv file with a column ``participant_id``; None leaves Unseen out.
+        tail_verbs: list of class ids or csv file with a column ``verb``; needs ``tail_nouns`` too.
         tail_nouns: the same, column ``noun``.
         score_kind: ``'probabilities'`` (what ``VerbNounHead`` gives) or ``'logits'``.
-        report_dir: folder for ``{verb,noun}_classes.csv`` (id, name, count, top-1) and ``{verb,noun}_confusion.png``
-            (needs matplotlib).
+        report_dir: folder for ``{verb,noun}_classes.csv`` (id, name, count, top-1) and
+            ``{verb,noun}_confusion.png`` (needs matplotlib).
         verb_names: list of names, or a class file, for the reports.
         noun_names: the same.
-        predictions_file: json file to write, ``{segment id: {verb, noun}}`` with the best class of each.
+        predictions_file: json file to write, ``{segment id: {verb, noun}}`` with the best class of
+            each.
         **kwargs: of ``BaseMetric``.
     """
 
@@ -78,158 +77,96 @@ class VerbNounMetric(BaseMetric):
         super().__init__(**kwargs)
         if (tail_verbs is None) != (tail_nouns is None):
             raise ValueError(f'tail_verbs and tail_nouns go together ({" and ".join(_LIST_NAMES)})')
-        if score_kind not in ('probabilities', 'logits'):
-            raise ValueError(f"score_kind must be 'probabilities' or 'logits', got {score_kind!r}")
+        check_score_kind(score_kind)
         self.topk = tuple(sorted({1, *topk}))
         self.unseen = None if unseen_participants is None else _participants(unseen_participants)
-        self.tail = (
-            None
-            if tail_verbs is None
-            else (read_class_ids(tail_verbs, 'verb'), read_class_ids(tail_nouns, 'noun'))
-        )
+        self.tail = None
+        if tail_verbs is not None:
+            self.tail = read_class_ids(tail_verbs, 'verb'), read_class_ids(tail_nouns, 'noun')
         self.score_kind = score_kind
         self.report_dir = report_dir
-        self.names = [
-            None if names is None else read_class_names(names) for names in (verb_names, noun_names)
-        ]
+        self.names = [read_class_names(names) for names in (verb_names, noun_names)]
         self.predictions_file = predictions_file
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep scores, labels and ids of a batch."""
         for sample in data_samples:
-            verb, noun = verb_noun_scores(sample)
-            label = to_numpy(sample['gt_label'])
+            name, label = sample_id(sample), to_numpy(sample['gt_label'])
             if label.shape != (2,):
                 raise ValueError(
-                    f'{sample_id(sample) or "a sample"}: expected gt_label (verb, noun), got an array of shape '
+                    f'{name or "a sample"}: expected gt_label (verb, noun), got an array of shape '
                     f'{label.shape}'
                 )
-            self.results.append(
-                (sample_id(sample), sample.get('participant_id'), label, verb, noun)
-            )
+            scores = verb_noun_scores(sample)
+            self.results.append((name, sample.get('participant_id'), label, *scores))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Accuracies in percent.
 
         Raises:
-            ValueError: nothing to score, a segment comes twice, scores are not finite, or a label is out of range.
+            ValueError: nothing to score, a segment comes twice, scores are not finite, or a label
+                is out of range.
         """
-        if not results:
-            raise ValueError('no results to score; the test set is empty')
-        ids, participants, labels, verb, noun = (list(column) for column in zip(*results))
+        ids, participants, *arrays = columns(results)
         check_unique(ids)
-        labels, verb, noun = np.stack(labels), np.stack(verb), np.stack(noun)
-        for kind, scores in zip(_KINDS, (verb, noun)):
-            check_finite(scores, ids, kind)
-        hint = "set score_kind='logits'"
-        verb, noun = to_log(verb, self.score_kind, hint), to_log(noun, self.score_kind, hint)
+        labels, verb, noun = map(np.stack, arrays)
+        scores = []
+        for kind, raw in zip(_KINDS, (verb, noun)):
+            check_finite(raw, ids, kind)
+            scores.append(to_log(raw, self.score_kind, "set score_kind='logits'"))
         if self.predictions_file:
-            self._write_predictions(ids, verb, noun)
-        labelled = self._labelled(ids, labels, (verb.shape[1], noun.shape[1]))
+            best = {kind: score.argmax(axis=1) for kind, score in zip(_KINDS, scores)}
+            write_predictions(self.predictions_file, ids, **best)
+        counts = dict(verbs=verb.shape[1], nouns=noun.shape[1])
+        labelled = labelled_rows(ids, labels, counts)
         if not labelled.any():
             return {}
-        labels, verb, noun = labels[labelled], verb[labelled], noun[labelled]
+        labels, verb, noun = (rows[labelled] for rows in (labels, *scores))
         hits = verb_noun_hits(verb, noun, labels, self.topk)
         metrics = {name: _percent(hit) for name, hit in hits.items()}
-        metrics.update(
-            self._unseen(hits, [name for name, keep in zip(participants, labelled) if keep])
-        )
-        metrics.update(self._tail(hits, labels))
+        if self.unseen is not None:
+            kept = [name for name, keep in zip(participants, labelled) if keep]
+            metrics.update(self._unseen(hits, kept))
+        if self.tail is not None:
+            metrics.update(_subset('tail', hits, tail_rows(labels, *self.tail)))
         if self.report_dir:
-            self._report(labels, hits, (verb, noun))
+            for i, (kind, score) in enumerate(zip(_KINDS, (verb, noun))):
+                write_class_files(self.report_dir, kind, labels[:, i], score, self.names[i])
         return metrics
-
-    def _labelled(self, ids: list, labels: np.ndarray, classes: tuple[int, int]) -> np.ndarray:
-        """(N,) booleans; labels out of range are refused."""
-        wrong = ((labels < -1) | (labels >= classes)).any(axis=1)
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise ValueError(
-                f'{ids[row] or f"sample {row}"}: label (verb, noun) {labels[row].tolist()} does not fit a head '
-                f'with {classes[0]} verbs and {classes[1]} nouns'
-            )
-        labelled = (labels >= 0).all(axis=1)
-        if not labelled.all():
-            print_log(
-                f'{int((~labelled).sum())} of {len(labelled)} segments have no label and are not scored',
-                'current',
-            )
-        return labelled
 
     def _unseen(
         self, hits: dict[str, np.ndarray], participants: list[str | None]
     ) -> dict[str, float]:
-        if self.unseen is None:
-            return {}
         if None in participants:
             raise ValueError(
-                'Unseen needs participant_id in every data sample; add it to meta_keys of PackActionInputs'
+                'Unseen needs participant_id in every data sample; add it to meta_keys of '
+                'PackActionInputs'
             )
         rows = unseen_rows(participants, self.unseen)
-        return _subset(
-            'unseen', {kind: (hits[f'{kind}_top1'], rows) for kind in (*_KINDS, 'action')}
-        )
-
-    def _tail(self, hits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, float]:
-        if self.tail is None:
-            return {}
-        return _subset(
-            'tail',
-            {
-                kind: (hits[f'{kind}_top1'], rows)
-                for kind, rows in tail_rows(labels, *self.tail).items()
-            },
-        )
-
-    def _report(
-        self, labels: np.ndarray, hits: dict[str, np.ndarray], scores: tuple[np.ndarray, np.ndarray]
-    ) -> None:
-        for column, (kind, names, score) in enumerate(zip(_KINDS, self.names, scores)):
-            label, num_classes = labels[:, column], score.shape[1]
-            counts, accuracy = class_accuracy(label, hits[f'{kind}_top1'], num_classes)
-            write_class_report(
-                Path(self.report_dir, f'{kind}_classes.csv'), counts, dict(top1=accuracy), names
-            )
-            matrix = confusion_matrix(label, score.argmax(axis=1), num_classes)
-            plot_confusion(
-                Path(self.report_dir, f'{kind}_confusion.png'),
-                matrix,
-                names,
-                f'{kind}s, {len(label)} segments',
-            )
-
-    def _write_predictions(self, ids: list, verb: np.ndarray, noun: np.ndarray) -> None:
-        best = zip(ids, verb.argmax(axis=1).tolist(), noun.argmax(axis=1).tolist())
-        write_predictions(
-            self.predictions_file,
-            {
-                name or str(row): dict(verb=verb, noun=noun)
-                for row, (name, verb, noun) in enumerate(best)
-            },
-        )
+        return _subset('unseen', hits, dict(verb=rows, noun=rows, action=rows))
 
 
 def _participants(source: Sequence[str] | str) -> list[str]:
     if isinstance(source, str) and source in UNSEEN_PARTICIPANTS:
         return list(UNSEEN_PARTICIPANTS[source])
-    return (
-        read_column(source, 'participant_id')
-        if isinstance(source, (str, os.PathLike))
-        else list(source)
-    )
+    if isinstance(source, (str, os.PathLike)):
+        return read_column(source, 'participant_id')
+    return list(source)
 
 
 def _percent(hits: np.ndarray) -> float:
     return float(100.0 * hits.mean())
 
 
-def _subset(name: str, parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
-    """Top-1 of kind -> (hits, rows that count); a subset that the test set lacks is left out and said so."""
-    absent = [kind for kind, (_, rows) in parts.items() if not rows.any()]
+def _subset(
+    name: str, hits: dict[str, np.ndarray], subsets: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """Top-1 of the rows (N,) of each kind; the log names kinds without any, which are left out."""
+    absent = [kind for kind, rows in subsets.items() if not rows.any()]
     if absent:
         print_log(f'no {name} segments ({", ".join(absent)}) in the test set: left out', 'current')
     return {
-        f'{name}_{kind}_top1': _percent(hits[rows])
-        for kind, (hits, rows) in parts.items()
+        f'{name}_{kind}_top1': _percent(hits[f'{kind}_top1'][rows])
+        for kind, rows in subsets.items()
         if kind not in absent
     }

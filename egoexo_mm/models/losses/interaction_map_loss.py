@@ -1,5 +1,7 @@
 """Distillation of where hands and held objects are."""
 
+from __future__ import annotations
+
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 from torch import Tensor, nn

@@ -1,5 +1,7 @@
 """Distillation of a teacher's class scores."""
 
+from __future__ import annotations
+
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 

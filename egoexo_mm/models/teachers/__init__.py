@@ -5,14 +5,12 @@ from .ego_score import EgoScoreTeacher
 from .hand_object import HandObjectTeacher
 from .object_score import ObjectScoreTeacher
 from .online import OnlineTeachers
-from .recognizer_object import RecognizerObjectTeacher
 
 __all__ = [
     'EgoScoreTeacher',
     'HandObjectTeacher',
     'ObjectScoreTeacher',
     'OnlineTeachers',
-    'RecognizerObjectTeacher',
     'ScoreTeacher',
     'Teacher',
 ]

@@ -1,0 +1,1 @@
+"""What the command-line tools do, importable; the scripts in ``tools`` are doors to it."""

@@ -1,0 +1,63 @@
+"""The loop that turns one file of boxes per video into rows of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from egoexo_mm.progress import track
+
+from ..store.errors import TargetStoreError
+from ..store.manifest import Manifest, video_id_from_path
+from ..store.writer import StoreWriter
+
+ReadFile = Callable[[Path, str], dict[str, Any]]  # path, video id -> arguments of add_detections
+
+
+class BoxesReport(NamedTuple):
+    """Outcome of a conversion: videos written now, found done, and failed."""
+
+    written: int
+    already: int
+    failed: int
+
+
+def convert_files(
+    paths: Sequence[Path],
+    out: str | Path,
+    manifest: Manifest,
+    read: ReadFile,
+    *,
+    label: str,
+    skip_bad: bool = False,
+    rows_per_shard: int = 1024,
+) -> BoxesReport:
+    """Write a row per file; files whose video is in the store already are not read.
+
+    Args:
+        paths: Files, one per video; the file stem is the video id.
+        out: Folder of the store, new or begun with the same manifest.
+        manifest: Description of the store.
+        read: Reads one file.
+        label: What the line of progress says.
+        skip_bad: List a bad file in ``failed.jsonl`` and go on, instead of stopping.
+        rows_per_shard: Videos per shard.
+
+    Raises:
+        TargetStoreError: another store in ``out``, or a bad file without ``skip_bad``.
+    """
+    failed = 0
+    with StoreWriter(out, manifest, rows_per_shard) as writer:
+        (writer.path / 'failed.jsonl').unlink(missing_ok=True)  # those are tried again below
+        todo = [p for p in paths if video_id_from_path(p.name) not in writer.done]
+        for path in track(todo, len(todo), label):
+            video_id = video_id_from_path(path.name)
+            try:
+                writer.add_detections(video_id, **read(path, video_id))
+            except (TargetStoreError, OSError) as error:
+                if not skip_bad:
+                    raise
+                writer.fail(video_id, error, path)
+                failed += 1
+    return BoxesReport(len(todo) - failed, len(paths) - len(todo), failed)

@@ -1,0 +1,1 @@
+"""Looking into target stores: figures, excerpts, checks, and joining them."""

@@ -1,0 +1,173 @@
+"""What is in a store, in figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from egoexo_mm.failed_jsonl import read_failures
+
+from ..store.manifest import Manifest, read_manifest
+from ..store.records import HAND, OBJECT, SUM_SLACK, arrow_schema
+from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
+
+_FEW_SCORES = 10  # up to so many, the mean of each one is worth a line
+
+
+@dataclasses.dataclass
+class Spread:
+    """Count, mean and range of numbers that come in pieces."""
+
+    count: int = 0
+    total: float = 0.0
+    low: float = np.inf
+    high: float = -np.inf
+
+    def add(self, values: np.ndarray) -> None:
+        if values.size:
+            self.count += values.size
+            self.total += float(values.sum(dtype=np.float64))
+            # NaN stays, so that it is seen
+            self.low, self.high = (
+                float(np.minimum(self.low, values.min())),
+                float(np.maximum(self.high, values.max())),
+            )
+
+    def __str__(self) -> str:
+        if not self.count:
+            return 'none'
+        return f'mean {self.total / self.count:.4g}, from {self.low:.4g} to {self.high:.4g}'
+
+
+@dataclasses.dataclass
+class StoreSummary:
+    """Figures of one store.
+
+    Attributes:
+        path, manifest: The store.
+        shards, rows, size: Shards, videos, and bytes of the shards on disk.
+        failed, retried: Videos in ``failed.jsonl`` without a row, and with one after all.
+        frames, unknown_length: Frames of all videos, and videos whose number of frames is unknown.
+        score: All scores of all videos, or of all boxes.
+        score_totals: Sum of each score over the videos (C,), where there are few scores.
+        sums, bad_sums: Sum over the scores of a video, and how many are not 1; probabilities only.
+        boxes: Kind -> number of boxes.
+        processed, boxes_there: Frames that the detector saw, and the boxes there, in the videos of known length.
+    """
+
+    path: Path
+    manifest: Manifest
+    shards: int = 0
+    rows: int = 0
+    size: int = 0
+    failed: int = 0
+    retried: int = 0
+    frames: int = 0
+    unknown_length: int = 0
+    score: Spread = dataclasses.field(default_factory=Spread)
+    score_totals: np.ndarray | None = None
+    sums: Spread = dataclasses.field(default_factory=Spread)
+    bad_sums: int = 0
+    boxes: dict[int, int] = dataclasses.field(default_factory=lambda: {HAND: 0, OBJECT: 0})
+    processed: int = 0
+    boxes_there: int = 0
+
+    def add(self, views: dict[str, np.ndarray]) -> None:
+        """Count the columns of one record batch, see :func:`.numpy_views`."""
+        num_frames = views['num_frames']
+        self.rows += len(num_frames)
+        self.frames += int(num_frames.sum(dtype=np.int64))
+        self.unknown_length += int((num_frames == 0).sum())
+        if self.manifest.kind == 'detections':
+            self._add_boxes(views)
+        else:
+            self._add_scores(
+                views['score'].astype(np.float32)
+            )  # float16 is many times slower to add up
+
+    def _add_scores(self, score: np.ndarray) -> None:
+        self.score.add(score)
+        if score.shape[1] <= _FEW_SCORES:
+            totals = score.sum(axis=0, dtype=np.float64)
+            self.score_totals = totals if self.score_totals is None else self.score_totals + totals
+        if self.manifest.score_kind == 'probabilities':
+            sums = score.sum(axis=1)
+            self.sums.add(sums)
+            self.bad_sums += int((~(np.abs(sums - 1) <= SUM_SLACK)).sum())
+
+    def _add_boxes(self, views: dict[str, np.ndarray]) -> None:
+        if not len(views['num_frames']):
+            return
+        rows = slice(views['offsets'][0], views['offsets'][-1])
+        self.score.add(views['score'][rows].astype(np.float32))
+        for kind in self.boxes:
+            self.boxes[kind] += int((views['kind'][rows] == kind).sum())
+        known = views['num_frames'] > 0
+        stride = np.maximum(views['frame_stride'].astype(np.int64), 1)
+        self.processed += int((-(-views['num_frames'] // stride))[known].sum())
+        self.boxes_there += int(np.diff(views['offsets'])[known].sum())
+
+
+def summarize(path: str | Path) -> StoreSummary:
+    """Figures of a store; one shard is in memory at a time.
+
+    Raises:
+        TargetStoreError: no store, or a shard that cannot be read.
+    """
+    path = Path(path)
+    summary = StoreSummary(path, read_manifest(path))
+    schema = arrow_schema(summary.manifest)
+    failed = read_failures(path).reasons
+    for shard in shard_paths(path):
+        summary.shards += 1
+        summary.size += shard.stat().st_size
+        for batch in read_shard(shard, schema):
+            with np.errstate(
+                invalid='ignore', over='ignore'
+            ):  # of a damaged store; it shows in the figures
+                summary.add(numpy_views(batch, shard))
+            if failed:
+                summary.retried += sum(video_id in failed for video_id in video_ids(batch, shard))
+    summary.failed = len(failed) - summary.retried
+    return summary
+
+
+def summary_lines(summary: StoreSummary) -> list[str]:
+    """The figures as text, a line each."""
+    manifest = summary.manifest
+    lines = [str(summary.path)]
+    lines += [
+        f'  {field}: {value}'
+        for field, value in dataclasses.asdict(manifest).items()
+        if value is not None
+    ]
+    lines += [
+        f'  videos: {summary.rows} in {summary.shards} shard(s), {summary.size / 1e6:.1f} MB',
+        f'  frames: {summary.frames}'
+        + (
+            f' (length unknown for {summary.unknown_length} video(s))'
+            if summary.unknown_length
+            else ''
+        ),
+    ]
+    if manifest.kind == 'scores':
+        lines.append(f'  scores: {summary.score}')
+        if summary.score_totals is not None:
+            means = ', '.join(f'{total / summary.rows:.4g}' for total in summary.score_totals)
+            lines.append(f'  mean of each score: {means}')
+        if manifest.score_kind == 'probabilities':
+            lines.append(f'  sums: {summary.sums}; {summary.bad_sums} of {summary.rows} are not 1')
+    else:
+        hands, objects = summary.boxes[HAND], summary.boxes[OBJECT]
+        lines.append(f'  boxes: {hands + objects}, {hands} of hands and {objects} of objects')
+        if summary.processed:
+            lines.append(
+                f'  boxes per processed frame: {summary.boxes_there / summary.processed:.4g} '
+                f'({summary.processed} frames)'
+            )
+        lines.append(f'  scores: {summary.score}')
+    retried = f' (and {summary.retried} that have a row after all)' if summary.retried else ''
+    lines.append(f'  failed.jsonl: {summary.failed} video(s) without a row{retried}')
+    return lines

@@ -1,0 +1,294 @@
+"""Writing a target store: whole shards only, so that a killed run leaves nothing by half."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from egoexo_mm.failed_jsonl import FAILED_NAME, append_failure
+from egoexo_mm.untrusted import quote
+
+from .disk import sync_file, sync_folder
+from .errors import TargetStoreError
+from .manifest import MANIFEST_NAME, Manifest, read_manifest
+from .records import arrow_schema, check_detections, check_frame_grid, check_scores
+from .shards import write_shard
+from .target_store import TargetStore
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; there two writers of one rank are not noticed
+    fcntl = None
+
+_locks: set[int] = set()  # file handles that this process holds
+
+
+def _let_go() -> None:
+    """In a forked process, such as a data worker that outlives a killed run: hold none of the parent's locks."""
+    while _locks:
+        os.close(_locks.pop())
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_let_go)
+
+# Bounds the memory of an open shard (about 150 MB) where videos are hours long.
+_MAX_BOXES_PER_SHARD = 2**22
+
+
+class StoreWriter:
+    """Appends rows to a store, new or begun; use it as a context manager.
+
+    Rows collect in memory and reach the disk as whole shards (written under a temporary name,
+    synced, renamed). A killed run loses the unfinished shard only; an exception loses nothing.
+    Several processes may write into one folder when each has its own ``rank``.
+
+    Args:
+        path: Folder of the store; made when missing.
+        manifest: Description of the store; must equal that of a store already there.
+        rows_per_shard: Videos per shard.
+        rank: Number of this writer.
+
+    Raises:
+        TargetStoreError: the folder belongs to another store or to another program, a shard in
+            it is broken, or a second process writes under this rank.
+    """
+
+    def __init__(
+        self, path: str | Path, manifest: Manifest, rows_per_shard: int = 1024, rank: int = 0
+    ) -> None:
+        if rows_per_shard < 1:
+            raise TargetStoreError(f'rows_per_shard is {rows_per_shard}: expected 1 or more')
+        self.path, self.manifest, self.rank = Path(path), manifest, rank
+        self.rows_per_shard = rows_per_shard
+        self._rows: list[dict[str, Any]] = []
+        self._boxes = 0
+        self._begin_folder()
+        self._lock = self._take_lock()
+        try:
+            for leftover in self.path.glob(f'.*.tmp-r{rank:03d}'):  # of a killed run
+                leftover.unlink(missing_ok=True)
+            self._write_manifest()
+            self.done: frozenset[str] = frozenset(TargetStore(self.path).video_ids)
+        except BaseException:
+            self._release_lock()
+            raise
+        self._seen = set(self.done)
+
+    def __enter__(self) -> StoreWriter:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.close()
+
+    def add_scores(
+        self,
+        video_id: str,
+        scores: Any,
+        num_frames: int = 0,
+        fps: float = 0.0,
+        width: int = 0,
+        height: int = 0,
+    ) -> None:
+        """Add one video's scores (C,); frame count, fps and size are 0 where unknown."""
+        where = self._where(video_id, 'scores')
+        row = self._video_row(video_id, where, num_frames, fps, width, height, 1)
+        row['score'] = check_scores(scores, self.manifest.num_scores, where)
+        self._append(row)
+
+    def add_detections(
+        self,
+        video_id: str,
+        *,
+        frame: Any,
+        box: Any,
+        score: Any,
+        kind: Any,
+        side: Any = None,
+        contact: Any = None,
+        offset: Any = None,
+        num_frames: int = 0,
+        fps: float = 0.0,
+        width: int = 0,
+        height: int = 0,
+        frame_stride: int = 1,
+    ) -> None:
+        """Add one video's detections in any order; see :class:`Detections` for the columns.
+
+        Args:
+            video_id: Id of the video.
+            frame: 0-based frame numbers (n,), multiples of ``frame_stride``; n may be 0.
+            box: (n, 4), fractions of frame width and height.
+            score, kind: (n,).
+            side, contact, offset: (n,), (n,), (n, 2); ``None`` is unknown.
+            num_frames, fps, width, height: Of the frames the detector saw; 0 where unknown.
+            frame_stride: The detector saw frames 0, stride, 2 * stride, ...
+        """
+        where = self._where(video_id, 'detections')
+        row = self._video_row(video_id, where, num_frames, fps, width, height, frame_stride)
+        row.update(
+            check_detections(
+                dict(
+                    frame=frame,
+                    box=box,
+                    score=score,
+                    kind=kind,
+                    side=side,
+                    contact=contact,
+                    offset=offset,
+                ),
+                where,
+            )
+        )
+        check_frame_grid(row['frame'], num_frames, frame_stride, where)
+        self._boxes += len(row['frame'])
+        self._append(row)
+
+    def fail(self, video_id: str, reason: Any, path: str | Path | None = None) -> None:
+        """Note in ``failed.jsonl`` that a video gave no row, its file, and why."""
+        append_failure(self.path / FAILED_NAME, video_id, path, reason)
+
+    def flush(self) -> None:
+        """Write the rows so far as a shard, whatever their number; without rows nothing happens."""
+        if not self._rows:
+            return
+        numbers = [
+            int(p.stem.rpartition('-')[2])
+            for p in self.path.glob(f'shard-r{self.rank:03d}-*.arrow')
+        ]
+        name = f'shard-r{self.rank:03d}-{max(numbers, default=-1) + 1:05d}.arrow'
+        with self._temporary(name) as temporary:
+            with open(temporary, 'wb') as file:
+                write_shard(file, self._rows, arrow_schema(self.manifest))
+                sync_file(file)
+            os.replace(temporary, self.path / name)
+        sync_folder(self.path)
+        self._rows, self._boxes = [], 0
+
+    def close(self) -> None:
+        """Write the unfinished shard; the writer must not be used afterwards."""
+        try:
+            self.flush()
+        finally:
+            self._release_lock()
+
+    def _where(self, video_id: str, kind: str) -> str:
+        if self.manifest.kind != kind:
+            raise TargetStoreError(
+                f'{self.path}: cannot add {kind}, this store is for {self.manifest.kind} (signal '
+                f'{self.manifest.signal!r}); open a writer with the manifest of the other signal'
+            )
+        return f'{self.path}: video {quote(video_id)}'
+
+    def _video_row(
+        self,
+        video_id: str,
+        where: str,
+        num_frames: int,
+        fps: float,
+        width: int,
+        height: int,
+        frame_stride: int,
+    ) -> dict[str, Any]:
+        if not isinstance(video_id, str) or not video_id:
+            raise TargetStoreError(f'{where}: the id must be a string that is not empty')
+        if video_id in self._seen:
+            raise TargetStoreError(
+                f'{where} is in the store already; skip the ids in writer.done, or, when two files '
+                "share a name, use the id rule 'path'"
+            )
+        for name, value, low in (
+            ('num_frames', num_frames, 0),
+            ('fps', fps, 0),
+            ('width', width, 0),
+            ('height', height, 0),
+            ('frame_stride', frame_stride, 1),
+        ):
+            if not low <= value < 2**31:
+                raise TargetStoreError(f'{where}: {name} is {value}; expected {low} or more')
+        return dict(
+            video_id=video_id,
+            num_frames=int(num_frames),
+            fps=float(fps),
+            width=int(width),
+            height=int(height),
+            frame_stride=int(frame_stride),
+        )
+
+    def _append(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        self._seen.add(row['video_id'])
+        if len(self._rows) >= self.rows_per_shard or self._boxes >= _MAX_BOXES_PER_SHARD:
+            self.flush()
+
+    @contextlib.contextmanager
+    def _temporary(self, name: str):
+        temporary = self.path / f'.{name}.tmp-r{self.rank:03d}'
+        try:
+            yield temporary
+        except OSError as error:  # a full disk, most likely
+            raise TargetStoreError(
+                f'{self.path / name}: cannot be written ({error.strerror}); '
+                'free space or correct the rights and run again'
+            ) from None
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _begin_folder(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise TargetStoreError(f'{self.path}: is a file; give a folder for the store')
+        if not (self.path / MANIFEST_NAME).exists() and any(self.path.glob('[!.]*')):
+            if not (self.path / MANIFEST_NAME).exists():  # another rank may just have made it
+                raise TargetStoreError(
+                    f'{self.path}: holds files but no {MANIFEST_NAME}, so it is no target store; '
+                    'give a new or empty folder'
+                )
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def _write_manifest(self) -> None:
+        target = self.path / MANIFEST_NAME
+        if not target.exists():
+            with self._temporary(MANIFEST_NAME) as temporary:
+                with open(temporary, 'w', encoding='utf-8') as file:
+                    file.write(self.manifest.to_json())
+                    sync_file(file)
+                try:
+                    os.link(temporary, target)  # unlike a rename, never replaces another rank's
+                except FileExistsError:
+                    pass
+                except OSError:  # a file system without hard links
+                    os.replace(temporary, target)
+            sync_folder(self.path)
+        differ = read_manifest(self.path).differences(self.manifest)
+        if differ:
+            raise TargetStoreError(
+                f'{self.path}: is the store of other targets '
+                f'({"; ".join(differ)}); give another folder'
+            )
+
+    def _take_lock(self) -> int | None:
+        if fcntl is None:
+            return None
+        lock = os.open(self.path / f'.lock-r{self.rank:03d}', os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise TargetStoreError(
+                f'{self.path}: another process writes as rank {self.rank}; wait '
+                'for it, or give each process its own rank'
+            ) from None
+        except OSError:  # a network file system without locks
+            pass
+        _locks.add(lock)
+        return lock
+
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            (self.path / f'.lock-r{self.rank:03d}').unlink(missing_ok=True)
+            if self._lock in _locks:  # not in a forked process
+                _locks.remove(self._lock)
+                os.close(self._lock)
+            self._lock = None

@@ -1,0 +1,22 @@
+"""Registered classes that only the rendered world needs.
+
+A config reaches them with ``custom_imports = dict(imports=['egoexo_mm', 'study.modules'])``, where
+``tools`` is on the path: in every script of ``tools``, and where PYTHONPATH names that folder.
+"""
+
+import egoexo_mm  # noqa: F401  first: its workarounds have to be active before mmaction.models
+
+from .image_folder import ImageFolderDataset
+from .interaction_map_metric import InteractionMapMetric
+from .interaction_map_recognizer import InteractionMapRecognizer
+from .recognizer_object import RecognizerObjectTeacher
+from .small_sets import LoadWholeVideo, PairToVerbNoun
+
+__all__ = [
+    'ImageFolderDataset',
+    'InteractionMapMetric',
+    'InteractionMapRecognizer',
+    'LoadWholeVideo',
+    'PairToVerbNoun',
+    'RecognizerObjectTeacher',
+]
