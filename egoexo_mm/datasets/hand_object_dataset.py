@@ -11,8 +11,9 @@ from mmdet.registry import DATASETS, METRICS
 from PIL import Image
 
 from egoexo_mm.evaluation import HandObjectMetric
+from egoexo_mm.interaction_maps import DETECTOR_CLASSES
 
-from .hand_object_xml import CLASSES, HandObjectRecord, read_hand_object_xml, read_stems
+from .annotations.hand_object_xml import HandObjectRecord, read_hand_object_xml, read_stems
 
 METRICS.register_module(
     module=HandObjectMetric, force=True
@@ -44,7 +45,7 @@ class HandObjectDataset(BaseDetDataset):
             although its annotation does not say its size.
     """
 
-    METAINFO = {'classes': CLASSES, 'palette': [(255, 190, 0), (0, 120, 255)]}
+    METAINFO = {'classes': DETECTOR_CLASSES, 'palette': [(255, 190, 0), (0, 120, 255)]}
     FILTERS = dict(min_box_size=10, short_side=600, max_boxes=20, filter_empty_gt=True)
 
     def __init__(

@@ -12,7 +12,7 @@ from mmengine.model import stack_batch
 from torch import Tensor
 
 from egoexo_mm.checks import check_choice
-from egoexo_mm.models.labels import check_labelled
+from egoexo_mm.models.labelled_samples import check_labelled
 from egoexo_mm.models.raw_views import FrameViews, RawViews
 
 

@@ -16,7 +16,7 @@ from egoexo_mm.models.heads.base import AuxiliaryHead, Scores, StockHead, ViewHe
 from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.raw_views import RawViews
 from egoexo_mm.models.teachers import OnlineTeachers
-from egoexo_mm.models.views import join_batches
+from egoexo_mm.models.view_scoring import join_batches
 
 
 @MODELS.register_module()

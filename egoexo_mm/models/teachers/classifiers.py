@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from egoexo_mm.untrusted import shorten
 
-from .frames import FramePreprocessor
+from .frame_preprocessor import FramePreprocessor
 from .weights import fill, read_weights
 
 IMAGENET = dict(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))

@@ -15,7 +15,7 @@ from mmengine.logging import MMLogger
 from torch import Tensor
 
 from .base import ScoreTeacher
-from .frames import FramePreprocessor, evenly_spaced
+from .frame_preprocessor import FramePreprocessor, evenly_spaced
 from .weights import fill_recognizer
 
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from egoexo_mm.models.teachers.base import ScoreTeacher
-from egoexo_mm.models.teachers.frames import FramePreprocessor, evenly_spaced
+from egoexo_mm.models.teachers.frame_preprocessor import FramePreprocessor, evenly_spaced
 from egoexo_mm.models.teachers.weights import fill_recognizer
 
 
