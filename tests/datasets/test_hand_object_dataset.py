@@ -172,8 +172,6 @@ def test_bad_options(options, message, tmp_path):
 
 
 def test_package_does_not_import_mmdet():
-    code = (
-        'import sys, egoexo_mm, egoexo_mm.datasets.annotations.hand_object_xml; print("mmdet" in sys.modules)'
-    )
+    code = 'import sys, egoexo_mm, egoexo_mm.datasets.annotations.hand_object_xml; print("mmdet" in sys.modules)'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.split()[-1:] == ['False'], done.stderr
