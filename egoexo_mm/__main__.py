@@ -19,7 +19,7 @@ from pathlib import Path
 
 from egoexo_mm import shipped
 from egoexo_mm.commands import COMMANDS
-from egoexo_mm.compat.cure import package_dir
+from egoexo_mm.compat.workaround import package_dir
 
 # They install what a checkout needs.
 CHECKOUT_ONLY = ('release_dry_run', 'run_demo', 'run_tests', 'setup_env', 'test_matrix')

@@ -243,8 +243,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
         '| teacher | frames per item | batch | frames/s | peak, MiB | best batch | frames/s | '
-        'peak, MiB | ratio '
-        '| decode share |',
+        'peak, MiB | ratio | decode share |',
         '|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
     ]
     for row in rows:

@@ -41,8 +41,7 @@ def encode(folder: Path, out: Path, fps: float) -> str:
     if not names:
         raise SystemExit(
             f'{folder}: holds no picture ({", ".join(IMAGE_SUFFIXES)}); give the folders of frames '
-            'as '
-            '--folders PATTERN'
+            'as --folders PATTERN'
         )
     first = check_numbers(names)
     try:
@@ -88,8 +87,7 @@ def check_numbers(names: list[Path]) -> int:
             )
             raise SystemExit(
                 f'{before[0]} and {path.name} {problem}; expected one picture for each number: '
-                'extract the '
-                'frames of this video again, or remove what is no frame of it'
+                'extract the frames of this video again, or remove what is no frame of it'
             )
         before = (path, number)
     return numbers[0]
@@ -109,8 +107,7 @@ def pictures(names: list[Path]) -> Iterator[np.ndarray]:
         if found != size:
             raise SystemExit(
                 f'{name}: is {found[0]} x {found[1]}, those before it {size[0]} x {size[1]}; '
-                'extract the '
-                'frames of this video again'
+                'extract the frames of this video again'
             )
         yield frame[..., ::-1]
 

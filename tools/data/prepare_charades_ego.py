@@ -79,8 +79,7 @@ def wanted(path: Path) -> list[tuple[str, float]]:
         if not match:
             raise StopRun(
                 f'{path}: {quote(" ".join(fields))} is no line of a frame list; expected five '
-                'fields, the fourth '
-                'a path such as ABCDEEGO/ABCDEEGO-000001.jpg'
+                'fields, the fourth a path such as ABCDEEGO/ABCDEEGO-000001.jpg'
             )
         found.append((Path(fields[3]).parent.name, int(match[1])))
     return found

@@ -64,8 +64,7 @@ def segment_names(row: dict, views: str, path: Path) -> list[str]:
     ):
         raise StopRun(
             f'{path}: a segment lacks ego_segment_name or segment_name_list '
-            f'({row.get("take_name")}); use the '
-            'published file'
+            f'({row.get("take_name")}); use the published file'
         )
     return [ego] if views == 'ego' else [name for name in names if views == 'all' or name != ego]
 

@@ -1,7 +1,7 @@
 r"""Folders of frames for EPIC-KITCHENS-55 or -100, from archives of frames or from videos.
 
 SOURCE holds P01_01.tar (or .zip, or a folder already extracted to OUT) or P01_01.MP4, in any
-folders; an archive goes first. Frames from videos are taken at 60 per second (P01_01) or 50
+folders; an archive is preferred. Frames from videos are taken at 60 per second (P01_01) or 50
 (P01_101), which is how the annotation counts, with a short side of 256. OUT gets
 P01/rgb_frames/P01_01/frame_0000000001.jpg, ... (--release 55: P01_01/frame_0000000001.jpg).
 
@@ -75,8 +75,7 @@ def collect(args: argparse.Namespace) -> list[Item]:
         if str(sources.get(name, '')).endswith(_ARCHIVES):
             print(
                 f'prepare_epic: warning: the first archive of {name} was wrong; make sure that '
-                f'{sources[name]} is the '
-                'corrected one',
+                f'{sources[name]} is the corrected one',
                 file=sys.stderr,
             )
     return [frames_item(args, name, sources[name], root, need[name]) for name in need]

@@ -81,8 +81,7 @@ def label_folders(args: argparse.Namespace) -> dict[str, str]:
     if loose:
         print(
             f'prepare_kinetics: {len(loose)} videos lie in no folder of a class and are passed '
-            'over '
-            f'({", ".join(loose[:3])}); move them into one',
+            f'over ({", ".join(loose[:3])}); move them into one',
             file=sys.stderr,
         )
     labels = {name: str(label) for label, name in enumerate(args.classes)}

@@ -70,8 +70,7 @@ def parse_args() -> argparse.Namespace:
         if torch.cuda.device_count() < args.gpus:
             parser.error(
                 f'torch sees {torch.cuda.device_count()} CUDA devices, expected {args.gpus}; for a '
-                'rehearsal: '
-                '--device cpu --quick'
+                'rehearsal: --device cpu --quick'
             )
     return args
 

@@ -18,7 +18,7 @@ _LONGEST_NAME = 4096  # bytes
 
 
 class FailedMedia:
-    """Files that could not be read, in a ``failed.jsonl`` that all workers and ranks of a run share.
+    """Files that could not be read, in a ``failed.jsonl`` that all workers of a run share.
 
     Args:
         file: Where to list them. None: in the work dir, once :meth:`begin` has named it; nowhere

@@ -95,8 +95,7 @@ def sizes_from_videos(root: str | Path, short_side: int) -> SizeOf:
         if first != path:
             raise TargetStoreError(
                 f'{path} and {first} share a file stem, so boxes cannot be matched by it; give '
-                'frame '
-                'sizes as a CSV (--sizes)'
+                'frame sizes as a CSV (--sizes)'
             )
 
     def size_of(video_id: str) -> FrameSize:

@@ -18,6 +18,7 @@ import numpy as np
 from egoexo_mm.progress import track
 from egoexo_mm.untrusted import quote
 
+from ..store.disk import check_unused
 from ..store.errors import TargetStoreError
 from ..store.manifest import Manifest, video_id_from_path
 from ..store.records import check_scores
@@ -66,8 +67,7 @@ def convert_scores(
         score_kind=score_kind,
         teacher=teacher or f'Ego-Exo release, {source.name}',
     )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TargetStoreError(f'{out}: exists already; delete it or give another folder')
+    check_unused(out)
     table = load_pickle(source)
     if not isinstance(table, Mapping) or not table:
         raise TargetStoreError(
@@ -77,14 +77,14 @@ def convert_scores(
     rows = _checked_rows(table, manifest, source)
     if not force:
         _check_score_kind(rows, score_kind, source)
-    whole = out.resolve()
-    partial = whole.with_name(f'.{whole.name}.partial')
+    out = out.resolve()
+    partial = out.with_name(f'.{out.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)  # of a killed run
     try:
         with StoreWriter(partial, manifest) as writer:
             for key, scores in track(rows.items(), len(rows), f'write {signal}'):
                 writer.add_scores(key, scores)
-        partial.replace(whole)
+        partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return len(rows)

@@ -79,7 +79,7 @@ def _plain(path: str) -> str:
 
 
 def _remedy(one: str, other: str, rule: str) -> str:
-    """What tells two videos apart that have one id under the ``rule``."""
+    """What to do about two videos with one id under the ``rule``."""
     if rule == 'stem' and video_id_from_path(one, 'path') != video_id_from_path(other, 'path'):
         return (
             'rename one of the files, or extract into a new store with '

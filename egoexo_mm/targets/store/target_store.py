@@ -152,8 +152,7 @@ class TargetStore:
                 other = self._batches[bisect.bisect_right(self._starts, first) - 1][0]
                 raise TargetStoreError(
                     f'{shard}: video {quote(video_id)} is also in {other.name}; delete one of the '
-                    'two '
-                    'shards and run the writer again (it redoes only what is then missing)'
+                    'two shards and run the writer again (it redoes only what is then missing)'
                 )
 
     def _locate(self, video_id: str) -> tuple[dict[str, np.ndarray], int, Path]:

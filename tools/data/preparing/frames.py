@@ -82,8 +82,7 @@ def _copy(data: BinaryIO, file: BinaryIO, most: int) -> int:
         if copied > most:
             raise MediaError(
                 f'unpacks to more than {_MOST_GROWTH} times its size, which images do not; get it '
-                'again where '
-                'it was published'
+                'again where it was published'
             )
         file.write(chunk)
     return copied
@@ -129,8 +128,7 @@ def count_frames(folder: Path, frame: FrameName) -> Found:
     if any(width != max(least, len(str(n))) for n, width in widths.items()):
         raise MediaError(
             'pads its numbers in several ways; rename the frames so that all have one width, or no '
-            'zeros in '
-            'front'
+            'zeros in front'
         )
     settings = []
     if (prefix, suffix) != (frame.prefix, '.jpg') or least != frame.digits:
