@@ -60,4 +60,4 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise ValueError(f'byte {at} continues a number beyond 64 bits')
+    raise ValueError(f'byte {at} goes on a number beyond 64 bits')

@@ -54,7 +54,7 @@ def convert_boxes(
         frame_size: For the manifest.
         notes: For the manifest.
         first_frame: Number, counted from 1, of the frame that row 0 belongs to. With 0, row 0 is
-            nobody's and left out: the reference takes the row of an EPIC frame by its file number,
+            left out: the reference takes the row of an EPIC frame by its file number,
             which counts from 1.
         skip_bad: List a bad file in ``failed.jsonl`` and go on, instead of stopping.
         rows_per_shard: Videos per shard.
