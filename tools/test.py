@@ -10,7 +10,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import egoexo_mm  # noqa: F401  (registers the package and cures the hosts)
+import egoexo_mm  # noqa: F401  (registers the package, applies workarounds)
 
 
 def parse_args() -> argparse.Namespace:

@@ -7,7 +7,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from egoexo_mm.untrusted import quote, quote_names, shorten

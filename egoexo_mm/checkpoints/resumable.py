@@ -1,4 +1,4 @@
-"""Which checkpoint of a run can be resumed, and what is wrong with the others.
+"""Finding the checkpoint of a run that can be resumed, and the faults of the others.
 
 Imports no host at the top, so that ``compat`` can use it where hosts are missing.
 """
@@ -85,7 +85,7 @@ def why_not_resumable(path: str) -> str | None:
 
 
 def why_unreadable(path: str) -> str | None:
-    """What is wrong with a local checkpoint file, or None. Reads all of it."""
+    """The fault of a local checkpoint file, or None. Reads the file to its end."""
     return _try_to_read(path)[0]
 
 
@@ -115,7 +115,7 @@ def _saved_at(path: str) -> str | None:
 
 
 def _try_to_read(path: str) -> tuple[str | None, Any]:
-    """What is wrong with a local file, or None; its content, where that can be read."""
+    """The fault of a local file, or None; and its content, where it can be read."""
     if os.path.isdir(path):
         return 'is a folder, expected a checkpoint file', None
     if not os.path.exists(path):

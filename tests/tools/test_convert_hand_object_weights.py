@@ -90,8 +90,7 @@ def test_model_without_ego_video_is_named(checkpoint, convert, capsys):
     convert(checkpoint, 'faster_rcnn_1_8_89999.pth')
     assert (
         'warning: by its name this model saw no egocentric video; '
-        'its published All-AP there is 12.7'
-        in capsys.readouterr().out
+        'its published All-AP there is 12.7' in capsys.readouterr().out
     )
 
 
