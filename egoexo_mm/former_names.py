@@ -22,6 +22,7 @@ MOVED: dict[str, str] = {
     'egoexo_mm.datasets.failed_media': 'egoexo_mm.datasets.broken_media.failed_list',
     'egoexo_mm.datasets.hand_object_xml': 'egoexo_mm.datasets.annotations.hand_object_xml',
     'egoexo_mm.datasets.media_failures': 'egoexo_mm.datasets.broken_media.errors',
+    'egoexo_mm.datasets.transforms.rescale_crop': 'egoexo_mm.datasets.transforms.crops',
     'egoexo_mm.engine.pipelines': 'egoexo_mm.engine.runner_parts',
     'egoexo_mm.evaluation.functional': 'egoexo_mm.evaluation.measures',
     'egoexo_mm.evaluation.functional.average_precision': 'egoexo_mm.evaluation.measures.average_precision',

@@ -1,4 +1,4 @@
-"""Hostile files through every reader, each in a child process with limits: no signal, no hang, no more than 300 MB."""
+"""Hostile files through every reader, each in a child process with limits of time and memory."""
 
 import pickle
 import shutil
@@ -117,7 +117,7 @@ def test_the_same_files_without_a_fault_are_read(folder):
 
 
 def test_the_sandbox_sees_what_it_should():
-    """A signal, a hang, too much memory and another exception are told apart, and the inputs behind them still run."""
+    """A signal, a hang, too much memory and another exception are told apart; later inputs run."""
     import ctypes
 
     def reader(item):
