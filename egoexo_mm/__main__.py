@@ -18,12 +18,8 @@ import sys
 from pathlib import Path
 
 from egoexo_mm import shipped
-<<<<<<< HEAD
 from egoexo_mm.commands import COMMANDS
 from egoexo_mm.compat.workaround import package_dir
-=======
-from egoexo_mm.compat.workaround import package_dir
->>>>>>> checkpoints
 
 # They install what a checkout needs.
 CHECKOUT_ONLY = ('release_dry_run', 'run_demo', 'run_tests', 'setup_env', 'test_matrix')

@@ -1,13 +1,8 @@
 """Hand-object detector of Shan et al. (CVPR 2020), for weights of the authors' code.
 
-<<<<<<< HEAD
 The paper is https://arxiv.org/abs/2006.06669. Convert the weights with
 tools/convert_weights.py. Thresholds are those of the authors' evaluation; the long side
 is capped as in their demo.
-=======
-Convert them with tools/convert_weights.py. Thresholds are those of the authors' evaluation; the long side is
-capped as in their demo.
->>>>>>> checkpoints
 """
 
 default_scope = 'mmdet'

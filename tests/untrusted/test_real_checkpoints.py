@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """What training scripts save beside the weights comes back, in both formats of ``torch.save``."""
-=======
-"""Objects that training scripts save beside the weights come back, in both torch formats."""
->>>>>>> checkpoints
 
 import argparse
 import datetime

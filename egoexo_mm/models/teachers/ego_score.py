@@ -17,7 +17,7 @@ from torch import Tensor
 from egoexo_mm.checkpoints.filling import fill_recognizer
 
 from .base import ScoreTeacher
-from .frames import FramePreprocessor, evenly_spaced
+from .frame_preprocessor import FramePreprocessor, evenly_spaced
 
 
 @MODELS.register_module()

@@ -24,7 +24,7 @@ from egoexo_mm.targets import VideoInfo, stored_frames
 from .base import Teacher
 from .detection_columns import COLUMNS, store_columns
 from .mmdet_model import build_detector, image_scaling, load_weights, read_config
-from .scaling import scale_frames, scaled_size
+from .opencv_resize import scale_frames, scaled_size
 
 _ONE_FRAME = 2**30  # stride of a row of one frame, which then stands for the whole video
 
