@@ -31,9 +31,8 @@ FLOORS = (
         'video_lists',
     ),
     ('untrusted',),
-    ('compat', 'failed_jsonl', 'video'),
+    ('checkpoints', 'compat', 'failed_jsonl', 'video'),
     ('targets',),
-    ('checkpoints',),
     ('datasets', 'evaluation', 'models', 'visualization'),
     ('engine',),
     ('commands',),
@@ -55,7 +54,6 @@ ENTRY_POINTS = {
 NOT_YET = {
     'egoexo_mm.evaluation.dumps',
     'egoexo_mm.evaluation.epic_submission_check',
-    'egoexo_mm.models.pyslowfast',
     'egoexo_mm.targets.conversion',
     'egoexo_mm.targets.conversion.epic_boxes',
     'egoexo_mm.targets.conversion.released_boxes',

@@ -3,8 +3,8 @@
 Broken: mmaction2 imports its VindLU models wherever transformers 4.28 or newer is installed. They
 need names that transformers 5 no longer has, timm and einops. Where one of them is missing,
 ``import mmaction.models`` fails, so no model of mmaction2 can be used.
-Workaround: VindLU's imports are tried first. If one fails, mmaction2 registers the placeholders that
-it has for an environment without transformers, which say so when one is built.
+Workaround: VindLU's imports are tried first. If one fails, mmaction2 registers its placeholders for
+an environment without transformers, which say so when one is built.
 Inactive: where transformers is not installed, or VindLU's imports work.
 Delete: once mmaction2 guards the import.
 """

@@ -1,4 +1,4 @@
-"""A Runner's checkpoints resume; code in one is refused; other calls of ``torch.load`` are as before."""
+"""A Runner's checkpoints resume; code in one is refused; ``torch.load`` elsewhere is as before."""
 
 import os
 import pickle
