@@ -55,14 +55,11 @@ def candidates(first: str | None, folder: str, recorded: str | None) -> Iterator
 
 
 def newest_checkpoint(folder: str) -> str | None:
-    """The checkpoint of ``folder`` that training would resume from, or None.
-
-    Files are not read to the end, so some damage goes unnoticed.
-    """
+    """The checkpoint of ``folder`` that training would resume from, or None."""
     recorded = recorded_checkpoint(folder)
     first = place_of(recorded, folder) if recorded and '://' not in recorded else None
     for path in candidates(first, folder, recorded):
-        if os.path.isfile(path) and _saved_at(path) is not None:
+        if _saved_at(path) is not None:
             return path
     return None
 
@@ -104,14 +101,11 @@ def _newest_first(folder: str, recorded: str | None) -> list[str]:
 
 
 def _saved_at(path: str) -> str | None:
-    """The time of saving in a checkpoint (``''`` without one), or None if it is not resumable."""
-    try:
-        checkpoint = _read(path)
-        return None if _lacking(checkpoint) else str(checkpoint['meta'].get('time', ''))
-    except RefusedError:
+    """The time of saving in a checkpoint (``''`` if unknown), or None if it is not resumable."""
+    fault, checkpoint = _try_to_read(path)
+    if checkpoint is _UNKNOWN:
         return ''
-    except Exception:  # torch raises many kinds on damaged files
-        return None
+    return None if fault or _lacking(checkpoint) else str(checkpoint['meta'].get('time', ''))
 
 
 def _try_to_read(path: str) -> tuple[str | None, Any]:
@@ -138,7 +132,8 @@ def _try_to_read(path: str) -> tuple[str | None, Any]:
 
 
 def _lacking(checkpoint: Any) -> list[str]:
-    return [key for key in _NEEDED if not isinstance(checkpoint, dict) or key not in checkpoint]
+    parts = checkpoint if isinstance(checkpoint, dict) else {}
+    return [key for key in _NEEDED if not isinstance(parts.get(key), dict)]
 
 
 def _read(path: str) -> dict[str, Any]:

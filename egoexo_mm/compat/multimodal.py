@@ -18,27 +18,15 @@ from .workaround import Workaround, package_dir
 NAME = "mmaction2's multimodal models"
 # module -> names that mmaction/models/multimodal/vindlu imports from it
 _NEEDED = {
-    'transformers': ('BertTokenizer',),
-    'transformers.models.beit.modeling_beit': (
-        'BeitAttention',
-        'BeitDropPath',
-        'BeitEmbeddings',
-        'BeitLayer',
-        'BeitRelativePositionBias',
-    ),
-    'transformers.file_utils': (
-        'add_start_docstrings_to_model_forward',
-        'replace_return_docstrings',
-    ),
-    'transformers.modeling_utils': (
-        'PreTrainedModel',
-        'apply_chunking_to_forward',
-        'find_pruneable_heads_and_indices',
-        'prune_linear_layer',
-    ),
-    'timm.models.layers': ('DropPath',),
-    'einops': ('rearrange',),
-    'scipy': ('interpolate',),
+    'transformers': 'BertTokenizer',
+    'transformers.models.beit.modeling_beit': 'BeitAttention BeitDropPath BeitEmbeddings BeitLayer '
+    'BeitRelativePositionBias',
+    'transformers.file_utils': 'add_start_docstrings_to_model_forward replace_return_docstrings',
+    'transformers.modeling_utils': 'PreTrainedModel apply_chunking_to_forward '
+    'find_pruneable_heads_and_indices prune_linear_layer',
+    'timm.models.layers': 'DropPath',
+    'einops': 'rearrange',
+    'scipy': 'interpolate',
 }
 
 
@@ -66,7 +54,7 @@ def _missing() -> str | None:
             found = importlib.import_module(module)
         except Exception as error:  # an import may end in any kind
             return f'{module}: {type(error).__name__}'
-        for name in names:
+        for name in names.split():
             if not hasattr(found, name):
                 return f'{module} has no {name}'
     return None
