@@ -23,6 +23,7 @@ FLOORS = (
         'checks',
         'csv_files',
         'errors',
+        'file_locks',
         'interaction_maps',
         'probabilities',
         'progress',
@@ -54,13 +55,6 @@ ENTRY_POINTS = {
 NOT_YET = {
     'egoexo_mm.evaluation.dumps',
     'egoexo_mm.evaluation.epic_submission_check',
-    'egoexo_mm.targets.conversion',
-    'egoexo_mm.targets.conversion.epic_boxes',
-    'egoexo_mm.targets.conversion.released_boxes',
-    'egoexo_mm.targets.conversion.released_scores',
-    'egoexo_mm.targets.inspection.merging',
-    'egoexo_mm.targets.inspection.summary',
-    'egoexo_mm.visualization',
 }
 
 
