@@ -14,13 +14,9 @@ from mmdet.registry import DATASETS, METRICS
 from PIL import Image
 
 from egoexo_mm.evaluation import HandObjectMetric
+from egoexo_mm.interaction_maps import DETECTOR_CLASSES
 
-from .annotations.hand_object_xml import (
-    CLASSES,
-    HandObjectRecord,
-    read_hand_object_xml,
-    read_stems,
-)
+from .annotations.hand_object_xml import HandObjectRecord, read_hand_object_xml, read_stems
 
 # so that a config in mmdet's scope needs no prefix
 METRICS.register_module(module=HandObjectMetric, force=True)
@@ -55,7 +51,7 @@ class HandObjectDataset(BaseDetDataset):
             read although its annotation does not give its size.
     """
 
-    METAINFO = {'classes': CLASSES, 'palette': [(255, 190, 0), (0, 120, 255)]}
+    METAINFO = {'classes': DETECTOR_CLASSES, 'palette': [(255, 190, 0), (0, 120, 255)]}
     FILTERS = dict(min_box_size=10, short_side=600, max_boxes=20, filter_empty_gt=True)
 
     def __init__(

@@ -13,7 +13,7 @@ import numpy as np
 from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs, RandomFlip
 from mmdet.registry import TRANSFORMS
 
-from egoexo_mm.datasets.annotations.hand_object_xml import HAND
+from egoexo_mm.interaction_maps import HAND_LABEL
 
 _FIELDS = dict(gt_contact_states='contact_state', gt_sides='side', gt_offsets='offset')
 _MIRRORS = dict(horizontal=(-1, 1), vertical=(1, -1), diagonal=(-1, -1))  # signs of dx, dy
@@ -59,7 +59,9 @@ class HandObjectFlip(RandomFlip):
         results['gt_offsets'] = results['gt_offsets'] * np.float32([1, *signs])
         if signs[0] * signs[1] < 0:  # mirrored twice is rotated: no hand changes its side
             sides = results['gt_sides']
-            results['gt_sides'] = np.where(results['gt_bboxes_labels'] == HAND, 1 - sides, sides)
+            results['gt_sides'] = np.where(
+                results['gt_bboxes_labels'] == HAND_LABEL, 1 - sides, sides
+            )
 
 
 @TRANSFORMS.register_module()
