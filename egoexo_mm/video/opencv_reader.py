@@ -152,7 +152,7 @@ class OpenCVFrames(RandomAccess):
         self.times, self.fps = _ascending(np.array(times), capture.fps), capture.fps
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
-        capture, found = Capture(self._source), {}
+        capture, found = Capture(str(self._source)), {}
         for number in range(wanted[-1] + 1):
             if not capture.grab():
                 break
