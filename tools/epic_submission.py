@@ -2,10 +2,9 @@
 
 Examples:
     bash tools/dist_test.sh CONFIG CHECKPOINT 8 --dump work_dirs/test.pkl
-    python tools/epic_submission.py work_dirs/test.pkl work_dirs/submission \\
-        --annotation data/epic100/EPIC_100_test_timestamps.csv
-    python tools/epic_submission.py --check submission.zip \\
-        --annotation data/epic100/EPIC_100_test_timestamps.csv
+    LIST=data/epic100/EPIC_100_test_timestamps.csv
+    python tools/epic_submission.py work_dirs/test.pkl work_dirs/submission --annotation $LIST
+    python tools/epic_submission.py --check submission.zip --annotation $LIST
 """
 
 from __future__ import annotations
