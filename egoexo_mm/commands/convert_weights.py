@@ -1,7 +1,7 @@
 """Convert checkpoints of other code to the names of MMAction2 (or mmdet), or back.
 
-The family is found from the names of the weights; --from names it. Every weight must have a place:
-what is unknown, missing or of another shape is named, and nothing is written then.
+The family is found from the names of the weights; --from overrides this. The conversion is strict:
+weights that are unknown, missing or of another shape are named, and no file is written.
 """
 
 from __future__ import annotations

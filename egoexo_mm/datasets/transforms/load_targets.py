@@ -9,11 +9,10 @@ from mmcv.transforms import BaseTransform
 
 from egoexo_mm.checks import check_choice
 from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps, place_boxes
+from egoexo_mm.probabilities import STORED_FLOOR
 from egoexo_mm.targets import TargetStore, open_stores, video_id_from_path
 
 from .geometry import view_geometry
-
-_SMALLEST_HALF = 6e-8  # probabilities are stored as float16
 
 
 @TRANSFORMS.register_module()
@@ -95,7 +94,7 @@ class LoadTargets(BaseTransform):
     def _logits(store: TargetStore, video_id: str) -> np.ndarray:
         scores = store.scores(video_id)
         if store.manifest.score_kind == 'probabilities':
-            return np.log(np.maximum(scores, _SMALLEST_HALF))
+            return np.log(np.maximum(scores, STORED_FLOOR))
         return scores
 
     def _maps(self, store: TargetStore, video_id: str, results: dict) -> np.ndarray:
