@@ -118,6 +118,18 @@ def test_fingerprints(tmp_path):
     assert changes(before[key].inputs, after[key].inputs) == 'optimizer.lr was 0.1 and is 0.2'
 
 
+def test_what_configs_got_later_does_not_count(tmp_path):
+    """Studies that were run before the classes of the study left the package stay valid."""
+    found = []
+    for imports, more in (("'egoexo_mm'", ''), ("'egoexo_mm', 'study.modules'", 'num_maps = 8\n')):
+        config = tmp_path / 'train.py'
+        config.write_text(f'custom_imports = dict(imports=[{imports}])\nlr = 0.1\n{more}')
+        found.append(Fingerprints(tmp_path, tmp_path).of(['run'], str(config), {}, []))
+    assert found[0] == found[1]
+    config.write_text("custom_imports = dict(imports=['egoexo_mm', 'mine'])\nlr = 0.1\n")
+    assert Fingerprints(tmp_path, tmp_path).of(['run'], str(config), {}, [])[1] != found[0][1]
+
+
 def test_a_moved_repository_is_the_same(tmp_path):
     """A config that names its own folder says the same in every checkout."""
     found = []
