@@ -4,7 +4,7 @@ _base_ = ['egoexo_slowfast_r50_epic55.py', '../../_egoexo_base_/models/interacti
 map_loss = dict(type='InteractionMapLoss', loss_weight=3.0)
 model = dict(
     aux_heads=dict(
-        interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_object=map_loss)
+        interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_held_object=map_loss)
     )
 )
 train_dataloader = dict(

@@ -85,7 +85,7 @@ class InteractionMapMetric(BaseMetric):
             np.stack([item[name] for item in results]) for name in ('predicted', 'target')
         )
         if self.examples_file:
-            self._write_examples(results)
+            self._write_examples(self.examples_file, results)
         found = {}
         for channel, kind in enumerate(_KINDS):
             scores, labels = predicted[:, channel], target[:, channel] >= self.positive
@@ -97,7 +97,7 @@ class InteractionMapMetric(BaseMetric):
             found[f'mean_{name}'] = float(np.mean([found[f'{kind}_{name}'] for kind in _KINDS]))
         return found
 
-    def _write_examples(self, results: list[dict]) -> None:
+    def _write_examples(self, target: str, results: list[dict]) -> None:
         count = min(self.num_examples, len(results))
         chosen = [results[i] for i in np.linspace(0, len(results) - 1, count).astype(int)]
         middle = chosen[0]['target'].shape[1] // 2
@@ -106,7 +106,7 @@ class InteractionMapMetric(BaseMetric):
             for name in ('target', 'predicted')
         }
         frames = np.stack([item['frame'] for item in chosen])
-        with whole_file(self.examples_file) as path, open(path, 'wb') as file:
+        with whole_file(target) as path, open(path, 'wb') as file:
             np.savez(file, frames=frames, **maps)
 
 

@@ -9,9 +9,9 @@ from mmaction.utils import ConfigType
 from mmengine.config import Config
 from torch import Tensor
 
+from egoexo_mm.checkpoints.filling import fill_recognizer
 from egoexo_mm.models.teachers.base import ScoreTeacher
-from egoexo_mm.models.teachers.frames import FramePreprocessor, evenly_spaced
-from egoexo_mm.models.teachers.weights import fill_recognizer
+from egoexo_mm.models.teachers.frame_preprocessor import FramePreprocessor, evenly_spaced
 
 
 @MODELS.register_module(force=True)
