@@ -1,4 +1,5 @@
-# Ego-Exo*: the Interaction-Map loss goes on in fine-tuning, with the detector's boxes on the EPIC-like videos.
+# Ego-Exo*: fine-tuning keeps the Interaction-Map loss, with the detector's boxes on the EPIC-like
+# videos.
 _base_ = ['finetune.py', '_base_/aux_heads.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=1.0)

@@ -1,4 +1,4 @@
-"""Videos read by OpenCV, by choice: always front to back, since its jumps do not land where they should.
+"""Videos read by OpenCV, by choice: front to back, since its jumps do not land where they should.
 
 OpenCV 4.11 does not follow a change of the frame size (it repeats the last picture or gives parts
 of it, and nothing tells), takes the first video stream even if that is a cover picture, and guesses
@@ -21,15 +21,16 @@ def _known_to_pyav(path: str) -> Index | None:
     Raises:
         ReaderLimitError: OpenCV would show other frames.
     """
-    if not pyav_installed():
-        _check_alone(path)
-        return None
-    try:
-        video = OpenVideo(path)
-        index = build_index(video, path)
-    except BrokenVideoError:
-        raise
-    except Exception:  # what PyAV cannot read, OpenCV may
+    index = None
+    if pyav_installed():
+        try:
+            video = OpenVideo(path)
+            index = build_index(video, path)
+        except BrokenVideoError:
+            raise
+        except Exception:  # what PyAV cannot read, OpenCV may
+            pass
+    if index is None:
         _check_alone(path)
         return None
     if video.stream.index != video.container.streams.video[0].index:
@@ -77,9 +78,8 @@ class Capture:
             raise ReaderLimitError('OpenCV cannot open it')
         if hasattr(cv2, 'CAP_PROP_ORIENTATION_AUTO'):
             self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-        self._turns = (
-            -round(self.get('CAP_PROP_ORIENTATION_META') / 90) % 4
-        )  # the property counts clockwise
+        # the property counts clockwise
+        self._turns = -round(self.get('CAP_PROP_ORIENTATION_META') / 90) % 4
         self.said = max(int(self.get('CAP_PROP_FRAME_COUNT')), 0)
         self.fps = max(self.get('CAP_PROP_FPS'), 0.0)
         self.position = 0
@@ -90,9 +90,8 @@ class Capture:
 
     def get(self, name: str) -> float:
         """A property, 0 where this version of OpenCV does not know it."""
-        return (
-            float(self._capture.get(getattr(self._cv2, name))) if hasattr(self._cv2, name) else 0.0
-        )
+        known = getattr(self._cv2, name, None)
+        return 0.0 if known is None else float(self._capture.get(known))
 
     def grab(self) -> bool:
         """Pass a frame."""
@@ -116,7 +115,7 @@ class Capture:
         return np.ascontiguousarray(np.rot90(frame[..., ::-1], self._turns))
 
     def _compare(self, frame: np.ndarray) -> None:
-        """Say so where the lower or right edge stays as it was, as behind a change of the frame size."""
+        """Warn where the lower or right edge stays as it was, as after a change of the size."""
         if self._last is not None:
             edges = ((frame[-1], self._last[-1]), (frame[:, -1], self._last[:, -1]))
             if any(np.ptp(now) and np.array_equal(now, before) for now, before in edges):
@@ -124,15 +123,18 @@ class Capture:
 
                 say(
                     'same edge',
-                    f'{self._path}: an edge of frame {self.position - 1} is that of a frame before. If the '
-                    'frame size has changed there, what OpenCV shows from then on is wrong; PyAV follows such changes (pip '
-                    'install av)',
+                    f'{self._path}: an edge of frame {self.position - 1} is that of a frame '
+                    'before. If the frame size has changed there, what OpenCV shows from then on '
+                    'is wrong; PyAV follows such changes (pip install av)',
                 )
         self._last = frame
 
 
 class OpenCVFrames(RandomAccess):
-    """Frames by number. The file is decoded from its beginning for each batch, and without PyAV also once to count."""
+    """Frames by number.
+
+    The file is decoded from its beginning for each batch, and without PyAV also once to count.
+    """
 
     module = 'cv2'
 
@@ -169,8 +171,11 @@ def _ascending(times: np.ndarray, fps: float) -> np.ndarray:
 
 
 class OpenCVFile(VideoFile):
-    """Frames one after the other. Passed-over frames are decoded but not converted; without PyAV the number of frames is
-    not known, since OpenCV guesses it."""
+    """Frames one after the other.
+
+    Passed-over frames are decoded but not converted. Without PyAV the number of frames is not
+    known, since OpenCV guesses it.
+    """
 
     module = 'cv2'
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from egoexo_mm.evaluation.class_report import class_accuracy, confusion_matrix, plot_confusion
 from egoexo_mm.atomic_files import whole_file
+from egoexo_mm.evaluation.class_report import class_accuracy, confusion_matrix, plot_confusion
 
 
 def test_confusion_matrix():

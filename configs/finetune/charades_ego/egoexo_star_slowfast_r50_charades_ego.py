@@ -1,4 +1,4 @@
-# Ego-Exo*: the Interaction-Map loss goes on in fine-tuning, 0.1 (hand + object) + 1.0 BCE.
+# Ego-Exo*: fine-tuning keeps the Interaction-Map loss, 0.1 (hand + object) + 1.0 BCE.
 _base_ = ['egoexo_slowfast_r50_charades_ego.py', '../../_egoexo_base_/models/interaction_head.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=0.1)

@@ -1,4 +1,4 @@
-# Ego-Exo*: the Interaction-Map loss goes on in fine-tuning, 0.1 (hand + object) + 1.0 BCE.
+# Ego-Exo*: fine-tuning keeps the Interaction-Map loss, 0.1 (hand + object) + 1.0 BCE.
 # (There is no official result of it for Slow.)
 _base_ = ['egoexo_slowonly_r50_charades_ego.py', '../../_egoexo_base_/models/interaction_head.py']
 

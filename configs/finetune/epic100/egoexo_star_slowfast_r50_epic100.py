@@ -1,4 +1,4 @@
-# Ego-Exo*: the Interaction-Map loss goes on in fine-tuning, 3.0 (hand + object) + CE verb + CE noun.
+# Ego-Exo*: fine-tuning keeps the Interaction-Map loss, 3.0 (hand + object) + CE verb + CE noun.
 _base_ = ['egoexo_slowfast_r50_epic100.py', '../../_egoexo_base_/models/interaction_head.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=3.0)

@@ -130,7 +130,7 @@ def box_iou(boxes: np.ndarray, others: np.ndarray, *, pixel: float) -> np.ndarra
 
 
 def through_text(rows: np.ndarray) -> np.ndarray:
-    """Rows as the authors' text file gives them back, float64, with boxes that count pixels from 1."""
+    """Rows as the authors' text file gives them back, float64; boxes count pixels from 1."""
     decimals = (1, 1, 1, 1, 3, 0, 3, 3, 3, 0)[: rows.shape[1]]
     shifted = rows.copy()
     shifted[:, :4] += 1

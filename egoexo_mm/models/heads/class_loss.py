@@ -19,7 +19,7 @@ from .base import Feats
 
 
 def class_head_loss(
-    head: nn.Module, feats: Feats, data_samples: SampleList, **kwargs: Any
+    head: Any, feats: Feats, data_samples: SampleList, **kwargs: Any
 ) -> dict[str, Tensor]:
     """``head.loss``; of MMAction2's own heads the same numbers, without reading anything back.
 

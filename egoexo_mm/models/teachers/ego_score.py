@@ -14,11 +14,11 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from torch import Tensor
 
+from egoexo_mm.checkpoints.filling import fill_recognizer
 from egoexo_mm.checks import check_choice
 
 from .base import ScoreTeacher
 from .frame_preprocessor import FramePreprocessor, evenly_spaced
-from .weights import fill_recognizer
 
 
 @MODELS.register_module()

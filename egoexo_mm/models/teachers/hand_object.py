@@ -17,8 +17,8 @@ from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
 from torch import Tensor
 
+from egoexo_mm.checkpoints.reading import sha256_of
 from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps
-from egoexo_mm.models.checkpoints import sha256_of
 from egoexo_mm.targets import VideoInfo, stored_frames
 
 from .base import Teacher

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from egoexo_mm.targets import TargetStore
 
-DOC = Path(__file__).resolve().parents[2] / 'docs/target_store.md'
+DOC = Path(__file__).resolve().parents[3] / 'docs/target_store.md'
 
 
 def test_the_writer_in_the_doc_makes_a_store(tmp_path, monkeypatch):
