@@ -68,10 +68,7 @@ def find_videos(where: str | Path, rule: str) -> dict[str, Path]:
 
 
 def ranking_sheet(
-    store: TargetStore,
-    videos: dict[str, Path],
-    count: int = 8,
-    columns: int = 4,
+    store: TargetStore, videos: dict[str, Path], count: int = 8, columns: int = 4
 ) -> tuple[np.ndarray, list[str]]:
     """A picture with middle frames of the ``count`` most and the ``count`` least egocentric videos.
 
