@@ -11,8 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from egoexo_mm.checks import check_choice
-
 # Where a crop of `side` pixels, which may be a fraction, starts in the libraries of the networks:
 # MMAction2; torchvision, timm and mmpretrain (halves round to even); TensorFlow's EfficientNets.
 _STARTS = dict(
@@ -68,10 +66,15 @@ class FramePreprocessor(nn.Module):
         long_side: str = 'cut',
     ) -> None:
         super().__init__()
-        check_choice('interpolation', interpolation, ('bilinear', 'bicubic'))
-        check_choice('geometry', geometry, ('short', 'squash', 'crop_first'))
-        check_choice('start', start, _STARTS)
-        check_choice('long_side', long_side, _LONG_SIDES)
+        for name, value, known in (
+            ('interpolation', interpolation, ('bilinear', 'bicubic')),
+            ('geometry', geometry, ('short', 'squash', 'crop_first')),
+            ('start', start, _STARTS),
+            ('long_side', long_side, _LONG_SIDES),
+        ):
+            if value not in known:
+                choices = ', '.join(map(repr, known))
+                raise ValueError(f'{name}: expected one of {choices}, got {value!r}')
         if resize < size:
             raise ValueError(
                 f'frames resized to {resize} pixels have no crop of {size}; lower crop_size or '

@@ -171,7 +171,7 @@ class HandObjectTeacher(Teacher):
         return store_columns([sample.pred_instances for sample in samples], frame_size)
 
     def row(self, results: list[dict[str, np.ndarray]], frames: np.ndarray) -> dict[str, Any]:
-        """Arguments of ``StoreWriter.add_detections``, less those that describe the video.
+        """Arguments of ``StoreWriter.add_detections``, without those that describe the video.
 
         Args:
             results: Of every frame of the video that the detector saw, in order.

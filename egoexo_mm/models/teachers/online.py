@@ -145,7 +145,7 @@ def _raw_clips(inputs: Tensor, data_samples: SampleList, preprocessor: nn.Module
 def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
     """The RGB pixels that MMAction2's own preprocessor normalised, for it keeps no raw clips.
 
-    They are rounded to whole numbers, which restores uint8 frames exactly.
+    They are rounded to integers, which restores uint8 frames exactly.
 
     Args:
         clips: (N, 3, T, H, W) normalised.
