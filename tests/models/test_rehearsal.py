@@ -1,7 +1,7 @@
-"""Training and testing of every shipped recognizer on the meta device: no value is read by the host, no tensor left behind.
+"""Training and testing of every shipped recognizer on the meta device.
 
-On that device tensors have shapes and no values. Reading one on the host raises, and so does mixing it with a tensor that a
-module forgot to move. What a step does on a GPU is not shown here: see test_gpu.py.
+On that device tensors have shapes and no values. Reading one on the host raises, and so does mixing
+it with a tensor that a module forgot to move. This does not show a step on a GPU: see test_gpu.py.
 """
 
 import sys
@@ -80,7 +80,7 @@ def test_it_finds_what_it_looks_for():
 
 
 def test_counted_memory():
-    """What a convolution and a rectifier keep, by hand; checkpointing keeps less; a second clip costs as much as a first."""
+    """Bytes that a convolution and a rectifier keep, by hand; checkpointing keeps fewer."""
     cfg = rehearsal.load('miniworld/pretrain_egoexo.py')
     one, two, three = (memory.kept(cfg, clips) for clips in (2, 3, 4))
     assert two - one == three - two > 0
