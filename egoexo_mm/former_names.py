@@ -16,17 +16,35 @@ from typing import Any
 
 # former name: present name
 MOVED: dict[str, str] = {
+    'egoexo_mm.compat.cure': 'egoexo_mm.compat.workaround',
     'egoexo_mm.datasets.arrow_strings': 'egoexo_mm.datasets.annotations.arrow_strings',
     'egoexo_mm.datasets.dataframe_pickle': 'egoexo_mm.datasets.annotations.dataframe_pickle',
     'egoexo_mm.datasets.failed_media': 'egoexo_mm.datasets.broken_media.failed_list',
     'egoexo_mm.datasets.hand_object_xml': 'egoexo_mm.datasets.annotations.hand_object_xml',
     'egoexo_mm.datasets.media_failures': 'egoexo_mm.datasets.broken_media.errors',
+    'egoexo_mm.datasets.transforms.rescale_crop': 'egoexo_mm.datasets.transforms.crops',
+    'egoexo_mm.engine.pipelines': 'egoexo_mm.engine.runner_parts',
     'egoexo_mm.evaluation.functional': 'egoexo_mm.evaluation.measures',
-    'egoexo_mm.evaluation.functional.average_precision': 'egoexo_mm.evaluation.measures.average_precision',
+    'egoexo_mm.evaluation.functional.average_precision': (
+        'egoexo_mm.evaluation.measures.average_precision'
+    ),
     'egoexo_mm.evaluation.functional.calibration': 'egoexo_mm.evaluation.measures.calibration',
-    'egoexo_mm.evaluation.functional.hand_object_ap': 'egoexo_mm.evaluation.measures.hand_object_ap',
+    'egoexo_mm.evaluation.functional.hand_object_ap': (
+        'egoexo_mm.evaluation.measures.hand_object_ap'
+    ),
     'egoexo_mm.evaluation.functional.verb_noun': 'egoexo_mm.evaluation.measures.verb_noun',
     'egoexo_mm.files': 'egoexo_mm.atomic_files',
+    'egoexo_mm.models.checkpoints': 'egoexo_mm.checkpoints.reading',
+    'egoexo_mm.models.detectors.functional': 'egoexo_mm.models.detectors.hand_object_maths',
+    'egoexo_mm.models.functional': 'egoexo_mm.models.distillation_maths',
+    'egoexo_mm.models.hand_object_weights': 'egoexo_mm.checkpoints.hand_object',
+    'egoexo_mm.models.heads.targets': 'egoexo_mm.models.heads.base',
+    'egoexo_mm.models.labels': 'egoexo_mm.models.labelled_samples',
+    'egoexo_mm.models.pyslowfast': 'egoexo_mm.checkpoints.pyslowfast',
+    'egoexo_mm.models.teachers.frames': 'egoexo_mm.models.teachers.frame_preprocessor',
+    'egoexo_mm.models.teachers.scaling': 'egoexo_mm.models.teachers.opencv_resize',
+    'egoexo_mm.models.teachers.weights': 'egoexo_mm.checkpoints.filling',
+    'egoexo_mm.models.views': 'egoexo_mm.models.view_scoring',
     'egoexo_mm.targets.disk': 'egoexo_mm.targets.store.disk',
     'egoexo_mm.targets.epic_boxes': 'egoexo_mm.targets.conversion.epic_boxes',
     'egoexo_mm.targets.errors': 'egoexo_mm.targets.store.errors',

@@ -4,122 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from egoexo_mm.models import checkpoints
-
-# Mean and std of the preprocessor are not persistent in MMAction2, so it would not expect them.
-DROPPED = ('aux_heads.', 'teachers.', 'data_preprocessor.')
-# Counters that MMEngine's and torch's averaged models keep beside their `module.`
-COUNTERS = ('steps', 'n_averaged')
-
-
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('input', type=Path, help='checkpoint written by training (.pth)')
-    parser.add_argument('output', type=Path, help='checkpoint to write (.pth)')
-    return parser.parse_args(argv)
-
-
-def strip(source: Path, destination: Path) -> str:
-    """Write ``source`` to ``destination`` without training state and added modules.
-
-    Returns:
-        A summary of a few lines.
-
-    Raises:
-        ValueError: one sentence with the file and what was expected; nothing is written.
-    """
-    checkpoints.check_destination(source, destination)
-    checkpoint = checkpoints.read_checkpoint(source)
-    weights = checkpoints.weights_of(checkpoint, 'state_dict', source)
-    weights, prefixes = unwrapped(weights, source)
-    kept = {name: value for name, value in weights.items() if not name.startswith(DROPPED)}
-    if not kept:
-        raise ValueError(
-            f'{source} has only {", ".join(DROPPED)} weights; expected a recognizer '
-            'with `backbone.` and `cls_head.`'
-        )
-    meta = checkpoint.get('meta')
-    meta = plain(meta) if isinstance(meta, dict) else {}
-    checkpoints.write_checkpoint({'state_dict': kept, 'meta': meta}, destination)
-    lines = [f'kept {len(kept)} of {len(weights)} tensors']
-    lines += [
-        f'took {prefix} off the names of {count} tensors'
-        for prefix, count in sorted(prefixes.items())
-    ]
-    for prefix in DROPPED:
-        count = sum(name.startswith(prefix) for name in weights)
-        if count:
-            lines.append(f'dropped {count} tensors of {prefix}')
-    others = sorted(str(key) for key in checkpoint if key not in ('state_dict', 'meta'))
-    if others:
-        lines.append(f'dropped {", ".join(others)}')
-    sizes = [path.stat().st_size / 1e6 for path in (source, destination)]
-    return '\n'.join([*lines, f'{sizes[0]:.1f} MB -> {sizes[1]:.1f} MB', f'wrote {destination}'])
-
-
-def unwrapped(weights: dict[str, Any], source: Path) -> tuple[dict[str, Any], Counter]:
-    """Weights by the names that the recognizer itself has.
-
-    Wrappers add to names: DistributedDataParallel and averaged models `module.` in front, torch.compile
-    `_orig_mod.` in front of what is compiled, one inside the other in any order.
-
-    Returns:
-        The weights, and how many names had what in front.
-
-    Raises:
-        ValueError: two tensors have the same name without it.
-    """
-    found, prefixes = {}, Counter()
-    for name, value in weights.items():
-        parts = [part for part in name.split('.') if part != '_orig_mod']
-        while parts[0] == 'module' and len(parts) > 1:
-            parts = parts[1:]
-        own = '.'.join(parts)
-        if own in found:
-            raise ValueError(
-                f'{source} has two tensors for {own}, one of them as {name}; expected '
-                'the weights of one model'
-            )
-        found[own] = value
-        if own != name:
-            front = name[: -len(own)] if name.endswith(own) else '_orig_mod.'
-            prefixes[front] += 1
-    if prefixes:
-        found = {name: value for name, value in found.items() if name not in COUNTERS}
-    return found, prefixes
-
-
-def plain(value: Any) -> Any:
-    """``value`` with nothing in it but exact Python scalars, strings, lists, tuples and dicts.
-
-    What is of another type is left out; a NumPy scalar or a config class would need more than
-    ``torch.load(weights_only=True)`` admits.
-    """
-    if isinstance(value, dict):
-        return {
-            key: plain(item)
-            for key, item in value.items()
-            if is_plain(key) and (is_plain(item) or isinstance(item, (dict, list, tuple)))
-        }
-    if isinstance(value, (list, tuple)):
-        items = [
-            plain(item) for item in value if is_plain(item) or isinstance(item, (dict, list, tuple))
-        ]
-        return tuple(items) if isinstance(value, tuple) else items
-    return value if is_plain(value) else None
-
-
-def is_plain(value: Any) -> bool:
-    return value is None or type(value) in (bool, int, float, str)
+from egoexo_mm.checkpoints.stripping import strip
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('input', type=Path, help='checkpoint written by training (.pth)')
+    parser.add_argument('output', type=Path, help='checkpoint to write (.pth)')
+    args = parser.parse_args(argv)
     try:
         print(strip(args.input, args.output))
     except (ValueError, OSError) as error:

@@ -9,8 +9,8 @@ that was built for another torch that is a RuntimeError, and no model of mmactio
 Workaround: mmdet, and where torchvision does not import mmpretrain, are hidden while
 ``mmaction.models`` is imported for the first time; mmaction2 then skips its AVA heads and
 MobileOneTSM, as it does where they are not installed.
-Inert: where mmcv has its compiled ops, mmdet is not installed, mmdet or mmaction.models is imported
-already.
+Inactive: where mmcv has its compiled ops, mmdet is not installed, or one of mmdet and
+mmaction.models is imported already.
 Delete: together with ``mmcv_ext``.
 """
 
@@ -22,16 +22,16 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
-from .cure import package_dir
 from .mmcv_ext import compiled_ops_exist
+from .workaround import package_dir
 
 
 def import_mmaction_models() -> ModuleType:
     """Import and return ``mmaction.models``, which registers mmaction2's models.
 
     Raises:
-        ImportError: mmaction2 is not installed (the sentence says how to install it), or it does
-        not import here.
+        ImportError: mmaction2 is not installed (the message says how to install it), or it does
+            not import here.
     """
     if package_dir('mmaction') is None:
         raise ImportError(
@@ -54,7 +54,7 @@ def _mmdet_hidden() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _mmpretrain_hidden() -> Iterator[None]:
-    """Inside this block ``import mmpretrain`` fails at once, where torchvision ends it in a RuntimeError."""
+    """Inside this block ``import mmpretrain`` fails at once, where torchvision does not import."""
     if 'mmpretrain' in sys.modules or package_dir('mmpretrain') is None or _torchvision_imports():
         yield
         return
@@ -63,7 +63,7 @@ def _mmpretrain_hidden() -> Iterator[None]:
 
 
 def _torchvision_imports() -> bool:
-    """Whether it can be imported, or lacks in a way that mmaction2 expects."""
+    """Whether torchvision imports, or is missing in a way that mmaction2 expects."""
     try:
         importlib.import_module('torchvision')
     except ImportError:

@@ -4,7 +4,7 @@ Broken: MMEngine reads ``_base_ = 'package::config.py'`` and ``get_config('packa
 the packages in a fixed list only, not of one without a folder (``package::config.py``), and not
 from an editable install, whose files are not beside its metadata. A base read so gets the
 package's name as ``_scope_``, and we have no registries of our own.
-Workaround: both ask this package for its own configs; any other name is MMEngine's business as before.
+Workaround: both ask this package for its own configs. Any other name is left to MMEngine.
 Inactive: where mmengine is not installed.
 Delete: never; MMEngine has no other way to add a package.
 """
@@ -15,16 +15,14 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from .cure import Cure, package_dir
+from .workaround import Workaround
 
 NAME = 'egoexo_mm:: configs'
 PREFIX = 'egoexo_mm::'
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Teach ``Config`` and ``mmengine.hub.get_config`` the name of this package."""
-    if package_dir('mmengine') is None:
-        return Cure(NAME, False, 'mmengine is not installed')
     from mmengine.config import Config
     from mmengine.config.utils import MODULE2PACKAGE
     from mmengine.hub import hub
@@ -33,7 +31,7 @@ def apply() -> Cure:
     Config._get_cfg_path = staticmethod(_base_path(Config._get_cfg_path))
     hub._get_package_and_cfg_path = _package_and_path(hub._get_package_and_cfg_path)
     hub._get_cfg_metainfo = _metainfo(hub._get_cfg_metainfo)
-    return Cure(NAME, True, 'MMEngine knows a fixed list of packages; this one was added')
+    return Workaround(NAME, True, 'MMEngine knows a fixed list of packages; this one was added')
 
 
 def _base_path(original: Any) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib
 
-from .cure import Cure, package_dir
+from .workaround import Workaround, package_dir
 
 NAME = "mmaction2's multimodal models"
 # module -> names that mmaction/models/multimodal/vindlu imports from it
@@ -42,21 +42,21 @@ _NEEDED = {
 }
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Switch the multimodal models off where they cannot be imported."""
     if package_dir('mmaction') is None or package_dir('transformers') is None:
-        return Cure(NAME, False, 'mmaction2 or transformers is not installed')
+        return Workaround(NAME, False, 'mmaction2 or transformers is not installed')
     from mmaction.utils import dependency
 
     if not dependency.WITH_MULTIMODAL:
-        return Cure(
+        return Workaround(
             NAME, False, 'transformers is older than mmaction2 asks for, so it leaves them out'
         )
     missing = _missing()
     if missing is None:
-        return Cure(NAME, False, 'what they import is there')
+        return Workaround(NAME, False, 'what they import is there')
     dependency.WITH_MULTIMODAL = False
-    return Cure(NAME, True, f'they cannot be imported here ({missing}); all other models can')
+    return Workaround(NAME, True, f'they cannot be imported here ({missing}); all other models can')
 
 
 def _missing() -> str | None:

@@ -1,4 +1,4 @@
-"""What is remembered of a training step: where it was, its losses and its videos."""
+"""The record of a training step: its place in the run, its losses and its videos."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def first_not_finite(steps: list[StepRecord]) -> StepRecord | None:
 
 
 def told_by_all(told: str | None) -> str:
-    """What those processes tell that have something to tell; the same on every process."""
+    """The texts of all processes that have one, joined; the same on every process."""
     if not is_distributed():
         return told or ''
     return ' | '.join(

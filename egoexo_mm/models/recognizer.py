@@ -11,11 +11,12 @@ from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from egoexo_mm.models.data_preprocessor import EgoExoDataPreprocessor
 from egoexo_mm.models.heads.base import AuxiliaryHead, Scores, StockHead, ViewHead, view_scorer
 from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.raw_views import RawViews
 from egoexo_mm.models.teachers import OnlineTeachers
-from egoexo_mm.models.views import join_batches
+from egoexo_mm.models.view_scoring import join_batches
 
 
 @MODELS.register_module()
@@ -74,6 +75,9 @@ class EgoExoRecognizer(Recognizer3D):
             amp=teacher_amp,  # not a module: see there
             map_frames={name: value for name, value in frames.items() if value},
         )
+
+        if self.teachers.configs and isinstance(self.data_preprocessor, EgoExoDataPreprocessor):
+            self.data_preprocessor.keep_raw = True
 
     def init_weights(self) -> None:
         """Initial weights; teachers are built and read their checkpoints."""

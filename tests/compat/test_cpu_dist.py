@@ -194,7 +194,7 @@ def test_wrapper_config_keeps_what_was_asked():
 
 def test_applied_here():
     compat.apply()
-    names = [cure.name for cure in compat.active_cures()]
+    names = [one.name for one in compat.active_workarounds()]
     assert cpu_dist.NAME in names
 
 

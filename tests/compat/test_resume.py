@@ -7,9 +7,9 @@ import mmengine.runner
 import pytest
 import torch
 
-from egoexo_mm.compat.resume import newest_checkpoint, why_not_resumable
+from egoexo_mm.checkpoints.reading import read_checkpoint
+from egoexo_mm.checkpoints.resumable import newest_checkpoint, why_not_resumable
 from egoexo_mm.errors import RunError
-from egoexo_mm.models.checkpoints import read_checkpoint
 from tests.compat.toy_runner import toy_run
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from egoexo_mm.compat.cure import package_dir
+from egoexo_mm.compat.workaround import package_dir
 
 ROOT = Path(__file__).parents[2]
 HOST = package_dir('mmaction')

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from egoexo_mm.compat.cure import package_dir
+from egoexo_mm.compat.workaround import package_dir
 
 ROOT = Path(__file__).parents[2]
 HOST = package_dir('mmaction') / '.mim' / 'configs'

@@ -95,7 +95,7 @@ def test_recipe(name):
             heads.ego_score.loss.loss_weight,
             heads.object_score.loss.loss_weight,
             heads.interaction_map.loss_hand.loss_weight,
-            heads.interaction_map.loss_object.loss_weight,
+            heads.interaction_map.loss_held_object.loss_weight,
         ]
         assert weights == [0.5, 0.1, 0.5, 1.0, 1.0]
 

@@ -159,7 +159,7 @@ def test_model(name):
     assert cfg.model.test_cfg.max_testing_views == 10
     if 'star' in name:
         head = cfg.model.aux_heads.interaction_map
-        assert head.loss_hand.loss_weight == head.loss_object.loss_weight == STAR_WEIGHT[task]
+        assert head.loss_hand.loss_weight == head.loss_held_object.loss_weight == STAR_WEIGHT[task]
     else:
         assert 'aux_heads' not in cfg.model
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.targets.test_epic_boxes import frame, hand, save, thing
 
 from egoexo_mm.targets import TargetStore
+from tests.targets.conversion.test_epic_boxes import frame, hand, save, thing
 from tests.tools.test_convert_targets import main, one_error  # noqa: F401  (main is a fixture)
 
 

@@ -51,6 +51,7 @@ def test_a_wheel_has_configs_tools_and_index(tmp_path):
             'tools/setup_env.py',
             'tools/setup_env.sh',
             'tools/test_matrix.py',
+            'tools/stacks.json',
             'tools/release_dry_run.sh',
         }
         & got

@@ -37,15 +37,15 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def modules(monkeypatch):
-    """``_media``, ``_jobs`` and ``_report`` of tools/data."""
+    """``frames``, ``jobs`` and ``report`` of tools/data/preparing."""
     monkeypatch.syspath_prepend(str(TOOLS))
-    import _jobs
-    import _media
-    import _report
+    import preparing.frames
+    import preparing.jobs
+    import preparing.report
     from egoexo_light.video import ffmpeg
 
     monkeypatch.setattr(ffmpeg, '_stopped', threading.Event())  # a run that ends leaves it set
-    return _media, _jobs, _report
+    return preparing.frames, preparing.jobs, preparing.report
 
 
 def tar(path, names, data=JPG):

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import sandbox
 
+from egoexo_mm.checkpoints.reading import read_checkpoint, read_weights, weights_of
 from egoexo_mm.compat import checkpoints
 from egoexo_mm.datasets.annotations import read_table
 from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 from egoexo_mm.evaluation.dumps import read_dump
-from egoexo_mm.models.checkpoints import read_checkpoint, weights_of
-from egoexo_mm.models.teachers.weights import read_weights
 from egoexo_mm.targets.conversion.epic_boxes import read_epic_boxes
 from egoexo_mm.targets.conversion.frame_sizes import FrameSize
 from egoexo_mm.targets.conversion.numpy_files import load_npy, load_pickle

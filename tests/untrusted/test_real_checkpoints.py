@@ -14,8 +14,8 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 
+from egoexo_mm.checkpoints.reading import read_weights
 from egoexo_mm.compat import checkpoints
-from egoexo_mm.models.teachers.weights import read_weights
 
 ZONE = datetime.timezone(datetime.timedelta(hours=2))
 

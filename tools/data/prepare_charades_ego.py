@@ -15,27 +15,28 @@ import re
 import sys
 from pathlib import Path
 
-import _light  # noqa: F401
-from _annotations import inside, number, read_table, read_text
-from _cli import find_files, make_parser, run, threads
-from _media import FrameName, count_frames
-from _report import Item
+import preparing  # noqa: F401  makes egoexo_light importable
 from egoexo_light.untrusted import quote
 from egoexo_light.video.ffmpeg import StopRun, extract_frames, probe, require_ffmpeg
 from egoexo_light.video.names import VIDEO_SUFFIXES, is_hidden
+from preparing.annotations import inside, number, read_table, read_text
+from preparing.arguments import find_files, make_parser, run, threads
+from preparing.frames import FrameName, count_frames
+from preparing.report import Item
 
 FPS = 24
 _NUMBER = re.compile(r'-(\d+)\.jpg')
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Arguments of this script."""
     parser = make_parser(
         __doc__,
         short_side=320,
         quality='jpg',
         ann='the official csv, or frame lists of Ego-Exo: which videos are needed, how far; default all',
     )
-    return parser.parse_args(argv)
+    return parser
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
@@ -104,4 +105,4 @@ def frames_item(args: argparse.Namespace, name: str, source: Path | None, need: 
 
 
 if __name__ == '__main__':
-    sys.exit(run(parse_args(), collect))
+    sys.exit(run(build_parser(), collect))

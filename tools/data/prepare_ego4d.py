@@ -13,23 +13,24 @@ import argparse
 import sys
 from pathlib import Path
 
-import _light  # noqa: F401
-from _annotations import inside, number, read_json
-from _cli import find_files, make_parser, run, video_item
-from _report import Item
+import preparing  # noqa: F401  makes egoexo_light importable
 from egoexo_light.video.ffmpeg import require_ffmpeg
 from egoexo_light.video.names import VIDEO_SUFFIXES
+from preparing.annotations import inside, number, read_json
+from preparing.arguments import find_files, make_parser, run, video_item
+from preparing.report import Item
 
 _SLACK = 0.5  # seconds; annotated ends are rounded
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Arguments of this script."""
     return make_parser(
         __doc__,
         short_side=320,
         quality='crf',
         ann='fho_lta_*.json: which clips are needed, and how far; default all in SOURCE',
-    ).parse_args(argv)
+    )
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
@@ -53,4 +54,4 @@ def clip_item(args: argparse.Namespace, name: str, source: Path | None, need: fl
 
 
 if __name__ == '__main__':
-    sys.exit(run(parse_args(), collect))
+    sys.exit(run(build_parser(), collect))

@@ -14,17 +14,18 @@ import glob
 import sys
 from pathlib import Path
 
-import _light  # noqa: F401
-from _annotations import inside, number, read_json
-from _cli import make_parser, run, video_item
-from _report import Item
+import preparing  # noqa: F401  makes egoexo_light importable
 from egoexo_light.video.ffmpeg import StopRun, require_ffmpeg
 from egoexo_light.video.names import is_video
+from preparing.annotations import inside, number, read_json
+from preparing.arguments import make_parser, run, video_item
+from preparing.report import Item
 
 _SLACK = 0.5  # seconds; clips are cut at frames
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Arguments of this script."""
     parser = make_parser(__doc__, short_side=256, quality='crf', ann='keystep_segment_*.json')
     parser.add_argument(
         '--views',
@@ -32,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default='ego',
         help='cameras of each segment; default ego, the view of the benchmark',
     )
-    return parser.parse_args(argv)
+    return parser
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
@@ -91,4 +92,4 @@ def find_clip(path: Path, *, any_container: bool) -> Path | None:
 
 
 if __name__ == '__main__':
-    sys.exit(run(parse_args(), collect))
+    sys.exit(run(build_parser(), collect))

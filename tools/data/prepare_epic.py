@@ -15,13 +15,13 @@ import re
 import sys
 from pathlib import Path
 
-import _light  # noqa: F401
-from _annotations import inside, number, read_table
-from _cli import find_files, make_parser, run, threads
-from _media import FrameName, count_frames, unpack_frames
-from _report import Item
+import preparing  # noqa: F401  makes egoexo_light importable
 from egoexo_light.video.ffmpeg import MediaError, extract_frames, probe, require_ffmpeg
 from egoexo_light.video.names import VIDEO_SUFFIXES, is_hidden, is_video
+from preparing.annotations import inside, number, read_table
+from preparing.arguments import find_files, make_parser, run, threads
+from preparing.frames import FrameName, count_frames, unpack_frames
+from preparing.report import Item
 
 _ARCHIVES = ('.tar', '.tar.gz', '.tgz', '.zip')
 _FRAME = re.compile(r'frame_(\d{10})\.jpg')
@@ -33,7 +33,8 @@ _WRONG_AT_FIRST = (
 )  # archives of these were replaced; see the README of the EPIC-100 annotations
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Arguments of this script."""
     parser = make_parser(
         __doc__,
         short_side=256,
@@ -44,7 +45,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--release', type=int, choices=[55, 100], default=100, help='layout of OUT; default 100'
     )
-    return parser.parse_args(argv)
+    return parser
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
@@ -122,4 +123,4 @@ def frame_rate(name: str) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(run(parse_args(), collect))
+    sys.exit(run(build_parser(), collect))

@@ -18,17 +18,18 @@ import re
 import sys
 from pathlib import Path
 
-import _light  # noqa: F401
-from _annotations import inside, read_text
-from _cli import make_parser, run, tell_passed_over, video_item
-from _report import READY, Item, Result
+import preparing  # noqa: F401  makes egoexo_light importable
 from egoexo_light.untrusted import quote, shorten
 from egoexo_light.video.ffmpeg import StopRun, require_ffmpeg
 from egoexo_light.video.names import files_below, is_hidden, is_video
 from egoexo_light.video_lists import parse_video_list
+from preparing.annotations import inside, read_text
+from preparing.arguments import make_parser, run, tell_passed_over, video_item
+from preparing.report import READY, Item, Result
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Arguments of this script."""
     parser = make_parser(__doc__, short_side=320, quality='crf', ann=None)
     parser.add_argument(
         '--list',
@@ -40,7 +41,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--list-out', type=Path, metavar='FILE', help='list to write; default OUT/list.txt'
     )
-    return parser.parse_args(argv)
+    return parser
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
@@ -133,4 +134,4 @@ def write_lines(path: Path, lines: list[str]) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(run(parse_args(), collect, write_lists))
+    sys.exit(run(build_parser(), collect, write_lists))

@@ -30,14 +30,13 @@ from pathlib import Path
 
 import numpy as np
 
+from egoexo_mm.interaction_maps import DETECTOR_CLASSES
 from egoexo_mm.untrusted import quote, shorten
 from egoexo_mm.untrusted.xml_text import parse_xml
 from egoexo_mm.video_lists import read_text
 
 from .tables import parse_number
 
-CLASSES = ('targetobject', 'hand')  # by label
-HAND = CLASSES.index('hand')
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 _HELD = tuple(f'obj{corner}' for corner in _CORNERS)
 _OF_HANDS = ('contactstate', 'handside', *_HELD, 'magnitude', 'unitdx', 'unitdy')
@@ -172,10 +171,10 @@ class _Object:
 
 def _read_object(item: _Object) -> dict:
     name = (item.element('name') or '').lower()
-    if name not in CLASSES:
+    if name not in DETECTOR_CLASSES:
         raise item.bad(f'name is {shorten(name or "missing", 80)}, expected hand or targetobject')
     row = dict(
-        labels=CLASSES.index(name),
+        labels=DETECTOR_CLASSES.index(name),
         boxes=item.box([f'bndbox/{corner}' for corner in _CORNERS]),
         difficult=item.one_of('difficult', 1),
         truncated=item.one_of('truncated', 1),

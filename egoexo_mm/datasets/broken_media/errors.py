@@ -1,4 +1,4 @@
-"""Is it the media file or the config? Tells errors of a pipeline apart by where they were raised."""
+"""Is it the media file or the config? Errors are told apart by where they were raised."""
 
 from __future__ import annotations
 

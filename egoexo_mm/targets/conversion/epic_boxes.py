@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.interaction_maps import HAND, OBJECT, UNKNOWN
 from egoexo_mm.untrusted import quote
 from egoexo_mm.video.names import files_below
 
 from ..store.errors import TargetStoreError
 from ..store.manifest import Manifest, video_id_from_path
-from ..store.records import HAND, OBJECT, UNKNOWN, check_detections
+from ..store.records import check_detections
 from .box_files import BoxesReport, convert_files
 from .numpy_files import load_pickle
 from .protobuf import FIXED32, LENGTH, VARINT, fields, wrong_type

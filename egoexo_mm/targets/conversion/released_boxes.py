@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.interaction_maps import HAND, OBJECT, UNKNOWN
 from egoexo_mm.video.names import is_hidden
 
 from ..store.errors import TargetStoreError
 from ..store.manifest import Manifest
-from ..store.records import BOX_SLACK, HAND, OBJECT, UNKNOWN, check_detections
+from ..store.records import BOX_SLACK, check_detections
 from .box_files import BoxesReport, convert_files
 from .frame_sizes import FrameSize, SizeOf
 from .numpy_files import load_npy

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from egoexo_mm.failed_jsonl import read_failures
+from egoexo_mm.interaction_maps import HAND, OBJECT
 
 from ..store.manifest import Manifest, read_manifest
-from ..store.records import HAND, OBJECT, SUM_SLACK, arrow_schema
+from ..store.records import SUM_SLACK, arrow_schema
 from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
 
 _FEW_SCORES = 10  # up to so many, the mean of each one is worth a line

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from egoexo_mm.interaction_maps import CONTACTS, HAND, OBJECT, SIDES, UNKNOWN
+
 from .errors import TargetStoreError
 from .manifest import Manifest
 
-HAND, OBJECT = 0, 1
-UNKNOWN = -1  # of side and contact
 # A detector may overshoot the border by a rounding error; more than this is another unit.
 BOX_SLACK = 0.01
 # Probabilities sum to 1 within 1e-3 when written; float16 adds half of that.
@@ -174,8 +174,9 @@ def check_detections(columns: dict[str, Any | None], where: str) -> dict[str, np
     _check_range(raw['frame'], 0, np.iinfo(np.int32).max, 'frame', where, whole=True)
     check_box_values(raw['box'], raw['frame'], where)
     _check_range(raw['score'], -1e-6, 1 + 1e-6, 'score', where)
-    for name, low, high in (('kind', HAND, OBJECT), ('side', UNKNOWN, 1), ('contact', UNKNOWN, 4)):
-        _check_range(raw[name], low, high, name, where, whole=True)
+    _check_range(raw['kind'], HAND, OBJECT, 'kind', where, whole=True)
+    _check_range(raw['side'], UNKNOWN, len(SIDES) - 1, 'side', where, whole=True)
+    _check_range(raw['contact'], UNKNOWN, len(CONTACTS) - 1, 'contact', where, whole=True)
     if (np.abs(raw['offset']) > _FLOAT16_MAX).any():
         raise TargetStoreError(
             f'{where}: an offset does not fit float16; offsets are fractions '

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from egoexo_mm.failed_jsonl import FAILED_NAME, append_failure
+from egoexo_mm.file_locks import file_lock
 from egoexo_mm.untrusted import quote
 
 from .disk import sync_file, sync_folder
@@ -16,23 +17,6 @@ from .manifest import MANIFEST_NAME, Manifest, read_manifest
 from .records import arrow_schema, check_detections, check_frame_grid, check_scores
 from .shards import write_shard
 from .target_store import TargetStore
-
-try:
-    import fcntl
-except ImportError:  # not on Windows; there two writers of one rank are not noticed
-    fcntl = None
-
-_locks: set[int] = set()  # file handles that this process holds
-
-
-def _let_go() -> None:
-    """In a forked process, such as a data worker that outlives a killed run: hold none of the parent's locks."""
-    while _locks:
-        os.close(_locks.pop())
-
-
-if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_let_go)
 
 # Bounds the memory of an open shard (about 150 MB) where videos are hours long.
 _MAX_BOXES_PER_SHARD = 2**22
@@ -66,14 +50,16 @@ class StoreWriter:
         self._rows: list[dict[str, Any]] = []
         self._boxes = 0
         self._begin_folder()
-        self._lock = self._take_lock()
+        self._lock_path = self.path / f'.lock-r{rank:03d}'
+        self._lock = contextlib.ExitStack()
+        self._take_lock()
         try:
             for leftover in self.path.glob(f'.*.tmp-r{rank:03d}'):  # of a killed run
                 leftover.unlink(missing_ok=True)
             self._write_manifest()
             self.done: frozenset[str] = frozenset(TargetStore(self.path).video_ids)
         except BaseException:
-            self._release_lock()
+            self._lock.close()
             raise
         self._seen = set(self.done)
 
@@ -172,7 +158,7 @@ class StoreWriter:
         try:
             self.flush()
         finally:
-            self._release_lock()
+            self._lock.close()
 
     def _where(self, video_id: str, kind: str) -> str:
         if self.manifest.kind != kind:
@@ -268,27 +254,12 @@ class StoreWriter:
                 f'({"; ".join(differ)}); give another folder'
             )
 
-    def _take_lock(self) -> int | None:
-        if fcntl is None:
-            return None
-        lock = os.open(self.path / f'.lock-r{self.rank:03d}', os.O_CREAT | os.O_RDWR, 0o644)
+    def _take_lock(self) -> None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock.enter_context(file_lock(self._lock_path, wait=False))
         except BlockingIOError:
-            os.close(lock)
             raise TargetStoreError(
                 f'{self.path}: another process writes as rank {self.rank}; wait '
                 'for it, or give each process its own rank'
             ) from None
-        except OSError:  # a network file system without locks
-            pass
-        _locks.add(lock)
-        return lock
-
-    def _release_lock(self) -> None:
-        if self._lock is not None:
-            (self.path / f'.lock-r{self.rank:03d}').unlink(missing_ok=True)
-            if self._lock in _locks:  # not in a forked process
-                _locks.remove(self._lock)
-                os.close(self._lock)
-            self._lock = None
+        self._lock.callback(self._lock_path.unlink, missing_ok=True)

@@ -1,4 +1,4 @@
-"""The small world is the same everywhere, goes on where it stopped, and never mixes with another."""
+"""The small world is the same everywhere, continues where it stopped, never mixes with another."""
 
 import pytest
 
@@ -18,7 +18,8 @@ def test_files_do_not_depend_on_processes(tmp_path, monkeypatch):
         tiny_world(tmp_path / str(procs), monkeypatch, counts=LEAST, procs=procs)
     one = digests(tmp_path / '1')
     assert one == digests(tmp_path / '2')
-    # 2 videos, a frame each of 4 and of 3 segments, 3 pictures, 16 objects, 9 ground truths, 3 annotations
+    # 2 videos, a frame each of 4 and of 3 segments, 3 pictures, 16 objects, 9 ground truths, 3
+    # annotations
     assert len(one) == 2 + 4 + 3 + 3 + 16 + 9 + 3
 
 

@@ -97,7 +97,10 @@ def test_mistakes_are_named(tmp_path, extra, message):
 
 
 def test_fingerprints(tmp_path):
-    """Values count, wording does not; a change reaches the steps after it and no other; a moved study is the same."""
+    """Values count, wording does not; a moved study is the same.
+
+    A change reaches the steps after it and no other.
+    """
     write_study(tmp_path)
     before = plan_of(tmp_path).steps
     (tmp_path / 'model.py').write_text('# the same\noptimizer = dict(\n    lr=0.1)\n')

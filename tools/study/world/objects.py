@@ -112,7 +112,11 @@ _OUTLINES = dict(
 
 
 def catalogue_picture(noun: str, rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """One thing, large or small, before a wall and a table, (height, width, 3) uint8 RGB: for a classifier of objects."""
+    """One thing, large or small, before a wall and a table, for a classifier of objects.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
     style = STYLES['catalogue']
     big = 2 * np.array([width, height])
     side = int(big.max())
@@ -160,12 +164,15 @@ def paste(
     roll: float,
     tag: int | None = None,
 ) -> None:
-    """Draw a sprite into a picture (H, W, 3), or (H, W, 4) whose last channel gets ``tag``.
+    """Draw a sprite into a picture.
 
     Args:
+        canvas: (H, W, 3), or (H, W, 4) whose last channel gets ``tag``.
+        sprite: (S, S, 4).
         centre: (2,) x, y in pixels.
         radius: half of the sprite's side, in pixels.
         roll: radians.
+        tag: number of the thing.
     """
     reach = 1.5 * radius
     low = np.maximum(np.floor(centre - reach), 0).astype(int)

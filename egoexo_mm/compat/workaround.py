@@ -1,4 +1,4 @@
-"""What a cure reports, and how it looks at a host without importing it."""
+"""What a workaround reports, and how it looks at a host without importing it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-# The remedy where an op is asked for that the stand-ins lack.
+# What to do where an op is asked for that the stand-ins lack.
 FULL_MMCV = (
     'pip uninstall -y mmcv mmcv-lite && '
     'pip install "setuptools<82" wheel ninja psutil && '
@@ -17,12 +17,15 @@ FULL_MMCV = (
 
 
 @dataclass(frozen=True)
-class Cure:
-    """One cure: whether it changed anything here, and why (or why not)."""
+class Workaround:
+    """One workaround: whether it changed anything here, and why (or why not)."""
 
     name: str
     active: bool
     reason: str
+
+
+Cure = Workaround  # former name
 
 
 def package_dir(name: str) -> Path | None:

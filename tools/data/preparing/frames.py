@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import _light  # noqa: F401
-from _report import Found
 from egoexo_light.untrusted import quote, shorten
 from egoexo_light.video.ffmpeg import MediaError, check_not_stopped
 from egoexo_light.video.names import is_image
+
+from .report import Found
 
 _ANY_SIZE, _MOST_GROWTH = (
     100_000_000,
