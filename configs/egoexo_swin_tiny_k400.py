@@ -15,10 +15,6 @@ model = dict(
     cls_head=dict(loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)),
     aux_heads=_base_.aux_heads,
 )
-for head in model['aux_heads'].values():
-    head['in_channels'] = 768
-del head
-
 # a token covers two frames: 16 maps a clip of 32 frames, each at the first frame of its token
 stock_train_pipeline = [
     dict(step, time_stride=2, frame_sampling='stride') if step['type'] == 'LoadTargets' else step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
@@ -34,8 +36,10 @@ class LoadTargets(BaseTransform):
         stores: target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder. By default those that
             the dataset brings (``targets`` of ``VideoTargetDataset`` and of the egocentric data sets).
         missing: a video that a store lacks is an ``'error'``, or the target is left out (``'skip'``: zero loss).
-        time_stride, frame_sampling, cell_size, soft: see :class:`MapGeometry`. The first three are those of the backbone
-            (``frame_sampling`` its ``slow_sampling``); ``CheckTargetsHook`` compares them at start.
+        time_stride, frame_sampling, cell_size, join_clips: Of the maps, see :class:`MapGeometry`.
+            None: those of the model, which ``CheckTargetsHook`` tells at start; without the hook
+            SlowFast's (4, ``'linspace'``, 32 and False). What is given is compared with the model.
+        soft: See :class:`MapGeometry`.
         outside: see :func:`place_boxes`.
 
     Raises:
@@ -48,9 +52,10 @@ class LoadTargets(BaseTransform):
         *,
         stores: dict[str, str] | None = None,
         missing: str = 'error',
-        time_stride: int = 4,
-        frame_sampling: str = 'linspace',
-        cell_size: int = 32,
+        time_stride: int | None = None,
+        frame_sampling: str | None = None,
+        cell_size: int | None = None,
+        join_clips: bool | None = None,
         outside: str = 'drop',
         soft: bool = True,
     ) -> None:
@@ -58,8 +63,25 @@ class LoadTargets(BaseTransform):
             raise ValueError(f"LoadTargets: missing must be 'error' or 'skip', got {missing!r}")
         self.stores = open_stores(stores or {})
         self.missing = missing
-        self.geometry = MapGeometry(time_stride, frame_sampling, cell_size, soft)
         self.outside = outside
+        self._given = dict(
+            time_stride=time_stride,
+            frame_sampling=frame_sampling,
+            cell_size=cell_size,
+            join_clips=join_clips,
+            soft=soft,
+        )
+        self._given = {name: value for name, value in self._given.items() if value is not None}
+        self.adopt(MapGeometry())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the config says all about the maps."""
+        return {'time_stride', 'frame_sampling', 'cell_size', 'join_clips'} <= self._given.keys()
+
+    def adopt(self, geometry: MapGeometry) -> None:
+        """Take from ``geometry`` what the config does not say; call it before workers start."""
+        self.geometry = dataclasses.replace(geometry, **self._given)
         self._seen: dict[int, np.ndarray] = {}  # clip length -> frames that the map shows
 
     @property
@@ -93,16 +115,17 @@ class LoadTargets(BaseTransform):
 
     def _maps(self, store: TargetStore, video_id: str, results: dict) -> np.ndarray:
         """(2, T, H, W), or (V, 2, T, H, W) for more than one view."""
-        clip_len, num_clips = results['clip_len'], results['num_clips']
+        clip_len = results['clip_len']
+        if self.geometry.join_clips:
+            clip_len *= results['num_clips']
         if clip_len not in self._seen:
             try:
                 self._seen[clip_len] = self.geometry.frames(clip_len).numpy()
             except ValueError as error:
                 raise ValueError(f'LoadTargets: {error}') from None
         seen = self._seen[clip_len]
-        frames = (
-            results['frame_inds'].reshape(num_clips, clip_len)[:, seen] - results['start_index']
-        )
+        # more rows than num_clips where SampleFrames(twice_sample=True) or a dense sampling has them
+        frames = results['frame_inds'].reshape(-1, clip_len)[:, seen] - results['start_index']
         # of a segment of a long video, total_frames counts the segment and source_frames (None: unknown) the video
         total_frames = results.get('source_frames', results.get('total_frames'))
         found = store.detections(
@@ -126,6 +149,6 @@ class LoadTargets(BaseTransform):
                 grid=grid,
                 soft=self.geometry.soft,
             )
-            views.append(maps.reshape(2, num_clips, len(seen), *grid).swapaxes(0, 1))
+            views.append(maps.reshape(2, *frames.shape, *grid).swapaxes(0, 1))
         views = np.concatenate(views)
         return views[0] if len(views) == 1 else views

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType
 from mmengine.model.weight_init import kaiming_init, normal_init
 from torch import Tensor, nn
 
-from .base import AuxiliaryHead, Feats
+from .base import AuxiliaryHead, Feats, pathway_channels
 
 
 @MODELS.register_module()
@@ -15,7 +17,7 @@ class InteractionMapHead(AuxiliaryHead):
     """1x3x3 convolution, ReLU and 1x1x1 convolution on the last feature map: one channel for hands, one for objects.
 
     Args:
-        in_channels: channels of the map, 2048 for the slow pathway of SlowFast-R50.
+        in_channels: Channels of the map, or of those of each pathway. None: the recognizer tells.
         mid_channels: channels between the convolutions.
         pathway: which map of a multi-pathway backbone; 0 is the slow pathway. A single map is taken as it is.
         target: field of the data sample with the (2, T, H, W) map (channel 0 hand, 1 object).
@@ -26,7 +28,7 @@ class InteractionMapHead(AuxiliaryHead):
     def __init__(
         self,
         *,
-        in_channels: int,
+        in_channels: int | Sequence[int] | None = None,
         mid_channels: int = 512,
         pathway: int = 0,
         target: str = 'interaction_map',
@@ -38,6 +40,8 @@ class InteractionMapHead(AuxiliaryHead):
         super().__init__(target=target, init_cfg=init_cfg)
         self.pathway = pathway
         self.init_std = init_std
+        channels = pathway_channels(in_channels)
+        in_channels = channels[pathway if len(channels) > 1 else 0]
         self.conv = nn.Conv3d(in_channels, mid_channels, (1, 3, 3), padding=(0, 1, 1))
         self.relu = nn.ReLU(inplace=True)
         self.conv_map = nn.Conv3d(mid_channels, 2, 1)
@@ -74,5 +78,5 @@ class InteractionMapHead(AuxiliaryHead):
         return (
             f'the backbone makes maps of {tuple(pred.shape[1:])} and the targets are '
             f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets '
-            "to the backbone's strides"
+            "to the backbone's strides, or neither of them beside CheckTargetsHook, which tells them"
         )

@@ -31,8 +31,8 @@ class OnlineTeachers:
         learned: fields that auxiliary heads learn from.
         amp: ``'float16'`` or ``'bfloat16'`` runs teachers in mixed precision; None in that of their weights, also where the
             recognizer trains in mixed precision.
-        map_frames: ``time_stride`` and ``frame_sampling`` of the recognizer, where it has them, for a
-            ``HandObjectTeacher`` whose config does not state its own.
+        map_frames: ``time_stride``, ``frame_sampling`` and ``cell_size`` of the recognizer's maps,
+            where it knows them, for a ``HandObjectTeacher`` whose config does not state its own.
 
     Raises:
         ValueError: for a teacher that no head learns from, or another ``amp``; one sentence.
@@ -156,7 +156,8 @@ def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
         )
     pixels = clips.float()
     if getattr(preprocessor, 'mean', None) is not None:
-        pixels = pixels * preprocessor.std + preprocessor.mean
+        # of 2D recognizers they have no axis of frames
+        pixels = pixels * preprocessor.std.view(-1, 1, 1, 1) + preprocessor.mean.view(-1, 1, 1, 1)
     if preprocessor.to_rgb:  # the host's switch reverses the channels, whatever its name
         pixels = pixels.flip(1)
     return pixels.round().clamp(0, 255)
