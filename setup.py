@@ -22,6 +22,7 @@ CHECKOUT_ONLY = (
     'setup_env.*',
     'release_dry_run.sh',
     'test_matrix.py',
+    'stacks.json',
 )
 
 

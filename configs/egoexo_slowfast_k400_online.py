@@ -1,7 +1,8 @@
-# Ego-Exo pre-training of SlowFast 8x8 R50 on Kinetics-400 without target stores: the teachers run inside the training step.
+# Ego-Exo pre-training of SlowFast 8x8 R50 on Kinetics-400 without target stores: the teachers run
+# inside the training step.
 #
-# Their checkpoints are read at the start of training, and by training alone; see docs/teachers.md. Targets are of the clip's
-# crop, not of the whole video as released ones.
+# Only training reads their checkpoints, at its start; see docs/teachers.md. Targets are of the
+# clip's crop, where released ones are of the whole video.
 _base_ = 'egoexo_slowfast_k400.py'
 
 train_dataloader = dict(
@@ -20,8 +21,8 @@ model = dict(
             detector='{{fileDirname}}/teachers/hand_object_r101_c4.py',
             checkpoint='checkpoints/faster_rcnn_1_8_132028.pth',
             every=4,  # of the 8 slow frames the detector sees 2
-            time_stride=4,
-            frame_sampling='linspace',
+            time_stride=_base_.load_targets.time_stride,
+            frame_sampling=_base_.load_targets.frame_sampling,
         ),
     )
 )

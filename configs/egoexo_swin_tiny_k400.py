@@ -1,5 +1,6 @@
-# Ego-Exo on a backbone the paper never tried: MMAction2's Video Swin-T, from its ImageNet weights, with MMAction2's stock
-# augmentation and the Swin recipe (AdamW, 30 epochs). Nobody has published results of this combination.
+# Ego-Exo on a backbone the paper never tried: MMAction2's Video Swin-T, from its ImageNet weights,
+# with MMAction2's stock augmentation and the Swin recipe (AdamW, 30 epochs). Nobody has published
+# results of this combination.
 _base_ = [
     '_egoexo_base_/models/swin_tiny.py',
     '_egoexo_base_/models/aux_heads.py',
@@ -15,9 +16,12 @@ model = dict(
     cls_head=dict(loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)),
     aux_heads=_base_.aux_heads,
 )
-# a token covers two frames: 16 maps a clip of 32 frames, each at the first frame of its token
+# a token is of two frames, and a map belongs to the first of them
+token_frames = _base_.model.backbone.patch_size[0]
 stock_train_pipeline = [
-    dict(step, time_stride=2, frame_sampling='stride') if step['type'] == 'LoadTargets' else step
+    dict(step, time_stride=token_frames, frame_sampling='stride')
+    if step['type'] == 'LoadTargets'
+    else step
     for step in _base_.stock_train_pipeline
 ]
 train_dataloader = dict(dataset=dict(pipeline=stock_train_pipeline))

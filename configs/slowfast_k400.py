@@ -1,5 +1,5 @@
-# Baseline: the same backbone and recipe without teachers. (The reference also re-estimates BN statistics on 200 batches
-# before each evaluation of its baseline; that is left out here.)
+# Baseline: the same backbone and recipe without teachers. (The reference also re-estimates BN
+# statistics on 200 batches before each evaluation of its baseline; that is left out here.)
 _base_ = [
     '_egoexo_base_/models/slowfast_r50.py',
     '_egoexo_base_/datasets/k400.py',
@@ -7,6 +7,6 @@ _base_ = [
     '_egoexo_base_/default_runtime.py',
 ]
 
-# The stock recognizer with its class loss on the device: no read by the host in a step, and bfloat16 works. Checkpoints are
-# those of Recognizer3D.
+# The stock recognizer with its class loss on the device: no read by the host in a step, and
+# bfloat16 works. Checkpoints are those of Recognizer3D.
 model = dict(type='EgoExoRecognizer')

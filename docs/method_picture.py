@@ -1,4 +1,4 @@
-"""The picture at the top of README.md: one clip, what the teachers say and what the student predicts.
+"""The picture at the top of README.md: one clip, its targets and the predictions of the student.
 
 Shape legend: ``T`` slow frames (4), ``S`` cells of a side (6), ``C`` objects (8).
 """
@@ -18,7 +18,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
-from egoexo_mm.models.functional import slow_frame_index
+from egoexo_mm.interaction_maps import slow_frame_index
 from egoexo_mm.targets import TargetStore
 from egoexo_mm.visualization import COLOURS, dim, overlay_map
 from study.world import NOUNS

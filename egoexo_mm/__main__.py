@@ -11,13 +11,15 @@ Where a tool takes a config, egoexo_mm::NAME is a shipped one: python -m egoexo_
 
 from __future__ import annotations
 
+import importlib
 import os
 import runpy
 import sys
 from pathlib import Path
 
 from egoexo_mm import shipped
-from egoexo_mm.compat.cure import package_dir
+from egoexo_mm.commands import COMMANDS
+from egoexo_mm.compat.workaround import package_dir
 
 # They install what a checkout needs.
 CHECKOUT_ONLY = ('release_dry_run', 'run_demo', 'run_tests', 'setup_env', 'test_matrix')
@@ -48,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         ]
         if command == 'run':
             return run_host_tool(args)
+        if command in COMMANDS:
+            return importlib.import_module(COMMANDS[command]).main(args)
         return start_own_tool(command, args)
     except FileNotFoundError as error:
         print(f'egoexo_mm: error: {error}', file=sys.stderr)

@@ -42,8 +42,8 @@ def read_csv_rows(
     for line, cells in rows if full_rows else ():
         if len(cells) != len(names):
             raise ValueError(
-                f'{path}, line {line}: {len(cells)} fields, expected {len(names)} as in the header; '
-                'correct or remove the row'
+                f'{path}, line {line}: {len(cells)} fields, expected {len(names)} as in the '
+                'header; correct or remove the row'
             )
     header = [name for name in names if name]
     return header, [(line, dict(zip(names, cells))) for line, cells in rows]

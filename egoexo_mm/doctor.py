@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from egoexo_mm import compat, doctor_trials
-from egoexo_mm.compat.cure import FULL_MMCV, package_dir, torch_family_command
 from egoexo_mm.compat.mmcv_ext import compiled_ops_exist
+from egoexo_mm.compat.workaround import FULL_MMCV, package_dir, torch_family_command
 
 # Row of the report -> (module, distributions that may provide it).
 PACKAGES = {

@@ -36,7 +36,7 @@ def try_checkpoint() -> str:
     import torch
     from mmengine.runner.checkpoint import _load_checkpoint
 
-    from egoexo_mm.models.checkpoints import read_checkpoint
+    from egoexo_mm.checkpoints.reading import read_checkpoint
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'epoch_1.pth')

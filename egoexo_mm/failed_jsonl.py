@@ -1,7 +1,7 @@
 """``failed.jsonl``: videos that could not be used, and why.
 
-A line is a JSON object with ``video_id``, ``path`` (of the file; lines of older versions lack it) and ``reason``. The same
-schema is used in a target store, beside prepared data and in the work dir of a training run.
+A line is a JSON object with ``video_id``, ``path`` (of the file; lines of older versions lack it)
+and ``reason``. Target stores, prepared data and work dirs of training runs have such a file.
 """
 
 from __future__ import annotations
@@ -11,36 +11,45 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from egoexo_mm.untrusted.json_text import parse_json
+from .untrusted.json_text import parse_json
 
 FAILED_NAME = 'failed.jsonl'
 
 
 class Failures(NamedTuple):
-    """Video id -> last reason, a sentence for each line that cannot be read, and video id -> file where one is named."""
+    """What ``failed.jsonl`` says.
+
+    Attributes:
+        reasons: Video id -> last reason.
+        faults: A sentence for each line that cannot be read.
+        paths: Video id -> file, where one is named.
+    """
 
     reasons: dict[str, str]
     faults: list[str]
     paths: dict[str, str]
 
 
-def failure_line(video_id: str, path: str | Path | None, reason: Any) -> bytes:
-    """A line for ``failed.jsonl``; ``path`` is None where no file is known."""
+def failure_line(video_id: str, path: str | Path | None, reason: Any, **more: str) -> bytes:
+    """A line for ``failed.jsonl``; ``path`` is None where no file is known, ``more`` is added."""
     entry = dict(
         video_id=str(video_id),
         path=None if path is None else str(path),
         reason=' '.join(str(reason).split()),
+        **more,
     )
     return (json.dumps(entry) + '\n').encode()
 
 
-def append_failure(file: str | Path, video_id: str, path: str | Path | None, reason: Any) -> None:
-    """Add a line to ``failed.jsonl`` in one write, so that several processes may do so at once."""
+def append_failure(
+    file: str | Path, video_id: str, path: str | Path | None, reason: Any, **more: str
+) -> None:
+    """Add a :func:`failure_line` in one write, so that several processes may do so at once."""
     with open(file, 'ab+', buffering=0) as handle:
         size = handle.seek(0, os.SEEK_END)
         handle.seek(max(size - 1, 0))
         cut = handle.read(1) not in (b'', b'\n')  # the last line of a killed run
-        handle.write(b'\n' * cut + failure_line(video_id, path, reason))
+        handle.write(b'\n' * cut + failure_line(video_id, path, reason, **more))
 
 
 def read_failures(folder: Path) -> Failures:
@@ -56,6 +65,7 @@ def read_failures(folder: Path) -> Failures:
                 paths[str(entry['video_id'])] = str(entry['path'])
         except (ValueError, KeyError, TypeError, AttributeError):
             faults.append(
-                f'{path}, line {number}: expected a JSON object with video_id and reason; remove the line'
+                f'{path}, line {number}: expected a JSON object with video_id and reason; '
+                'remove the line'
             )
     return Failures(reasons, faults, paths)

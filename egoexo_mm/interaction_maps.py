@@ -1,21 +1,39 @@
 """Interaction-Maps: where hands and held objects are, as grids over a clip's frames.
 
-The maths of targets (https://arxiv.org/abs/2104.07905) that data sets, teachers and the model share.
+The vocabulary and the maths of targets (https://arxiv.org/abs/2104.07905) that stores, data sets,
+teachers and the model share.
 
-Shape legend: ``B`` boxes, ``T`` frames of a map, ``H x W`` cells of a map, ``K`` = 2 kinds of map
-(hand, object).
+Shape legend: ``B`` boxes, ``T`` frames of a map, ``H x W`` cells of a map, 2 kinds of map (hand,
+object).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-FRAME_SAMPLINGS = ('linspace', 'stride', 'middle')
-_TOUCH = 1e-5  # a box that reaches less of the crop than this only touches it; the host's scale factors are float32
+from egoexo_mm.checks import check_choice
+
+if TYPE_CHECKING:  # stores use the vocabulary without torch
+    from torch import Tensor
+
+# Kinds of boxes in stores, and channels of a map.
+HAND, OBJECT = 0, 1
+KINDS = ('hand', 'object')
+# Sides and contact states of hands, by number.
+SIDES = ('left', 'right')
+CONTACTS = ('no contact', 'self', 'other person', 'portable object', 'stationary object')
+UNKNOWN = -1  # of side and contact
+# The hand-object detector and its data set number their classes the other way round than stores.
+DETECTOR_CLASSES = ('targetobject', 'hand')
+OBJECT_LABEL, HAND_LABEL = 0, 1
+
+FRAME_SAMPLINGS = ('middle', 'linspace', 'stride')
+# A box that reaches less of the crop than this only touches it: the host's scale factors are
+# float32.
+_TOUCH = 1e-5
 
 
 @dataclass(frozen=True)
@@ -47,10 +65,7 @@ class MapGeometry:
                 'time_stride and cell_size must be 1 or more, got '
                 f'{self.time_stride} and {self.cell_size}'
             )
-        if self.frame_sampling not in FRAME_SAMPLINGS:
-            raise ValueError(
-                f"frame_sampling must be 'linspace', 'stride' or 'middle', got {self.frame_sampling!r}"
-            )
+        check_choice('frame_sampling', self.frame_sampling, FRAME_SAMPLINGS)
 
     def frames(self, clip_len: int) -> Tensor:
         """Positions in a clip of ``clip_len`` frames that the map shows, (T,) int64.
@@ -66,34 +81,32 @@ class MapGeometry:
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of the map of a crop of (height, width) pixels."""
-        return tuple(-(-side // self.cell_size) for side in size)
+        height, width = size
+        return -(-height // self.cell_size), -(-width // self.cell_size)
 
 
 def slow_frame_index(num_frames: int, num_slow: int, sampling: str = 'linspace') -> Tensor:
     """Positions of the slow pathway's frames in a clip.
 
-    The reference code takes evenly spaced frames that include the last one (0, 4, 8, 13, 17, 22, 26, 31 of 32);
-    MMAction2 takes every ``num_frames // num_slow``-th (0, 4, ..., 28). ``'middle'`` is the middle of as many frames (2, 6,
-    ..., 30).
+    The reference code takes evenly spaced frames that include the last one (0, 4, 8, 13, 17, 22,
+    26, 31 of 32). MMAction2 takes every ``num_frames // num_slow``-th (0, 4, ..., 28). ``'middle'``
+    is the middle of as many frames (2, 6, ..., 30).
 
     Returns:
         (num_slow,) int64 indices into the ``num_frames`` frames.
 
     Raises:
-        ValueError: for an unknown ``sampling`` or more slow frames than frames.
+        ValueError: For an unknown ``sampling`` or more slow frames than frames.
     """
+    import torch
+
     if not 0 < num_slow <= num_frames:
         raise ValueError(f'expected between 1 and {num_frames} slow frames, got {num_slow}')
+    check_choice('slow frame sampling', sampling, FRAME_SAMPLINGS)
     if sampling == 'linspace':
         return torch.linspace(0, num_frames - 1, num_slow).long()
-    if sampling == 'stride':
-        return torch.arange(num_slow) * (num_frames // num_slow)
-    if sampling == 'middle':
-        stride = num_frames // num_slow
-        return torch.arange(num_slow) * stride + stride // 2
-    raise ValueError(
-        f"slow frame sampling must be 'linspace' or 'stride' (or 'middle'), got {sampling!r}"
-    )
+    stride = num_frames // num_slow
+    return torch.arange(num_slow) * stride + (stride // 2 if sampling == 'middle' else 0)
 
 
 def place_boxes(
@@ -106,28 +119,27 @@ def place_boxes(
 
     Args:
         box: (B, 4) ``x1, y1, x2, y2`` in units of the source frame.
-        scale, offset: (2,) ``x, y`` map from the source frame to the crop, in units of the crop; a negative scale is a
-            flip.
-        outside: boxes wholly outside the crop are dropped (``'drop'``) or, as in the reference code, pressed onto its
-            border, where they still mark cells (``'border'``).
+        scale: (2,) ``x, y`` of the map from the source frame to the crop, in units of the crop; a
+            negative scale is a flip.
+        offset: (2,) ``x, y`` of that map.
+        outside: Boxes that lie outside the crop are dropped (``'drop'``) or, as in the reference
+            code, pressed onto its border, where they still mark cells (``'border'``).
 
     Returns:
-        (B', 4) float32 boxes in [0, 1] of the crop, and the (B',) indices of the boxes they come from.
+        (B', 4) float32 boxes in [0, 1] of the crop, and the (B',) indices of the boxes they come
+        from.
     """
+    check_choice('boxes outside the crop: outside', outside, ('drop', 'border'))
     corners = box.reshape(-1, 2, 2) * scale + offset  # (B, corner, xy)
-    # of two slices: reducing an axis of length two takes several times longer
+    # Two slices, since reducing an axis of length two takes several times longer.
     low, high = np.minimum(corners[:, 0], corners[:, 1]), np.maximum(corners[:, 0], corners[:, 1])
+    kept = np.arange(len(box))
     if outside == 'drop':
         inside = (high > _TOUCH) & (low < 1 - _TOUCH)
         kept = np.flatnonzero(inside[:, 0] & inside[:, 1])
-    elif outside == 'border':
-        kept = np.arange(len(box))
-    else:
-        raise ValueError(f"boxes outside the crop: expected 'drop' or 'border', got {outside!r}")
     placed = np.concatenate([low, high], axis=1)[kept]
-    return np.minimum(np.maximum(placed, 0), 1).astype(
-        np.float32
-    ), kept  # np.clip takes longer on a few numbers
+    # np.clip takes longer on a few numbers.
+    return np.minimum(np.maximum(placed, 0), 1).astype(np.float32), kept
 
 
 def boxes_to_maps(
@@ -140,36 +152,35 @@ def boxes_to_maps(
     grid: tuple[int, int],
     soft: bool = True,
 ) -> np.ndarray:
-    """Interaction-Map: every cell that a box touches holds the best score of its boxes (all boxes at once).
+    """Interaction-Map: every cell that a box touches holds the best score of its boxes.
 
-    Corners times the grid size are floored and clamped to the grid, and the rectangle between them is filled, both ends
-    included, as in the reference code (so a box grows by up to one cell).
+    Corners times the grid size are floored and clamped to the grid. The rectangle between them is
+    filled, both ends included, as in the reference code, so a box grows by up to one cell. All
+    boxes are painted at once.
 
     Args:
         box: (B, 4) float32 ``x1, y1, x2, y2`` in [0, 1] of the crop.
         score: (B,) detection scores.
-        kind: (B,) 0 hand, 1 object.
+        kind: (B,) ``HAND`` or ``OBJECT``.
         slot: (B,) frame of the map, in [0, num_frames).
         num_frames: ``T``.
         grid: ``(H, W)``.
-        soft: cells hold scores (True) or ones (False).
+        soft: Cells hold scores (True) or ones (False).
 
     Returns:
-        (2, T, H, W) float32.
+        (2, T, H, W) float32, channels ``HAND`` and ``OBJECT``.
     """
     height, width = grid
     maps = np.zeros(2 * num_frames * height * width, np.float32)
     if len(box):
         cells = np.array([width, height, width, height], np.float32)
-        # clipped to >= 0 first, so that the conversion to whole numbers is a floor
+        # Clipped to >= 0 first, so that the conversion to whole numbers is a floor.
         x1, y1, x2, y2 = np.minimum(np.maximum(box * cells, 0), cells - 1).astype(np.intp).T
         columns, rows = np.maximum(x2 - x1 + 1, 0), np.maximum(y2 - y1 + 1, 0)
         area = columns * rows
-        owner = np.repeat(np.arange(len(box)), area)  # box of each covered cell, box after box
-        nth = np.arange(len(owner)) - np.repeat(
-            np.cumsum(area) - area, area
-        )  # the cell within its box
-        row, column = np.divmod(nth, columns[owner])
+        owner = np.repeat(np.arange(len(box)), area)  # box of each touched cell, box after box
+        first = np.cumsum(area) - area  # place of each box's first cell in owner
+        row, column = np.divmod(np.arange(len(owner)) - first[owner], columns[owner])
         corner = ((kind.astype(np.intp) * num_frames + slot) * height + y1) * width + x1
         value = score if soft else np.ones_like(score)
         np.maximum.at(maps, corner[owner] + row * width + column, value.astype(np.float32)[owner])

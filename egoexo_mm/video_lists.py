@@ -1,8 +1,8 @@
-"""Lists of videos, one line ``path label`` for each: one parser for training, extraction and checks.
+"""Lists of videos, one line ``path label`` each: one parser for training, extraction and checks.
 
 People write such lists by hand, with pandas and with spreadsheets. The parser accepts a byte order
-mark, Windows line ends, tabs, several blanks, blanks within file names, quoted names, and a comma or
-semicolon after a file name. Text that is not UTF-8 is refused, with the name of the file.
+mark, Windows line ends, tabs, several blanks, blanks within file names, quoted names, and a comma
+or semicolon after a file name. Text that is not UTF-8 is refused, with the name of the file.
 """
 
 from __future__ import annotations

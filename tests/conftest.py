@@ -1,6 +1,7 @@
 """What the tests share."""
 
 import gc
+import os
 import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
@@ -10,7 +11,9 @@ import cv2  # noqa: F401  before decord, whose old zlib it would otherwise write
 import pytest
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the checkout, also where the package is not installed
+# the checkout, also where the package is not installed; in processes that tests start as well
+sys.path.insert(0, str(ROOT))
+os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
 # `import tests` means this folder, also where another project (MMAction2) has installed a package of that name
 _spec = ModuleSpec('tests', None, is_package=True)
 _spec.submodule_search_locations.append(str(ROOT / 'tests'))

@@ -6,7 +6,7 @@ import pytest
 
 from egoexo_mm import interaction_maps
 from egoexo_mm.interaction_maps import MapGeometry
-from egoexo_mm.models import functional
+from egoexo_mm.models import distillation_maths
 
 
 def test_frames_and_grid():
@@ -40,4 +40,4 @@ def test_a_clip_that_the_stride_does_not_divide():
 
 @pytest.mark.parametrize('name', ['slow_frame_index', 'place_boxes', 'boxes_to_maps'])
 def test_old_names_are_the_same_functions(name):
-    assert getattr(functional, name) is getattr(interaction_maps, name)
+    assert getattr(distillation_maths, name) is getattr(interaction_maps, name)

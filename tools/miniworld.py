@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Render the small world: clips of hands that act on things, in the layouts of the real data sets (see docs/study.md).
+"""Render the small world: clips of hands that act on things, in the layouts of the real data sets.
 
-A run that was stopped goes on where it ended.
+A run that was stopped continues where it ended. See docs/small_world.md.
 
 Example:
     python tools/miniworld.py data/miniworld --size full --procs 2
@@ -17,7 +17,7 @@ from pathlib import Path
 from study.world import SIZES, make_world
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def _parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -34,7 +34,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
+    """Render a world; the exit code.
+
+    Args:
+        argv: Arguments of the command line.
+    """
+    args = _parse_args(argv)
     begin = time.monotonic()
     try:
         parts = make_world(args.out, size=args.size, seed=args.seed, procs=args.procs)

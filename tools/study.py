@@ -1,11 +1,13 @@
 #!/usr/bin/env python
-"""Run an ablation study from one config, each step once, and report it; docs/study.md has the format.
+"""Run an ablation study from one config, each step once, and report it.
 
     python tools/study.py configs/study/miniworld.py --jobs 2
     python tools/study.py configs/study/miniworld.py --report-only
     python tools/study.py configs/study/real_data.py --dry-run
 
-Run it again after an interruption: what is done is kept and what was interrupted or failed is tried again."""
+Run it again after an interruption: steps that are done are kept, and those that were interrupted or
+failed are tried again. docs/study.md has the format of the config.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from study.plan import Plan, StudyError, make_plan
 from study.runner import Runner, settle_changes
 
 
-def parse_args() -> argparse.Namespace:
+def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -36,7 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, nargs='+', help="seeds to run (default: the config's)")
     parser.add_argument('--cells', nargs='+', help='cells to run (default: all of the config)')
     parser.add_argument(
-        '--report-only', action='store_true', help='report what is there, run nothing'
+        '--report-only', action='store_true', help='report what is done, run nothing'
     )
     parser.add_argument(
         '--dry-run', action='store_true', help='print the commands in order, run and write nothing'
@@ -44,7 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--redo-changed',
         action='store_true',
-        help='set aside the folders of steps whose settings have changed since they ran, and run them again',
+        help='set aside the folders of steps whose settings have changed, and run them again',
     )
     args = parser.parse_args()
     if args.jobs < 1:
@@ -52,11 +54,11 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def say(line: str) -> None:
+def _say(line: str) -> None:
     print(time.strftime('[%H:%M:%S]'), line, flush=True)
 
 
-def print_commands(plan: Plan) -> None:
+def _print_commands(plan: Plan) -> None:
     """A shell script of every step that is not done, in an order that works."""
     print('set -e')
     for step in plan.steps.values():
@@ -67,29 +69,28 @@ def print_commands(plan: Plan) -> None:
 
 
 def main() -> None:
-    args = parse_args()
-    MMLogger.get_current_instance().setLevel(
-        'WARNING'
-    )  # it names every environment variable of every config
+    """Run and report a study; exit code 1 if a step failed."""
+    args = _parse_args()
+    # it names every environment variable of every config
+    MMLogger.get_current_instance().setLevel('WARNING')
     cfg = Config.fromfile(args.config)
     work_dir = (args.work_dir or Path('work_dirs', 'study', Path(args.config).stem)).absolute()
     try:
         plan = make_plan(cfg, work_dir, seeds=args.seeds, cells=args.cells)
         if args.dry_run:
-            return print_commands(plan)
-        whole = True
+            return _print_commands(plan)
+        complete = True
         if not args.report_only:
-            settle_changes(plan, redo=args.redo_changed, say=say)
-            whole = Runner(plan, jobs=args.jobs, say=say).run()
+            settle_changes(plan, redo=args.redo_changed, say=_say)
+            complete = Runner(plan, jobs=args.jobs, say=_say).run()
     except StudyError as error:
         raise SystemExit(str(error)) from None
-    from study.report import (
-        write_report,
-    )  # matplotlib takes its time, and a study may run for days before
+    # matplotlib takes its time, and a study may run for days before
+    from study.report import write_report
 
     results = write_report(plan)
     print(f'\n{table.markdown(results)}\nReport: {plan.work_dir / "report.html"}')
-    sys.exit(0 if whole else 1)
+    sys.exit(0 if complete else 1)
 
 
 if __name__ == '__main__':

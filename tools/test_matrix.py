@@ -5,15 +5,17 @@
     python tools/test_matrix.py --stack py311_pins py311_numpy2
     python tools/test_matrix.py --env mine=/path/to/venv/bin/python tests/compat tests/models
 
-Each stack has an environment below --cache, made once (a plain torch from the package index brings 2 to 5 GB of CUDA
-libraries). On each run pytest (by default the tests of compat, models, targets and datasets) and one epoch of the tests'
-tiny config by MMAction2's own tools/train.py.
+tools/stacks.json lists the stacks. The environment of a stack is made below --cache, with uv where
+it is installed and else with venv and pip (a plain torch from the package index brings 2 to 5 GB of
+CUDA libraries). It stays there for the next call, unless --remove is given. In each environment the
+tool runs pytest and one epoch of the tests' tiny config by MMAction2's own tools/train.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -22,69 +24,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ['tests/compat', 'tests/models', 'tests/targets', 'tests/datasets']
-_HOSTS = [
-    'mmengine==0.10.7',
-    'mmcv-lite==2.1.0',
-    'mmdet==3.3.0',
-    'mmaction2==1.2.0',
-    'decord==0.6.0',
-    'importlib_metadata',
-]
-_OPENCV_4 = ['opencv-python==4.11.0.86', 'opencv-contrib-python==4.11.0.86']
-_OLD = [
-    'mmcv-lite==2.0.1',
-    'mmdet==3.2.0',
-    'mmaction2==1.2.0',
-    'decord==0.6.0',
-    'importlib_metadata',
-    'setuptools<82',
-]
-# Name -> Python and requirements. pip resolves each list in one go.
-STACKS = {
-    'py310_torch20': (
-        '3.10',
-        [
-            'torch==2.0.1',
-            'mmengine==0.10.4',
-            *_OLD,
-            'numpy==1.23.5',
-            'opencv-python<4.9',
-            'opencv-contrib-python<4.9',
-            'pyarrow==14.0.2',
-        ],
-    ),
-    'py310_torch24': (
-        '3.10',
-        ['torch==2.4.1', *_HOSTS, *_OPENCV_4, 'numpy==1.26.4', 'pyarrow==24.0.0'],
-    ),
-    'py311_pins': ('3.11', ['-r', str(ROOT / 'requirements.txt')]),
-    'py311_numpy2': (
-        '3.11',
-        [
-            'torch==2.13.0',
-            *_HOSTS,
-            'numpy==2.4.6',
-            'opencv-python==5.0.0.93',
-            'opencv-contrib-python==5.0.0.93',
-            'pyarrow==26.0.1',
-            'av==18.1.0',
-        ],
-    ),
-    'py312_newest': (
-        '3.12',
-        ['torch', *_HOSTS, 'numpy', 'opencv-python', 'opencv-contrib-python', 'pyarrow', 'av'],
-    ),
-    'py313_pins': ('3.13', ['-r', str(ROOT / 'requirements.txt')]),
-    'py314_newest': (
-        '3.14',
-        ['torch', *_HOSTS, 'numpy', 'opencv-python', 'opencv-contrib-python', 'pyarrow', 'av'],
-    ),
-}
+TESTS = ['tests/compat', 'tests/models', 'tests/targets', 'tests/datasets', 'tests/untrusted']
+_ALSO = ['pytest', 'scikit-learn', 'matplotlib']
 _SHOWN = (
     'torch',
+    'torchvision',
     'numpy',
     'mmengine',
     'mmcv',
@@ -93,34 +40,63 @@ _SHOWN = (
     'mmaction2',
     'pyarrow',
     'opencv-python',
+    'av',
 )
 
 
+class Stack(NamedTuple):
+    """An entry of stacks.json.
+
+    ``environment`` holds variables for the installation; CI leaves out what is not ``hosted``.
+    """
+
+    python: str
+    why: str
+    packages: list[str]
+    environment: dict[str, str] = {}
+    hosted: bool = True
+
+
+STACKS = {
+    name: Stack(**entry)
+    for name, entry in json.loads((ROOT / 'tools' / 'stacks.json').read_text()).items()
+}
+
+
 def environment(name: str, cache: Path) -> Path:
-    """The Python of a stack's environment, which is made if it is not there.
+    """Return the Python of a stack's environment, which is made if it does not exist.
 
     Raises:
-        RuntimeError: no such Python, or pip failed; the last lines of its output.
+        RuntimeError: This machine has no such Python, or the installation failed.
     """
-    version, packages = STACKS[name]
-    key = hashlib.sha256(
-        ' '.join([version, *packages, (ROOT / 'requirements.txt').read_text()]).encode()
-    ).hexdigest()[:12]
-    folder = cache / f'{name}-{key}'
+    stack = STACKS[name]
+    told = [stack.python, *stack.packages, (ROOT / 'requirements.txt').read_text()]
+    folder = cache / f'{name}-{hashlib.sha256(" ".join(told).encode()).hexdigest()[:12]}'
     python = folder / 'bin' / 'python'
     if (folder / 'complete').exists():
         return python
-    interpreter = shutil.which(f'python{version}')
+    interpreter = shutil.which(f'python{stack.python}')
     if interpreter is None:
         raise RuntimeError(
-            f'no python{version} on PATH; install it (pyenv, uv, your distribution) or leave out {name}'
+            f'no python{stack.python} on PATH; install it (pyenv, uv, your distribution) '
+            f'or leave out {name}'
         )
     shutil.rmtree(folder, ignore_errors=True)
-    for command in (
-        [interpreter, '-m', 'venv', folder],
-        [python, '-m', 'pip', 'install', '-q', *packages, 'pytest', 'scikit-learn', 'matplotlib'],
-    ):
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    packages = [word for entry in stack.packages for word in entry.split()] + _ALSO
+    if shutil.which('uv'):
+        venv = ['uv', 'venv', '-q', '--seed', '--python', interpreter, folder]
+        install = ['uv', 'pip', 'install', '-q', '--python', python, *packages]
+    else:
+        venv = [interpreter, '-m', 'venv', folder]
+        install = [python, '-m', 'pip', 'install', '-q', *packages]
+    for command in (venv, install):
+        done = subprocess.run(
+            list(map(str, command)),
+            cwd=ROOT,
+            env={**os.environ, **stack.environment},
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise RuntimeError(
                 f'{" ".join(map(str, command[:4]))} failed: ' + ' '.join(done.stderr.split()[-60:])
@@ -157,42 +133,65 @@ def run_tests(python: Path, tests: list[str]) -> str:
         r'(\d+ (?:passed|failed|errors?|skipped))',
         done.stdout.splitlines()[-1] if done.stdout else '',
     )
-    return (
-        ', '.join(counts)
-        or f'pytest ended with {done.returncode}: {" ".join((done.stdout + done.stderr).split()[-20:])}'
-    )
+    if counts:
+        return ', '.join(counts)
+    last_words = ' '.join((done.stdout + done.stderr).split()[-20:])
+    return f'pytest ended with {done.returncode}: {last_words}'
 
 
-def run_training(python: Path) -> str:
-    """One epoch by MMAction2's train.py on generated videos: ``passes``, or the error."""
+def run_training(python: Path, name: str, checkpoints: Path | None) -> str:
+    """One epoch by MMAction2's train.py on generated videos: ``passes``, or the error.
+
+    Args:
+        python: Python of the environment.
+        name: Name of the stack.
+        checkpoints: Folder of checkpoints, one a stack. This stack's is added, and a second epoch
+            resumes from each one of the others.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        data = (
-            'import sys; from pathlib import Path; import egoexo_mm; from tests.tiny import make_data; '
-            f'make_data(Path({folder!r}, "data"))'
-        )
-        train = [
-            '-m',
-            'egoexo_mm',
-            'run',
-            'train.py',
-            'tests/data/tiny_slowfast.py',
-            '--work-dir',
-            f'{folder}/work',
-            '--cfg-options',
-            'train_cfg.max_epochs=1',
-            'train_cfg.val_begin=1',
-        ]
-        for command in (['-c', data], train):
-            done = subprocess.run(
-                [str(python), '-W', 'ignore', *command],
-                cwd=ROOT,
-                env=dict(env_of(python), TINY_DATA=f'{folder}/data'),
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                return 'fails: ' + (done.stderr.strip().splitlines() or ['no message'])[-1][:200]
-        return 'passes' if Path(folder, 'work', 'epoch_1.pth').is_file() else 'wrote no checkpoint'
+        code = 'import egoexo_mm; from pathlib import Path; from tests.tiny import make_data; '
+        error = _run(python, folder, '-c', f'{code}make_data(Path({folder!r}, "data"))')
+        if not error:
+            error = _train(python, folder, 'work', 1)
+        written = Path(folder, 'work', 'epoch_1.pth')
+        if error or not written.is_file():
+            return error or 'fails: wrote no checkpoint'
+        if checkpoints is None:
+            return 'passes'
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        shutil.copy(written, checkpoints / f'{name}.pth')
+        others = sorted(path for path in checkpoints.glob('*.pth') if path.stem != name)
+        told = ['passes']
+        for path in others:
+            # MMAction2's train.py has --resume FILE
+            error = _train(python, folder, path.stem, 2, '--resume', str(path.absolute()))
+            told.append(f'{path.stem} {error or "resumes"}')
+        return ', '.join(told)
+
+
+def _train(python: Path, folder: str, work_dir: str, epochs: int, *options: str) -> str:
+    """Empty, or how training failed."""
+    settings = [f'train_cfg.max_epochs={epochs}', f'train_cfg.val_begin={epochs}']
+    train = ['-m', 'egoexo_mm', 'run', 'train.py', 'tests/data/tiny_slowfast.py', *options]
+    work_dir = f'{folder}/{work_dir}'
+    error = _run(python, folder, *train, '--work-dir', work_dir, '--cfg-options', *settings)
+    if not error and not Path(work_dir, f'epoch_{epochs}.pth').is_file():
+        error = f'fails: no epoch_{epochs}.pth'
+    return error
+
+
+def _run(python: Path, folder: str, *arguments: str) -> str:
+    """Empty, or the last line of what a command told."""
+    done = subprocess.run(
+        [str(python), '-W', 'ignore', *arguments],
+        cwd=ROOT,
+        env=dict(env_of(python), TINY_DATA=f'{folder}/data'),
+        capture_output=True,
+        text=True,
+    )
+    if not done.returncode:
+        return ''
+    return 'fails: ' + (done.stderr.strip().splitlines() or ['no message'])[-1][:200]
 
 
 def env_of(python: Path) -> dict[str, str]:
@@ -217,7 +216,7 @@ def main() -> int:
         '--stack', nargs='+', choices=list(STACKS), default=[], help='stacks to run'
     )
     parser.add_argument(
-        '--env', nargs='+', default=[], metavar='NAME=PYTHON', help='environments that are there'
+        '--env', nargs='+', default=[], metavar='NAME=PYTHON', help='environments that exist'
     )
     parser.add_argument(
         '--cache',
@@ -225,15 +224,25 @@ def main() -> int:
         default=Path.home() / '.cache' / 'egoexo_mm_stacks',
         help='folder of environments',
     )
+    parser.add_argument(
+        '--remove', action='store_true', help='remove the environment of a stack after its run'
+    )
+    parser.add_argument(
+        '--checkpoints',
+        type=Path,
+        help="keep each stack's checkpoint in this folder and resume from those of other stacks",
+    )
     parser.add_argument('--list', action='store_true', help='print the stacks')
+    parser.add_argument(
+        '--hosted', action='store_true', help='print the stacks of the CI workflow as JSON'
+    )
     args = parser.parse_args()
     if args.list:
-        print(
-            '\n'.join(
-                f'{name:15} python {python}: {" ".join(packages)}'
-                for name, (python, packages) in STACKS.items()
-            )
-        )
+        for name, stack in STACKS.items():
+            print(f'{name:18} python {stack.python:5} {stack.why}: {" ".join(stack.packages)}')
+        return 0
+    if args.hosted:
+        print(json.dumps([dict(name=n, python=s.python) for n, s in STACKS.items() if s.hosted]))
         return 0
     if not args.stack and not args.env:
         parser.error('name a --stack or an --env; --list shows the stacks')
@@ -245,16 +254,20 @@ def main() -> int:
         start = time.time()
         try:
             python = Path(python).absolute() if python else environment(name, args.cache.absolute())
-            row = [name, versions(python), run_tests(python, args.tests), run_training(python)]
+            tests = run_tests(python, args.tests)
+            training = run_training(python, name, args.checkpoints)
+            row = [name, versions(python), tests, training]
         except RuntimeError as error:
             row = [name, '', f'not run: {error}', '']
-        good = good and row[3] == 'passes' and not re.search('failed|error|ended|not run', row[2])
+        if args.remove and name in STACKS:
+            for folder in args.cache.glob(f'{name}-*'):
+                shutil.rmtree(folder)
+        good = good and not re.search('failed|fails|error|ended|not run', row[2] + row[3])
         rows.append([*row, f'{time.time() - start:.0f} s'])
         print(f'{name}: {row[2]}; training {row[3]}', flush=True)
     print(f'\n{time.strftime("%Y-%m-%d")}, pytest {" ".join(args.tests)}\n')
-    print(
-        "| stack | versions | tests | training by MMAction2's train.py | time |\n|---|---|---|---|---|"
-    )
+    print("| stack | versions | tests | training by MMAction2's train.py | time |")
+    print('|---|---|---|---|---|')
     print('\n'.join(f'| {" | ".join(row)} |' for row in rows))
     return 0 if good else 1
 

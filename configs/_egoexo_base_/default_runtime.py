@@ -13,7 +13,7 @@ default_hooks = dict(
         type='BrokenMediaHook'
     ),  # broken_videos='skip' lists what it skips in the work dir
     check_data=dict(type='CheckDataHook'),
-    # a loss that is NaN or infinite ends training; off: default_hooks = dict(finite_loss=dict(action='off'))
+    # a loss that is NaN or infinite ends training; action='off' turns the check off
     finite_loss=dict(type='FiniteLossHook', action='stop', interval=20),
     check_targets=dict(type='CheckTargetsHook'),
     check_gradients=dict(type='CheckGradientsHook'),

@@ -1,5 +1,6 @@
-# A teacher over the videos of a list, into a target store: tools/test.py or tools/dist_test.sh with the checkpoint "none".
-# datasets/*_videos.py add the list of a data set; a leaf adds the model, test_dataloader.dataset.plan and test_cfg.store.
+# A teacher over the videos of a list, into a target store: tools/test.py or tools/dist_test.sh with
+# the checkpoint "none". datasets/*_videos.py add the list of a data set; a leaf adds the model,
+# test_dataloader.dataset.plan and test_cfg.store.
 default_scope = 'mmaction'
 custom_imports = dict(imports=['egoexo_mm'])
 

@@ -1,10 +1,12 @@
-# Ego-Exo pre-training made small enough for two CPU cores: what tools/run_demo.sh trains. The recipe is that of Kinetics;
-# this file states what is smaller. DEMO_DIR is where run_demo.sh put the clips and the target stores.
+# Ego-Exo pre-training made small enough for two CPU cores; tools/run_demo.sh trains it. The recipe
+# is that of Kinetics, and this file states what is smaller. DEMO_DIR is where run_demo.sh put the
+# clips and the target stores.
 _base_ = '../egoexo_slowfast_k400.py'
 
 root = '{{$DEMO_DIR:work_dirs/demo}}'
 
-# 8 frames -> map of 2, 16 -> 4; a spatial stride of 16 makes 7x7 cells of a 112 pixel crop, as 32 does of 224
+# 8 frames -> map of 2, 16 -> 4; a spatial stride of 16 makes 7x7 cells of a 112 pixel crop, as 32
+# does of 224
 clip = dict(clip_len=16, frame_interval=2)
 crop_size = 112
 strides = (1, 2, 2, 1)  # of the four stages; (1, 2, 2, 2) in the full model
@@ -12,7 +14,7 @@ slow_channels, fast_channels = 32, 4  # 64 and 8 in the full model
 
 model = dict(
     backbone=dict(
-        slow_sampling='stride',  # MMAction2's own sampling, so that its own SlowFast gives the same scores
+        slow_sampling='stride',  # as MMAction2's SlowFast, which then gives the same scores
         slow_pathway=dict(depth=18, base_channels=slow_channels, spatial_strides=strides),
         fast_pathway=dict(depth=18, base_channels=fast_channels, spatial_strides=strides),
     ),
@@ -53,7 +55,7 @@ show_pipeline = [
     dict(type='TrackGeometry'),
     dict(type='Resize', scale=(-1, 128)),
     dict(type='CenterCrop', crop_size=crop_size),
-    dict(type='LoadTargets', time_stride=4, frame_sampling='stride', cell_size=16),
+    dict(_base_.load_targets, **smaller['LoadTargets']),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', algorithm_keys=('interaction_map',)),
 ]

@@ -1,4 +1,5 @@
-# The hand-object detector: the light one with small layers, trained from nothing on the 100DOH-like pictures.
+# The hand-object detector: the light one with small layers, trained from nothing on the 100DOH-like
+# pictures.
 _base_ = '../teachers/hand_object_r50_fpn_100doh.py'
 
 root = '{{$MINIWORLD_STUDY:work_dirs/study/miniworld}}/world/data/hand_object'

@@ -1,4 +1,5 @@
-# The Ego-Score teacher: tells the first-person from the third-person videos of the Charades-Ego-like set.
+# The Ego-Score teacher: tells the first-person from the third-person videos of the
+# Charades-Ego-like set.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 model = dict(
@@ -40,15 +41,5 @@ train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
-param_scheduler = [
-    dict(
-        type='WarmupCosineLR',
-        T_max=max_epochs,
-        warmup=1,
-        start_factor=0.1,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)]
 default_hooks = dict(checkpoint=dict(interval=15))

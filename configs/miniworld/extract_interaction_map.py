@@ -1,4 +1,5 @@
-# Boxes of hands and held objects on every fourth frame of the third-person training videos, by detector.py.
+# Boxes of hands and held objects on every fourth frame of the third-person training videos, by
+# detector.py.
 _base_ = ['../_egoexo_base_/extraction.py', '_base_/world.py']
 
 model = dict(

@@ -1,5 +1,5 @@
-# Fine-tuning on the EPIC-like segments, verbs and nouns; the same for every cell, from load_from or from scratch. Each seed
-# (STUDY_SEED) sees 208 of the 240 training segments.
+# Fine-tuning on the EPIC-like segments, verbs and nouns; the same for every cell, from load_from or
+# from scratch. Each seed (STUDY_SEED) sees 208 of the 240 training segments.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 model = dict(
@@ -52,16 +52,6 @@ train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs
 )
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
-param_scheduler = [
-    dict(
-        type='WarmupCosineLR',
-        T_max=max_epochs,
-        warmup=1,
-        start_factor=0.1,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)]
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 2))
 custom_hooks = [*_base_.custom_hooks, dict(type='CheckWeightsHook')]

@@ -1,5 +1,5 @@
-# The baseline of the maps: a map head trained for as many iterations, with the same targets, on the frozen features of a
-# pre-training without the map loss (load_from).
+# The baseline of the maps: a map head trained for as many iterations, with the same targets, on the
+# frozen features of a pre-training without the map loss (load_from).
 _base_ = 'pretrain_interaction_map.py'
 
 model = dict(backbone=dict(slow_pathway=dict(norm_eval=True), fast_pathway=dict(norm_eval=True)))

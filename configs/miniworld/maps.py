@@ -1,4 +1,5 @@
-# Predicted Interaction-Maps of pre-training against the ground truth, on third-person clips that were not trained on.
+# Predicted Interaction-Maps of pre-training against the ground truth, on third-person clips that
+# were not trained on.
 _base_ = ['pretrain_third.py', '_base_/aux_heads.py']
 
 model = dict(

@@ -1,6 +1,7 @@
-# Third-person only: the verbs of the Kinetics-like list, no teacher. As in Kinetics, a label names what is done; what it is
-# done to is not learnt from labels. All pre-trainings inherit this one and take as many iterations (1,792; STUDY_EPOCHS
-# changes it). Each seed (STUDY_SEED) sees 448 of the 480 clips.
+# Third-person only: the verbs of the Kinetics-like list, no teacher. As in Kinetics, a label names
+# the action; the object is not learnt from labels. All pre-trainings inherit this one and take as
+# many iterations (1,792; STUDY_EPOCHS changes it). Each seed (STUDY_SEED) sees 448 of the 480
+# clips.
 _base_ = ['_base_/slowfast.py', '_base_/runtime.py', '_base_/pipelines.py']
 
 num_classes = 48
@@ -52,14 +53,6 @@ train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs
 )
 param_scheduler = [
-    dict(
-        type='WarmupCosineLR',
-        T_max=max_epochs,
-        warmup=max_epochs / 10,
-        start_factor=0.1,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
+    dict(_base_.param_scheduler[0], T_max=max_epochs, warmup=max_epochs / 10, end=max_epochs)
 ]
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 2))

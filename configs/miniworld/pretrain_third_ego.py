@@ -17,14 +17,6 @@ train_dataloader = dict(
 max_epochs = _base_.max_epochs * 7 // 8  # of 32 iterations
 train_cfg = dict(max_epochs=max_epochs, val_begin=max_epochs, val_interval=max_epochs)
 param_scheduler = [
-    dict(
-        type='WarmupCosineLR',
-        T_max=max_epochs,
-        warmup=max_epochs / 10,
-        start_factor=0.1,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
+    dict(_base_.param_scheduler[0], T_max=max_epochs, warmup=max_epochs / 10, end=max_epochs)
 ]
 default_hooks = dict(checkpoint=dict(interval=max_epochs // 2))

@@ -1,6 +1,7 @@
-# The study of the small world (docs/study.md): 10 cells, the three that matter most x 10 seeds and the others x 5. One
-# world, which is not the one that the settings were chosen in, one set of teachers and of stores; a seed decides the first
-# weights, the order of the clips, and which clips are trained on.
+# The study of the small world (docs/study.md): 10 cells, the three that matter most x 10 seeds and
+# the others x 5. One world, which is not the one that the settings were chosen in, one set of
+# teachers and of stores; a seed decides the first weights, the order of the clips, and which clips
+# are trained on.
 #   python tools/study.py configs/study/miniworld.py --jobs 2
 # The short form is one seed of two cells: configs/study/miniworld_short.py.
 name = 'miniworld'
@@ -20,7 +21,8 @@ steps = dict(
     world=dict(
         folder='world',
         slots=2,
-        command='{python} tools/miniworld.py {dir}/data --size {size} --seed {world_seed} --procs 2',
+        command='{python} tools/miniworld.py {dir}/data --size {size} --seed {world_seed} '
+        '--procs 2',
     ),
     detector=dict(teacher, folder='teachers/detector', config=f'{mini}/detector.py'),
     ego_teacher=dict(teacher, folder='teachers/ego', config=f'{mini}/ego_teacher.py'),
@@ -46,7 +48,8 @@ steps = dict(
     ego_videos=dict(  # the training segments, whose participants are P1...
         folder='ego_videos',
         needs=['world'],
-        command="{python} tools/frames_to_videos.py {work}/world/data/epic100 {dir} --folders 'P1*/rgb_frames/*' --fps 24",
+        command='{python} tools/frames_to_videos.py {work}/world/data/epic100 {dir} '
+        "--folders 'P1*/rgb_frames/*' --fps 24",
     ),
     interaction_map_ego=dict(
         folder='extract/interaction_map_ego',

@@ -1,5 +1,5 @@
-# The short form: one seed of the baseline and of Ego-Exo. The same teachers in another world, a quarter of the pre-training,
-# and fewer clips to test on.
+# The short form: one seed of the baseline and of Ego-Exo. The same kinds of teachers in another
+# world, a quarter of the pre-training, and fewer clips to test on.
 #   python tools/study.py configs/study/miniworld_short.py --jobs 2
 _base_ = 'miniworld.py'
 

@@ -1,9 +1,11 @@
-# The same study on real data: Kinetics-400 -> Charades-Ego and EPIC-KITCHENS-100, SlowFast R50. What it runs on a cluster:
-#   python tools/study.py configs/study/real_data.py --dry-run                                (prints every command)
-#   python tools/study.py configs/study/real_data.py --cells third_only egoexo --seeds 0      (runs them, 8 GPUs a step)
-# Data lie where the docs put them, and so do the boxes of Charades-Ego and EPIC for Ego-Exo*. Who has target
-# stores of Kinetics (converted ones, say) names them in with_store in place of {ego_score}/store and so on. On Slurm:
-#   train = 'bash tools/slurm_train.sh PARTITION {cell} {config} --work-dir {dir} {start}'  (GPUS=64 in env)
+# The same study on real data: Kinetics-400 -> Charades-Ego and EPIC-KITCHENS-100, SlowFast R50. The
+# first command prints every command of it, the second runs two cells, 8 GPUs a step:
+#   python tools/study.py configs/study/real_data.py --dry-run
+#   python tools/study.py configs/study/real_data.py --cells third_only egoexo --seeds 0
+# Data are where the docs put them, and so are the boxes of Charades-Ego and EPIC for Ego-Exo*. If
+# you have target stores of Kinetics, name them in with_store in place of {ego_score}/store and so
+# on. On Slurm, with GPUS=64 in env:
+#   train = 'bash tools/slurm_train.sh PARTITION {cell} {config} --work-dir {dir} {start}'
 name = 'real_data'
 title = 'Kinetics-400 pre-training, Charades-Ego and EPIC-KITCHENS-100 fine-tuning'
 seeds = [0, 1, 2]
@@ -28,8 +30,8 @@ without = {
     name: f' model.aux_heads.{name}= train_dataloader.dataset.targets.{name}='
     for name in with_store
 }
-# The baseline differs from Ego-Exo in nothing else; the official one, configs/slowfast_k400.py, has dropout and twice the
-# weight of the class loss.
+# The baseline differs from Ego-Exo in nothing else; the official one, configs/slowfast_k400.py, has
+# dropout and twice the weight of the class loss.
 none = '--cfg-options' + ''.join(without.values())
 
 pretrain = dict(config='configs/egoexo_slowfast_k400.py', resume='--resume')

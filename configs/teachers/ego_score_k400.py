@@ -1,4 +1,5 @@
-# Ego-Scores of Kinetics-400: the mean over ten clips a video, by a teacher of ego_score_slowfast_r50_charades_ego.py.
+# Ego-Scores of Kinetics-400: the mean over ten clips a video, by a teacher of
+# ego_score_slowfast_r50_charades_ego.py.
 _base_ = '../_egoexo_base_/datasets/k400_videos.py'
 
 model = dict(

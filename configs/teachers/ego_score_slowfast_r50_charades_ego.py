@@ -1,7 +1,9 @@
-# Ego-Score teacher: SlowFast 8x8 R50 that tells the first-person from the third-person videos of Charades-Ego.
+# Ego-Score teacher: SlowFast 8x8 R50 that tells the first-person from the third-person videos of
+# Charades-Ego.
 #
-# Starts from Kinetics-400 weights (load_from: see configs/_egoexo_base_/models/finetune_slowfast_r50.py for what it takes).
-# How the paper trained its teacher is not published; the schedule is this package's choice and was not run on the full
+# Starts from Kinetics-400 weights (load_from: see
+# configs/_egoexo_base_/models/finetune_slowfast_r50.py for what it takes). How the paper trained
+# its teacher is not published; the schedule is this package's choice and was not run on the full
 # data set.
 _base_ = [
     '../_egoexo_base_/models/finetune_slowfast_r50.py',

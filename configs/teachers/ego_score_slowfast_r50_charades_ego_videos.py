@@ -1,4 +1,5 @@
-# The Ego-Score teacher trained on the videos of Charades-Ego as they are (CharadesEgo_v1_480), without extracted frames.
+# The Ego-Score teacher trained on the videos of Charades-Ego as they are (CharadesEgo_v1_480),
+# without extracted frames.
 _base_ = 'ego_score_slowfast_r50_charades_ego.py'
 
 train_pipeline, val_pipeline, test_pipeline = (

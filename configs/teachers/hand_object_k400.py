@@ -1,4 +1,5 @@
-# Hand and object boxes of Kinetics-400 on every fourth frame; training takes the boxes of the nearest.
+# Hand and object boxes of Kinetics-400 on every fourth frame; training takes the boxes of the
+# nearest.
 _base_ = '../_egoexo_base_/datasets/k400_videos.py'
 
 model = dict(

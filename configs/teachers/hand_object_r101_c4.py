@@ -1,7 +1,8 @@
-"""Hand-object detector of Shan et al. (CVPR 2020, https://arxiv.org/abs/2006.06669), for weights of the authors' code.
+"""Hand-object detector of Shan et al. (CVPR 2020), for weights of the authors' code.
 
-Convert them with tools/convert_hand_object_weights.py. Thresholds are those of the authors' evaluation; the long side is
-capped as in their demo.
+The paper is https://arxiv.org/abs/2006.06669. Convert the weights with
+tools/convert_weights.py. Thresholds are those of the authors' evaluation; the long side
+is capped as in their demo.
 """
 
 default_scope = 'mmdet'

@@ -1,6 +1,7 @@
-"""Train the detector of Shan et al. on 100DOH by the authors' recipe: one image a step, 8 epochs, no flip.
+"""Train the detector of Shan et al. on 100DOH by the authors' recipe.
 
-It also tests their converted weights on the same images: ``--cfg-options model.roi_head.swap_clip=True``.
+It takes one image a step, 8 epochs and no flip. With
+``--cfg-options model.roi_head.swap_clip=True`` it also tests the authors' converted weights.
 """
 
 _base_ = [
@@ -25,7 +26,8 @@ model = dict(
     train_cfg=dict(
         _delete_=True,
         rpn=dict(
-            # Each box gets its best anchor, however little of it: the smallest anchor has 128 pixels, a far hand 30.
+            # Each box gets its best anchor, however little of it: the smallest anchor has 128
+            # pixels, a far hand 30.
             assigner=dict(
                 type='MaxIoUAssigner', pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=1e-5
             ),

@@ -1,4 +1,7 @@
-"""A lighter hand-object detector to train on 100DOH: mmdet's Faster R-CNN R50-FPN with the hand layers on top."""
+"""A lighter hand-object detector to train on 100DOH.
+
+It is mmdet's Faster R-CNN R50-FPN with the hand layers on top.
+"""
 
 _base_ = ['../_egoexo_base_/datasets/hand_object_100doh.py', '../_egoexo_base_/detector_runtime.py']
 default_scope = 'mmdet'
@@ -11,7 +14,8 @@ custom_imports = dict(
     ]
 )
 
-# mmdet's Faster R-CNN R50-FPN, written out: to inherit it from mmdet needs pkg_resources, which setuptools has dropped.
+# mmdet's Faster R-CNN R50-FPN, written out: to inherit it from mmdet needs pkg_resources, which
+# setuptools has dropped.
 nms = dict(type='nms', iou_threshold=0.7)
 sampler = dict(type='RandomSampler', neg_pos_ub=-1)
 model = dict(

@@ -1,5 +1,5 @@
-# Object-Scores of Kinetics-400: the mean over 16 frames a video. Any ImageNet classifier can take the place of this small
-# one, for example classifier=dict(kind='timm', name='convnext_tiny').
+# Object-Scores of Kinetics-400: the mean over 16 frames a video. Any ImageNet classifier can take
+# the place of this small one, for example classifier=dict(kind='timm', name='convnext_tiny').
 _base_ = '../_egoexo_base_/datasets/k400_videos.py'
 
 model = dict(

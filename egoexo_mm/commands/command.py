@@ -56,11 +56,28 @@ def add_out(
     if default is None:
         parser.add_argument('out', metavar='OUT', type=type, help=text)
         return
+
+    def convert(text: str) -> Any:  # argparse passes the default through ``type``
+        return text if text is argparse.SUPPRESS else type(text)
+
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        'out', metavar='OUT', nargs='?', type=type, default=argparse.SUPPRESS, help=text
+        'out', metavar='OUT', nargs='?', type=convert, default=argparse.SUPPRESS, help=text
     )
     group.add_argument('--out', metavar='OUT', type=type, default=default, help=argparse.SUPPRESS)
+
+
+def positive(kind: type) -> Callable[[str], Any]:
+    """An argument type: numbers of this kind above 0."""
+
+    def number(text: str) -> Any:
+        value = kind(text)
+        if not 0 < value < float('inf'):
+            raise ValueError
+        return value
+
+    number.__name__ = f'positive {kind.__name__}'  # argparse says it
+    return number
 
 
 def complain(name: str, error: BaseException | str) -> int:

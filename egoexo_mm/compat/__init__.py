@@ -1,9 +1,9 @@
-"""Cures for what is broken in the hosts (torch, mmengine, mmcv, mmaction2) out of the box.
+"""Workarounds for faults of the hosts (torch, mmengine, mmcv, mmaction2).
 
-``apply()`` switches every cure on; ``import egoexo_mm`` calls it before anything else is imported.
-A cure that the installed hosts do not need leaves them untouched, and says so in
-``active_cures()``. Each module of this package names what it cures, when it is inert and when it
-can be deleted.
+``apply()`` switches every workaround on; ``import egoexo_mm`` calls it before anything else is
+imported. A workaround that the installed hosts do not need leaves them untouched, and says so in
+``active_workarounds()``. The docstring of each module names the fault, the workaround, when it is
+inactive and when it can be deleted.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from . import (
     pkg_resources_standin,
     resume,
 )
-from .cure import Cure
 from .mmaction_models import import_mmaction_models
+from .workaround import Workaround
 
-__all__ = ['Cure', 'active_cures', 'apply', 'import_mmaction_models', 'started_as_command']
+__all__ = ['Workaround', 'active_workarounds', 'apply', 'import_mmaction_models']
 
 # In this order: color_jitter imports a part of mmaction2, which needs those before it.
-_CURES = (
+_MODULES = (
     find_loader,
     numpy_names,
     pkg_resources_standin,
@@ -49,27 +49,29 @@ _CURES = (
     resume,
     fused_sgd,
 )
-_applied: list[Cure] = []
+_applied: list[Workaround] = []
 
 
 def apply() -> None:
-    """Switch on every cure that the installed hosts need; calling it again does nothing.
+    """Switch on every workaround that the installed hosts need; calling it again does nothing.
 
-    A host that is missing or does not import never makes this fail: its cure reports the reason
-    instead.
+    A host that is missing or does not import never makes this fail: its workaround reports the
+    reason instead.
     """
     if _applied:
         return
-    for module in _CURES:
+    for module in _MODULES:
         try:
-            cure = module.apply()
+            done = module.apply()
+        except ModuleNotFoundError as error:
+            done = Workaround(module.NAME, False, f'{error.name} is not installed')
         except Exception as error:  # a host that is broken says so itself where it is needed
-            cure = Cure(module.NAME, False, f'not applied, a host does not import: {error}')
-        _applied.append(cure)
+            done = Workaround(module.NAME, False, f'not applied, a host does not import: {error}')
+        _applied.append(done)
 
 
-def active_cures() -> list[Cure]:
-    """What ``apply()`` did, one entry per cure; it is called first if it was not yet."""
+def active_workarounds() -> list[Workaround]:
+    """What ``apply()`` did, one entry for each workaround; calls it first if it was not yet."""
     apply()
     return list(_applied)
 
@@ -92,3 +94,8 @@ def _command_line() -> list[str]:
         return Path('/proc/self/cmdline').read_text().split('\0')
     except OSError:
         return []
+
+
+# former names
+Cure = Workaround
+active_cures = active_workarounds

@@ -1,14 +1,13 @@
 """MMEngine's checkpoints, read without running what they ask for.
 
-Broken: since torch 2.6 ``torch.load`` defaults to ``weights_only=True``, which refuses what every
-MMEngine checkpoint holds beside its weights: ``HistoryBuffer`` objects and the numpy arrays in them.
-``resume`` and ``load_from`` fail. Before 2.6, and with every torch for a URL, MMEngine runs whatever
-code is in the file.
-Cure: where MMEngine's loaders of checkpoints call ``torch.load``, they reach
-:func:`egoexo_mm.untrusted.torch_files.load_torch` instead. Nothing is declared safe in torch itself: every other call of
-``torch.load`` is as strict as without this package.
-Inert: where torch or MMEngine is missing. ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch for files that are
-trusted, switches it off too.
+Broken: since torch 2.6 ``torch.load`` defaults to ``weights_only=True``, which refuses objects that
+every MMEngine checkpoint has beside its weights: ``HistoryBuffer`` and the numpy arrays in it.
+``resume`` and ``load_from`` fail. Before 2.6, and with every torch for a URL, MMEngine runs any
+code in the file.
+Workaround: where MMEngine's loaders of checkpoints call ``torch.load``, they reach
+:func:`egoexo_mm.untrusted.torch_files.load_torch` instead. Nothing is declared safe in torch
+itself: every other call of ``torch.load`` is as strict as without this package.
+Inactive: with ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch for trusted files.
 Delete: once MMEngine reads its checkpoints with ``weights_only=True``.
 """
 
@@ -19,23 +18,21 @@ import pickle
 from typing import Any
 from urllib.parse import urlparse
 
-from .cure import Cure, package_dir
+from .workaround import Workaround
 
 NAME = 'checkpoints of MMEngine'
 _SWITCH = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Let MMEngine's loaders of checkpoints read with this package."""
-    if package_dir('torch') is None or package_dir('mmengine') is None:
-        return Cure(NAME, False, 'torch or mmengine is not installed')
     import mmengine.runner.checkpoint as loaders
     import torch
 
     if not isinstance(loaders.torch, _Torch):
         loaders.torch = _Torch(torch)
         loaders.load_url = load_url
-    return Cure(
+    return Workaround(
         NAME,
         True,
         f'torch {torch.__version__}: resume and load_from read history buffers and run no code',
@@ -43,7 +40,7 @@ def apply() -> Cure:
 
 
 class _Torch:
-    """The module ``torch`` as MMEngine's ``runner/checkpoint.py`` sees it, with another ``load``."""
+    """The module ``torch`` for MMEngine's ``runner/checkpoint.py``, with another ``load``."""
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -64,12 +61,12 @@ def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
     ``torch.load(weights_only=True)``.
 
     Args:
-        file: path or open file.
-        map_location: as of ``torch.load``.
-        **kwargs: of ``torch.load``, for a file that is left to it.
+        file: Path or open file.
+        map_location: As of ``torch.load``.
+        **kwargs: Of ``torch.load``, for a file that is left to it.
 
     Raises:
-        pickle.UnpicklingError: the file is damaged, or asks for more than tensors and plain values.
+        pickle.UnpicklingError: The file is damaged, or asks for more than tensors and plain values.
     """
     import torch
 
@@ -86,8 +83,9 @@ def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
             return torch.load(file, map_location=map_location, **{**kwargs, 'weights_only': True})
         where = f'{file}: ' if isinstance(file, (str, os.PathLike)) else ''
         raise pickle.UnpicklingError(
-            f'{where}not loaded: {_what(error)}; expected tensors, plain values and the history buffers of '
-            f'MMEngine. Get the file again, or where you trust its origin set {_SWITCH}=1 for this run'
+            f'{where}not loaded: {_what(error)}; expected tensors, plain values and the history '
+            'buffers of MMEngine. Get the file again, or where you trust its origin set '
+            f'{_SWITCH}=1 for this run'
         ) from None
 
 
@@ -106,7 +104,7 @@ def load_url(
 
 
 def _with_names(checkpoint: Any) -> dict:
-    """A checkpoint is a dict; what else a file may hold is nothing that MMEngine could use."""
+    """Refuse a file that holds no dict, which MMEngine could not use."""
     from egoexo_mm.untrusted import quote
     from egoexo_mm.untrusted.pickle_parts import DamagedError
 

@@ -11,27 +11,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from .cure import Cure, package_dir
+from .workaround import Workaround
 
 NAME = "mmaction2's ColorJitter under numpy 2"
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Replace ``adjust_hue`` where it fails; it is tried on one pixel."""
-    if package_dir('numpy') is None or package_dir('mmaction') is None:
-        return Cure(NAME, False, 'numpy or mmaction2 is not installed')
     import numpy as np
 
     if int(np.__version__.split('.')[0]) < 2:
-        return Cure(NAME, False, f'numpy {np.__version__} adds a negative number to uint8')
+        return Workaround(NAME, False, f'numpy {np.__version__} adds a negative number to uint8')
     from mmaction.datasets.transforms.processing import ColorJitter
 
     try:
         ColorJitter.adjust_hue(np.zeros((1, 1, 3), np.float32), -0.1)
     except OverflowError:
         ColorJitter.adjust_hue = staticmethod(adjust_hue)
-        return Cure(NAME, True, f'numpy {np.__version__} overflows in adjust_hue; it adds in int16')
-    return Cure(NAME, False, 'adjust_hue takes a negative factor')
+        return Workaround(
+            NAME, True, f'numpy {np.__version__} overflows in adjust_hue; it adds in int16'
+        )
+    return Workaround(NAME, False, 'adjust_hue takes a negative factor')
 
 
 def adjust_hue(img: Any, factor: float) -> Any:

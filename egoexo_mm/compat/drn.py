@@ -4,9 +4,9 @@ Broken: the mmaction2 1.2.0 wheel on PyPI lacks ``mmaction/models/localizers/drn
 ``mmaction/models/localizers/__init__.py`` imports, so ``import mmaction.models`` fails. mmaction2
 from source has it, but it imports torchvision, which mmaction2 does not declare and which does not
 import beside every torch.
-Cure: a stand-in for exactly that package; its ``DRN`` is registered as in mmaction2 and refuses to
-be built.
-Inert: where mmaction2 has the folder (a source install, or another release) and torchvision
+Workaround: a stand-in for exactly that package; its ``DRN`` is registered as in mmaction2 and
+refuses to be built.
+Inactive: where mmaction2 has the folder (a source install, or another release) and torchvision
 imports.
 Delete: once the oldest mmaction2 we support ships it, and without torchvision.
 """
@@ -17,8 +17,10 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
-from .cure import Cure, package_dir, torchvision_command
+from egoexo_mm.checks import first_line
+
 from .standin import provide
+from .workaround import Workaround, package_dir, torch_family_command
 
 NAME = 'mmaction2 without drn'
 _PACKAGE = 'mmaction.models.localizers.drn'
@@ -32,22 +34,24 @@ _NO_TORCHVISION = (
 )
 
 
-def apply() -> Cure:
-    """Provide the stand-in where mmaction2 is installed without the package, or it cannot import."""
+def apply() -> Workaround:
+    """Provide the stand-in where mmaction2 has no such package, or one that cannot import."""
     mmaction = package_dir('mmaction')
     if mmaction is None:
-        return Cure(NAME, False, 'mmaction2 is not installed')
+        return Workaround(NAME, False, 'mmaction2 is not installed')
     localizers = mmaction / 'models' / 'localizers'
     if '.drn' not in (localizers / '__init__.py').read_text(encoding='utf-8'):
-        return Cure(NAME, False, 'this mmaction2 is older than DRN')
+        return Workaround(NAME, False, 'this mmaction2 is older than DRN')
     if not (localizers / 'drn').is_dir():
         _provide(_MISSING, replace=False)
-        return Cure(NAME, True, 'mmaction2 lacks models/localizers/drn; a stand-in answers for it')
+        return Workaround(
+            NAME, True, 'mmaction2 lacks models/localizers/drn; a stand-in answers for it'
+        )
     reason = _torchvision_error(mmaction)
     if reason is None:
-        return Cure(NAME, False, 'mmaction2 has its drn package')
-    _provide(_NO_TORCHVISION.format(reason, torchvision_command()), replace=True)
-    return Cure(NAME, True, f'drn needs torchvision ({reason}); a stand-in answers for it')
+        return Workaround(NAME, False, 'mmaction2 has its drn package')
+    _provide(_NO_TORCHVISION.format(reason, torch_family_command('torchvision')), replace=True)
+    return Workaround(NAME, True, f'drn needs torchvision ({reason}); a stand-in answers for it')
 
 
 def _torchvision_error(mmaction: Path) -> str | None:
@@ -58,7 +62,7 @@ def _torchvision_error(mmaction: Path) -> str | None:
     try:
         importlib.import_module('torchvision')
     except Exception as error:  # RuntimeError: operator torchvision::nms does not exist
-        return f'{type(error).__name__}: {error}'.splitlines()[0]
+        return first_line(f'{type(error).__name__}: {error}')
     return None
 
 
@@ -68,8 +72,7 @@ def _provide(message: str, *, replace: bool) -> None:
 
 
 def _fill(module: ModuleType, message: str) -> None:
-    # Imported here: it runs while mmaction.models is being imported, when mmaction itself is there
-    # already.
+    # Imported here: this runs while mmaction.models is being imported, after mmaction itself.
     from mmaction.registry import MODELS
 
     class DRN:

@@ -13,17 +13,17 @@ import importlib.util
 import pkgutil
 from typing import Any
 
-from .cure import Cure
+from .workaround import Workaround
 
 NAME = 'pkgutil.find_loader'
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Set the function where the standard library lacks it."""
     if getattr(pkgutil, 'find_loader', find_loader) is not find_loader:
-        return Cure(NAME, False, 'this Python has it')
+        return Workaround(NAME, False, 'this Python has it')
     pkgutil.find_loader = find_loader
-    return Cure(NAME, True, 'this Python lacks it and mmengine and mmcv call it')
+    return Workaround(NAME, True, 'this Python lacks it and mmengine and mmcv call it')
 
 
 def find_loader(fullname: str) -> Any:

@@ -9,29 +9,29 @@ that was built for another torch that is a RuntimeError, and no model of mmactio
 Workaround: mmdet, and where torchvision does not import mmpretrain, are hidden while
 ``mmaction.models`` is imported for the first time; mmaction2 then skips its AVA heads and
 MobileOneTSM, as it does where they are not installed.
-Inert: where mmcv has its compiled ops, mmdet is not installed, mmdet or mmaction.models is imported
-already.
+Inactive: where mmcv has its compiled ops, mmdet is not installed, or one of mmdet and
+mmaction.models is imported already.
 Delete: together with ``mmcv_ext``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 
-from .cure import package_dir
 from .mmcv_ext import compiled_ops_exist
+from .workaround import package_dir
 
 
 def import_mmaction_models() -> ModuleType:
     """Import and return ``mmaction.models``, which registers mmaction2's models.
 
     Raises:
-        ImportError: mmaction2 is not installed (the sentence says how to install it), or it does
-        not import here.
+        ImportError: mmaction2 is not installed (the message says how to install it), or it does
+            not import here.
     """
     if package_dir('mmaction') is None:
         raise ImportError(
@@ -42,28 +42,20 @@ def import_mmaction_models() -> ModuleType:
         return importlib.import_module('mmaction.models')
 
 
-@contextlib.contextmanager
-def _mmdet_hidden() -> Iterator[None]:
+def _mmdet_hidden() -> AbstractContextManager:
     """Inside this block ``import mmdet`` fails at once, where it would run on the stand-in ops."""
-    if 'mmdet' in sys.modules or compiled_ops_exist():
-        yield
-        return
-    with _hidden('mmdet'):
-        yield
+    usable = 'mmdet' in sys.modules or compiled_ops_exist()
+    return nullcontext() if usable else _hidden('mmdet')
 
 
-@contextlib.contextmanager
-def _mmpretrain_hidden() -> Iterator[None]:
-    """Inside this block ``import mmpretrain`` fails at once, where torchvision ends it in a RuntimeError."""
-    if 'mmpretrain' in sys.modules or package_dir('mmpretrain') is None or _torchvision_imports():
-        yield
-        return
-    with _hidden('mmpretrain'):
-        yield
+def _mmpretrain_hidden() -> AbstractContextManager:
+    """Inside this block ``import mmpretrain`` fails at once, where torchvision does not import."""
+    installed = 'mmpretrain' not in sys.modules and package_dir('mmpretrain') is not None
+    return _hidden('mmpretrain') if installed and not _torchvision_imports() else nullcontext()
 
 
 def _torchvision_imports() -> bool:
-    """Whether it can be imported, or lacks in a way that mmaction2 expects."""
+    """Whether torchvision imports, or is missing in a way that mmaction2 expects."""
     try:
         importlib.import_module('torchvision')
     except ImportError:
@@ -73,7 +65,7 @@ def _torchvision_imports() -> bool:
     return True
 
 
-@contextlib.contextmanager
+@contextmanager
 def _hidden(name: str) -> Iterator[None]:
     sys.modules[name] = None  # the import system's own way to say: there is no such module
     try:

@@ -2,10 +2,10 @@
 
 Broken: mmcv-lite (and an mmcv built without ops) has no ``mmcv._ext``, so ``import mmcv.ops`` and
 with it ``import mmdet.models`` fail. Full mmcv has no wheel on PyPI and compiles for half an hour.
-Cure: a stand-in module with the two ops that a Faster R-CNN needs, ``nms`` and ``roi_align``, in
-mmcv's calling conventions; every other op is there by name and raises ``NotImplementedError`` when
-it is called.
-Inert: where the compiled module exists.
+Workaround: a stand-in module with the two ops that a Faster R-CNN needs, ``nms`` and
+``roi_align``, in mmcv's calling conventions. Every other op exists by name and raises
+``NotImplementedError`` when it is called.
+Inactive: where the compiled module exists.
 Delete: once mmcv ships wheels for the torch versions we support, or mmdet runs without compiled
 ops.
 """
@@ -17,21 +17,21 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
-from .cure import FULL_MMCV, Cure, package_dir
 from .standin import provide
+from .workaround import FULL_MMCV, Workaround, package_dir
 
 NAME = 'mmcv without compiled ops'
 _STANDIN_VERSION = 'not available (mmcv has no compiled ops)'
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Provide the stand-in where mmcv is installed without compiled ops."""
     if package_dir('mmcv') is None:
-        return Cure(NAME, False, 'mmcv is not installed')
+        return Workaround(NAME, False, 'mmcv is not installed')
     if compiled_ops_exist():
-        return Cure(NAME, False, 'mmcv has its compiled ops')
+        return Workaround(NAME, False, 'mmcv has its compiled ops')
     provide('mmcv._ext', _fill)
-    return Cure(NAME, True, 'a stand-in for mmcv._ext has nms and roi_align, other ops raise')
+    return Workaround(NAME, True, 'a stand-in for mmcv._ext has nms and roi_align, other ops raise')
 
 
 def compiled_ops_exist() -> bool:

@@ -3,8 +3,8 @@
 Broken: mmaction2 imports its VindLU models wherever transformers 4.28 or newer is installed. They
 need names that transformers 5 no longer has, timm and einops. Where one of them is missing,
 ``import mmaction.models`` fails, so no model of mmaction2 can be used.
-Workaround: what VindLU imports is tried first. If that fails, mmaction2 registers the placeholders
-it has for an environment without transformers, which say so when one is built.
+Workaround: VindLU's imports are tried first. If one fails, mmaction2 registers its placeholders for
+an environment without transformers, which say so when one is built.
 Inactive: where transformers is not installed, or VindLU's imports work.
 Delete: once mmaction2 guards the import.
 """
@@ -13,50 +13,38 @@ from __future__ import annotations
 
 import importlib
 
-from .cure import Cure, package_dir
+from .workaround import Workaround, package_dir
 
 NAME = "mmaction2's multimodal models"
 # module -> names that mmaction/models/multimodal/vindlu imports from it
 _NEEDED = {
-    'transformers': ('BertTokenizer',),
-    'transformers.models.beit.modeling_beit': (
-        'BeitAttention',
-        'BeitDropPath',
-        'BeitEmbeddings',
-        'BeitLayer',
-        'BeitRelativePositionBias',
-    ),
-    'transformers.file_utils': (
-        'add_start_docstrings_to_model_forward',
-        'replace_return_docstrings',
-    ),
-    'transformers.modeling_utils': (
-        'PreTrainedModel',
-        'apply_chunking_to_forward',
-        'find_pruneable_heads_and_indices',
-        'prune_linear_layer',
-    ),
-    'timm.models.layers': ('DropPath',),
-    'einops': ('rearrange',),
-    'scipy': ('interpolate',),
+    'transformers': 'BertTokenizer',
+    'transformers.models.beit.modeling_beit': 'BeitAttention BeitDropPath BeitEmbeddings BeitLayer '
+    'BeitRelativePositionBias',
+    'transformers.file_utils': 'add_start_docstrings_to_model_forward replace_return_docstrings',
+    'transformers.modeling_utils': 'PreTrainedModel apply_chunking_to_forward '
+    'find_pruneable_heads_and_indices prune_linear_layer',
+    'timm.models.layers': 'DropPath',
+    'einops': 'rearrange',
+    'scipy': 'interpolate',
 }
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Switch the multimodal models off where they cannot be imported."""
     if package_dir('mmaction') is None or package_dir('transformers') is None:
-        return Cure(NAME, False, 'mmaction2 or transformers is not installed')
+        return Workaround(NAME, False, 'mmaction2 or transformers is not installed')
     from mmaction.utils import dependency
 
     if not dependency.WITH_MULTIMODAL:
-        return Cure(
+        return Workaround(
             NAME, False, 'transformers is older than mmaction2 asks for, so it leaves them out'
         )
     missing = _missing()
     if missing is None:
-        return Cure(NAME, False, 'what they import is there')
+        return Workaround(NAME, False, 'what they import is there')
     dependency.WITH_MULTIMODAL = False
-    return Cure(NAME, True, f'they cannot be imported here ({missing}); all other models can')
+    return Workaround(NAME, True, f'they cannot be imported here ({missing}); all other models can')
 
 
 def _missing() -> str | None:
@@ -66,7 +54,7 @@ def _missing() -> str | None:
             found = importlib.import_module(module)
         except Exception as error:  # an import may end in any kind
             return f'{module}: {type(error).__name__}'
-        for name in names:
+        for name in names.split():
             if not hasattr(found, name):
                 return f'{module} has no {name}'
     return None

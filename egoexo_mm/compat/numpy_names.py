@@ -14,17 +14,17 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from .cure import Cure, package_dir
+from .workaround import Workaround, package_dir
 
 NAME = 'names that numpy 2 removed'
 # Removed name -> the one that every numpy has.
 _ALIASES = {'Inf': 'inf', 'NaN': 'nan', 'NAN': 'nan', 'float_': 'float64'}
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Set the names that this numpy lacks."""
     if package_dir('numpy') is None:
-        return Cure(NAME, False, 'numpy is not installed')
+        return Workaround(NAME, False, 'numpy is not installed')
     import numpy as np
 
     with warnings.catch_warnings():
@@ -33,8 +33,8 @@ def apply() -> Cure:
     for name, value in missing.items():
         setattr(np, name, value)
     if not missing:
-        return Cure(NAME, False, f'numpy {np.__version__} has them')
-    return Cure(
+        return Workaround(NAME, False, f'numpy {np.__version__} has them')
+    return Workaround(
         NAME,
         True,
         f'numpy {np.__version__} lacks {", ".join(sorted(missing))}; they were set again',

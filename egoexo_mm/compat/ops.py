@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import torch_ops
-from .cure import FULL_MMCV
+from .workaround import FULL_MMCV
 
 
 @functools.cache

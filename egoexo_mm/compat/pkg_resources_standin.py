@@ -18,20 +18,20 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from .cure import Cure, package_dir
 from .standin import ORIGIN, provide
+from .workaround import Workaround, package_dir
 
 NAME = 'setuptools without pkg_resources'
 
 
-def apply() -> Cure:
+def apply() -> Workaround:
     """Provide the stand-in where there is no real module."""
     if package_dir('mmengine') is None:
-        return Cure(NAME, False, 'mmengine is not installed')
+        return Workaround(NAME, False, 'mmengine is not installed')
     if package_dir('pkg_resources') is not None:
-        return Cure(NAME, False, 'pkg_resources is installed')
+        return Workaround(NAME, False, 'pkg_resources is installed')
     provide('pkg_resources', _fill)
-    return Cure(NAME, True, 'mmengine imports it; importlib.metadata answers')
+    return Workaround(NAME, True, 'mmengine imports it; importlib.metadata answers')
 
 
 class DistributionNotFound(Exception):
@@ -73,7 +73,7 @@ def declare_namespace(name: str) -> None:
 
 
 def fixup_namespace_packages(path_item: str, parent: Any = None) -> None:
-    """pytest calls it after a change of ``sys.path``; there is nothing to do."""
+    """Nothing to do; pytest calls it after a change of ``sys.path``."""
 
 
 def _fill(module: ModuleType) -> None:

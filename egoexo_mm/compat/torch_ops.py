@@ -20,9 +20,10 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) ->
     """Greedy non-maximum suppression.
 
     Args:
-        boxes: (B, 4) as x1, y1, x2, y2; a side is ``x2 - x1 + offset`` long.
+        boxes: (B, 4) as x1, y1, x2, y2.
         scores: (B,).
-        iou_threshold: A box goes if its IoU with a kept box of higher score is greater than this.
+        iou_threshold: A box is dropped if its IoU with a kept box of higher score is greater.
+        offset: A side is ``x2 - x1 + offset`` long.
 
     Returns:
         int64 indices of the kept boxes, best score first (equal scores: lower index first).

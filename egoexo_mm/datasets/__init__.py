@@ -1,3 +1,5 @@
+"""Data sets, their annotation files, and transforms; importing this registers them."""
+
 from . import frame_plans, transforms
 from .charades_ego import CharadesEgoDataset
 from .charades_ego_view import CharadesEgoViewDataset

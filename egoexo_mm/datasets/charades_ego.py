@@ -23,19 +23,9 @@ NUM_CLASSES = 157
 _LIST_HEADER = 'original_vido_id'  # spelt so in the released lists
 _ACTION = re.compile(r'c(\d{3}) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)')
 KNOWN_COLUMNS = (
-    'subject',
-    'scene',
-    'quality',
-    'relevance',
-    'verified',
-    'script',
-    'objects',
-    'descriptions',
-    'length',
-    'egocentric',
-    'charades_video',
-    'authentic',
-)
+    'subject scene quality relevance verified script objects descriptions length egocentric '
+    'charades_video authentic'
+).split()
 
 
 @DATASETS.register_module()
@@ -57,15 +47,16 @@ class CharadesEgoDataset(MediaDataset):
     Samples are complete videos: ``frame_dir``, ``filename_tmpl``, ``total_frames``,
     ``frame_labels`` (for each frame the list of its class ids; ``UnionFrameLabels`` makes ``label``
     of it) and ``video_id``. From the official csv, the 0-based frame ``k`` has an action from ``s``
-    to ``e`` if ``s <= k / fps <= e``. An action between two frames or after the last one is given to
-    the nearest frame before it, so that none is lost.
+    to ``e`` if ``s <= k / fps <= e``. An action between two frames or after the last one is given
+    to the nearest frame before it, so that none is lost.
 
     Args:
         ann_file: Either file.
         pipeline: Transforms.
         view: ``'first'`` person, ``'third'`` or ``'both'``. In frame lists the name of a
             first-person video ends with ``EGO``.
-        fps: Frame rate of the extracted frames, for actions in seconds. The released frames have 24.
+        fps: Frame rate of the extracted frames, for actions in seconds; that of the released
+            frames is 24.
         data_prefix: ``dict(img=FOLDER)``, with a folder ``<video>/<video>-000001.jpg`` ... a video.
         filename_tmpl: Name of a frame file from ``{video_id}`` and its number (official csv only).
         start_index: Number of the first frame file.

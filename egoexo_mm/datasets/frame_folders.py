@@ -1,4 +1,4 @@
-"""Folders of numbered frames: which numbers are there, and whether the files are called as the settings say."""
+"""Folders of numbered frames: which numbers exist, and whether file names fit the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUMBERED = re.compile(r'(.*?)(\d+)(\.(?:jpe?g|png|bmp|webp))', re.IGNORECASE)
 
 
 class FrameFolder(NamedTuple):
-    """Numbers of the frame files in a folder, ascending, and what is wrong with it, if anything, with an example's path."""
+    """Numbers of a folder's frame files, ascending; what is wrong, if anything; an example."""
 
     numbers: list[int]
     problem: str | None
@@ -26,18 +26,16 @@ def read_frame_folder(
     """List a folder and compare its file names with the settings.
 
     Args:
-        folder: of the frames. Hidden files, such as the ``._`` companions of macOS, are passed over.
-        template: name of a frame file from its number.
-        start_index: number of the first frame.
-        video_id: where the setting ``filename_tmpl`` contains ``{video_id}``: the id that ``template`` was made with.
+        folder: Holds the frames. Hidden files, such as the ``._`` companions of macOS, are skipped.
+        template: Name of a frame file from its number.
+        start_index: Number of the first frame.
+        video_id: The id in ``template``, where the setting ``filename_tmpl`` has ``{video_id}``.
     """
     try:
         names = {name for name in os.listdir(folder) if not name.startswith('.')}
     except OSError:
         return FrameFolder([], 'missing', folder)
-    pattern = re.compile(
-        r'(\d+)'.join(re.escape(part) for part in re.split(r'\{[^}]*\}', template))
-    )
+    pattern = re.compile(r'(\d+)'.join(map(re.escape, re.split(r'\{[^}]*\}', template))))
     similar = [(int(match[1]), name) for name in names if (match := pattern.fullmatch(name))]
     numbers = sorted(number for number, name in similar if template.format(number) == name)
     if len(numbers) < len(similar) or not numbers:
@@ -47,18 +45,12 @@ def read_frame_folder(
         other, example = found
         if video_id is not None:
             other = other.replace('{', '{{').replace('}', '}}').replace(video_id, '{video_id}')
-        return FrameFolder(
-            [],
-            f'with files named otherwise (set filename_tmpl={other!r})',
-            osp.join(folder, example),
-        )
+        problem = f'with files named otherwise (set filename_tmpl={other!r})'
+        return FrameFolder([], problem, osp.join(folder, example))
     first = numbers[0]
     if start_index == 1 and first == 0 or start_index == 0 and first == 1:
-        return FrameFolder(
-            numbers,
-            f'numbered from {first} (set start_index={first})',
-            osp.join(folder, template.format(first)),
-        )
+        problem = f'numbered from {first} (set start_index={first})'
+        return FrameFolder(numbers, problem, osp.join(folder, template.format(first)))
     return FrameFolder(numbers, None, folder)
 
 
@@ -74,6 +66,5 @@ def _template_of(names: Iterable[str]) -> tuple[str, str] | None:
     padded = any(len(text) > 1 and text[0] == '0' for text in digits)
     width = min(map(len, digits))
     first = min(digits, key=int)
-    return prefix + (
-        f'{{:0{width}}}' if padded else '{}'
-    ) + extension, f'{prefix}{first}{extension}'
+    number = f'{{:0{width}}}' if padded else '{}'
+    return prefix + number + extension, prefix + first + extension

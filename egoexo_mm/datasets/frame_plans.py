@@ -24,7 +24,7 @@ class Schedule(Protocol):
         """Items that are complete once frame ``number`` (the latest) has been read."""
 
     def finish(self, last: int) -> list[Item]:
-        """Items still open when the video ends early; they repeat frame ``last``, the latest that was wanted and read."""
+        """Items still open when the video ends early; they repeat ``last``, the last frame read."""
 
     def keep_from(self, number: int) -> int:
         """No frame below this is needed by items that are open after frame ``number``."""
@@ -71,10 +71,12 @@ class EveryKthFrame:
 
 @TASK_UTILS.register_module()
 class SampledClips:
-    """Clips as MMAction2's ``SampleFrames`` draws them in testing: evenly spread over the video, frames may be shared.
+    """Clips as MMAction2's ``SampleFrames`` draws them in testing, evenly spread over the video.
+
+    Clips may share frames.
 
     Args:
-        **kwargs: of ``SampleFrames``: ``clip_len``, ``frame_interval``, ``num_clips``, ``target_fps``, ...
+        **kwargs: Those of ``SampleFrames``: ``clip_len``, ``frame_interval``, ``num_clips``, ...
     """
 
     needs_length = True
@@ -99,7 +101,10 @@ class SampledClips:
 
 @TASK_UTILS.register_module()
 class EvenFrames(SampledClips):
-    """The middle frames of ``num_frames`` equal parts of a video, each an item; all frames of a shorter video."""
+    """The middle frames of ``num_frames`` equal parts of a video; all frames of a shorter one.
+
+    Each frame is an item.
+    """
 
     def __init__(self, *, num_frames: int) -> None:
         super().__init__(clip_len=1, num_clips=num_frames)
@@ -120,36 +125,28 @@ class _Table:
         self._order = np.argsort(items.max(axis=1), kind='stable')  # in which items become complete
         self._items = items[self._order]
         self._last = self._items.max(axis=1)
-        first = self._items.min(axis=1)
-        self._first = np.minimum.accumulate(first[::-1])[
-            ::-1
-        ]  # of each item and all that complete after it
+        first = self._items.min(axis=1)[::-1]
+        self._first = np.minimum.accumulate(first)[::-1]  # of an item and all that complete later
         self._done = 0
 
     def next(self, position: int) -> int | None:
-        """The first wanted frame from ``position`` on."""
         i = np.searchsorted(self._wanted, position)
         return int(self._wanted[i]) if i < len(self._wanted) else None
 
     def complete(self, number: int) -> list[Item]:
-        """Items whose latest frame is ``number`` or before."""
         return self._take(int(np.searchsorted(self._last, number, side='right')), number)
 
     def finish(self, last: int) -> list[Item]:
-        """All that is open, with later frames replaced by ``last``."""
         return self._take(len(self._items), last)
 
     def keep_from(self, number: int) -> int:
-        """The earliest frame of open items, or the latest frame, which ``finish`` may repeat."""
-        return (
-            min(number, int(self._first[self._done]))
-            if self._done < len(self._items)
-            else number + 1
-        )
+        if self._done == len(self._items):
+            return number + 1
+        # the latest frame too, since ``finish`` may repeat it
+        return min(number, int(self._first[self._done]))
 
     def _take(self, stop: int, last: int) -> list[Item]:
-        taken = range(self._done, stop)
+        taken = slice(self._done, stop)
         self._done = max(self._done, stop)
-        return [
-            (int(self._order[i]), tuple(np.minimum(self._items[i], last).tolist())) for i in taken
-        ]
+        frames = np.minimum(self._items[taken], last).tolist()
+        return list(zip(self._order[taken].tolist(), map(tuple, frames)))

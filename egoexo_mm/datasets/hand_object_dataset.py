@@ -1,5 +1,8 @@
-"""100DOH for mmdet. Detector configs import this module (``custom_imports``); ``import egoexo_mm`` does not, since it needs
-mmdet."""
+"""100DOH for mmdet.
+
+Detector configs import this module (``custom_imports``). ``import egoexo_mm`` does not, since it
+needs mmdet.
+"""
 
 from __future__ import annotations
 
@@ -11,40 +14,44 @@ from mmdet.registry import DATASETS, METRICS
 from PIL import Image
 
 from egoexo_mm.evaluation import HandObjectMetric
+from egoexo_mm.interaction_maps import DETECTOR_CLASSES
 
-from .hand_object_xml import CLASSES, HandObjectRecord, read_hand_object_xml, read_stems
+from .annotations.hand_object_xml import HandObjectRecord, read_hand_object_xml, read_stems
 
-METRICS.register_module(
-    module=HandObjectMetric, force=True
-)  # so that a config of mmdet's scope needs no prefix
+# so that a config in mmdet's scope needs no prefix
+METRICS.register_module(module=HandObjectMetric, force=True)
 
 
 @DATASETS.register_module()
 class HandObjectDataset(BaseDetDataset):
-    """Images with hands and the objects they touch, annotated as in 100DOH; see :mod:`egoexo_mm.datasets.annotations.hand_object_xml`.
+    """Images with hands and the objects they touch, annotated as in 100DOH.
 
-    An item of ``instances`` has ``bbox`` (pixels from 0, ends inside), ``bbox_label`` (0 target object, 1 hand),
-    ``ignore_flag`` (0: the authors train on difficult boxes too), ``difficult``, ``contact_state`` (0 to 4), ``side``
-    (0 left, 1 right), ``offset`` (magnitude in pixels of the image file / 1000 and a direction of length 0.1, zeros where
-    unknown) and ``object_bbox`` (None where a hand touches nothing).
+    See :mod:`egoexo_mm.datasets.annotations.hand_object_xml` for the files. An item of
+    ``instances`` has ``bbox`` (pixels from 0, ends inside), ``bbox_label`` (0 target object, 1
+    hand), ``ignore_flag`` (0: the authors train on difficult boxes too), ``difficult``,
+    ``contact_state`` (0 to 4), ``side`` (0 left, 1 right), ``offset`` (magnitude in pixels of the
+    image file / 1000 and a direction of length 0.1, zeros where unknown) and ``object_bbox`` (None
+    where a hand touches nothing).
 
-    When training, boxes go that are below ``filter_cfg['min_box_size']`` on both sides once the image's short side is
-    ``filter_cfg['short_side']``, then all but the first ``filter_cfg['max_boxes']`` (the authors keep random ones, drawn
-    anew each time), and with ``filter_cfg['filter_empty_gt']`` images without a box. The defaults are the authors'.
+    In training, boxes are dropped whose sides are both below ``filter_cfg['min_box_size']`` once
+    the image's short side is ``filter_cfg['short_side']``. Of the rest the first
+    ``filter_cfg['max_boxes']`` are kept (the authors draw random ones each time). With
+    ``filter_cfg['filter_empty_gt']`` images without a box are dropped. The defaults are the
+    authors'.
 
     Args:
-        ann_file: list of file stems, such as ``ImageSets/Main/trainval.txt``.
+        ann_file: List of file stems, such as ``ImageSets/Main/trainval.txt``.
         data_prefix: ``img``, the folder of images, and ``ann``, that of XML files.
-        img_suffix: of image files.
-        filter_cfg: overrides of what is said above.
-        **kwargs: of ``BaseDetDataset``.
+        img_suffix: Ending of image files.
+        filter_cfg: Overrides of the settings above.
+        **kwargs: Those of ``BaseDetDataset``.
 
     Raises:
-        ValueError: in one sentence, for a bad list or annotation file, an unknown option, or an image that cannot be read
-            although its annotation does not say its size.
+        ValueError: For a bad list or annotation file, an unknown option, or an image that cannot be
+            read although its annotation does not give its size.
     """
 
-    METAINFO = {'classes': CLASSES, 'palette': [(255, 190, 0), (0, 120, 255)]}
+    METAINFO = {'classes': DETECTOR_CLASSES, 'palette': [(255, 190, 0), (0, 120, 255)]}
     FILTERS = dict(min_box_size=10, short_side=600, max_boxes=20, filter_empty_gt=True)
 
     def __init__(
@@ -86,7 +93,7 @@ class HandObjectDataset(BaseDetDataset):
         """Rows and boxes to train on; all when testing.
 
         Raises:
-            ValueError: nothing is left.
+            ValueError: Nothing is left.
         """
         if self.test_mode:
             return self.data_list
@@ -95,25 +102,20 @@ class HandObjectDataset(BaseDetDataset):
             rows = [row for row in rows if row['instances']]
         if not rows:
             raise ValueError(
-                f'{self.ann_file}: none of the {len(self.data_list)} images has a box to train on; check the '
-                'annotations and filter_cfg'
+                f'{self.ann_file}: none of the {len(self.data_list)} images has a box to train on; '
+                'check the annotations and filter_cfg'
             )
         return rows
 
     def _usable(self, row: dict) -> list[dict]:
         scale = self.filter_cfg['short_side'] / min(row['width'], row['height'])
-        least = self.filter_cfg['min_box_size']
-        items = [
-            dict(
-                item, bbox=[max(corner, 0.0) for corner in item['bbox']]
-            )  # some files count from 0
-            for item in row['instances']
-        ]
-        kept = [
-            item
-            for item in items
-            if scale * max(np.subtract(item['bbox'][2:], item['bbox'][:2])) >= least
-        ]
+        kept = []
+        for item in row['instances']:
+            x1, y1, x2, y2 = box = [
+                max(corner, 0.0) for corner in item['bbox']
+            ]  # some count from 0
+            if scale * max(x2 - x1, y2 - y1) >= self.filter_cfg['min_box_size']:
+                kept.append(dict(item, bbox=box))
         return kept[: self.filter_cfg['max_boxes']]
 
     def _row(self, record: HandObjectRecord, stem: str) -> dict:
@@ -125,8 +127,11 @@ class HandObjectDataset(BaseDetDataset):
 
 
 def offsets(record: HandObjectRecord) -> np.ndarray:
-    """(G, 3) what the offset head learns: magnitude / 1000, and the direction at length 0.1 whatever length it was written
-    with; zeros where a file has no direction or no positive magnitude."""
+    """What the offset head learns: magnitude / 1000, and the direction at length 0.1.
+
+    Returns:
+        (G, 3), zeros where a file has no direction or no positive magnitude.
+    """
     lengths = np.linalg.norm(record.directions, axis=1, keepdims=True)
     known = (lengths > 0) & (record.magnitudes[:, None] > 0)
     directions = 0.1 * record.directions / np.where(known, lengths, 1.0)
@@ -134,27 +139,21 @@ def offsets(record: HandObjectRecord) -> np.ndarray:
 
 
 def _instances(record: HandObjectRecord) -> list[dict]:
-    return [
-        dict(
-            bbox=box,
-            bbox_label=label,
-            ignore_flag=0,
-            difficult=difficult,
-            contact_state=state,
-            side=side,
-            offset=offset,
-            object_bbox=None if np.isnan(held).any() else held,
-        )
-        for box, label, difficult, state, side, offset, held in zip(
-            record.boxes.tolist(),
-            record.labels.tolist(),
-            record.difficult.tolist(),
-            record.states.tolist(),
-            record.sides.tolist(),
-            offsets(record).tolist(),
-            record.object_boxes.tolist(),
-        )
-    ]
+    columns = dict(
+        bbox=record.boxes,
+        bbox_label=record.labels,
+        difficult=record.difficult,
+        contact_state=record.states,
+        side=record.sides,
+        offset=offsets(record),
+        object_bbox=record.object_boxes,
+    )
+    rows = zip(*(column.tolist() for column in columns.values()))
+    items = [dict(zip(columns, row), ignore_flag=0) for row in rows]
+    for item in items:
+        if np.isnan(item['object_bbox']).any():
+            item['object_bbox'] = None
+    return items
 
 
 def _image_size(path: str) -> tuple[int, int]:
@@ -163,6 +162,6 @@ def _image_size(path: str) -> tuple[int, int]:
             return image.size
     except OSError as error:
         raise ValueError(
-            f'{path}: cannot be read as an image ({error}), and its annotation does not say its size; get it '
-            'again or remove it from the list'
+            f'{path}: cannot be read as an image ({error}), and its annotation does not say its '
+            'size; get it again or remove it from the list'
         ) from None

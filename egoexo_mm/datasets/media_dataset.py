@@ -64,7 +64,7 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
 
     def media_root(self, *kinds: str) -> tuple[str, str]:
-        """The one of ``kinds`` (``'img'``: frames, ``'video'``) in ``data_prefix``, and its folder."""
+        """The kind (``'img'``: frames, or ``'video'``) that ``data_prefix`` has, and its folder."""
         given = [kind for kind in kinds if kind in self.data_prefix]
         if len(given) != 1:
             expected = ' or '.join(f"data_prefix=dict({kind}='FOLDER')" for kind in kinds)

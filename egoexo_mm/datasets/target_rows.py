@@ -103,6 +103,6 @@ class TargetRows:
         return info
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Classes of the row ``idx``, for MMEngine's ``ClassBalancedDataset``; [] without labels."""
+        """Classes of row ``idx``, for MMEngine's ``ClassBalancedDataset``; [] without labels."""
         label = BaseDataset.get_data_info(self, idx)['label']
         return [label for label in (label if isinstance(label, list) else [label]) if label >= 0]

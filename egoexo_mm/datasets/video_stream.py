@@ -1,4 +1,4 @@
-"""Videos of a list as a stream of decoded frames, for teachers that see whole videos.
+"""Videos of a list as a stream of decoded frames, for teachers that see every frame.
 
 Shape legend: ``n`` frames of a chunk, ``H x W`` pixels.
 """
@@ -28,17 +28,19 @@ _MAX_WORKERS = 256
 
 @dataclass
 class Chunk:
-    """Some frames of a video. The chunks of a video come in order; those of several videos may mix.
+    """Some frames of a video. Its chunks come in order; those of several videos may mix.
 
     Attributes:
-        video_id, path: the video.
-        fps: of the video, 0 if unknown.
-        frames: uint8 (n, H, W, 3) RGB; of one size throughout the video. None if n is 0.
-        numbers: their frame numbers (n,), ascending.
-        items: those that are complete with these frames and the ones kept of earlier chunks.
-        keep_from: frames below this number are not needed any more.
-        num_frames: length of the video, in its last chunk only.
-        failure: why the video gives no more frames, in the last chunk of a broken video only; none of its items count.
+        video_id: Id of the video.
+        path: Its file.
+        fps: Its frame rate, 0 if unknown.
+        frames: uint8 (n, H, W, 3) RGB, of one size throughout the video. None if n is 0.
+        numbers: Their frame numbers (n,), ascending.
+        items: Those that are complete with these frames and the ones kept of earlier chunks.
+        keep_from: Frames below this number are not needed any more.
+        num_frames: Length of the video, in its last chunk only.
+        failure: Why the video gives no more frames, in the last chunk of a broken video only. None
+            of its items count.
     """
 
     video_id: str
@@ -56,22 +58,23 @@ class Chunk:
 class VideoStreamDataset(IterableDataset):
     """Chunks of the videos of a list; each wanted frame is decoded once.
 
-    Ranks share the list, and the data workers of a rank its part. A chunk has at most ``chunk_frames`` frames and
-    ``chunk_bytes`` bytes (but always one frame), however long the video is.
+    The list is divided among the ranks, and a rank's part among its data workers. A chunk has at
+    most ``chunk_frames`` frames and ``chunk_bytes`` bytes, but at least one frame.
 
     Args:
-        ann_file: list of videos, ``path label`` or ``path`` a line.
+        ann_file: List of videos, ``path label`` or ``path`` a line.
         data_prefix: ``video`` is the folder of the paths.
-        plan: config of a frame plan, see :mod:`.frame_plans`.
-        video_id: rule for the ids in the store, see :func:`egoexo_mm.targets.video_id_from_path`.
-        reader: ``'pyav'``, ``'decord'``, ``'opencv'``, or None for the first of these that is installed, see
-            :mod:`egoexo_mm.video`.
-        chunk_frames, chunk_bytes: bounds of a chunk.
+        plan: Config of a frame plan, see :mod:`.frame_plans`.
+        video_id: Rule for the ids in the store, see :func:`egoexo_mm.targets.video_id_from_path`.
+        reader: ``'pyav'``, ``'decord'``, ``'opencv'``, or None for the first of these that is
+            installed, see :mod:`egoexo_mm.video`.
+        chunk_frames: Largest number of frames in a chunk.
+        chunk_bytes: Largest size of a chunk.
 
     Raises:
-        ValueError: an unknown option, a reader that is not installed, two videos of one id, or no video is where
-            ``data_prefix`` says.
-        TargetStoreError: the list cannot be read or is empty.
+        ValueError: For an unknown option, a reader that is not installed, two videos of one id, or
+            a list of which no video exists below ``data_prefix``.
+        TargetStoreError: The list cannot be read or is empty.
     """
 
     def __init__(
@@ -87,7 +90,8 @@ class VideoStreamDataset(IterableDataset):
     ) -> None:
         if min(chunk_frames, chunk_bytes) < 1:
             raise ValueError(
-                f'chunk_frames and chunk_bytes are {chunk_frames} and {chunk_bytes}, expected 1 or more'
+                f'chunk_frames and chunk_bytes are {chunk_frames} and {chunk_bytes}, expected 1 or '
+                'more'
             )
         self.ann_file, self.rule, self.reader = ann_file, video_id, check_reader(reader)
         self.chunk_frames, self.chunk_bytes = chunk_frames, chunk_bytes
@@ -99,17 +103,16 @@ class VideoStreamDataset(IterableDataset):
         videos = [(key, osp.join(folder, name)) for key, name in zip(ids, names)]
         if not any(osp.isfile(path) for _, path in videos[:100]):
             raise ValueError(
-                f'{ann_file}: none of its first videos exists, for example {quote(videos[0][1])}; correct '
-                f'data_prefix ({folder!r}) or the list'
+                f'{ann_file}: none of its first videos exists, for example {quote(videos[0][1])}; '
+                f'correct data_prefix ({folder!r}) or the list'
             )
         rank, world = get_dist_info()  # here, since data workers need not know
         self.videos = videos[rank::world]
-        self._reading = torch.full(
-            (_MAX_WORKERS,), -1
-        ).share_memory_()  # what each data worker is at
+        # number of the video that each data worker has open
+        self._reading = torch.full((_MAX_WORKERS,), -1).share_memory_()
 
     def skip(self, video_ids: Collection[str]) -> int:
-        """Leave out videos that are done; returns how many were. To be called before iterating."""
+        """Leave out videos that are done, before iterating; returns how many there were."""
         before = len(self.videos)
         self.videos = [video for video in self.videos if video[0] not in video_ids]
         return before - len(self.videos)
@@ -127,9 +130,7 @@ class VideoStreamDataset(IterableDataset):
             try:
                 yield from self._read(Chunk(video_id, path))
             except BrokenVideoError as error:
-                yield Chunk(
-                    video_id, path, failure=str(error).removeprefix(f'{path}: ')
-                )  # which stands beside it
+                yield Chunk(video_id, path, failure=str(error).removeprefix(f'{path}: '))
         self._reading[first % _MAX_WORKERS] = -1
 
     def _read(self, blank: Chunk) -> Iterator[Chunk]:
@@ -177,7 +178,10 @@ def _count(video: VideoFile) -> int:
 
 
 def _true_length(video: VideoFile, last: int) -> int:
-    """Length of a video that has ended. Headers are often off by a few frames; a far shorter video is a damaged one."""
+    """Length of a video that has ended.
+
+    Headers are often off by a few frames; a far shorter video is damaged.
+    """
     if not video.position or last < 0:
         raise BrokenVideoError(f'{video.path}: has no frames')
     if video.position < video.num_frames - max(2, video.num_frames // 20):

@@ -21,10 +21,10 @@ from .target_rows import TargetRows
 
 @DATASETS.register_module()
 class VideoTargetDataset(BrokenMedia, TargetRows, VideoDataset):
-    """``VideoDataset`` (lines ``path label``) with target stores, strict reading and named failures.
+    """``VideoDataset`` (lines ``path label``) with target stores, strict reading, named failures.
 
-    Lists are read by :mod:`egoexo_mm.video_lists`. With ``multi_class=True`` (and ``num_classes``) a
-    line has one or more labels, and ``label`` is multi-hot, float32 (num_classes,). With
+    Lists are read by :mod:`egoexo_mm.video_lists`. With ``multi_class=True`` (and ``num_classes``)
+    a line has one or more labels, and ``label`` is multi-hot, float32 (num_classes,). With
     ``test_mode=True`` a list may be without labels; ``label`` is then -1.
 
     Args:
@@ -49,7 +49,7 @@ class VideoTargetDataset(BrokenMedia, TargetRows, VideoDataset):
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Rows with ``filename``, ``label`` and ``video_id``, as far as ``missing_targets`` keeps them."""
+        """Rows with ``filename``, ``label`` and ``video_id`` that ``missing_targets`` keeps."""
         videos = parse_video_list(
             decode_text(get(self.ann_file), self.ann_file),
             self.ann_file,

@@ -1,3 +1,5 @@
+"""Hooks, loops, optimizer and schedule where the host has none."""
+
 from .backbone_speed_hook import BackboneSpeedHook
 from .broken_media_hook import BrokenMediaHook
 from .check_data_hook import CheckDataHook

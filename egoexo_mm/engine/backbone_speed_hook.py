@@ -5,21 +5,24 @@ from __future__ import annotations
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+
+from .runner_parts import bare_model
 
 
 @HOOKS.register_module()
 class BackboneSpeedHook(Hook):
-    """Lay out the backbone's weights channels last, and compile it, before training or testing starts.
+    """Lay out the backbone's weights channels last, and compile it, before a run starts.
 
-    Both act in place: parameters keep their names, so checkpoints stay interchangeable. Which of the two pays depends on
-    device and backbone; ``tools/benchmarks/run.py --only step`` measures it.
+    Both act in place: parameters keep their names, so checkpoints stay interchangeable. Which of
+    the two pays depends on device and backbone; ``tools/benchmarks/run.py --only step`` measures
+    it.
 
     Args:
-        channels_last: 3D convolutions in ``torch.channels_last_3d``, which cuDNN's half-precision kernels prefer.
-        compile: options of ``torch.compile``, or True for its defaults. The first steps then take minutes, and again
-            for every new shape of input.
+        channels_last: 3D convolutions in ``torch.channels_last_3d``, which cuDNN's half-precision
+            kernels prefer.
+        compile: Options of ``torch.compile``, or True for its defaults. The first steps then take
+            minutes, and again for every new shape of input.
     """
 
     def __init__(self, *, channels_last: bool = False, compile: bool | dict = False) -> None:
@@ -28,8 +31,8 @@ class BackboneSpeedHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Change the backbone of the runner's model."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        backbone = bare_model(runner).backbone
         if self.channels_last:
-            model.backbone.to(memory_format=torch.channels_last_3d)
+            backbone.to(memory_format=torch.channels_last_3d)
         if self.compile:
-            model.backbone.compile(**(self.compile if isinstance(self.compile, dict) else {}))
+            backbone.compile(**(self.compile if isinstance(self.compile, dict) else {}))

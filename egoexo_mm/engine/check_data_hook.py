@@ -1,4 +1,4 @@
-"""What of the data does not fit the run, said before it begins."""
+"""Data that does not fit the run is reported before it begins."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from mmaction.registry import HOOKS
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import Runner
 
-from .broken_media_hook import inner_datasets
+from .runner_parts import bare_model, built_loop, inner_datasets
 
 
 @HOOKS.register_module()
 class CheckDataHook(Hook):
-    """Refuse a training list that is smaller than one batch of all ranks, and labels that the class head does not have.
+    """Refuse a training list smaller than one batch of all ranks, and labels beyond the class head.
 
     Both would show late: in an epoch without a step, and in an index error on the device.
     """
@@ -25,24 +24,22 @@ class CheckDataHook(Hook):
         """Check the loaders of the loops that are about to run.
 
         Raises:
-            ValueError: in one sentence with the figures and what to set.
+            ValueError: With the figures and what to set.
         """
-        # a runner builds the loops that it is about to run; asking for them would build the others
-        loops = [getattr(runner, f'_{name}_loop', None) for name in ('train', 'val', 'test')]
-        if isinstance(loops[0], BaseLoop):
-            check_batches(loops[0].dataloader)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for loop in loops:
-            if isinstance(loop, BaseLoop):
-                for dataset in inner_datasets(loop.dataloader.dataset):
-                    check_labels(dataset, getattr(model, 'cls_head', None))
+        loops = {name: built_loop(runner, name) for name in ('train', 'val', 'test')}
+        if loops['train']:
+            check_batches(loops['train'].dataloader)
+        head = getattr(bare_model(runner), 'cls_head', None)
+        for loop in filter(None, loops.values()):
+            for dataset in inner_datasets(loop.dataloader.dataset):
+                check_labels(dataset, head)
 
 
 def check_batches(loader: Any) -> None:
     """Refuse a loader that gives no batch.
 
     Raises:
-        ValueError: with samples, batch size, ranks and what to set.
+        ValueError: With samples, batch size, ranks and what to set.
     """
     if not hasattr(loader.dataset, '__len__') or len(loader):
         return
@@ -54,18 +51,21 @@ def check_batches(loader: Any) -> None:
     )
     fewer = 'start fewer processes, ' if ranks > 1 else ''
     raise ValueError(
-        f'{source}: {samples} videos or segments give no batch, since train_dataloader has batch_size={size} on {ranks} '
-        f'process{"es" * (ranks > 1)} and drop_last=True, which needs {(size - 1) * ranks + 1}; set '
-        f'train_dataloader.batch_size={share} or less (and --auto-scale-lr, since the learning rate is that of larger '
-        f'batches), {fewer}or set train_dataloader.drop_last=False'
+        f'{source}: {samples} videos or segments give no batch, since train_dataloader has '
+        f'batch_size={size} on {ranks} process{"es" * (ranks > 1)} and drop_last=True, which '
+        f'needs {(size - 1) * ranks + 1}; set train_dataloader.batch_size={share} or less (and '
+        f'--auto-scale-lr, since the learning rate is that of larger batches), {fewer}or set '
+        'train_dataloader.drop_last=False'
     )
 
 
 def check_labels(dataset: Any, head: Any) -> None:
-    """Refuse a label that the class head does not have; other data sets and heads than those of actions pass.
+    """Refuse a label that the class head does not have.
+
+    Data sets and heads that are not about actions pass.
 
     Raises:
-        ValueError: with file and row, and what to set.
+        ValueError: With file and row, and what to set.
     """
     classes = head_classes(head)
     if not classes or not isinstance(dataset, BaseDataset):
@@ -77,7 +77,7 @@ def check_labels(dataset: Any, head: Any) -> None:
             f'{classes[0][0]}={classes[0][1]} of the head differ; set both to the same number'
         )
     for i in range(len(dataset)):
-        row = BaseDataset.get_data_info(dataset, i)
+        row = BaseDataset.get_data_info(dataset, i)  # as annotated; a subclass may decode
         label = row.get('label')
         labels = label if isinstance(label, list) else [label]
         limits = classes * len(labels) if several else classes
@@ -85,19 +85,20 @@ def check_labels(dataset: Any, head: Any) -> None:
             continue
         for value, (setting, number) in zip(labels, limits):
             if isinstance(value, int) and value >= number:
-                where = (
-                    row.get('where')
-                    or f'{dataset.ann_file}, {row.get("narration_id") or f"row {i}"}'
-                )
+                name = row.get('narration_id') or f'row {i}'
+                where = row.get('where') or f'{dataset.ann_file}, {name}'
                 raise ValueError(
-                    f'{where}: label {value} is beyond the class head, which has {number} classes, 0 to '
-                    f'{number - 1}; correct the label, or set model.cls_head.{setting} to the number of '
-                    'classes'
+                    f'{where}: label {value} is beyond the class head, which has {number} '
+                    f'classes, 0 to {number - 1}; correct the label, or set '
+                    f'model.cls_head.{setting} to the number of classes'
                 )
 
 
 def head_classes(head: Any) -> list[tuple[str, int]]:
-    """(setting, number) of the classes of a head, one for each of its labels; empty where unknown."""
+    """(setting, number) of the classes of a head, one for each of its labels.
+
+    Empty where they are unknown.
+    """
     if isinstance(getattr(head, 'num_classes', None), int):
         return [('num_classes', head.num_classes)]
     layers = [(f'num_{part}s', getattr(head, f'fc_{part}', None)) for part in ('verb', 'noun')]

@@ -1,4 +1,4 @@
-"""Parameters that get no gradient, which DDP does not bear."""
+"""Parameters that get no gradient, which DistributedDataParallel does not allow."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import time
 
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch.nn.parallel import DistributedDataParallel
 
 from egoexo_mm.errors import RunError
+
+from .runner_parts import bare_model
 
 _SHOWN = 5
 
@@ -43,7 +44,7 @@ class CheckGradientsHook(Hook):
     @staticmethod
     def _look(runner: Runner) -> None:
         ddp = runner.model if isinstance(runner.model, DistributedDataParallel) else None
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner)
         without = [
             name
             for name, parameter in model.named_parameters()
@@ -67,6 +68,6 @@ class CheckGradientsHook(Hook):
             message = f'{found}, which DistributedDataParallel needs for all; {advice}'
             if runner.rank == 0:
                 runner.logger.error(message)
-            else:  # the first process speaks, where it finds the same
+            else:  # leave the first process, which finds the same, time to write its log
                 time.sleep(30)
             raise RunError(message, logged=runner.rank == 0)

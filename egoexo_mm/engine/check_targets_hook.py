@@ -1,4 +1,4 @@
-"""Targets and model must mean the same frames and cells."""
+"""Targets and model must show the same frames and cells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from mmaction.models import Recognizer2D
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -16,7 +15,7 @@ from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.models.heads import InteractionMapHead
 
-from .pipelines import pipeline_transforms, unwrapped_datasets
+from .runner_parts import bare_model, inner_datasets, own_transforms
 
 
 @HOOKS.register_module()
@@ -48,7 +47,7 @@ class CheckTargetsHook(Hook):
 
     @staticmethod
     def _check(runner: Runner, dataset: Any, loader: str) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner)
         heads = {
             name: head
             for name, head in getattr(model, 'aux_heads', {}).items()
@@ -98,8 +97,8 @@ def _workers_run(runner: Runner) -> bool:
 
 def _stored(dataset: Any, loader: str) -> Iterator[tuple[str, LoadTargets]]:
     """Where a pipeline reads maps from stores."""
-    for one in unwrapped_datasets(dataset):
-        for transform in pipeline_transforms(one):
+    for one in inner_datasets(dataset):
+        for transform in own_transforms(one):
             if isinstance(transform, LoadTargets):
                 stores = transform.stores or getattr(one, 'stores', {})
                 if any(store.manifest.kind != 'scores' for store in stores.values()):

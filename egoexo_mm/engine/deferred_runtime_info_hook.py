@@ -14,15 +14,19 @@ from mmengine.runner import Runner
 class DeferredRuntimeInfoHook(RuntimeInfoHook):
     """``RuntimeInfoHook`` that does not make the host wait for the device in every step.
 
-    MMEngine's hook reads each loss and accuracy when its step ends (eight waits a step in Ego-Exo pre-training), so the
-    host cannot prepare the next step while the device works. This one keeps them on the device and reads all at once in the
-    steps whose values are needed: those of a log line, of a checkpoint, and the last of an epoch. The log and the history in
-    checkpoints are the same. A hook of your own that reads losses from the message hub in other steps needs MMEngine's:
-    ``default_hooks=dict(runtime_info=dict(type='mmengine.RuntimeInfoHook'))``; the ``outputs`` it is given are up to date.
+    MMEngine's hook reads each loss and accuracy when its step ends (eight waits a step in Ego-Exo
+    pre-training), so the host cannot prepare the next step while the device works. This hook keeps
+    them on the device and reads all at once in the steps whose values are needed: those of a log
+    line, of a checkpoint, and the last of an epoch. The log and the history in checkpoints are the
+    same.
+
+    A hook of your own that reads losses from the message hub in other steps needs MMEngine's:
+    ``default_hooks=dict(runtime_info=dict(type='mmengine.RuntimeInfoHook'))``. The ``outputs`` it
+    is given are up to date in every step.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Find out in which steps values are needed."""
+        """Find the steps in which values are needed."""
         super().before_train(runner)
         self._kept: list[tuple[str, object]] = []
         needed = [
@@ -37,7 +41,7 @@ class DeferredRuntimeInfoHook(RuntimeInfoHook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: object = None, outputs: dict | None = None
     ) -> None:
-        """Keep the values of a step, and read what is kept where it is needed."""
+        """Keep the values of a step; read all kept ones in a step that needs them."""
         self._kept += [
             (f'train/{name}', value.detach() if isinstance(value, torch.Tensor) else value)
             for name, value in (outputs or {}).items()
@@ -48,12 +52,12 @@ class DeferredRuntimeInfoHook(RuntimeInfoHook):
             self._read(runner)
 
     def before_val(self, runner: Runner) -> None:
-        """Read what is kept."""
+        """Read the kept values."""
         self._read(runner)
         super().before_val(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Read what is kept."""
+        """Read the kept values."""
         self._read(runner)
         super().after_train(runner)
 

@@ -11,39 +11,40 @@ import torch
 from mmaction.registry import LOOPS
 from mmengine.device import get_device
 from mmengine.dist import all_reduce, get_dist_info
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
+from egoexo_mm.checks import first_line
 from egoexo_mm.datasets.video_stream import Chunk, VideoStreamDataset
 from egoexo_mm.failed_jsonl import read_failures
 from egoexo_mm.models.teachers import Teacher
 from egoexo_mm.targets import Manifest, StoreWriter
 
 from .extraction_progress import ExtractionProgress
+from .runner_parts import bare_model
 from .teacher_run import Row, TeacherRun
 
 
 @LOOPS.register_module()
 class ExtractTargetsLoop(BaseLoop):
-    """Decode, infer, store: runs the model of the runner, a :class:`Teacher`, over a :class:`VideoStreamDataset`.
+    """Decode, infer, store: runs a :class:`Teacher` over a :class:`VideoStreamDataset`.
 
-    A video's row is written once all its items are done, so a killed run loses the videos in work and those of the last
-    ``flush_seconds``; started again it leaves out what is in the store and tries failed videos anew. Each rank writes shards
-    of its own.
+    A video's row is written once all its items are done, so a killed run loses the videos in work
+    and those of the last ``flush_seconds``. Started again it skips the videos in the store and
+    tries failed videos anew. Each rank writes shards of its own.
 
     Args:
-        runner, dataloader: as in every loop.
-        evaluator: unused; MMEngine wants ``test_evaluator`` set, to ``[]``.
-        store: folder of the target store.
-        dataset: name of the data set, for the manifest.
-        batch_size, max_waiting, amp, channels_last: of :class:`TeacherRun`.
-        rows_per_shard, flush_seconds: a shard is written after so many videos, or so many seconds.
-        log_seconds: between lines of progress.
+        runner, dataloader: As in every loop; the model is the teacher.
+        evaluator: Unused; MMEngine wants ``test_evaluator`` set, to ``[]``.
+        store: Folder of the target store.
+        dataset: Name of the data set, for the manifest.
+        batch_size, max_waiting, amp, channels_last: Of :class:`TeacherRun`.
+        rows_per_shard, flush_seconds: A shard is written after so many videos or seconds.
+        log_seconds: Between lines of progress.
 
     Raises:
-        ValueError: an unknown option, or a teacher of boxes on frames that are no regular grid.
-        TypeError: the model is no teacher or the data set no stream of videos.
-        TargetStoreError: the store is one of other targets, cannot be written, or refuses a row.
+        ValueError: An unknown option, or a teacher of boxes on frames that are no regular grid.
+        TypeError: The model is no teacher or the data set no stream of videos.
+        TargetStoreError: The store is of other targets, cannot be written, or refuses a row.
     """
 
     def __init__(
@@ -64,14 +65,11 @@ class ExtractTargetsLoop(BaseLoop):
     ) -> None:
         super().__init__(runner, dataloader)
         self.stream = self.dataloader.dataset
-        self.teacher = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self.teacher = bare_model(runner)
         self._check_parts()
         self.store, self.dataset_name = store, dataset
-        self.rows_per_shard, self.flush_seconds, self.log_seconds = (
-            rows_per_shard,
-            flush_seconds,
-            log_seconds,
-        )
+        self.rows_per_shard = rows_per_shard
+        self.flush_seconds, self.log_seconds = flush_seconds, log_seconds
         self.run_teacher = TeacherRun(
             self.teacher,
             torch.device(get_device()),  # where the runner put the model
@@ -84,12 +82,14 @@ class ExtractTargetsLoop(BaseLoop):
     def _check_parts(self) -> None:
         if not isinstance(self.teacher, Teacher):
             raise TypeError(
-                f'the model is a {type(self.teacher).__name__}, expected a Teacher (egoexo_mm.models.teachers); '
-                'take one of configs/teachers whose name ends in that of a data set'
+                f'the model is a {type(self.teacher).__name__}, expected a Teacher '
+                '(egoexo_mm.models.teachers); take one of configs/teachers whose name ends in that '
+                'of a data set'
             )
         if not isinstance(self.stream, VideoStreamDataset):
             raise TypeError(
-                f'test_dataloader.dataset is a {type(self.stream).__name__}, expected a VideoStreamDataset'
+                f'test_dataloader.dataset is a {type(self.stream).__name__}, expected a '
+                'VideoStreamDataset'
             )
         if self.teacher.signal == 'interaction' and self.stream.plan.stride is None:
             raise ValueError(
@@ -98,19 +98,24 @@ class ExtractTargetsLoop(BaseLoop):
             )
 
     def manifest(self) -> Manifest:
-        """Of the store; one that was begun with another teacher or on other frames is refused."""
+        """Manifest of the store.
+
+        A store that was begun with another teacher or on other frames is refused.
+        """
         return self.teacher.manifest(
             self.dataset_name, video_id=self.stream.rule, notes=f'frames: {self.stream.plan}'
         )
 
     def run(self) -> dict[str, int]:
-        """Fill the store; returns the number of videos of all ranks: ``extracted``, ``failed`` and ``skipped``."""
+        """Fill the store.
+
+        Returns:
+            Videos of all ranks: ``extracted``, ``failed`` and ``skipped``.
+        """
         self.runner.call_hook('before_test')
         rank, world = get_dist_info()
-        with (
-            self._naming_lost_workers(),
-            StoreWriter(self.store, self.manifest(), self.rows_per_shard, rank) as self.writer,
-        ):
+        writer = StoreWriter(self.store, self.manifest(), self.rows_per_shard, rank)
+        with self._naming_lost_workers(), writer as self.writer:
             skipped = self.stream.skip(self.writer.done)
             self.known_failures = read_failures(self.writer.path).reasons
             here = f', rank {rank} of {world}' if world > 1 else ''
@@ -149,22 +154,19 @@ class ExtractTargetsLoop(BaseLoop):
 
     @contextmanager
     def _naming_lost_workers(self) -> Iterator[None]:
-        """Say at which video a data worker died.
-
-        PyTorch notices in a signal handler, so that whatever runs just then raises, or a connection to the worker breaks.
-        """
+        """Say at which video a data worker died."""
+        # PyTorch notices in a signal handler, so any line of this process may raise, or a
+        # connection to the worker breaks.
         try:
             yield
         except (RuntimeError, ConnectionError, EOFError) as error:
-            if isinstance(error, RuntimeError) and 'DataLoader' not in str(
-                error
-            ):  # lost workers, and the loader's timeout
+            # 'DataLoader' is in the text for lost workers and for the loader's timeout
+            if isinstance(error, RuntimeError) and 'DataLoader' not in str(error):
                 raise
-            reason = str(error).partition('\n')[0] or type(error).__name__
             raise RuntimeError(
-                f'a data worker died or hangs at one of {", ".join(self.stream.reading())} ({reason}); run '
-                'again, and if it happens again take that video out of the list or set another '
-                'test_dataloader.dataset.reader'
+                f'a data worker died or hangs at one of {", ".join(self.stream.reading())} '
+                f'({first_line(error)}); run again, and if it happens again take that video out of '
+                'the list or set another test_dataloader.dataset.reader'
             ) from error
 
     def _write(self, rows: Iterable[Row]) -> None:
@@ -178,7 +180,7 @@ class ExtractTargetsLoop(BaseLoop):
             self.progress.videos += 1
 
     def _fail(self, chunk: Chunk) -> None:
-        """Note a broken video; a reason that is in ``failed.jsonl`` already is not written again."""
+        """Note a broken video; a reason that ``failed.jsonl`` has already is not written again."""
         self.run_teacher.drop(chunk.video_id)
         self.progress.videos += 1
         self.progress.failed += 1
@@ -187,7 +189,7 @@ class ExtractTargetsLoop(BaseLoop):
             self.writer.fail(chunk.video_id, chunk.failure, chunk.path)
 
     def _report(self, skipped: int) -> dict[str, int]:
-        """Sum the counts of all ranks and say what was done."""
+        """Sum the counts of all ranks and log them."""
         progress = self.progress
         counts = torch.tensor(
             [progress.videos - progress.failed, progress.failed, skipped, progress.frames]
@@ -200,7 +202,8 @@ class ExtractTargetsLoop(BaseLoop):
             else ''
         )
         self.runner.logger.info(
-            f'{self.store}: {extracted} videos extracted ({frames} frames), {skipped} were there before{broken}. Next: '
+            f'{self.store}: {extracted} videos extracted ({frames} frames), {skipped} were there '
+            f'before{broken}. Next: '
             f'python tools/targets.py verify {self.store} --list {self.stream.ann_file}'
         )
         return dict(extracted=extracted, failed=failed, skipped=skipped)

@@ -1,4 +1,4 @@
-"""How far an extraction is, in one line."""
+"""The progress of an extraction, in one line."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ T = TypeVar('T')
 
 
 class ExtractionProgress:
-    """Counts videos and frames and says now and then how it goes: a line in the log, or one that is rewritten in a terminal.
+    """Counts videos and frames, and reports them now and then.
+
+    The report is a line in the log, or one that is rewritten in a terminal.
 
     Args:
-        total: videos to do.
-        say: takes a line of the log.
-        every: seconds between lines of the log.
-        label: what the figures are about.
-        clock: seconds.
-        terminal: stream for the rewritten line; None for none. By default standard error, if it is a terminal.
+        total: Videos to do.
+        say: Takes a line of the log.
+        every: Seconds between lines of the log.
+        label: What the figures are about.
+        clock: Gives seconds.
+        terminal: Stream for the rewritten line; None for none. By default standard error, if it is
+            a terminal.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class ExtractionProgress:
         self.begin = self._logged = self._shown = clock()
 
     def waiting(self, chunks: Iterable[T]) -> Iterator[T]:
-        """Hand chunks on and note how long each was waited for."""
+        """Hand chunks on and add up how long they were waited for."""
         chunks = iter(chunks)
         while True:
             asked = self.clock()
@@ -55,7 +58,7 @@ class ExtractionProgress:
             yield chunk
 
     def line(self) -> str:
-        """Videos done, frames per second, share of the time in which frames were waited for, time left."""
+        """Videos done, frames per second, share of time spent waiting for frames, time left."""
         seconds = max(self.clock() - self.begin, 1e-9)
         left = (
             _clock_time((self.total - self.videos) * seconds / self.videos)
@@ -64,12 +67,13 @@ class ExtractionProgress:
         )
         failed = f' ({self.failed} failed)' if self.failed else ''
         return (
-            f'{self.label}: {self.videos}/{self.total} videos{failed}, {self.frames / seconds:.1f} frames/s, '
+            f'{self.label}: {self.videos}/{self.total} videos{failed}, '
+            f'{self.frames / seconds:.1f} frames/s, '
             f'{self.waited / seconds:.0%} waiting for frames, time left {left}'
         )
 
     def update(self) -> None:
-        """Say how it goes if it is time to."""
+        """Report if it is time to."""
         now = self.clock()
         if self.terminal and now - self._shown >= 0.5:
             self.terminal.write(f'\r{self.line()}\x1b[K')

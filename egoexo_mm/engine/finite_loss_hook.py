@@ -1,4 +1,4 @@
-"""Ends training when a loss or a weight is no longer a number."""
+"""Ends training when a loss or a weight is NaN or infinite."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from mmaction.datasets.transforms import PackActionInputs
 from mmaction.registry import HOOKS
 from mmengine.dist import all_gather_object, all_reduce, barrier, get_rank
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from egoexo_mm.compat.checkpoint_files import checkpoint_folder
-from egoexo_mm.compat.resume import newest_checkpoint
+from egoexo_mm.checkpoints.resumable import newest_of_run
+from egoexo_mm.checks import check_choice
 from egoexo_mm.errors import RunError
 
-from .pipelines import pipeline_transforms
+from .runner_parts import bare_model, pipeline_transforms
 from .step_record import FILES, StepRecord, first_not_finite, listed, told_by_all
 from .step_skipper import StepSkipper
 
@@ -51,10 +50,7 @@ class FiniteLossHook(Hook):
     priority = 'LOW'  # after EMAHook, before CheckpointHook
 
     def __init__(self, *, action: str = 'stop', interval: int = 20, max_skipped: int = 3) -> None:
-        if action not in ('stop', 'skip', 'off'):
-            raise ValueError(
-                f"FiniteLossHook: action must be 'stop', 'skip' or 'off', got {action!r}"
-            )
+        check_choice('FiniteLossHook: action', action, ('stop', 'skip', 'off'))
         if interval < 1 or max_skipped < 1:
             raise ValueError(
                 'FiniteLossHook: interval and max_skipped must be 1 or more, got '
@@ -111,14 +107,14 @@ class FiniteLossHook(Hook):
             self._look(runner, weights=True)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuse to save weights that are no numbers, whoever saves them.
+        """Refuse to save weights that are NaN or infinite, whoever saves them.
 
         Raises:
             RunError: With the names of such tensors.
         """
         if self.action == 'off':
             return
-        parameters = {name for name, _ in _model(runner).named_parameters()}
+        parameters = {name for name, _ in bare_model(runner).named_parameters()}
         state = {**checkpoint.get('ema_state_dict', {}), **checkpoint.get('state_dict', {})}
         broken = [
             name
@@ -132,10 +128,10 @@ class FiniteLossHook(Hook):
             raise RunError(message, logged=True)
 
     def _look(self, runner: Runner, weights: bool = False) -> None:
-        """End training on every process if one has a loss or weight that is no number."""
+        """End training on every process if one has a loss or weight that is not finite."""
         first = first_not_finite(self._steps)
         self._steps = []
-        broken = _broken_weights(_model(runner)) if weights else []
+        broken = _broken_weights(bare_model(runner)) if weights else []
         found = torch.tensor([first.iter if first else _NEVER, -bool(broken)])
         all_reduce(found, 'min')
         begin, any_broken = found.tolist()
@@ -180,23 +176,20 @@ class FiniteLossHook(Hook):
     def _end(runner: Runner, message: str) -> None:
         if get_rank() == 0:
             runner.logger.error(message)
-        barrier()  # it is said before a launcher stops the first process for the end of another
+        # A launcher stops all processes when one ends: the first must have written its log by then.
+        barrier()
         raise RunError(message, logged=True)
 
 
-def _model(runner: Runner) -> nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
-
-
 def _is_broken(value: Tensor, is_parameter: bool) -> bool | Tensor:
-    """Infinity is fine in buffers: some models keep masks there."""
+    """Whether a tensor is NaN or, in a parameter, infinite; some models keep masks in buffers."""
     if not value.is_floating_point():
         return False
     return ~value.isfinite().all() if is_parameter else value.isnan().any()
 
 
 def _broken_weights(model: nn.Module) -> list[str]:
-    """Names of parameters and buffers that are no numbers; one read from the device for all."""
+    """Names of parameters and buffers that are not finite; one read from the device for all."""
     found = {name: _is_broken(value.detach(), True) for name, value in model.named_parameters()}
     found.update((name, _is_broken(value, False)) for name, value in model.named_buffers())
     found = {name: flag for name, flag in found.items() if flag is not False}
@@ -215,5 +208,5 @@ def _saves_now(runner: Runner) -> bool:
 
 
 def _last_good(runner: Runner) -> str:
-    good = newest_checkpoint(checkpoint_folder(runner))
+    good = newest_of_run(runner)
     return f'the last good checkpoint is {good}' if good else 'no checkpoint was saved before'

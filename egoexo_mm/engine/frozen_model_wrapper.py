@@ -10,9 +10,11 @@ from torch import nn
 
 @MODEL_WRAPPERS.register_module()
 class FrozenModelWrapper(nn.Module):
-    """Holds a model where MMEngine would put ``DistributedDataParallel``, which refuses one that needs no gradient.
+    """Holds a model where MMEngine would put ``DistributedDataParallel``.
 
-    In a config, ``model_wrapper_cfg=dict(type='mmaction.FrozenModelWrapper')``: MMEngine looks wrappers up from its root.
+    That one refuses a model that needs no gradient. In a config write
+    ``model_wrapper_cfg=dict(type='mmaction.FrozenModelWrapper')``: MMEngine looks wrappers up from
+    its root.
     """
 
     def __init__(self, module: nn.Module) -> None:

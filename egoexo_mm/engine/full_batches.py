@@ -11,8 +11,9 @@ T = TypeVar('T')
 class FullBatches(Generic[T]):
     """Items wait, by key, until there are enough for a batch.
 
-    Where there are many keys (videos of many sizes), each with a few items that wait, the group that has waited longest is
-    handed out as it is, so that no more than ``max_waiting`` items take up memory.
+    Where there are many keys (videos of many sizes), each with a few items that wait, the group
+    that has waited longest is handed out as it is, so that no more than ``max_waiting`` items take
+    up memory.
 
     Raises:
         ValueError: ``batch_size`` is below 1 or above ``max_waiting``.

@@ -16,9 +16,9 @@ class FusedSGD(torch.optim.SGD):
     The steps are the same to rounding, and a checkpoint of either kind resumes as the other.
 
     Args:
-        params: parameters or groups of them, on the device they are trained on.
+        params: Parameters or groups of them, on the device they are trained on.
         fused: False never fuses.
-        **kwargs: of ``torch.optim.SGD``.
+        **kwargs: Of ``torch.optim.SGD``.
     """
 
     def __init__(self, params: Iterable, *, fused: bool = True, **kwargs) -> None:

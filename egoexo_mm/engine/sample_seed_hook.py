@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from mmaction.registry import HOOKS
@@ -13,15 +11,15 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from egoexo_mm.datasets.transforms import SeedAugmentations
 
-from .broken_media_hook import inner_datasets
+from .runner_parts import pipeline_transforms
 
 
 @HOOKS.register_module()
 class SampleSeedHook(Hook):
-    """Tell every ``SeedAugmentations`` of the training pipeline the epoch, and seed dropout anew each epoch.
+    """Tell every ``SeedAugmentations`` of the training pipeline the epoch, and seed dropout anew.
 
-    A run resumed at an epoch boundary then equals an uninterrupted one. Without an epoch-based loop augmentations stay
-    unseeded, and it says so.
+    A run resumed at an epoch boundary then equals an uninterrupted one. Without an epoch-based loop
+    augmentations stay unseeded, and a warning says so.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -31,22 +29,16 @@ class SampleSeedHook(Hook):
                 'SampleSeedHook needs an epoch-based loop: augmentations are not seeded'
             )
             return
-        for transform in _seeded_transforms(runner.train_dataloader.dataset):
-            transform.set_epoch(runner.seed, runner.epoch)
+        for transform in pipeline_transforms(runner.train_dataloader.dataset):
+            if isinstance(transform, SeedAugmentations):
+                transform.set_epoch(runner.seed, runner.epoch)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Seed dropout at the first iteration: making the loader's iterator draws from torch's generator, reusing
-        persistent workers does not."""
+        """Seed dropout at the first iteration of an epoch."""
+        # Not earlier: a new iterator of the loader draws from torch's generator, and one that
+        # reuses persistent workers does not.
         if batch_idx == 0:
             words = np.random.SeedSequence([runner.seed, runner.iter, get_rank()]).generate_state(1)
             torch.manual_seed(int(words[0]))
-
-
-def _seeded_transforms(dataset) -> Iterator[SeedAugmentations]:
-    """Those of a dataset and of the datasets that it wraps."""
-    for inner in inner_datasets(dataset):
-        for transform in getattr(getattr(inner, 'pipeline', None), 'transforms', ()):
-            if isinstance(transform, SeedAugmentations):
-                yield transform

@@ -1,4 +1,4 @@
-"""What is remembered of a training step: where it was, its losses and its videos."""
+"""The record of a training step: its place in the run, its losses and its videos."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN = 16  # videos or losses that a message lists
 
 @dataclass
 class StepRecord:
-    """A training step; nothing of it is read back from the device until :meth:`told`.
+    """A training step; its losses stay on the device until :meth:`told`.
 
     Args:
         place: Such as ``'epoch 1, step 2 of 5 (iteration 2)'``, counted from 1.
@@ -86,7 +86,7 @@ def first_not_finite(steps: list[StepRecord]) -> StepRecord | None:
 
 
 def told_by_all(told: str | None) -> str:
-    """What those processes tell that have something to tell; the same on every process."""
+    """The texts of all processes that have one, joined; the same on every process."""
     if not is_distributed():
         return told or ''
     return ' | '.join(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 from mmengine.dist import all_reduce
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor
+
+from .runner_parts import bare_model
 
 
 class StepSkipper:
@@ -36,7 +37,7 @@ class StepSkipper:
                 "FiniteLossHook: action='skip' needs one OptimWrapper, got "
                 f"{type(self.wrapper).__name__}; set action='stop'"
             )
-        self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self.model = bare_model(runner)
         self.skipped = False
         self.in_a_row = 0
         self._accumulated_is_bad = False

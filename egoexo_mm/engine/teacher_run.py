@@ -1,6 +1,7 @@
 """A teacher at work on chunks of many videos: full batches in, rows of a store out.
 
-Shape legend: ``L`` frames of an item, ``H x W`` pixels of a frame, ``h x w`` as the network sees them.
+Shape legend: ``L`` frames of an item, ``H x W`` pixels of a frame, ``h x w`` as the network sees
+them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from egoexo_mm.models.teachers import Teacher
 
 from .full_batches import FullBatches
 
-_DTYPES = dict(bf16=torch.bfloat16, fp16=torch.float16)
+_DTYPES = dict(
+    bf16=torch.bfloat16, fp16=torch.float16, bfloat16=torch.bfloat16, float16=torch.float16
+)
 Row = tuple[str, dict[str, Any]]  # video id, arguments of the store writer
 
 
@@ -28,9 +31,8 @@ class _Video:
     """A video on its way."""
 
     video_id: str
-    frames: dict[int, Tensor] = field(
-        default_factory=dict
-    )  # number -> (3, h, w), prepared; those that items still need
+    # number -> (3, h, w), prepared; those that items still need
+    frames: dict[int, Tensor] = field(default_factory=dict)
     size: tuple[int, int] = (0, 0)  # (H, W)
     items: dict[int, tuple[int, ...]] = field(default_factory=dict)  # index -> frame numbers
     results: dict[int, Any] = field(default_factory=dict)
@@ -48,18 +50,19 @@ class _Item:
 
 
 class TeacherRun:
-    """Takes chunks, whose videos may mix, and gives a row for each video as soon as its last item is done.
+    """Takes chunks, whose videos may mix, and gives a row for each video after its last item.
 
     Args:
-        teacher: on ``device``.
-        device: where frames go.
-        batch_size: items of a full batch; they may be of different videos.
-        max_waiting: items that may wait for a full batch, by default 4 batches, see :class:`FullBatches`.
-        amp: ``'bf16'``, ``'fp16'`` or None for float32.
-        channels_last: memory format of convolutions.
+        teacher: On ``device``.
+        device: Where frames are sent.
+        batch_size: Items of a full batch; they may be of different videos.
+        max_waiting: Items that may wait for a full batch, by default 4 batches, see
+            :class:`FullBatches`.
+        amp: ``'bf16'`` (or ``'bfloat16'``), ``'fp16'`` (or ``'float16'``), None for float32.
+        channels_last: Memory format of convolutions.
 
     Raises:
-        ValueError: an unknown ``amp`` or a bad ``batch_size``.
+        ValueError: An unknown ``amp`` or a bad ``batch_size``.
     """
 
     def __init__(
@@ -74,12 +77,8 @@ class TeacherRun:
     ) -> None:
         if amp not in (None, *_DTYPES):
             raise ValueError(f"amp is {amp!r}, expected None, 'bf16' or 'fp16'")
-        self.teacher, self.device, self.amp, self.channels_last = (
-            teacher,
-            device,
-            amp,
-            channels_last,
-        )
+        self.teacher, self.device = teacher, device
+        self.amp, self.channels_last = amp, channels_last
         self.batches: FullBatches[_Item] = FullBatches(batch_size, max_waiting)
         self.videos: dict[str, _Video] = {}
         if channels_last:
@@ -87,7 +86,7 @@ class TeacherRun:
 
     @torch.no_grad()
     def take(self, chunk: Chunk) -> Iterator[Row]:
-        """Rows of the videos that are complete with a chunk; it is dealt with as they are drawn."""
+        """Rows of the videos that a chunk completes; the work is done as they are drawn."""
         video = self.videos.setdefault(chunk.video_id, _Video(chunk.video_id))
         if chunk.frames is not None:
             video.size = tuple(chunk.frames.shape[1:3])
@@ -128,12 +127,13 @@ class TeacherRun:
                 results = self.teacher.infer(items, batch[0].video.size)
         except torch.cuda.OutOfMemoryError as error:
             raise RuntimeError(
-                f'{self.teacher.name}: not enough memory for {len(batch)} items of {tuple(items.shape[1:])}; '
-                'set a smaller test_cfg.batch_size and run again'
+                f'{self.teacher.name}: not enough memory for {len(batch)} items of '
+                f'{tuple(items.shape[1:])}; set a smaller test_cfg.batch_size and run again'
             ) from error
         if len(results) != len(batch):
             raise RuntimeError(
-                f'{type(self.teacher).__name__}.infer gave {len(results)} results for {len(batch)} items'
+                f'{type(self.teacher).__name__}.infer gave {len(results)} results for '
+                f'{len(batch)} items'
             )
         for item, result in zip(batch, results):
             item.video.results[item.index] = result
@@ -142,12 +142,9 @@ class TeacherRun:
     def _complete(self, videos: list[_Video]) -> Iterator[Row]:
         """Rows of those videos that have ended and lack no result."""
         for video in videos:
-            if (
-                video.num_frames is None
-                or len(video.results) < len(video.items)
-                or self.videos.get(video.video_id) is not video
-            ):  # its row is out, or it was dropped
-                continue
+            done = video.num_frames is not None and len(video.results) == len(video.items)
+            if not done or self.videos.get(video.video_id) is not video:
+                continue  # it goes on, its row was given before, or it was dropped
             del self.videos[video.video_id]
             order = sorted(video.items)
             height, width = video.size

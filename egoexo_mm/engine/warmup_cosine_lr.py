@@ -13,17 +13,18 @@ from mmengine.optim.scheduler.param_scheduler import INF, _ParamScheduler
 class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
     r"""Half a cosine, reached by a straight warm-up line.
 
-    The rate at epoch ``e`` of ``E`` is :math:`\eta (1 + \cos(\pi e / E)) / 2`; during the first ``W`` epochs it rises
-    linearly from ``start_factor`` :math:`\eta` to the *cosine's* value at ``W``. MMEngine's ``LinearLR`` beside
-    ``CosineAnnealingLR`` multiplies the two instead.
+    The rate at epoch ``e`` of ``E`` is :math:`\eta (1 + \cos(\pi e / E)) / 2`; during the first
+    ``W`` epochs it rises linearly from ``start_factor`` :math:`\eta` to the *cosine's* value at
+    ``W``. MMEngine's ``LinearLR`` beside ``CosineAnnealingLR`` multiplies the two instead.
 
     Args:
-        optimizer: optimizer or wrapper.
+        optimizer: Optimizer or wrapper.
+        *args: As of ``_ParamScheduler``.
         T_max: ``E``.
         warmup: ``W``.
-        start_factor: rate at the start, as a share of the base rate.
-        **kwargs: of MMEngine's parameter schedulers (``by_epoch``, ``begin``, ``end``, ...); build it with
-            ``convert_to_iter_based=True`` to change the rate in every iteration.
+        start_factor: Rate at the start, as a share of the base rate.
+        **kwargs: Of MMEngine's parameter schedulers (``by_epoch``, ``begin``, ``end``, ...); build
+            it with ``convert_to_iter_based=True`` to change the rate in every iteration.
     """
 
     def __init__(
@@ -48,14 +49,16 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
     ) -> WarmupCosineLR:
         """The same schedule, stepped every iteration of epochs of ``epoch_length`` iterations.
 
-        An epoch of no iteration is taken here, since the schedule is built before ``CheckDataHook`` can say, with its
-        figures, that the list is smaller than a batch.
+        Raises:
+            ValueError: The schedule is not by epoch, or the length of an epoch is not known.
         """
         if not by_epoch or epoch_length is None:
             raise ValueError(
-                'WarmupCosineLR: convert_to_iter_based needs by_epoch=True and the length of an epoch; set '
-                'by_epoch=True and train in an EpochBasedTrainLoop'
+                'WarmupCosineLR: convert_to_iter_based needs by_epoch=True and the length of an '
+                'epoch; set by_epoch=True and train in an EpochBasedTrainLoop'
             )
+        # An epoch without an iteration gets past this line: CheckDataHook, which comes later, can
+        # tell the user with figures that the list is smaller than a batch.
         epoch_length = max(epoch_length, 1)
         return cls(
             *args,

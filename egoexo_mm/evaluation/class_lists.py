@@ -57,11 +57,12 @@ def read_class_ids(source: Source, column: str) -> list[int]:
     Raises:
         ValueError: as in :func:`read_column`, or an id is no whole number.
     """
-    is_file = isinstance(source, (str, os.PathLike))
-    values = read_column(source, column) if is_file else list(source)
+    if isinstance(source, (str, os.PathLike)):
+        where, values = str(source), read_column(source, column)
+    else:
+        where, values = f'list of {column} ids', list(source)
     for value in values:
         if not re.fullmatch(r'\d{1,18}', str(value)):
-            where = source if is_file else f'list of {column} ids'
             raise ValueError(f'{where}: expected class ids (0, 1, ...), got {quote(value)}')
     return [int(value) for value in values]
 
@@ -81,7 +82,7 @@ def read_class_names(source: Source | None) -> dict[int, str] | None:
     if not isinstance(source, (str, os.PathLike)):
         return dict(enumerate(map(str, source)))
     if Path(source).suffix.lower() not in ('.csv', '.tsv'):
-        lines = [line.strip() for line in read_text(source).split('\n') if line.strip()]
+        lines = [line.strip() for line in read_text(Path(source)).split('\n') if line.strip()]
         return {number: re.sub(r'^c\d{3}\s+', '', line) for number, line in enumerate(lines)}
     header, _ = _rows(source, *(name for pair in _NAME_COLUMNS for name in pair))
     columns = next((pair for pair in _NAME_COLUMNS if set(pair) <= set(header)), None)
@@ -94,7 +95,7 @@ def read_class_names(source: Source | None) -> dict[int, str] | None:
 
 def _rows(path: str | os.PathLike, *columns: str) -> tuple[list[str], list[tuple[int, dict]]]:
     """Header, and line number and fields of each row."""
-    header, rows = read_csv_rows(path, columns)
+    header, rows = read_csv_rows(Path(path), columns)
     if not rows:
         raise ValueError(
             f'{path}: no rows; expected a csv file with a header and a row for each entry'
@@ -106,7 +107,7 @@ def _pickled_rows(path: str | os.PathLike, column: str) -> tuple[list[str], list
     """The same of a pickled table, whose values become text; nothing in the file is run."""
     from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 
-    table = read_dataframe_pickle(path)
+    table = read_dataframe_pickle(Path(path))
     columns = dict(table.columns)
     numbered = table.index == list(range(len(table.index)))
     if table.index_name == column or table.index_name is None and not numbered:

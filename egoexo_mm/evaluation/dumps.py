@@ -55,9 +55,9 @@ class DumpUnpickler(TensorUnpickler):
             raise RefusedError(f'a tensor storage that holds {type(storage).__name__}')
         return storage
 
-    def tensor(self, *arguments: Any) -> np.ndarray:
+    def tensor(self, *arguments: Any, dtype: Any = None) -> np.ndarray:
         """An array in place of a tensor."""
-        tensor = super().tensor(*arguments)
+        tensor = super().tensor(*arguments, dtype=dtype)
         self._sizes.check_room(tensor.numel())  # a view of one number may have any shape
         self._sizes.copied(tensor.numel())
         return np.array(to_numpy(tensor))
@@ -89,8 +89,8 @@ def read_dump(path: str | os.PathLike) -> list[dict]:
         ) from None
     if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
         raise ValueError(
-            f'{path}: expected a list of data samples, got {type(samples).__name__}; write the file '
-            'with tools/test.py --dump'
+            f'{path}: expected a list of data samples, got {type(samples).__name__}; write the '
+            'file with tools/test.py --dump'
         )
     if not samples:
         raise ValueError(f'{path}: the dump is empty; test again with --dump')

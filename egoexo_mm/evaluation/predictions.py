@@ -1,4 +1,4 @@
-"""What metrics and submissions read of data samples, the checks they share, and a file of predictions.
+"""What metrics and submissions read of data samples, their checks, and a file of predictions.
 
 Legend: N samples, C classes, V verbs, M nouns.
 """

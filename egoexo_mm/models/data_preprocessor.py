@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmaction.models import ActionDataPreprocessor
 from mmaction.registry import MODELS
+from mmaction.utils import SampleList
 from mmengine.model import stack_batch
 from torch import Tensor
 
-from egoexo_mm.models.labels import check_labelled
+from egoexo_mm.checks import check_choice
+from egoexo_mm.models.labelled_samples import check_labelled
 from egoexo_mm.models.raw_views import FrameViews, RawViews
 
 
 @MODELS.register_module()
 class EgoExoDataPreprocessor(ActionDataPreprocessor):
-    """``ActionDataPreprocessor`` that says which channel order the network sees.
+    """``ActionDataPreprocessor`` with a named channel order.
 
-    MMAction2 decodes to RGB. The reference code pre-trains on RGB as well, but reads the frames of Charades-Ego and
-    EPIC-Kitchens as BGR and never flips them, so its fine-tuned weights expect BGR.
+    MMAction2 decodes to RGB. The reference code pre-trains on RGB as well. For Charades-Ego and
+    EPIC-Kitchens it reads frames as BGR and never flips them, so its fine-tuned weights expect BGR.
 
     Args:
-        channel_order: ``'rgb'``, or ``'bgr'`` to reproduce the reference's fine-tuning and test its fine-tuned weights.
-        defer_testing: in testing leave frames as they are, in host memory; ``EgoExoRecognizer`` moves and normalises one
-            batch of views at a time, so that device memory does not grow with the number of views. Other recognizers
-            cannot. Frames of ``FormatViews`` are always treated so, but move to the device at once.
-        non_blocking: the host does not wait until a batch is copied to the device. With ``pin_memory=True`` of the loader
-            it then never waits in a training step.
-        **kwargs: of ``ActionDataPreprocessor`` (``mean`` and ``std`` in the order of ``channel_order``), less ``to_rgb``.
+        channel_order: ``'rgb'``, or ``'bgr'`` to reproduce the reference's fine-tuning and test its
+            fine-tuned weights.
+        defer_testing: In testing leave frames in host memory as :class:`RawViews`.
+            ``EgoExoRecognizer`` moves and normalises one batch of views at a time, so device memory
+            does not grow with the number of views. Other recognizers cannot. Frames of
+            ``FormatViews`` are always deferred, but move to the device at once.
+        keep_raw: In training leave the RGB pixels of every clip beside the normalised ones, as
+            ``raw_clip`` (V, 3, T, H, W) of its data sample on the device. An ``EgoExoRecognizer``
+            with online teachers switches it on.
+        non_blocking: The host does not wait until a batch is copied to the device. With
+            ``pin_memory=True`` of the loader it then never waits in a training step.
+        **kwargs: Of ``ActionDataPreprocessor``, without ``to_rgb``; ``mean`` and ``std`` are in the
+            order of ``channel_order``.
 
     Raises:
-        ValueError: for another order, or ``to_rgb``.
+        ValueError: For another order, or ``to_rgb``.
     """
 
     def __init__(
@@ -38,26 +47,27 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
         *,
         channel_order: str = 'rgb',
         defer_testing: bool = False,
+        keep_raw: bool = False,
         non_blocking: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        if channel_order not in ('rgb', 'bgr'):
-            raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}")
+        check_choice('channel_order', channel_order, ('rgb', 'bgr'))
         if 'to_rgb' in kwargs:
             raise ValueError('EgoExoDataPreprocessor takes channel_order instead of to_rgb')
-        super().__init__(
-            to_rgb=channel_order == 'bgr', **kwargs
-        )  # the host's switch reverses, whatever its name
+        # The host's switch is named to_rgb, but reverses the channels whatever their order.
+        super().__init__(to_rgb=channel_order == 'bgr', **kwargs)
         self.channel_order = channel_order
         self.defer_testing = defer_testing
-        self._non_blocking = non_blocking  # an option of the host's base class that the host's class does not pass on
+        self.keep_raw = keep_raw
+        # An option of MMEngine's base class that the host's class does not pass on.
+        self._non_blocking = non_blocking
 
     def forward(self, data: dict | tuple[dict], training: bool = False) -> dict | tuple[dict]:
-        """As the host's, but for ``defer_testing``.
+        """Normalise as the host does, or defer that in testing.
 
         Raises:
-            ValueError: for unlabelled samples in training, while their labels are still in host memory; for inputs of
-                ``FormatViews`` that are not complete.
+            ValueError: For unlabelled samples in training, while their labels are still in host
+                memory; for incomplete inputs of ``FormatViews``.
         """
         if training:
             for batch in data if isinstance(data, (tuple, list)) else (data,):
@@ -71,10 +81,19 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
             )
         return super().forward(data, training)
 
+    def preprocess(
+        self, inputs: list[Tensor], data_samples: SampleList, training: bool = False
+    ) -> tuple[Tensor, SampleList]:
+        """Normalise as the host does; with ``keep_raw`` samples of training carry ``raw_clip``."""
+        if training and self.keep_raw:
+            for sample, clip in zip(data_samples, inputs):
+                sample.set_field(clip, 'raw_clip')
+        return super().preprocess(inputs, data_samples, training)
+
     def _videos(
         self, inputs: Tensor | list[Tensor] | Mapping[str, list[Tensor]]
     ) -> list[Tensor | FrameViews]:
-        """The views of every video of a batch, of ``FormatShape`` (a tensor or a list of tensors) or ``FormatViews``."""
+        """Views of each video, from ``FormatShape`` (one or several tensors) or ``FormatViews``."""
         if not isinstance(inputs, Mapping):
             return list(inputs if isinstance(inputs, Tensor) else stack_batch(inputs))
         if missing := sorted({'frames', 'clip_frames', 'crops'} - set(inputs)):
@@ -90,5 +109,5 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
         ]
 
     def normalize(self, views: Sequence[Tensor]) -> Tensor:
-        """k deferred views (3, T, H, W) of any type, moved to the model's device and normalised: (k, 3, T, H, W)."""
+        """k raw views (3, T, H, W) of any type -> (k, 3, T, H, W) normalised, on the device."""
         return self.preprocess(self.cast_data(list(views)), [])[0]

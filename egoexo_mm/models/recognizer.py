@@ -15,12 +15,13 @@ from torch import Tensor
 
 from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.models.backbone_presets import feature_tap, preset_of
+from egoexo_mm.models.data_preprocessor import EgoExoDataPreprocessor
 from egoexo_mm.models.feature_taps import FeatureTap, TapReader
 from egoexo_mm.models.heads.base import AuxiliaryHead, Scores, StockHead, ViewHead, view_scorer
 from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.raw_views import RawViews
 from egoexo_mm.models.teachers import OnlineTeachers
-from egoexo_mm.models.views import join_batches
+from egoexo_mm.models.view_scoring import join_batches
 
 
 class AuxiliaryLearning:
@@ -81,6 +82,9 @@ class AuxiliaryLearning:
             amp=teacher_amp,  # not a module: see there
             map_frames={name: getattr(geometry, name) for name in names if geometry},
         )
+
+        if self.teachers.configs and isinstance(self.data_preprocessor, EgoExoDataPreprocessor):
+            self.data_preprocessor.keep_raw = True
 
     def _tapped(
         self, cfg: ConfigType, changes: Mapping[str, Any]

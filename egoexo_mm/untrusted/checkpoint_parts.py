@@ -1,4 +1,6 @@
-"""What training scripts put beside the weights: ``argparse.Namespace`` (timm, VideoMAE, torchvision), paths, times.
+"""What training scripts put beside the weights.
+
+That is ``argparse.Namespace`` (timm, VideoMAE, torchvision), paths and times.
 
 Each is made of checked plain values: a namespace holds texts as names, a path becomes text, a time
 is made of its numbers.
@@ -29,16 +31,13 @@ class _RealDtype(Dtype):
 
 
 class NamespaceParts(Pending):
-    """An ``argparse.Namespace`` whose state is not there yet."""
+    """An ``argparse.Namespace`` that still lacks its state."""
 
     __slots__ = ()
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__()
-        if arguments:
-            raise RefusedError(f'an argparse.Namespace of {quote(arguments)}')
+    title = 'an argparse.Namespace'
 
     def finish(self, state: Any) -> argparse.Namespace:
+        """A namespace of the state, whose names are texts."""
         if type(state) is not dict or any(type(name) is not str for name in state):
             raise RefusedError(f'an argparse.Namespace with the state {quote(state)}')
         if any(name.startswith('__') for name in state):
@@ -49,7 +48,7 @@ class NamespaceParts(Pending):
 
 
 class _BuiltinType(Standin):
-    """Names a builtin type where another one is made: ``object``, or what a ``defaultdict`` is filled with."""
+    """Names ``object`` where another type is made, or the type that a ``defaultdict`` holds."""
 
 
 def _defaultdict(factory: Any = None) -> dict:
@@ -76,9 +75,9 @@ def _datetime(raw: Any, zone: Any = None) -> datetime.datetime:
     raw = _bytes(raw, _TIME_BYTES)
     if zone is not None and type(zone) is not datetime.timezone:
         raise RefusedError(f'a time in the zone {quote(zone)}')
-    numbers = (_date(raw[:_DATE_BYTES]), *raw[4:7], int.from_bytes(raw[7:], 'big'))
-    day, *time = numbers
-    return datetime.datetime(day.year, day.month, day.day, *time, tzinfo=zone)
+    hour, minute, second = raw[4:7]
+    time = datetime.time(hour, minute, second, int.from_bytes(raw[7:], 'big'), zone)
+    return datetime.datetime.combine(_date(raw[:_DATE_BYTES]), time)
 
 
 def _date(raw: Any) -> datetime.date:

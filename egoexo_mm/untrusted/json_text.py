@@ -40,10 +40,14 @@ def parse_json(text: str | bytes, make_object: Callable[[Pairs], Any] | None = N
     return value
 
 
-def repeated_key(pairs: Pairs) -> str | None:
-    """The first key that comes twice."""
-    seen: set[str] = set()
-    return next((key for key, _ in pairs if key in seen or seen.add(key)), None)
+def repeated_key(pairs: Pairs) -> str:
+    """The first key that comes twice; '' where none does."""
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    return ''
 
 
 def _dict(pairs: Pairs) -> dict[str, Any]:

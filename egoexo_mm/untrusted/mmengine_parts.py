@@ -1,8 +1,8 @@
-"""MMEngine's ``HistoryBuffer`` in a checkpoint: two arrays of numbers, and the names of four statistics; ``ConfigDict``.
+"""What MMEngine puts into a checkpoint: ``HistoryBuffer`` and ``ConfigDict``.
 
-The buffer's pickle also asks for ``getattr``, to name its statistics. A free ``getattr`` would let
-a pickle reach anything, so that name is answered by a function that knows those four and refuses
-the rest.
+A buffer has two arrays of numbers, and the names of four statistics. Its pickle also asks for
+``getattr``, to name its statistics. A free ``getattr`` would let a pickle reach anything, so that
+name is answered by a function that knows those four and refuses the rest.
 """
 
 from __future__ import annotations
@@ -16,35 +16,30 @@ from .quoting import quote
 
 MODULE = 'mmengine.logging.history_buffer'
 STATISTICS = ('min', 'max', 'current', 'mean')
-_STATE = {'max_length', '_log_history', '_count_history', 'statistics_methods'}
+_NEEDED = {'_log_history', '_count_history'}
+_STATE = {'max_length', 'statistics_methods', *_NEEDED}
 
 
 class History(Pending):
-    """A buffer whose state is not there yet."""
+    """A ``HistoryBuffer`` that still lacks its state."""
 
     __slots__ = ()
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__()
-        if arguments:
-            raise RefusedError(f'a HistoryBuffer of {quote(arguments)}')
+    title = 'a HistoryBuffer'
 
     def finish(self, state: Any) -> Any:
+        """A buffer of the state, with every array and name checked."""
         from mmengine.logging import HistoryBuffer
 
-        if (
-            type(state) is not dict
-            or not set(state) <= _STATE
-            or not {'_log_history', '_count_history'} <= set(state)
-        ):
+        if type(state) is not dict or not _NEEDED <= set(state) <= _STATE:
             raise RefusedError(f'a HistoryBuffer with the state {quote(state)}')
         values, counts = (_numbers(state[name]) for name in ('_log_history', '_count_history'))
         most = state.get('max_length', 1000000)
         if type(most) is not int or not 0 < most < 2**31 or len(values) != len(counts):
             raise RefusedError('a HistoryBuffer whose lengths do not match')
         methods = state.get('statistics_methods', {})
+        known = _Statistic.known
         if type(methods) is not dict or any(
-            methods[name] is not _Statistic.known.get(name) for name in methods
+            methods[name] is not known.get(name) for name in methods
         ):
             raise RefusedError(f'a HistoryBuffer with the statistics {quote(methods)}')
         buffer = HistoryBuffer(max_length=most)
@@ -65,7 +60,7 @@ _Statistic.known.update({name: _Statistic(name) for name in STATISTICS})
 
 
 def history_getattr(owner: Any, name: Any) -> _Statistic:
-    """The only ``getattr`` that a checkpoint gets: one of the four statistics of a ``HistoryBuffer``.
+    """The only ``getattr`` that a checkpoint gets, for the statistics of a ``HistoryBuffer``.
 
     Raises:
         RefusedError: for any other object or name.
@@ -73,8 +68,8 @@ def history_getattr(owner: Any, name: Any) -> _Statistic:
     if owner is History and type(name) is str and name in _Statistic.known:
         return _Statistic.known[name]
     raise RefusedError(
-        f'attribute {quote(name)} of {quote(owner)}, but it may name only {", ".join(STATISTICS)} of '
-        "MMEngine's HistoryBuffer"
+        f'attribute {quote(name)} of {quote(owner)}, but it may name only {", ".join(STATISTICS)} '
+        "of MMEngine's HistoryBuffer"
     )
 
 

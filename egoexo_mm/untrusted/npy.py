@@ -1,6 +1,7 @@
-"""``.npy`` files of plain arrays, whose header is compared with the bytes behind it before anything is allocated.
+"""``.npy`` files of plain arrays.
 
-Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+The header is compared with the bytes behind it before anything is allocated. Format:
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
 from __future__ import annotations

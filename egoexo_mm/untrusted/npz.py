@@ -9,7 +9,8 @@ import zipfile
 import numpy as np
 
 from .npy import read_npy_header, read_plain_npy
-from .quoting import quote, shorten
+from .quoting import shorten
+from .zip_archives import DAMAGE, unsafe_record
 
 
 def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -20,19 +21,15 @@ def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
         OSError: the file cannot be read.
     """
     arrays: dict[str, np.ndarray] = {}
-    left = os.path.getsize(path)
     try:
         with zipfile.ZipFile(path) as archive:
+            unsafe = unsafe_record(archive, os.path.getsize(path))
+            if unsafe:
+                raise ValueError(f'{unsafe} is compressed, comes twice or overlaps another')
             for info in archive.infolist():
-                left -= info.file_size
-                name = info.filename[: -len('.npy')]
-                if left < 0 or info.compress_type != zipfile.ZIP_STORED or name in arrays:
-                    raise ValueError(
-                        f'{quote(info.filename)} is compressed, comes twice or overlaps another'
-                    )
                 file = io.BytesIO(archive.read(info))
-                header = read_npy_header(file)
-                arrays[name] = read_plain_npy(file, header)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, IndexError) as error:
+                name = info.filename[: -len('.npy')]
+                arrays[name] = read_plain_npy(file, read_npy_header(file))
+    except DAMAGE as error:
         raise ValueError(shorten(str(error))) from None
     return arrays

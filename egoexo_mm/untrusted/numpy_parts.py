@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -38,26 +39,21 @@ class Dtype(Standin):
 
     def __setstate__(self, state: Any) -> None:
         # (version, byte order, subarray, names, fields, itemsize, alignment, flags)
-        if (
-            type(state) is not tuple
-            or len(state) != 8
-            or any(part is not None for part in state[2:5])
-        ):
+        plain = type(state) is tuple and len(state) == 8
+        if not plain or any(part is not None for part in state[2:5]):
             raise RefusedError('a structured or dated numpy dtype')
         order, size, flags = state[1], state[5], state[7]
-        if (
-            order not in ('<', '>', '=', '|')
-            or size not in (-1, self._dtype.itemsize)
-            or type(flags) is not int
-        ):
+        known = order in ('<', '>', '=', '|') and size in (-1, self._dtype.itemsize)
+        if not known or type(flags) is not int:
             raise RefusedError(f'numpy dtype {self._dtype} with the forged state {quote(state)}')
         if flags & _OBJECT_FLAGS and self._dtype.kind != 'O':
-            raise RefusedError(f'numpy dtype {self._dtype} that is said to hold objects')
+            raise RefusedError(f'numpy dtype {self._dtype} with the flags of objects')
         if order != '|':
             self._dtype = self._dtype.newbyteorder(order)
 
     @property
     def has_objects(self) -> bool:
+        """Whether an array of it holds Python objects."""
         return self._dtype.kind == 'O'
 
     @staticmethod
@@ -69,7 +65,7 @@ class Dtype(Standin):
 
 
 class Array(Pending):
-    """An array of ``numpy.core.multiarray._reconstruct``; its shape, dtype and data come with the state."""
+    """An array of ``numpy.core.multiarray._reconstruct``; its state has shape, dtype and data."""
 
     __slots__ = ()
 
@@ -78,11 +74,11 @@ class Array(Pending):
         if kind is not ARRAY_TYPE:
             raise RefusedError(f'a numpy array of type {quote(kind)}')
         if shape != (0,) or code not in ('b', b'b'):  # what numpy always writes
-            raise RefusedError(
-                f'a numpy array that starts with shape {quote(shape)} and type {quote(code)}'
-            )
+            start = f'shape {quote(shape)} and type {quote(code)}'
+            raise RefusedError(f'a numpy array that starts with {start}')
 
     def finish(self, state: Any) -> np.ndarray:
+        """An array of the state, if that fills it exactly."""
         if type(state) is not tuple or len(state) != 5:
             raise RefusedError(f'a numpy array with the state {quote(state)}')
         _, shape, spec, fortran, raw = state
@@ -107,18 +103,13 @@ def plain_array(raw: Any, dtype: np.dtype, shape: Any, order: Any = 'C') -> np.n
             booleans.
     """
     raw, count, native = _bytes(raw), _count(shape), dtype.newbyteorder('=')
-    if (
-        dtype.kind == 'O'
-        or dtype.itemsize == 0
-        and count
-        or len(raw) != count * dtype.itemsize
-        or order not in ('C', 'F')
-    ):
+    fills = len(raw) == count * dtype.itemsize and (dtype.itemsize or not count)
+    if not fills or dtype.kind == 'O' or order not in ('C', 'F'):
         raise RefusedError(_MISMATCH)
     if dtype.kind == 'U' and count:
-        points = np.frombuffer(raw, np.dtype('u4').newbyteorder(dtype.byteorder))
+        points = np.frombuffer(raw, f'{dtype.str[0]}u4')
         if points.max() > 0x10FFFF or ((points >= 0xD800) & (points < 0xE000)).any():
-            raise RefusedError('a numpy array of texts with characters that there are not')
+            raise RefusedError('a numpy array of texts with characters that do not exist')
     if dtype.kind == 'b' and count and np.frombuffer(raw, 'u1').max() > 1:
         raise RefusedError('a numpy array of booleans other than 0 and 1')
     if not count:
@@ -158,14 +149,18 @@ def _bytes(raw: Any) -> Any:
 
 
 def _count(shape: Any) -> int:
-    if (
-        type(shape) is not tuple
-        or len(shape) > _MOST_DIMENSIONS
-        or any(type(side) is not int or not 0 <= side <= _MOST_ALONG_A_DIMENSION for side in shape)
-    ):
-        raise RefusedError(_MISMATCH)
-    if (
-        math.prod(side or 1 for side in shape) >= 2**56
-    ):  # numpy counts the others even where one is 0
+    if type(shape) is not tuple or len(shape) > _MOST_DIMENSIONS or not are_sizes(shape):
         raise RefusedError(_MISMATCH)
     return math.prod(shape)
+
+
+def are_sizes(sides: Iterable[Any]) -> bool:
+    """Whether these are integers, and sides of an array of fewer than 2**56 numbers."""
+    product = 1
+    for side in sides:
+        if type(side) is not int or not 0 <= side <= _MOST_ALONG_A_DIMENSION:
+            return False
+        product *= side or 1  # numpy counts the others even where one is 0
+        if product >= 2**56:
+            return False
+    return True

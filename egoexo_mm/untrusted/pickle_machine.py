@@ -1,4 +1,4 @@
-"""An interpreter of pickles that knows the opcodes of plain data only, and bounds what each may take.
+"""An interpreter of pickles that knows the opcodes of plain data only.
 
 The machine of Python trusts a pickle: a length, an index or an item assignment in it reaches memory
 before anything is checked. Here :mod:`.pickle_stack` checks them, and each call is of a function of
@@ -14,15 +14,13 @@ from typing import Any
 
 from .pickle_opcodes import HANDLERS, REFUSED
 from .pickle_parts import DamagedError, Pending, RefusedError, Standin
-from .pickle_stack import PickleStack
+from .pickle_stack import TOO_LONG, PickleStack
 from .quoting import quote, shorten
 
 _TEXTS = frozenset({str, bytes, bytearray})
 _COPIED = _TEXTS | {list, tuple, dict}
-_OF_A_SET, _OF_AN_ARRAY = (
-    16,
-    4,
-)  # for an item, against the 4 for each byte of the file that may be copied
+# for an item, against the 4 for each byte of the file that may be copied
+_OF_A_SET, _OF_AN_ARRAY = 16, 4
 
 
 class PickleMachine(PickleStack):
@@ -62,7 +60,8 @@ class PickleMachine(PickleStack):
         if self.at >= self._end:
             raise DamagedError('Ran out of input')
         collecting = gc.isenabled()
-        gc.disable()  # there is no garbage yet, and the collector would walk through all objects again and again
+        # there is no garbage yet, and the collector would walk through all objects again and again
+        gc.disable()
         try:
             return self._run()
         except (RefusedError, DamagedError):
@@ -97,9 +96,7 @@ class PickleMachine(PickleStack):
                 begin = self.at + 1
                 self.at = end = begin + data[self.at]
                 if end > self._end:
-                    raise DamagedError(
-                        'the pickle is truncated: a length exceeds the bytes that are there'
-                    )
+                    raise DamagedError(TOO_LONG)
                 self._stack.append(data[begin:end].decode())
                 continue
             handler = handlers[opcode]
@@ -161,15 +158,8 @@ class PickleMachine(PickleStack):
         elif isinstance(target, Standin):
             target.__setstate__(state)
             self._sizes.made_of(target, items, depth)
-        elif (
-            type(target) is OrderedDict
-            and type(state) is dict
-            and list(state) == ['_metadata']
-            and isinstance(state['_metadata'], dict)
-        ):
-            target._metadata = state[
-                '_metadata'
-            ]  # of torch: versions of the modules in a state dict
+        elif type(target) is OrderedDict and _is_metadata(state):
+            vars(target).update(state)
             self._sizes.grow(target, items, depth)
         else:
             raise RefusedError(f'a state for {quote(target)}')
@@ -179,3 +169,12 @@ class PickleMachine(PickleStack):
         result = self.persistent_load(key)
         self._sizes.made_of(result, items, depth)
         self._stack.append(result)
+
+
+def _is_metadata(state: Any) -> bool:
+    """Whether this is what torch adds to a state dict: the versions of its modules."""
+    return (
+        type(state) is dict
+        and list(state) == ['_metadata']
+        and isinstance(state['_metadata'], dict)
+    )

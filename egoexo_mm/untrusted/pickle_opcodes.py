@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .pickle_machine import PickleMachine
 
-REFUSED = b'2io\x82\x83\x84\x92\x97\x98'  # DUP, INST, OBJ, EXT1 to EXT4, NEWOBJ_EX, NEXT_BUFFER, READONLY_BUFFER
+# DUP, INST, OBJ, EXT1, EXT2, EXT4, NEWOBJ_EX, NEXT_BUFFER, READONLY_BUFFER
+REFUSED = b'2io\x82\x83\x84\x92\x97\x98'
 _U1, _U2, _I4, _U4, _U8 = map(struct.Struct, ('<B', '<H', '<i', '<I', '<Q'))
 
 
@@ -33,16 +34,13 @@ def _sized(
     return handler
 
 
-def _push_text(machine: PickleMachine, size: int) -> None:
-    machine._stack.append(machine._take(size).decode())
+def _taken(layout: struct.Struct, make: Callable[[bytes], Any]) -> Callable[[PickleMachine], None]:
+    """The opcode reads a length and so many bytes, of which ``make`` makes a value."""
+    return _sized(layout, lambda m, size: m._stack.append(make(m._take(size))))
 
 
-def _push_latin1(machine: PickleMachine, size: int) -> None:
-    machine._stack.append(machine._take(size).decode('latin1'))  # str of Python 2
-
-
-def _push_bytes(machine: PickleMachine, size: int) -> None:
-    machine._stack.append(machine._take(size))
+def _latin1(text: bytes) -> str:
+    return text.decode('latin1')  # str of Python 2
 
 
 def _push_number(machine: PickleMachine, value: int) -> None:
@@ -56,7 +54,7 @@ def _pop(machine: PickleMachine) -> None:
         machine._to_mark()
 
 
-_OPCODES: dict[bytes, Callable[[PickleMachine], None]] = {
+_OPCODES: dict[bytes, Callable[[PickleMachine], Any]] = {
     b'\x80': lambda m: m._proto(),
     b'\x95': lambda m: m._frame(),
     b'N': _push(None),
@@ -73,16 +71,16 @@ _OPCODES: dict[bytes, Callable[[PickleMachine], None]] = {
     b'I': lambda m: m._text_integer(),
     b'L': lambda m: m._stack.append(int(m._line(3 * m.longest_integer).rstrip(b'L'))),
     b'S': lambda m: m._text_string(),
-    b'T': _sized(_I4, _push_latin1),
-    b'U': _sized(_U1, _push_latin1),
+    b'T': _taken(_I4, _latin1),
+    b'U': _taken(_U1, _latin1),
     b'V': lambda m: m._stack.append(m._line().decode('raw-unicode-escape')),
-    b'X': _sized(_U4, _push_text),
-    b'\x8c': _sized(_U1, _push_text),
-    b'\x8d': _sized(_U8, _push_text),
-    b'B': _sized(_U4, _push_bytes),
-    b'C': _sized(_U1, _push_bytes),
-    b'\x8e': _sized(_U8, _push_bytes),
-    b'\x96': _sized(_U8, lambda m, size: m._reserved_bytes(size)),
+    b'X': _taken(_U4, bytes.decode),
+    b'\x8c': _taken(_U1, bytes.decode),
+    b'\x8d': _taken(_U8, bytes.decode),
+    b'B': _taken(_U4, bytes),
+    b'C': _taken(_U1, bytes),
+    b'\x8e': _taken(_U8, bytes),
+    b'\x96': _taken(_U8, bytearray),
     b'(': lambda m: m._mark(),
     b'0': _pop,
     b'1': lambda m: m._to_mark(),

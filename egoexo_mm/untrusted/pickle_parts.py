@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from .quoting import shorten
+from .quoting import quote, shorten
 
 PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
 
@@ -37,14 +37,24 @@ class Standin:
     __slots__ = ()
     is_value = False
 
+    def __setstate__(self, state: Any) -> None:
+        raise RefusedError(f'a state for {quote(self)}')
+
 
 class Pending(Standin):
-    """An object of which only the type is known; BUILD gives its state and ``finish`` the object."""
+    """An object of which only the type is known.
+
+    BUILD gives its state, of which ``finish`` makes the object.
+    """
 
     __slots__ = ('result', 'finished')
+    title = 'an object'
 
-    def __init__(self) -> None:
-        self.result, self.finished = None, False
+    def __init__(self, *arguments: Any) -> None:
+        self.result: Any = None
+        self.finished = False
+        if arguments:
+            raise RefusedError(f'{self.title} of {quote(arguments)}')
 
     def finish(self, state: Any) -> Any:
         """The object.

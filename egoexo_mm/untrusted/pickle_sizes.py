@@ -20,7 +20,7 @@ from .pickle_parts import PLAIN, Pending, RefusedError, Standin
 DEEPEST = 100
 _CHANGING = frozenset({list, dict, set, OrderedDict, Counter})  # of the containers
 _CONTAINERS = _CHANGING | {tuple, frozenset}
-_BYTES = {list: 72, dict: 80, set: 232, frozenset: 232}
+_BYTES: dict[type, int] = {list: 72, dict: 80, set: 232, frozenset: 232}
 
 
 class Sizes:
@@ -34,9 +34,8 @@ class Sizes:
         self._most_items = 1_000_000 + 4 * file_size
         self._memory_left = 50_000_000 + 48 * file_size
         self._copies_left = 10_000_000 + 4 * file_size
-        self._known: dict[
-            int, tuple[Any, int, int]
-        ] = {}  # id -> object (kept, so that the id stays its), items, depth
+        # id -> object (kept, so that no other one gets the id), items, depth
+        self._known: dict[int, tuple[Any, int, int]] = {}
         self._closed: dict[int, Any] = {}  # id -> object that is inside another one
 
     def made(self, kind: type) -> None:
@@ -91,6 +90,12 @@ class Sizes:
         if id(container) in self._closed:
             raise RefusedError('an object that contains itself')
 
+    def add(self, container: Any, parts: Sequence[Any]) -> None:
+        """Record that an open container is about to get these parts."""
+        items, depth = self.of(parts)
+        self.check_open(container)
+        self.grow(container, items, depth)
+
     def grow(self, container: Any, items: int, depth: int) -> None:
         """Record that a container is about to get parts of these sizes."""
         _, old_items, old_depth = self._known.get(id(container), (None, len(container), 1))
@@ -109,8 +114,8 @@ class Sizes:
             return
         self._record(result, items, depth + 1)
 
-    def _record(self, whole: Any, items: int, depth: int) -> None:
+    def _record(self, container: Any, items: int, depth: int) -> None:
         self.check_room(items)
         if depth > DEEPEST:
             raise RefusedError(f'objects nested deeper than {DEEPEST}')
-        self._known[id(whole)] = whole, items, depth
+        self._known[id(container)] = container, items, depth

@@ -1,6 +1,6 @@
-"""What an interpreted pickle holds meanwhile: where it reads, the stack, the marks and the memo, each with its bounds.
+"""What an interpreted pickle holds meanwhile: the place in the file, stack, marks and memo.
 
-Every length is compared with the bytes that are there, and items are set on dicts and lists alone.
+Every length is compared with the bytes that follow, and items are set on dicts and lists alone.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .quoting import quote
 
 _MOST_MARKS = 1000
 _MOST_UNMARKED = 10 * DEEPEST  # on the stack without a mark: a few for each level
-_MOST_TUPLE_KEYS = (
-    10_000  # hashes of numbers are no secret: many keys of one hash would take quadratic time
-)
+# hashes of numbers are no secret: many keys of one hash would take quadratic time
+_MOST_TUPLE_KEYS = 10_000
 _MEMO_GAP = 16  # picklers number what they memoise one by one
 _FLOATS = np.dtype([('opcode', 'u1'), ('value', '>f8')])
 _FLOAT_RUN = 1000  # items that a pickler writes between MARK and APPENDS
 NOTHING = object()
+TOO_LONG = 'the pickle is truncated: a length exceeds the bytes that follow'
 _U1, _U8, _F8 = map(struct.Struct, ('<B', '<Q', '>d'))
 
 
@@ -53,7 +53,7 @@ class PickleStack:
     def _take(self, size: int) -> bytes:
         begin, self.at = self.at, self.at + size
         if size < 0 or self.at > self._end:
-            raise DamagedError('the pickle is truncated: a length exceeds the bytes that are there')
+            raise DamagedError(TOO_LONG)
         return self.data[begin : self.at]
 
     def _unpack(self, layout: struct.Struct) -> int:
@@ -77,7 +77,7 @@ class PickleStack:
 
     def _frame(self) -> None:
         if self._unpack(_U8) > self._end - self.at:
-            raise DamagedError('the pickle is truncated: a frame exceeds the bytes that are there')
+            raise DamagedError('the pickle is truncated: a frame exceeds the bytes that follow')
 
     def _float(self) -> None:
         data, at = self.data, self.at
@@ -98,18 +98,13 @@ class PickleStack:
 
     def _text_integer(self) -> None:
         line = self._line(3 * self.longest_integer)
-        self._stack.append(
-            {b'00': False, b'01': True}[line] if line in (b'00', b'01') else int(line)
-        )
+        self._stack.append(int(line) if line not in (b'00', b'01') else line == b'01')
 
     def _text_string(self) -> None:
         line = self._line().strip()
         if len(line) < 2 or line[0] != line[-1] or line[:1] not in (b'"', b"'"):
             raise DamagedError('a string without quotes')
         self._stack.append(codecs.escape_decode(line[1:-1])[0].decode('latin1'))
-
-    def _reserved_bytes(self, size: int) -> None:
-        self._stack.append(bytearray(self._take(size)))
 
     # Containers
 
@@ -161,9 +156,7 @@ class PickleStack:
         if type(target) is not list:
             raise RefusedError(f'items appended to a {type(target).__name__}')
         self._check_values(parts)
-        items, depth = self._sizes.of(parts)
-        self._sizes.check_open(target)
-        self._sizes.grow(target, items, depth)
+        self._sizes.add(target, parts)
         target += parts
 
     def _set_items(self, parts: list[Any]) -> None:
@@ -175,9 +168,7 @@ class PickleStack:
             raise DamagedError('a dict with a key that has no value')
         self._check_keys(keys)
         self._check_values(values)
-        items, depth = self._sizes.of(parts)
-        self._sizes.check_open(target)
-        self._sizes.grow(target, items, depth)
+        self._sizes.add(target, parts)
         target.update(zip(keys, values))
 
     def _check_values(self, parts: list[Any]) -> None:
@@ -191,9 +182,7 @@ class PickleStack:
         if type(target) is not set:
             raise RefusedError(f'items added to a {type(target).__name__}')
         self._check_keys(parts)
-        items, depth = self._sizes.of(parts)
-        self._sizes.check_open(target)
-        self._sizes.grow(target, items, depth)
+        self._sizes.add(target, parts)
         target.update(parts)
 
     def _frozenset(self, parts: list[Any]) -> None:
@@ -219,7 +208,8 @@ class PickleStack:
                 good = type(key) in PLAIN or isinstance(key, np.integer)
             if not good:
                 raise RefusedError(
-                    f'a key or set item {quote(key)}; texts, numbers and some short tuples can be keys'
+                    f'a key or set item {quote(key)}; texts, numbers and some short tuples can be '
+                    'keys'
                 )
 
     # Memo
@@ -246,5 +236,5 @@ class PickleStack:
         self._stack.append(value)
 
     def shortcut(self) -> bool:
-        """Read what usually follows where ``often`` is taken from the memo; False where it does not follow."""
+        """Read what usually follows where ``often`` comes from the memo; False if it does not."""
         return False

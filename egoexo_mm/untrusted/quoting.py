@@ -20,9 +20,8 @@ class _Quoting(reprlib.Repr):
         self.maxstring = self.maxother = 80
 
     def repr_int(self, x: int, level: int) -> str:
-        if (
-            x.bit_length() > _LONGEST_INTEGER
-        ):  # as text it takes time that grows with the square of its length
+        # as text an integer takes time that grows with the square of its length
+        if x.bit_length() > _LONGEST_INTEGER:
             return f'<an integer of {x.bit_length()} bits>'
         return repr(int(x))
 
@@ -41,10 +40,8 @@ class _Quoting(reprlib.Repr):
 
 
 _QUOTING = _Quoting()
-for _name in (
-    'array',
-    'deque',
-):  # reprlib chooses by the name of the type; these would be shown as they like
+# reprlib chooses by the name of the type; these would be shown as they like
+for _name in ('array', 'deque'):
     setattr(_QUOTING, f'repr_{_name}', _QUOTING.repr_instance)
 
 

@@ -1,8 +1,8 @@
-"""Files of ``torch.save`` read without ``torch.load``: the zip format since torch 1.6 and the older one.
+"""Files of ``torch.save`` read without ``torch.load``: the zip format and the one before torch 1.6.
 
 What ``torch.load`` refuses differs from version to version, and where numpy arrays are admitted it
 takes their state on trust. Here both formats are taken apart in Python, and every size is compared
-with the bytes that are there, the same with every torch. Not read: the tar format before torch 0.4,
+with the bytes of the file, the same with every torch. Not read: the tar format before torch 0.4,
 TorchScript, big-endian files, sparse and quantised tensors.
 """
 
@@ -22,6 +22,7 @@ from .mmengine_parts import NAMES as MMENGINE_NAMES
 from .pickle_parts import DamagedError, RefusedError
 from .quoting import quote, shorten
 from .torch_parts import Storage, TensorUnpickler, item_size
+from .zip_archives import DAMAGE, unsafe_record
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _PROTOCOL_VERSION = 1001
@@ -29,11 +30,9 @@ _CHUNK = 1 << 24
 
 
 class _CheckpointUnpickler(TensorUnpickler):
-    """Also knows MMEngine's history buffers, and what training scripts save of their arguments."""
+    """Also knows MMEngine's history buffers and what training scripts save beside weights."""
 
-    longest_integer = (
-        17  # states of random generators have 128 bits; nothing in a checkpoint has more
-    )
+    longest_integer = 17  # states of random generators have 128 bits and nothing has more
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,7 +41,7 @@ class _CheckpointUnpickler(TensorUnpickler):
 
 
 def load_torch(file: str | os.PathLike | BinaryIO, map_location: Any = None) -> Any:
-    """What ``torch.save`` wrote: tensors, plain values, numpy arrays and MMEngine's history buffers.
+    """What ``torch.save`` wrote: tensors, plain values, numpy arrays and MMEngine's buffers.
 
     Args:
         file: path, or an open binary file.
@@ -68,17 +67,9 @@ def _load_zip(file: BinaryIO, map_location: Any) -> Any:
             return _Archive(archive, _length(file), map_location).load()
     except pickle.UnpicklingError:
         raise
-    except (
-        zipfile.BadZipFile,
-        RuntimeError,
-        NotImplementedError,
-        EOFError,
-        IndexError,
-        ValueError,
-        OSError,
-    ) as error:
+    except (*DAMAGE, ValueError, OSError) as error:
         if isinstance(error, RuntimeError) and 'deserialize' in str(error):
-            raise  # torch's word on a device that is not there, with the remedy
+            raise  # torch's message on a missing device, with the remedy
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise  # the disk, not a position before the start of the file
         raise DamagedError(f'the zip archive is damaged: {shorten(str(error))}') from None
@@ -97,24 +88,14 @@ class _Archive:
     def __init__(self, archive: zipfile.ZipFile, size: int, map_location: Any) -> None:
         self._archive, self._size = archive, size
         self._restore = restore_location(map_location)
-        self._records: dict[str, zipfile.ZipInfo] = {}
-        total = 0
-        for info in archive.infolist():
-            total += info.file_size
-            if (
-                info.filename in self._records
-                or total > size
-                or info.compress_type != zipfile.ZIP_STORED
-            ):
-                raise RefusedError(
-                    f'the zip record {quote(info.filename)} that is compressed, comes twice or overlaps another'
-                )
-            self._records[info.filename] = info
-        roots = [
-            name[: -len('/data.pkl')]
-            for name in self._records
-            if name.count('/') == 1 and name.endswith('/data.pkl')
-        ]
+        unsafe = unsafe_record(archive, size)
+        if unsafe:
+            raise RefusedError(
+                f'the zip record {unsafe} that is compressed, comes twice or overlaps another'
+            )
+        self._records = {info.filename: info for info in archive.infolist()}
+        parts = [name.split('/') for name in self._records]
+        roots = [part[0] for part in parts if part[1:] == ['data.pkl']]
         if len(roots) != 1:
             raise DamagedError('a zip archive without data.pkl in its folder, so not of torch.save')
         self._root = roots[0]
@@ -127,13 +108,15 @@ class _Archive:
         self._storages: dict[str, torch.UntypedStorage] = {}
 
     def load(self) -> Any:
-        return _CheckpointUnpickler(
-            self._read('data.pkl'), self._storage, file_size=self._size
-        ).load()
+        """The object that the archive is of."""
+        data = self._read('data.pkl')
+        return _CheckpointUnpickler(data, self._storage, file_size=self._size).load()
 
     def _read(self, name: str, default: bytes | None = None) -> bytes:
-        info = self._records.get(f'{self._root}/{name}')
-        return default if info is None and default is not None else self._archive.read(info)
+        name = f'{self._root}/{name}'
+        if default is not None and name not in self._records:
+            return default
+        return self._archive.read(self._records[name])
 
     def _storage(self, key: str, dtype: torch.dtype, numel: int, location: str) -> Storage:
         if key not in self._storages:
@@ -144,14 +127,15 @@ class _Archive:
         untyped = self._storages[key]
         if untyped.nbytes() != numel * item_size(dtype):
             raise DamagedError(
-                f'a tensor storage of {quote(numel)} elements, whose record has {untyped.nbytes()} bytes'
+                f'a tensor storage of {quote(numel)} elements, whose record has {untyped.nbytes()} '
+                'bytes'
             )
         return Storage(untyped, dtype)
 
     def _read_storage(self, info: zipfile.ZipInfo) -> torch.UntypedStorage:
         content = torch.empty(info.file_size, dtype=torch.uint8)
         if info.file_size:
-            view, at = memoryview(content.numpy()), 0
+            view, at = content.numpy().data, 0
             with self._archive.open(info) as member:
                 while at < len(view):
                     chunk = member.read(_CHUNK)
@@ -184,13 +168,14 @@ def load_legacy(data: bytes, map_location: Any, unpickler: type[TensorUnpickler]
     if found.get('little_endian') is not True:
         raise RefusedError('bytes in big-endian order')
     sizes = _StorageSizes(len(data))
-    _, behind = _next(
-        unpickler(data, sizes.note, start=at)
-    )  # only to learn what it needs and where it ends
+    # only to learn what it needs and where it ends
+    _, behind = _next(unpickler(data, sizes.note, start=at))
     storages = sizes.read(data, behind, map_location, unpickler)
-    return unpickler(
-        data, lambda key, dtype, numel, location: Storage(storages[key], dtype), start=at
-    ).load()
+
+    def storage(key: str, dtype: torch.dtype, _numel: int, _location: str) -> Storage:
+        return Storage(storages[key], dtype)
+
+    return unpickler(data, storage, start=at).load()
 
 
 def _next(unpickler: TensorUnpickler) -> tuple[Any, int]:
@@ -217,9 +202,8 @@ class _StorageSizes:
                 raise DamagedError(
                     f'a tensor storage of {quote(numel)} elements, more than the file holds'
                 )
-            self._empty[key] = Storage(
-                torch.empty(size, dtype=torch.uint8).untyped_storage(), dtype
-            )
+            content = torch.empty(size, dtype=torch.uint8)
+            self._empty[key] = Storage(content.untyped_storage(), dtype)
         return self._empty[key]
 
     def read(
@@ -238,7 +222,7 @@ class _StorageSizes:
             untyped = self._empty[key].untyped
             if size:
                 content = torch.empty(0, dtype=torch.uint8).set_(untyped, 0, (size,), (1,))
-                memoryview(content.numpy())[:] = memoryview(data)[at + 8 : at + 8 + size]
+                content.numpy().data[:] = memoryview(data)[at + 8 : at + 8 + size]
             storages[key] = restore(untyped, location)
             at += 8 + size
         return storages

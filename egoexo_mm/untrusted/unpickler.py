@@ -30,7 +30,7 @@ class RestrictedUnpickler(PickleMachine):
 
     often = Array
 
-    def __init__(self, file: BinaryIO, **kwargs: Any) -> None:
+    def __init__(self, file: bytes | BinaryIO, **kwargs: Any) -> None:
         super().__init__(file if isinstance(file, bytes) else file.read(), **kwargs)
         self._admitted = {
             ('numpy', 'ndarray'): ARRAY_TYPE,
@@ -46,6 +46,7 @@ class RestrictedUnpickler(PickleMachine):
         }
 
     def find_class(self, module: str, name: str) -> Any:
+        """The stand-in for a name of numpy or of the builtins."""
         known = re.sub(r'^numpy\.core\.', 'numpy._core.', module)
         known = 'builtins' if known == '__builtin__' else known
         try:
@@ -54,17 +55,13 @@ class RestrictedUnpickler(PickleMachine):
             raise RefusedError(f'{module}.{name}', (module, name)) from None
 
     def shortcut(self) -> bool:
+        """Read an array at once where it is written as usual."""
         found = match_array(self.data, self.at, self._memo)
         if found is None:
             return False
         kind, code, spec, shape, begin, end, at = found
-        if (
-            kind is not ARRAY_TYPE
-            or not isinstance(spec, Dtype)
-            or spec.has_objects
-            or type(code) not in (str, bytes)
-            or code not in ('b', b'b')
-        ):
+        usual = kind is ARRAY_TYPE and type(code) in (str, bytes) and code in ('b', b'b')
+        if not usual or not isinstance(spec, Dtype) or spec.has_objects:
             return False
         self._sizes.copied(_CALL + end - begin)
         array = plain_array(memoryview(self.data)[begin:end], Dtype.of(spec), shape)

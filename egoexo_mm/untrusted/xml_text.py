@@ -38,18 +38,14 @@ def parse_xml(file: BinaryIO) -> ET.Element:
         raise ValueError('declares entities, which are not read')
 
     parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = (
-        start,
-        end,
-        builder.data,
-    )
-    parser.EntityDeclHandler = parser.UnparsedEntityDeclHandler = (
-        parser.ExternalEntityRefHandler
-    ) = refuse
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = builder.data
+    for event in ('EntityDecl', 'UnparsedEntityDecl', 'ExternalEntityRef'):
+        setattr(parser, f'{event}Handler', refuse)
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
         raise ValueError(f'{error}') from None
-    except LookupError:  # an encoding that there is not
+    except LookupError:  # an unknown encoding
         raise ValueError('is in an unknown encoding') from None
     return builder.close()

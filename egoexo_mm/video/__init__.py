@@ -1,4 +1,4 @@
-"""The one place that opens, reads and writes videos; every reader and every user of the package follows the same rules.
+"""The one place that opens, reads and writes videos; every user of the package follows its rules.
 
 A video is what a player shows: never a cover picture, turned as the file says, every frame of the
 size of the first, frames numbered in the order in which they are shown, and only those that can be

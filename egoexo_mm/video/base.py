@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,11 +16,37 @@ class Frames(list):
     """Arrays that pass for a batch of decord's."""
 
     def asnumpy(self) -> Frames:
+        """The arrays themselves."""
         return self
 
 
-class RandomAccess:
-    """Frames of a video by number, in the words of ``decord.VideoReader``, so that ``DecordDecode`` reads it.
+class _Reader:
+    """A video, read by this reader or by another one that is installed.
+
+    Where a reader cannot do what it should, another one takes over. This is logged.
+    """
+
+    module = ''  # that must be installed
+    name: str  # of the file, for messages
+    _alone: bool  # no other reader takes over
+    _other: Any = None
+
+    def _naming(self, opening: bool) -> AbstractContextManager:
+        """Errors get the file's name; only those of PyAV show that the file is damaged."""
+        limited = opening or self.module != 'av'
+        return naming(self.name, ReaderLimitError if limited else BrokenVideoError)
+
+    def _hand_over(self, kinds: str, error: ReaderLimitError, *arguments: Any) -> None:
+        """Have another of the readers in ``opening.<kinds>`` open the file."""
+        if self._alone or self._other:
+            raise error
+        from . import opening
+
+        self._other = opening.another(getattr(opening, kinds), self.module, error, *arguments)
+
+
+class RandomAccess(_Reader):
+    """Frames of a video by number, in the words of ``decord.VideoReader``, for ``DecordDecode``.
 
     Frames are numbered from 0 in the order in which a player shows them. Subclasses give ``_open``
     and ``_get``. What a reader cannot do, another that is installed does, and the log says so.
@@ -35,18 +62,14 @@ class RandomAccess:
         BrokenVideoError: no reader that is installed reads the file.
     """
 
-    module = ''  # that must be installed
     times: np.ndarray
     fps = 0.0
-    _other: RandomAccess | None = None
 
     def __init__(
         self, source: str | BinaryIO, name: str | None = None, *, alone: bool = False
     ) -> None:
-        self.name = str(
-            name
-            or (source if isinstance(source, str) else getattr(source, 'name', 'video in memory'))
-        )
+        own = source if isinstance(source, str) else getattr(source, 'name', 'video in memory')
+        self.name = str(name or own)
         self._source, self._alone = source, alone
         if isinstance(source, str) and not os.path.isfile(source):
             raise BrokenVideoError(f'{self.name}: no such file')
@@ -67,7 +90,10 @@ class RandomAccess:
 
     @property
     def steady(self) -> bool:
-        """No frame is shown more than half a frame (or 1 ms, to which some files round) from number / average rate."""
+        """Whether every frame is shown close to number / average rate.
+
+        That is within half a frame, or 1 ms, to which some files round.
+        """
         if not self.fps:
             return True
         off = np.abs(self.times - np.arange(len(self)) / self.fps).max()
@@ -105,21 +131,13 @@ class RandomAccess:
         return found
 
     def _attempt(self, step: Callable, *args: Any) -> Any:
-        """A step of this reader, or of another where this one says that it cannot."""
+        """A step of this reader, or of another where this one cannot do it."""
         opening = step == self._open
         try:
-            with naming(
-                self.name, ReaderLimitError if opening or self.module != 'av' else BrokenVideoError
-            ):
+            with self._naming(opening):
                 return step(*args)
         except ReaderLimitError as error:
-            if self._alone or self._other:
-                raise
-            from .opening import FRAMES, another
-
-            self._other = another(
-                FRAMES, self, error, lambda kind: kind(self._source, self.name, alone=True)
-            )
+            self._hand_over('FRAMES', error, self._source, self.name)
             self.times, self.fps = self._other.times, self._other.fps
             return None if opening else self._find(*args)
 
@@ -135,9 +153,10 @@ class RandomAccess:
         raise NotImplementedError
 
 
-class VideoFile:
-    """A video that is read forwards; subclasses give ``_open`` and ``_read``. What a reader cannot do, another that is
-    installed does, and the log says so.
+class VideoFile(_Reader):
+    """A video that is read forwards; subclasses give ``_open`` and ``_read``.
+
+    What a reader cannot do, another that is installed does, and the log says so.
 
     Attributes:
         path: of the file.
@@ -152,47 +171,37 @@ class VideoFile:
             is.
     """
 
-    module = ''  # that must be installed
     times: np.ndarray | None = None
-    _other: VideoFile | None = None
 
     def __init__(self, path: str, *, alone: bool = False) -> None:
-        self.path, self._alone = str(path), alone
+        self.path = self.name = str(path)
+        self._alone = alone
         self.num_frames, self.fps, self.position = 0, 0.0, 0
         if not os.path.isfile(self.path):
             raise BrokenVideoError(f'{self.path}: no such file')
         try:
-            with naming(self.path, ReaderLimitError):
+            with self._naming(True):
                 self._open(self.path)
         except ReaderLimitError as error:
-            self._hand_over(error)
+            self._continue_with_another(error)
 
     def read(self, skip: int = 0) -> np.ndarray | None:
         """RGB uint8 (H, W, 3) of the frame after the next ``skip``, or None behind the end."""
         target = self.position + skip
         if self._other is None:
             try:
-                with naming(
-                    self.path, ReaderLimitError if self.module != 'av' else BrokenVideoError
-                ):
+                with self._naming(False):
                     return self._read(skip)
             except ReaderLimitError as error:
-                self._hand_over(error)
+                self._continue_with_another(error)
         frame = self._other.read(target - self._other.position)
         self.position = self._other.position
         return frame
 
-    def _hand_over(self, error: ReaderLimitError) -> None:
-        if self._alone:
-            raise error
-        from .opening import READERS, another
-
-        self._other = another(READERS, self, error, lambda kind: kind(self.path, alone=True))
-        self.num_frames, self.fps, self.times = (
-            self._other.num_frames,
-            self._other.fps,
-            self._other.times,
-        )
+    def _continue_with_another(self, error: ReaderLimitError) -> None:
+        self._hand_over('READERS', error, self.path)
+        self.num_frames, self.fps = self._other.num_frames, self._other.fps
+        self.times = self._other.times
 
     def _open(self, path: str) -> None:
         raise NotImplementedError

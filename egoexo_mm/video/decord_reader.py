@@ -1,8 +1,8 @@
-"""Videos read by decord (or decord2, which installs under the same name): MMAction2's reader, here by choice.
+"""Videos read by decord, MMAction2's reader, if chosen; decord2 installs under the same name.
 
-decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order;
-of others it gives frames from another place and does not tell. Most of it is found out here;
-without PyAV open groups of pictures are not.
+decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order.
+Of others it returns frames of another place without an error. Most of these are recognised here,
+but open groups of pictures only with PyAV.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from .errors import BrokenVideoError, ReaderLimitError
 from .pyav_index import Index, OpenVideo, is_mirrored, known_index, pyav_installed
 
 _EXACT = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
+_MP4_BOXES = (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip')
+_MATROSKA = b'\x1aE\xdf\xa3'
+_ELSEWHERE = 'decord would give frames of another place'
 
 
 def open_video(path: str | Path | BinaryIO) -> Any:
@@ -35,7 +38,7 @@ def open_video(path: str | Path | BinaryIO) -> Any:
 
 
 def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:
-    """A reader whose numbers are those of the frames, the times of the frames from the first, and their average rate.
+    """A reader that numbers frames, the times of the frames from the first, and their average rate.
 
     Raises:
         ReaderLimitError: decord would give other frames.
@@ -43,11 +46,9 @@ def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:
     if not isinstance(source, str):
         source.seek(0)
     reader = open_video(source)
-    told = (
-        reader.get_frame_timestamp(np.arange(len(reader)))[:, 0].astype(float)
-        if len(reader)
-        else np.zeros(0)
-    )
+    told = np.zeros(0)
+    if len(reader):
+        told = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0].astype(float)
     index = _known_to_pyav(source) if pyav_installed() else None
     if index is None:
         _check_alone(source, reader, told)
@@ -64,7 +65,7 @@ def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:
 
 
 def _known_to_pyav(source: str | BinaryIO) -> Index | None:
-    """What PyAV tells of a file; None where it cannot read it."""
+    """PyAV's index of a file; None where PyAV cannot read it."""
     try:
         video = OpenVideo(source)
         index, _ = known_index(video, source)
@@ -72,28 +73,24 @@ def _known_to_pyav(source: str | BinaryIO) -> Index | None:
         raise
     except Exception:  # what PyAV cannot read, decord may
         return None
-    if (
-        index is None
-        or index.pts is None
-        or index.counted
-        or video.container.format.name not in _EXACT
-    ):
+    told = index is not None and index.pts is not None and not index.counted
+    if not told or video.container.format.name not in _EXACT:
         raise ReaderLimitError(
-            'decord would give frames of another place: it is exact for MP4, MOV and Matroska files '
-            'that begin with a key frame and tell when each frame is shown'
+            f'{_ELSEWHERE}: it is exact for MP4, MOV and Matroska files that begin with a key '
+            'frame and tell when each frame is shown'
         )
     if is_mirrored(source):
         raise ReaderLimitError('decord does not mirror')
     if not _closed(OpenVideo(source)):
         raise ReaderLimitError(
-            'decord would give frames of another place behind a jump, since frames that are shown before '
-            'a key frame, or right behind it, need others before it (open GOP, intra refresh)'
+            f'{_ELSEWHERE} behind a jump, since frames that are shown before a key frame, or right '
+            'behind it, need others before it (open GOP, intra refresh)'
         )
     return index
 
 
 def _closed(video: OpenVideo) -> bool:
-    """Whether decoding can begin at each key frame, and all frames stored behind it are shown behind it."""
+    """Whether decoding can begin at each key frame, and what is stored behind it is shown later."""
     key = None
     for packet in video.packets():
         if packet.is_keyframe:
@@ -106,8 +103,10 @@ def _closed(video: OpenVideo) -> bool:
 
 
 def _has_idr(data: bytes) -> bool:
-    """Whether an H.264 packet of an MP4 or Matroska file (lengths of 4 bytes before the units) has a picture that resets
-    the decoder."""
+    """Whether an H.264 packet has a picture that resets the decoder.
+
+    In MP4 and Matroska files each unit comes behind its length in 4 bytes.
+    """
     start = 0
     while start + 4 < len(data):
         if data[start + 4] & 0x1F == 5:
@@ -117,29 +116,20 @@ def _has_idr(data: bytes) -> bool:
 
 
 def _check_alone(source: str | BinaryIO, reader: Any, times: np.ndarray) -> None:
-    """What decord itself tells of a file that it would number wrongly."""
+    """Refuse a file that decord would number wrongly, as far as decord itself shows it."""
     if isinstance(source, str):
         with open(source, 'rb') as file:
             head = file.read(12)
     else:
         source.seek(0)
         head = source.read(12)
-    if (
-        head[4:8] not in (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip')
-        and head[:4] != b'\x1aE\xdf\xa3'
-    ):
+    if head[4:8] not in _MP4_BOXES and head[:4] != _MATROSKA:
+        raise ReaderLimitError(f'{_ELSEWHERE}: it is exact for MP4, MOV and Matroska files')
+    ascending = len(times) and times[0] >= 0 and (np.diff(times) > 0).all()
+    if not ascending or list(reader.get_key_indices()[:1]) != [0]:
         raise ReaderLimitError(
-            'decord would give frames of another place: it is exact for MP4, MOV and Matroska files'
-        )
-    if (
-        not len(times)
-        or times[0] < 0
-        or (np.diff(times) <= 0).any()
-        or list(reader.get_key_indices()[:1]) != [0]
-    ):
-        raise ReaderLimitError(
-            'decord would give frames of another place: the first ones are hidden, or need a key frame '
-            'that is not there, or times repeat'
+            f'{_ELSEWHERE}: the first ones are hidden, or need a key frame that is missing, or '
+            'times repeat'
         )
 
 
@@ -169,9 +159,8 @@ class DecordFile(VideoFile):
         if number < self.num_frames:
             self.position = number + 1
             return self._reader[number].asnumpy()
-        if (
-            self.position < self.num_frames
-        ):  # decord's thread may have met damage in the last frames, or not yet
+        if self.position < self.num_frames:
+            # decord's thread may not have met damage in the last frames yet
             self._reader[self.num_frames - 1]
             self.position = self.num_frames
         return None

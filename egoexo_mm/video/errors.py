@@ -16,17 +16,16 @@ _MEMORY = ('bad_alloc', 'cannot allocate memory', 'insufficient memory')
 _HANDLES = 'too many open files'
 _MACHINE_ERRNO = (errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 _ENOUGH_MEMORY = 1 << 30  # bytes; decoding an 8K video takes less
-DECORD_PLACE = re.compile(
-    r'\[\d\d:\d\d:\d\d\] \S+:\d+: '
-)  # time and source line in front of a message
+# time and source line in front of a message
+DECORD_PLACE = re.compile(r'\[\d\d:\d\d:\d\d\] \S+:\d+: ')
 
 
 class BrokenVideoError(Exception):
-    """A file that gives no frames, or not all of them; one sentence that names the file."""
+    """A file that gives no frames, or not all of them; the message names the file."""
 
 
 class ReaderLimitError(BrokenVideoError):
-    """The file may be in order, but this reader would give no frames of it, or others than those asked for."""
+    """This reader would give no frames, or others than asked for; the file may be fine."""
 
 
 @contextmanager
@@ -71,7 +70,7 @@ def _about_memory(error: Exception) -> bool:
 
 
 def _memory_left() -> bool:
-    """Whether the system still promises as much memory as a video takes; nothing of it is touched."""
+    """Whether the system still promises as much memory as a video takes; none of it is touched."""
     try:
         np.empty(_ENOUGH_MEMORY, np.uint8)
     except MemoryError:

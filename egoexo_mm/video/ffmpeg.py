@@ -1,8 +1,8 @@
-"""Calls of the programs ffmpeg and ffprobe; standard library only, so that preparing data needs no PyTorch.
+"""Calls of the programs ffmpeg and ffprobe.
 
-The rules are those of the readers in this folder: the video stream that a player shows, never a
-cover picture, turned as a player turns it; every frame at the size of the first; each frame once,
-at its own time.
+Standard library only, so that preparing data needs no PyTorch. The rules are those of the readers
+in this folder: the video stream that a player shows, never a cover picture, turned as a player
+turns it; every frame at the size of the first; each frame once, at its own time.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import shutil
 import subprocess
 import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _FULL = ('No space left on device', 'Disk quota exceeded')
-_MORE = ('-probesize', '200M', '-analyzeduration', '100M')  # for streams whose size is told late
+_MORE = '-probesize 200M -analyzeduration 100M'  # for streams whose size comes late
 _NOT_A_VIDEO = ('attached_pic', 'timed_thumbnails', 'still_image')
 _children: set[subprocess.Popen] = set()
 _stopped = threading.Event()
@@ -65,7 +65,8 @@ class Probe(NamedTuple):
 def disk_full(where: str | os.PathLike) -> StopRun:
     """The error for a full disk."""
     return StopRun(
-        f'{where}: the disk is full; free space and run the same command again, finished videos are kept'
+        f'{where}: the disk is full; free space and run the same command again, finished videos '
+        'are kept'
     )
 
 
@@ -83,8 +84,8 @@ def require_ffmpeg() -> None:
     for program in ('ffmpeg', 'ffprobe'):
         if shutil.which(program) is None:
             raise StopRun(
-                f'{program} is not on the PATH; install it, for example with "apt-get install ffmpeg" or '
-                '"conda install -c conda-forge ffmpeg", and run the same command again'
+                f'{program} is not on the PATH; install it, for example with "apt-get install '
+                'ffmpeg" or "conda install -c conda-forge ffmpeg", and run the same command again'
             )
 
 
@@ -102,12 +103,14 @@ def check_not_stopped() -> None:
 
 
 def probe(path: Path) -> Probe:
-    """Stream, shown size and duration of a video. Packets are counted where the container does not say how long it is.
+    """Stream, shown size and duration of a video.
+
+    Packets are counted where the container does not say how long it is.
 
     Raises:
         MediaError: not a video.
     """
-    stream, told = _video_stream(path, ())
+    stream, told = _video_stream(path)
     if not stream.get('width'):
         stream, told = _video_stream(path, _MORE)
     if not stream.get('width'):
@@ -116,85 +119,56 @@ def probe(path: Path) -> Probe:
         )
     container = told.get('format', {})
     kind, codec = container.get('format_name', ''), stream.get('codec_name')
-    late = (
-        _number(container.get('start_time')) if kind.startswith('matroska') else 0.0
-    )  # where durations count from 0
+    # the durations of Matroska count from 0, not from the first frame
+    late = _number(container.get('start_time')) if kind.startswith('matroska') else 0.0
     seconds = _seconds(stream, late) or _number(container.get('duration')) - late
     width, height, turn = stream['width'], stream['height'], _turn(stream)
     if turn % 180 == 90:
         width, height = height, width
-    untimed = stream.get('has_b_frames') and (
-        kind == 'avi' or kind == 'asf' and codec in ('h264', 'hevc')
-    )
+    reorders = stream.get('has_b_frames')
+    number = stream['index']
     return Probe(
-        width,
-        height,
-        seconds if seconds > 0 else packet_seconds(path, stream['index'])[0],
-        stream['index'],
-        stream.get('r_frame_rate') or '0/0',
-        turn,
-        not untimed,
-        codec != 'h264' and not _begins_with_key(path, stream['index']),
+        width=width,
+        height=height,
+        seconds=seconds if seconds > 0 else packet_seconds(path, number)[0],
+        stream=number,
+        rate=stream.get('r_frame_rate') or '0/0',
+        turn=turn,
+        timed=not reorders or kind != 'avi' and (kind != 'asf' or codec not in ('h264', 'hevc')),
+        keyless=codec != 'h264' and not _begins_with_key(path, number),
     )
+
+
+def _ffprobe(path: Path, options: str) -> str:
+    return _run(['ffprobe', '-v', 'error', *options.split(), _url(path)], path, path)
 
 
 def _begins_with_key(path: Path, stream: int) -> bool:
-    out = _run(
-        [
-            'ffprobe',
-            '-v',
-            'error',
-            '-select_streams',
-            str(stream),
-            '-read_intervals',
-            '%+#1',
-            '-show_entries',
-            'packet=flags',
-            '-of',
-            'csv=p=0',
-            _url(path),
-        ],
-        path,
-        path,
-    )
+    first = f'-select_streams {stream} -read_intervals %+#1'
+    out = _ffprobe(path, f'{first} -show_entries packet=flags -of csv=p=0')
     return out.strip().startswith('K')
 
 
-def _video_stream(path: Path, options: tuple[str, ...]) -> tuple[dict, dict]:
-    """The stream a player shows: marked as default and of the largest frames; and all that ffprobe says."""
-    out = _run(
-        [
-            'ffprobe',
-            '-v',
-            'error',
-            *options,
-            '-show_streams',
-            '-show_format',
-            '-of',
-            'json',
-            _url(path),
-        ],
-        path,
-        path,
-    )
-    told = json.loads(out)
+def _video_stream(path: Path, options: str = '') -> tuple[dict, dict]:
+    """The stream that a player shows, and all that ffprobe says.
+
+    A player takes one that is marked as default and has the largest frames.
+    """
+    told = json.loads(_ffprobe(path, f'{options} -show_streams -show_format -of json'))
     videos = [stream for stream in told.get('streams') or [] if stream.get('codec_type') == 'video']
     shown = [
-        stream
-        for stream in videos
-        if not any(stream.get('disposition', {}).get(kind) for kind in _NOT_A_VIDEO)
+        stream for stream in videos if not any(map(stream.get('disposition', {}).get, _NOT_A_VIDEO))
     ]
     if not shown:
         raise MediaError(
             'holds a cover picture and no video' if videos else 'holds no video stream'
         )
-    return max(
-        shown,
-        key=lambda stream: (
-            stream.get('disposition', {}).get('default', 0),
-            stream.get('width', 0) * stream.get('height', 0),
-        ),
-    ), told
+    return max(shown, key=_rank), told
+
+
+def _rank(stream: dict) -> tuple[int, int]:
+    marked = stream.get('disposition', {}).get('default', 0)
+    return marked, stream.get('width', 0) * stream.get('height', 0)
 
 
 def _turn(stream: dict) -> int:
@@ -206,7 +180,10 @@ def _turn(stream: dict) -> int:
 
 
 def _seconds(stream: dict, late: float) -> float:
-    """Duration of the stream itself; Matroska has it as a tag, 00:00:05.033000000, that counts from 0."""
+    """Duration of the stream itself.
+
+    Matroska has it as a tag, 00:00:05.033000000, that counts from 0.
+    """
     told = _number(stream.get('duration'))
     tags = {name.upper(): text for name, text in stream.get('tags', {}).items()}
     clock = re.match(r'(\d+):(\d+):(\d+(?:\.\d*)?)', tags.get('DURATION', ''))
@@ -215,7 +192,7 @@ def _seconds(stream: dict, late: float) -> float:
     return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) - late
 
 
-def _number(text: object) -> float:
+def _number(text: Any) -> float:
     try:
         return float(text)
     except (TypeError, ValueError):
@@ -223,17 +200,17 @@ def _number(text: object) -> float:
 
 
 def seconds_of(path: Path, need: float = 0) -> float:
-    """How long a video lasts; where that is less than ``need``, its packets are counted, as some containers only guess.
+    """How long a video lasts, in seconds.
+
+    Some containers only guess. So the packets are counted where that is less than ``need``.
 
     Raises:
         MediaError: not a video.
     """
     found = probe(path)
-    return (
-        found.seconds
-        if found.seconds >= need
-        else max(found.seconds, packet_seconds(path, found.stream)[0])
-    )
+    if found.seconds >= need:
+        return found.seconds
+    return max(found.seconds, packet_seconds(path, found.stream)[0])
 
 
 def packet_seconds(path: Path, stream: int) -> tuple[float, float, float]:
@@ -246,35 +223,17 @@ def packet_seconds(path: Path, stream: int) -> tuple[float, float, float]:
     Raises:
         MediaError: the file cannot be read.
     """
-    out = _run(
-        [
-            'ffprobe',
-            '-v',
-            'error',
-            '-show_entries',
-            'packet=stream_index,pts_time,dts_time,duration_time',
-            '-of',
-            'compact=print_section=0',
-            _url(path),
-        ],
-        path,
-        path,
-    )
+    entries = 'packet=stream_index,pts_time,dts_time,duration_time'
+    out = _ffprobe(path, f'-show_entries {entries} -of compact=print_section=0')
     spans: list[tuple[int, float, float]] = []  # stream, begin, end
     for line in out.splitlines():
         fields = dict(part.split('=', 1) for part in line.split('|') if '=' in part)
-        begin = next(
-            (
-                float(fields[name])
-                for name in ('pts_time', 'dts_time')
-                if fields.get(name, 'N/A') != 'N/A'
-            ),
-            None,
-        )
-        if begin is not None and fields.get('stream_index', '').isdecimal():
-            spans.append(
-                (int(fields['stream_index']), begin, begin + _number(fields.get('duration_time')))
-            )
+        times = (fields.get(name, 'N/A') for name in ('pts_time', 'dts_time'))
+        begin = next((float(time) for time in times if time != 'N/A'), None)
+        stream_index = fields.get('stream_index', '')
+        if begin is not None and stream_index.isdecimal():
+            end = begin + _number(fields.get('duration_time'))
+            spans.append((int(stream_index), begin, end))
     own = [(begin, end) for number, begin, end in spans if number == stream]
     if not own:
         return 0.0, 0.0, 0.0
@@ -284,9 +243,10 @@ def packet_seconds(path: Path, stream: int) -> tuple[float, float, float]:
 
 
 def even_size(width: int, height: int) -> tuple[int, int]:
-    """The size that H.264 and MPEG-4 can store: odd sides are scaled to the even number below, at least 2.
+    """The size that H.264 and MPEG-4 can store.
 
-    Boxes relative to the frame stay where they are.
+    Odd sides are scaled to the even number below, at least 2. Boxes relative to the frame stay
+    where they are.
     """
     return max(2, width // 2 * 2), max(2, height // 2 * 2)
 
@@ -310,7 +270,9 @@ def extract_frames(
     quality: int,
     threads: int,
 ) -> None:
-    """Write the frames of a video, resampled to ``fps``, as JPGs ``pattern % 1``, ``pattern % 2``, ... into ``folder``.
+    """Write the frames of a video, resampled to ``fps``, as JPGs into ``folder``.
+
+    They are named ``pattern % 1``, ``pattern % 2``, ...
 
     Raises:
         MediaError: the video cannot be decoded, or breaks off.
@@ -319,25 +281,9 @@ def extract_frames(
     found = probe(source)
     folder.mkdir(parents=True)
     # ffmpeg runs inside the folder: a percent sign in a folder's name would be part of the pattern
-    out = _run(
-        [
-            *_read(source, found, threads),
-            '-vf',
-            _filters(found, short_side, f'fps={fps:g}'),
-            '-q:v',
-            str(quality),
-            '-threads',
-            str(threads),
-            '-start_number',
-            '1',
-            '-progress',
-            'pipe:1',
-            f'./{pattern}',
-        ],
-        source,
-        folder,
-        cwd=folder,
-    )
+    output = f'-q:v {quality} -threads {threads} -start_number 1 -progress pipe:1'
+    command = _read(source, found, threads) + ['-vf', _filters(found, short_side, f'fps={fps:g}')]
+    out = _run([*command, *output.split(), f'./{pattern}'], source, folder, cwd=folder)
     frames = sum(1 for _ in os.scandir(folder))
     if not frames and 0 < found.seconds < 1 / fps:
         raise MediaError(
@@ -349,91 +295,53 @@ def extract_frames(
 
 
 def reencode(source: Path, target: Path, *, short_side: int, crf: int, threads: int) -> None:
-    """Write a smaller H.264 copy without sound, with a key frame every 32 frames, so that clips are quick to reach.
+    """Write a smaller H.264 copy without sound.
 
-    Each frame is written once and keeps its time, at a variable rate too.
+    A key frame every 32 frames makes clips quick to reach. Each frame is written once and keeps its
+    time, at a variable rate too.
 
     Raises:
         MediaError: the video cannot be decoded, or breaks off.
         StopRun: the disk is full, or this ffmpeg has no libx264.
     """
     found = probe(source)
-    out = _run(
-        [
-            *_read(source, found, threads),
-            '-an',
-            '-vf',
-            _filters(found, short_side),
-            *_own_times(),
-            '-c:v',
-            'libx264',
-            '-preset',
-            'fast',
-            '-crf',
-            str(crf),
-            '-g',
-            '32',
-            '-pix_fmt',
-            'yuv420p',
-            '-threads',
-            str(threads),
-            '-movflags',
-            '+faststart',
-            '-progress',
-            'pipe:1',
-            '-f',
-            'mp4',
-            _url(target),
-        ],
-        source,
-        target,
-    )
+    encoder = f'-c:v libx264 -preset fast -crf {crf} -g 32 -pix_fmt yuv420p -threads {threads}'
+    output = '-movflags +faststart -progress pipe:1 -f mp4'
+    command = _read(source, found, threads) + ['-an', '-vf', _filters(found, short_side)]
+    command += [*_own_times(), *encoder.split(), *output.split(), _url(target)]
+    out = _run(command, source, target)
     told = _progress(out)
     dropped, repeated = told.get('drop_frames', 0), told.get('dup_frames', 0)
     if dropped or repeated:
         raise MediaError(
-            f'{dropped} frames were left out and {repeated} repeated by ffmpeg; install another version of it'
+            f'{dropped} frames were left out and {repeated} repeated by ffmpeg; install another '
+            'version of it'
         )
     frames = told.get('frame', 1)
     if not frames or probe(target).seconds < 0.95 * found.seconds - 1:
-        _check_packets(
-            source, found, frames, packet_seconds(target, 0)[2] if frames else 0.0, slack=1
-        )
+        reached = packet_seconds(target, 0)[2] if frames else 0.0
+        _check_packets(source, found, frames, reached, slack=1)
 
 
 def _progress(out: str) -> dict[str, int]:
     """Numbers in the last report of ``-progress``."""
-    return {
-        name: int(text)
-        for name, _, text in (line.partition('=') for line in out.splitlines())
-        if text.isdecimal()
-    }
+    lines = (line.partition('=') for line in out.splitlines())
+    return {name: int(text) for name, _, text in lines if text.isdecimal()}
 
 
 def _read(source: Path, found: Probe, threads: int) -> list[str]:
-    more = list(_MORE) if found.rate == '0/0' else []
-    if not found.turn:  # filters that are set up anew where the frame size changes lose a frame; turning cannot do without
-        more += ['-reinit_filter', '0']
-    return [
-        'ffmpeg',
-        '-v',
-        'error',
-        '-nostdin',
-        '-y',
-        '-threads',
-        str(threads),
-        '-fflags',
-        '+genpts',
-        *more,
-        '-i',
-        _url(source),
-        '-map',
-        f'0:{found.stream}',
-    ]
+    more = _MORE if found.rate == '0/0' else ''
+    # Filters that are set up anew where the frame size changes lose a frame; turning needs it.
+    keep = '' if found.turn else '-reinit_filter 0'
+    options = f'-v error -nostdin -y -threads {threads} -fflags +genpts {more} {keep}'
+    return ['ffmpeg', *options.split(), '-i', _url(source), '-map', f'0:{found.stream}']
 
 
 def _filters(found: Probe, short_side: int, *last: str) -> str:
-    """One size for all frames, those that can be shown; where frames have no times, they are evenly spaced."""
+    """One size for all frames, and only those that can be shown.
+
+    Where frames have no times, they are evenly spaced.
+    """
     width, height = shrunk_size(found.width, found.height, short_side)
     filters = [f'scale={width}:{height}']
     if found.keyless:
@@ -446,11 +354,9 @@ def _filters(found: Probe, short_side: int, *last: str) -> str:
 def _own_times() -> list[str]:
     """Options that keep each frame and its time; their names changed with ffmpeg 5.1 and 6.1."""
     version = _version()
-    return [
-        *(('-vsync', '0') if version < (5, 1) else ('-fps_mode', 'passthrough')),
-        '-enc_time_base',
-        '-1' if version < (6, 1) else 'demux',
-    ]
+    keep = '-vsync 0' if version < (5, 1) else '-fps_mode passthrough'
+    base = '-1' if version < (6, 1) else 'demux'
+    return [*keep.split(), '-enc_time_base', base]
 
 
 @functools.cache
@@ -464,8 +370,10 @@ def _version() -> tuple[int, int]:
 
 
 def _check_packets(source: Path, found: Probe, frames: int, reached: float, slack: float) -> None:
-    """ffmpeg ends well on a file that breaks off in the middle. Where it came less far than the header promises, the packets
-    tell that from a longer sound track and from a long last frame.
+    """Refuse a file that breaks off in the middle, on which ffmpeg itself ends without an error.
+
+    Where ffmpeg came less far than the header promises, the packets tell that from a longer sound
+    track and from a long last frame.
     """
     _, everything, last = packet_seconds(source, found.stream)
     if not frames or everything < 0.95 * found.seconds - slack or reached < 0.95 * last - slack:
@@ -475,7 +383,8 @@ def _check_packets(source: Path, found: Probe, frames: int, reached: float, slac
 
 
 def _url(path: Path) -> str:
-    return f'file:{path.resolve()}'  # neither a dash at the start nor a colon in a name means anything then
+    # so that neither a dash at the start nor a colon in the name means anything
+    return f'file:{path.resolve()}'
 
 
 def _run(command: list[str], source: Path, where: Path, cwd: Path | None = None) -> str:
@@ -497,13 +406,9 @@ def _run(command: list[str], source: Path, where: Path, cwd: Path | None = None)
         raise disk_full(where)
     if 'Unknown encoder' in errors:
         raise StopRun(
-            f'this ffmpeg has no encoder libx264 ({shutil.which("ffmpeg")}); install a full build, for example '
-            'with "apt-get install ffmpeg"'
+            f'this ffmpeg has no encoder libx264 ({shutil.which("ffmpeg")}); install a full build, '
+            'for example with "apt-get install ffmpeg"'
         )
-    lines = [line for line in errors.strip().splitlines() if line.strip()]
-    reason = (
-        lines[-1].replace(f'file:{source.resolve()}', source.name)
-        if lines
-        else f'exit code {child.returncode}'
-    )
-    raise MediaError(f'cannot be decoded ({reason.strip()})')
+    lines = errors.strip().splitlines() or [f'exit code {child.returncode}']
+    reason = lines[-1].replace(_url(source), source.name).strip()
+    raise MediaError(f'cannot be decoded ({reason})')

@@ -7,46 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-VIDEO_SUFFIXES = (
-    '.mp4',
-    '.m4v',
-    '.mov',
-    '.qt',
-    '.mkv',
-    '.webm',
-    '.avi',
-    '.ts',
-    '.mts',
-    '.m2ts',
-    '.mpg',
-    '.mpeg',
-    '.m1v',
-    '.m2v',
-    '.vob',
-    '.wmv',
-    '.asf',
-    '.flv',
-    '.f4v',
-    '.3gp',
-    '.3g2',
-    '.ogv',
-    '.rm',
-    '.rmvb',
-    '.divx',
-    '.mjpeg',
-    '.mjpg',
-    '.mxf',
-    '.gif',
-    '.h264',
-    '.264',
-    '.avc',
-    '.h265',
-    '.265',
-    '.hevc',
-    '.ivf',
-    '.av1',
-    '.obu',
-    '.y4m',
+VIDEO_SUFFIXES = tuple(
+    (
+        '.mp4 .m4v .mov .qt .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .m1v .m2v .vob .wmv '
+        '.asf .flv .f4v .3gp .3g2 .ogv .rm .rmvb .divx .mjpeg .mjpg .mxf .gif .h264 .264 .avc '
+        '.h265 .265 .hevc .ivf .av1 .obu .y4m'
+    ).split()
 )
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
@@ -74,15 +40,17 @@ def is_image(name: str | os.PathLike) -> bool:
 def files_below(
     root: str | os.PathLike, *, leave: Path | None = None, skip: str | None = None
 ) -> Iterator[Path]:
-    """All files at any depth, in order of their paths, less hidden ones and those in hidden folders. Links are followed.
+    """All files at any depth, in order of their paths, without hidden files and folders.
+
+    Links are followed.
 
     Args:
         root: folder to look into.
         leave: A folder not to look into.
-        skip: Nor into folders with this in their name.
+        skip: Folders with this in their name are left out too.
     """
     leave = leave.resolve() if leave else None
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(os.fspath(root), followlinks=True):
         folders[:] = sorted(
             name
             for name in folders
@@ -94,7 +62,7 @@ def files_below(
 
 
 def natural_key(name: str | os.PathLike) -> list:
-    """Sort key that takes digits as numbers: ``img_2`` before ``img_10``, and ``frame_9999`` before ``frame_10000``."""
+    """Sort key that takes digits as numbers: ``img_2`` before ``img_10``."""
     parts = re.split(r'(\d+)', os.fspath(name))
     return [int(part) if i % 2 else part for i, part in enumerate(parts)] + [os.fspath(name)]
 

@@ -1,9 +1,9 @@
-"""Videos read by OpenCV, by choice: always front to back, since its jumps do not land where they should.
+"""Videos read by OpenCV, if chosen: front to back, since its jumps do not land where they should.
 
-OpenCV 4.11 does not follow a change of the frame size (it repeats the last picture or gives parts
-of it, and nothing tells), takes the first video stream even if that is a cover picture, and guesses
-the number of frames. Where PyAV is installed, it looks for all three beforehand; else what can be
-seen of them is said.
+OpenCV 4.11 does not follow a change of the frame size: it repeats the last picture or returns parts
+of it, without an error. It takes the first video stream even if that is a cover picture, and
+guesses the number of frames. PyAV, where installed, is asked for all three beforehand; without it
+OpenCV's own properties show some of these cases.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from .pyav_index import Index, OpenVideo, build_index, key_frame_shapes, pyav_in
 
 
 def _known_to_pyav(path: str) -> Index | None:
-    """What PyAV tells of a file, where it is installed.
+    """PyAV's index of a file; None without PyAV or where it cannot read the file.
 
     Raises:
         ReaderLimitError: OpenCV would show other frames.
     """
-    if not pyav_installed():
-        _check_alone(path)
-        return None
-    try:
-        video = OpenVideo(path)
-        index = build_index(video, path)
-    except BrokenVideoError:
-        raise
-    except Exception:  # what PyAV cannot read, OpenCV may
+    index = None
+    if pyav_installed():
+        try:
+            video = OpenVideo(path)
+            index = build_index(video, path)
+        except BrokenVideoError:
+            raise
+        except Exception:  # what PyAV cannot read, OpenCV may
+            pass
+    if index is None:
         _check_alone(path)
         return None
     if video.stream.index != video.container.streams.video[0].index:
@@ -38,7 +39,7 @@ def _known_to_pyav(path: str) -> Index | None:
         )
     if not index.clean_start:
         raise ReaderLimitError(
-            'OpenCV may also show the first frames, which need others that are not there'
+            'OpenCV may also show the first frames, which need others that the file lacks'
         )
     shapes = key_frame_shapes(path)
     if len(shapes) > 1 or any(mirrored for *_, mirrored in shapes):
@@ -49,7 +50,7 @@ def _known_to_pyav(path: str) -> Index | None:
 
 
 def _check_alone(path: str) -> None:
-    """What OpenCV itself tells of a file that it would show wrongly."""
+    """Refuse a file that OpenCV would show wrongly, as far as OpenCV itself shows it."""
     capture = Capture(path)
     capture.grab()
     kind = capture.get('CAP_PROP_FRAME_TYPE')
@@ -77,9 +78,8 @@ class Capture:
             raise ReaderLimitError('OpenCV cannot open it')
         if hasattr(cv2, 'CAP_PROP_ORIENTATION_AUTO'):
             self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-        self._turns = (
-            -round(self.get('CAP_PROP_ORIENTATION_META') / 90) % 4
-        )  # the property counts clockwise
+        # the property counts clockwise
+        self._turns = -round(self.get('CAP_PROP_ORIENTATION_META') / 90) % 4
         self.said = max(int(self.get('CAP_PROP_FRAME_COUNT')), 0)
         self.fps = max(self.get('CAP_PROP_FPS'), 0.0)
         self.position = 0
@@ -90,9 +90,8 @@ class Capture:
 
     def get(self, name: str) -> float:
         """A property, 0 where this version of OpenCV does not know it."""
-        return (
-            float(self._capture.get(getattr(self._cv2, name))) if hasattr(self._cv2, name) else 0.0
-        )
+        known = getattr(self._cv2, name, None)
+        return 0.0 if known is None else float(self._capture.get(known))
 
     def grab(self) -> bool:
         """Pass a frame."""
@@ -116,7 +115,7 @@ class Capture:
         return np.ascontiguousarray(np.rot90(frame[..., ::-1], self._turns))
 
     def _compare(self, frame: np.ndarray) -> None:
-        """Say so where the lower or right edge stays as it was, as behind a change of the frame size."""
+        """Warn where the lower or right edge stays as it was, as after a change of the size."""
         if self._last is not None:
             edges = ((frame[-1], self._last[-1]), (frame[:, -1], self._last[:, -1]))
             if any(np.ptp(now) and np.array_equal(now, before) for now, before in edges):
@@ -124,15 +123,18 @@ class Capture:
 
                 say(
                     'same edge',
-                    f'{self._path}: an edge of frame {self.position - 1} is that of a frame before. If the '
-                    'frame size has changed there, what OpenCV shows from then on is wrong; PyAV follows such changes (pip '
-                    'install av)',
+                    f'{self._path}: an edge of frame {self.position - 1} is that of a frame '
+                    'before. If the frame size has changed there, what OpenCV shows from then on '
+                    'is wrong; PyAV follows such changes (pip install av)',
                 )
         self._last = frame
 
 
 class OpenCVFrames(RandomAccess):
-    """Frames by number. The file is decoded from its beginning for each batch, and without PyAV also once to count."""
+    """Frames by number.
+
+    The file is decoded from its beginning for each batch, and without PyAV also once to count.
+    """
 
     module = 'cv2'
 
@@ -150,7 +152,7 @@ class OpenCVFrames(RandomAccess):
         self.times, self.fps = _ascending(np.array(times), capture.fps), capture.fps
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
-        capture, found = Capture(self._source), {}
+        capture, found = Capture(str(self._source)), {}
         for number in range(wanted[-1] + 1):
             if not capture.grab():
                 break
@@ -169,8 +171,11 @@ def _ascending(times: np.ndarray, fps: float) -> np.ndarray:
 
 
 class OpenCVFile(VideoFile):
-    """Frames one after the other. Passed-over frames are decoded but not converted; without PyAV the number of frames is
-    not known, since OpenCV guesses it."""
+    """Frames one after the other.
+
+    Passed-over frames are decoded but not converted. Without PyAV the number of frames is not
+    known, since OpenCV guesses it.
+    """
 
     module = 'cv2'
 

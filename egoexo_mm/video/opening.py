@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple
 
 from mmengine.logging import MMLogger
 
@@ -23,7 +22,6 @@ FRAMES: dict[str, type[RandomAccess]] = dict(
 )
 _ORDER = ('pyav', 'decord', 'opencv')
 _said: set[str] = set()
-Reader = TypeVar('Reader', RandomAccess, VideoFile)
 
 
 class VideoFacts(NamedTuple):
@@ -44,7 +42,7 @@ class VideoFacts(NamedTuple):
 
 
 def installed(name: str) -> bool:
-    """Whether a reader's package is there."""
+    """Whether a reader's package is installed."""
     try:
         return importlib.util.find_spec(READERS[name].module) is not None
     except ValueError:  # a module that is set to None
@@ -52,34 +50,36 @@ def installed(name: str) -> bool:
 
 
 def check_reader(name: str | None) -> str:
-    """Name of the reader to use: the one asked for, or, for None and ``'auto'``, PyAV, else decord, else OpenCV.
+    """Name of the reader to use.
+
+    For None and ``'auto'`` that is PyAV, else decord, else OpenCV; otherwise the one asked for.
 
     Raises:
-        ValueError: in one sentence that names those there are, where it is unknown or not
-            installed.
+        ValueError: the reader is unknown or not installed; the message names the known ones.
     """
-    if name in (None, 'auto'):
-        for known in _ORDER:
-            if installed(known):
-                if known != _ORDER[0]:
-                    say(
-                        'no PyAV',
-                        f'PyAV is not installed, so {known} reads the videos. That takes longer, and some files '
-                        'cannot be read; of videos with open groups of pictures decord gives frames a few places off '
-                        'without telling. pip install av',
-                    )
-                return known
-        raise ValueError('no package that reads videos is installed; pip install av')
+    if name is None or name == 'auto':
+        known = next(filter(installed, _ORDER), None)
+        if known is None:
+            raise ValueError('no package that reads videos is installed; pip install av')
+        if known != _ORDER[0]:
+            say(
+                'no PyAV',
+                f'PyAV is not installed, so {known} reads the videos. That takes longer, and some '
+                'files cannot be read; of videos with open groups of pictures decord gives frames '
+                'a few places off without telling. pip install av',
+            )
+        return known
     if name not in READERS:
         raise ValueError(
-            f'reader is {name!r}, expected one of {", ".join(READERS)}, or None for the best that is installed'
+            f'reader is {name!r}, expected one of {", ".join(READERS)}, or None for the best that '
+            'is installed'
         )
     try:
         importlib.import_module(READERS[name].module)
     except ImportError as error:
         raise ValueError(
-            f'reader {name!r} needs the package {READERS[name].module}, which cannot be imported ({error}); '
-            f'install it or set reader to another of {", ".join(READERS)}'
+            f'reader {name!r} needs the package {READERS[name].module}, which cannot be imported '
+            f'({error}); install it or set reader to another of {", ".join(READERS)}'
         ) from None
     return name
 
@@ -103,34 +103,43 @@ def open_frames(
 
 
 def open_stream(path: str, reader: str | None = None) -> VideoFile:
-    """Open a video for reading it once, front to back. Arguments and errors are those of :func:`open_frames`."""
+    """Open a video for reading it once, front to back.
+
+    Arguments and errors are those of :func:`open_frames`.
+    """
     return READERS[check_reader(reader)](str(path))
 
 
 def probe(path: str, reader: str | None = None) -> VideoFacts:
-    """Size, length and rate of a video as it is shown. Arguments and errors are those of :func:`open_frames`."""
+    """Size, length and rate of a video as it is shown.
+
+    Arguments and errors are those of :func:`open_frames`.
+    """
     video = open_frames(path, reader)
     last = 1 / video.get_avg_fps() if video.get_avg_fps() else 0.0
     return VideoFacts(*video.size, len(video), video.get_avg_fps(), float(video.times[-1]) + last)
 
 
 def another(
-    kinds: dict[str, type[Reader]],
-    reader: Reader,
-    error: ReaderLimitError,
-    make: Callable[[type[Reader]], Reader],
-) -> Reader:
-    """Another installed reader of a file that ``reader`` cannot read; the log tells.
+    kinds: dict[str, type[Any]], module: str, error: ReaderLimitError, *arguments: Any
+) -> Any:
+    """Open a file with another installed reader than that of ``module``, and log it.
+
+    Args:
+        kinds: READERS or FRAMES.
+        module: of the reader that cannot read the file.
+        error: what it said.
+        *arguments: of the readers.
 
     Raises:
         BrokenVideoError: there is none.
     """
-    mine = next((name for name, kind in kinds.items() if kind.module == reader.module), '')
+    mine = next((name for name, kind in kinds.items() if kind.module == module), '')
     clearest = error
     for name in _ORDER:
         if name != mine and installed(name):
             try:
-                other = make(kinds[name])
+                other = kinds[name](*arguments, alone=True)
             except ReaderLimitError as other_error:
                 clearest = other_error if name == 'pyav' else clearest
                 continue

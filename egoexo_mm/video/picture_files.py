@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _TAIL = 1024  # bytes; where the end of nearly all files is
-_JPEG_SCAN, _JPEG_END, _PNG_END = 0xDA, b'\xff\xd9', b'IEND'
+_JPEG_SCAN, _JPEG_END, _PNG_END = b'\xda', b'\xff\xd9', b'IEND'
 
 
 def is_cut_off(content: bytes) -> bool:
@@ -13,19 +13,17 @@ def is_cut_off(content: bytes) -> bool:
     never called cut off.
     """
     if content.startswith(b'\x89PNG'):
-        return _PNG_END not in content[-_TAIL:] and _PNG_END not in content
-    if content.startswith(b'\xff\xd8'):
-        return (
-            _JPEG_END not in content[-_TAIL:] and content.find(_JPEG_END, _first_scan(content)) < 0
-        )
-    return False
+        end, begin = _PNG_END, 0
+    elif content.startswith(b'\xff\xd8'):
+        end, begin = _JPEG_END, _first_scan(content)
+    else:
+        return False
+    return end not in content[-_TAIL:] and content.find(end, begin) < 0
 
 
 def _first_scan(content: bytes) -> int:
-    """Where the pixels of a JPEG begin: behind its headers, of which one may hold a small JPEG of its own."""
+    """Where the pixels of a JPEG begin: behind its headers, one of which may hold a small JPEG."""
     place = 2
-    while content[place : place + 1] == b'\xff' and content[place + 1 : place + 2] != bytes(
-        [_JPEG_SCAN]
-    ):
+    while content[place : place + 1] == b'\xff' and content[place + 1 : place + 2] != _JPEG_SCAN:
         place += 2 + int.from_bytes(content[place + 2 : place + 4], 'big')
     return place

@@ -19,7 +19,7 @@ class Pictures:
 
     Args:
         stored: width and height of the first frame, as stored.
-        check: gives them surely; called once when a frame differs. None: ``stored`` is sure.
+        check: returns the true ones; called once when a frame differs. None: ``stored`` is true.
     """
 
     def __init__(
@@ -38,9 +38,8 @@ class Pictures:
         if (frame.width, frame.height) == self._stored:
             picture = self._convert.reformat(frame, format='rgb24').to_ndarray()
         else:
-            picture = frame.to_ndarray(
-                format='rgb24', width=self._stored[0], height=self._stored[1]
-            )
+            width, height = self._stored
+            picture = frame.to_ndarray(format='rgb24', width=width, height=height)
         if self._turns is None:
             self._turns = display_turns(frame)
         turns, mirrored = self._turns
@@ -54,9 +53,8 @@ def display_turns(frame: av.VideoFrame) -> tuple[int, bool]:
     side = frame.side_data.get('DISPLAYMATRIX') if hasattr(frame, 'side_data') else None
     if side is None:
         return round(getattr(frame, 'rotation', 0) / 90) % 4, False
-    a, b, _, c, d, *_ = np.frombuffer(bytes(side), np.int32).astype(
-        float
-    )  # x' = a x + c y, y' = b x + d y, y downwards
+    # x' = a x + c y, y' = b x + d y, y downwards
+    a, b, _, c, d, *_ = np.frombuffer(bytes(side), np.int32).astype(float)
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b
@@ -65,6 +63,5 @@ def display_turns(frame: av.VideoFrame) -> tuple[int, bool]:
 
 def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
     """Width and height as a player shows them."""
-    return (
-        (frame.height, frame.width) if display_turns(frame)[0] % 2 else (frame.width, frame.height)
-    )
+    size = frame.width, frame.height
+    return size[::-1] if display_turns(frame)[0] % 2 else size

@@ -13,7 +13,15 @@ import numpy as np
 
 from .errors import of_the_machine
 from .pictures import display_turns
-from .streams import RAW, Packets, frame_rate, nearly_in_order, read_packets, video_stream
+from .streams import (
+    DECODING_TIMES,
+    RAW,
+    Packets,
+    frame_rate,
+    nearly_in_order,
+    read_packets,
+    video_stream,
+)
 
 if TYPE_CHECKING:
     import av
@@ -28,7 +36,7 @@ def pyav_installed() -> bool:
 
 
 class OpenVideo:
-    """An open file and its video stream, set up for decoding on one thread (one data worker a core)."""
+    """An open file and its video stream, decoded on one thread: there is one data worker a core."""
 
     def __init__(self, source: str | BinaryIO) -> None:
         if not isinstance(source, str):
@@ -39,9 +47,8 @@ class OpenVideo:
         self.stream = video_stream(self.container)
         context = self.stream.codec_context
         context.thread_count = 1
-        context.thread_type = (
-            'SLICE'  # whether a packet is skipped shall be known when it is decoded
-        )
+        # with threads for frames, a packet is decoded after it was said whether to skip it
+        context.thread_type = 'SLICE'
 
     def __del__(self) -> None:
         # PyAV's containers refer to themselves: file and buffers would stay until the collector
@@ -108,7 +115,7 @@ class OpenVideo:
 
 
 def key_frame_shapes(source: str) -> set[tuple[int, int, int, bool]]:
-    """Widths, heights, quarter turns and mirroring that occur in a file; they change at key frames."""
+    """Widths, heights, quarter turns and mirroring in a file; they change at key frames."""
     video = OpenVideo(source)
     video.stream.codec_context.skip_frame = 'NONKEY'
     return {(frame.width, frame.height, *display_turns(frame)) for frame in video.frames()}
@@ -135,36 +142,25 @@ class Index:
     def __init__(self, video: OpenVideo, source: str | BinaryIO, packets: Packets) -> None:
         stream = video.stream
         self.fps = frame_rate(video.container, stream)
-        self.keys, self.clean_start, self.from_key = (
-            packets.keys,
-            packets.clean_start,
-            packets.from_key,
-        )
+        self.keys = packets.keys
+        self.clean_start, self.from_key = packets.clean_start, packets.from_key
         self.counted = bool(packets.doubt)
         shown = _decoded_times(source, packets.from_key) if self.counted else packets.pts
-        self.promised = max(
-            len(shown), packets.promised if packets.promised > len(packets.pts) else 0
-        )
+        cut_off = packets.promised > len(packets.pts)
+        self.promised = max(len(shown), packets.promised if cut_off else 0)
         told = packets.timed and None not in shown and len(set(shown)) == len(shown)
-        if self.counted:  # frames without a time of their own get one that the demuxer may guess otherwise after a seek
+        if self.counted:
+            # frames without a time get one that the demuxer may guess otherwise after a seek
             told = told and shown == sorted(shown) and set(shown) <= set(packets.pts)
         self.pts = sorted(shown) if told else None
         unit = float(stream.time_base or 0)
-        self.seconds = _seconds(
-            self.pts or _best_times(shown, packets, video.container.format.name),
-            unit,
-            self.fps,
-            len(shown),
-        )
-        measured = (
-            (len(shown) - 1) / self.seconds[-1]
-            if len(shown) > 2 and self.seconds[-1] > 0
-            else self.fps
-        )
-        if (
-            abs(self.fps - measured) > 0.1 * measured
-        ):  # headers of videos of variable rate name another, or none
-            self.fps = float(measured)
+        times = self.pts or _best_times(shown, packets, video.container.format.name)
+        self.seconds = _seconds(times, unit, self.fps, len(shown))
+        if len(shown) > 2 and self.seconds[-1] > 0:
+            measured = float((len(shown) - 1) / self.seconds[-1])
+            # headers of videos of variable rate name another rate, or none
+            if abs(self.fps - measured) > 0.1 * measured:
+                self.fps = measured
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -191,13 +187,10 @@ def _decoded_times(source: str | BinaryIO, from_key: bool) -> list[int | None]:
 
 
 def _best_times(shown: list[int | None], packets: Packets, container: str) -> list[int] | None:
-    """Ascending times of frames whose own are not told for each packet."""
+    """Ascending times of frames, where packets do not have a time of showing each."""
     if container in RAW:
         return None
-    if container in (
-        'avi',
-        'asf',
-    ):  # which tell when a packet is to be decoded: as many times, in order
+    if container in DECODING_TIMES:  # as many times as packets, in order
         shown = packets.dts if len(packets.dts) == len(shown) else [None]
     if None in shown:
         return None
@@ -214,7 +207,7 @@ def _seconds(times: list[int] | None, unit: float, fps: float, count: int) -> np
 
 
 def build_index(video: OpenVideo, source: str | BinaryIO) -> Index:
-    """Index of an open file; of files that must be decoded for it, the latest ones are remembered."""
+    """Index of an open file; the latest ones for which files had to be decoded are remembered."""
     index, packets = known_index(video, source)
     if index is not None:
         return index
@@ -237,8 +230,10 @@ def known_index(video: OpenVideo, source: str | BinaryIO) -> tuple[Index | None,
 
 
 def _suspicious(video: OpenVideo, packets: Packets) -> bool:
-    """Frames are stored in the order of their times, though the codec says that it reorders them: so it is in files copied
-    from AVI with guessed times, and in some that are in order."""
+    """Whether frames are stored in the order of their times though the codec reorders them.
+
+    So it is in files copied from AVI with guessed times, and in some that are right.
+    """
     codec = video.stream.codec_context
     return (
         bool(codec.has_b_frames)
@@ -273,7 +268,7 @@ def _key(source: str | BinaryIO) -> tuple | None:
 
 
 def numbered(video: OpenVideo, index: Index) -> Iterator[av.VideoFrame | None]:
-    """Frames of a file that has just been opened, each at its number; None for one that cannot be decoded."""
+    """Frames of a file just opened, each at its number; None for one that cannot be decoded."""
     if index.pts is None:
         yield from video.frames(from_key=index.from_key)
         return

@@ -21,17 +21,16 @@ from .streams import frame_rate
 if TYPE_CHECKING:
     import av
 
-_TRUSTED_SIZE = (
-    'mov,mp4,m4a,3gp,3g2,mj2',
-    'matroska,webm',
-)  # headers that tell the size of the first frame
+# containers whose headers tell the size of the first frame
+_TRUSTED_SIZE = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
 _END = object()
+_NO_FRAME = 'has no frame that can be decoded'
 
 
 def _first(source: str | BinaryIO, from_key: bool) -> av.VideoFrame:
     for frame in OpenVideo(source).frames(from_key=from_key):
         return frame
-    raise ReaderLimitError('has no frame that can be decoded')
+    raise ReaderLimitError(_NO_FRAME)
 
 
 def _first_size(source: str | BinaryIO, from_key: bool) -> tuple[int, int]:
@@ -40,7 +39,9 @@ def _first_size(source: str | BinaryIO, from_key: bool) -> tuple[int, int]:
 
 
 class PyAVFrames(RandomAccess):
-    """Frames by number. Reading starts at the key frame before the first frame asked for. Frames between those asked for
+    """Frames by number.
+
+    Reading starts at the key frame before the first frame asked for. Frames between those asked for
     that no other frame is predicted from are not decoded, and none of them is converted to RGB.
 
     Where the file does not say when each frame is shown, frames are counted from the beginning.
@@ -52,16 +53,15 @@ class PyAVFrames(RandomAccess):
         self._video = OpenVideo(self._source)
         self._index = build_index(self._video, self._source)
         if not len(self._index):
-            raise ReaderLimitError('has no frame that can be decoded')
+            raise ReaderLimitError(_NO_FRAME)
         self.times, self.fps = self._index.seconds, self._index.fps
         context = self._video.stream.codec_context
         stored = (context.width, context.height)
+        first_size = partial(_first_size, self._source, self._index.from_key)
         if self._video.container.format.name in _TRUSTED_SIZE and 0 not in stored:
-            self._pictures = Pictures(
-                stored, partial(_first_size, self._source, self._index.from_key)
-            )
+            self._pictures = Pictures(stored, first_size)
         else:
-            self._pictures = Pictures(_first_size(self._source, self._index.from_key))
+            self._pictures = Pictures(first_size())
 
     @property
     def timed(self) -> bool:
@@ -78,9 +78,8 @@ class PyAVFrames(RandomAccess):
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
         found = self._by_time(wanted) if self.timed else {}
-        return (
-            found if len(found) == len(wanted) else self._by_count(wanted)
-        )  # seeking does not arrive everywhere
+        # seeking does not arrive everywhere
+        return found if len(found) == len(wanted) else self._by_count(wanted)
 
     def _by_time(self, wanted: list[int]) -> dict[int, np.ndarray]:
         from av.error import FFmpegError
@@ -103,7 +102,10 @@ class PyAVFrames(RandomAccess):
         return found
 
     def _runs(self, wanted: list[int]) -> list[list[int]]:
-        """Split ascending numbers where a key frame lies between two of them: what is before it need not be decoded."""
+        """Split ascending numbers where a key frame lies between two of them.
+
+        What is before it need not be decoded.
+        """
         runs = [wanted[:1]]
         for previous, number in zip(wanted, wanted[1:]):
             if self._key_before(number) > self._index.pts[previous]:
@@ -135,21 +137,20 @@ class PyAVFile(VideoFile):
         self._video = OpenVideo(path)
         index, packets = known_index(self._video, path)
         if index is None:
-            self.fps = (
-                frame_rate(self._video.container, self._video.stream)
-                or build_index(self._video, path).fps
-            )
+            told = frame_rate(self._video.container, self._video.stream)
+            self.fps = told or build_index(self._video, path).fps
             if packets.promised > len(packets.pts):  # cut off
                 self.num_frames = packets.promised
         else:
             self.fps, self.num_frames, self.times = index.fps, index.promised, index.seconds
         self._video = OpenVideo(path)
-        frames = (
-            numbered(self._video, index) if index else self._video.frames(from_key=packets.from_key)
-        )
+        if index is None:
+            frames = self._video.frames(from_key=packets.from_key)
+        else:
+            frames = numbered(self._video, index)
         first = next(frames, _END)
         if first is _END:  # what cannot be decoded at all is seen here
-            raise ReaderLimitError('has no frame that can be decoded')
+            raise ReaderLimitError(_NO_FRAME)
         if first is None:
             raise BrokenVideoError(f'frame 0 of {self.num_frames} cannot be decoded')
         self._frames = itertools.chain([first], frames)

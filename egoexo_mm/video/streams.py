@@ -22,38 +22,27 @@ _STILLS = ('mjpeg', 'png', 'bmp', 'gif', 'webp')
 _TIMED = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm', 'flv')
 # Containers with one time a packet, that of decoding: the order of showing is known only where the
 # codec does not reorder.
-_DECODING_TIMES = ('avi', 'asf')
-RAW = (
-    'h264',
-    'hevc',
-    'm4v',
-    'mpegvideo',
-    'obu',
-    'vvc',
-    'cavsvideo',
-    'h263',
-    'h261',
-    'vc1',
-    'dirac',
-    'mjpeg',
-)
-_TAG = re.compile(r'\d+:\d+:\d+(\.\d+)?')
+DECODING_TIMES = ('avi', 'asf')
+RAW = tuple('h264 hevc m4v mpegvideo obu vvc cavsvideo h263 h261 vc1 dirac mjpeg'.split())
+_TAG = re.compile(r'(\d+):(\d+):(\d+(?:\.\d+)?)')
 _FARTHEST = 32  # places by which codecs reorder frames at most
 _NOTHING_CODED = 8  # bytes; smaller MPEG-4 packets stand for a frame that an earlier packet brought
 
 
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream:
-    """The stream a player shows: never a cover picture; marked as default and of the largest frames, as FFmpeg selects.
-    Before PyAV 13, which cannot tell a cover picture, one of a codec for films comes first.
+    """The stream that a player shows.
+
+    It is never a cover picture, and is marked as default and of the largest frames, as FFmpeg
+    selects. Before PyAV 13, which cannot tell a cover picture, one of a codec for films comes
+    first.
 
     Raises:
         BrokenVideoError: there is none.
     """
-    streams = [
-        stream for stream in container.streams.video if not _disposition(stream) & _NOT_A_VIDEO
-    ]
+    videos = container.streams.video
+    streams = [stream for stream in videos if not _disposition(stream) & _NOT_A_VIDEO]
     if not streams:
-        cover = 'a cover picture but ' if container.streams.video else ''
+        cover = 'a cover picture but ' if videos else ''
         raise BrokenVideoError(f'has {cover}no video stream')
     known = [stream for stream in streams if stream.codec_context is not None]
     if not known:
@@ -77,9 +66,8 @@ def frame_rate(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream
 ) -> float:
     """Average frames per second as the file says, 0 where it does not."""
-    if (
-        container.format.name in RAW
-    ):  # the average is then a constant of FFmpeg's, and the codec may know better
+    # of raw streams the average is a constant of FFmpeg's, and the codec may know better
+    if container.format.name in RAW:
         return float(stream.guessed_rate or stream.average_rate or 0)
     return float(stream.average_rate or 0)
 
@@ -98,7 +86,7 @@ class Packets:
         clean_start: the first packet is a key frame, and no frame before it needs others.
         from_key: there is a key frame, but not at the start; what comes before it cannot be shown.
         jumps: the times of decoding jump back, as in recordings that were joined.
-        timed: frames can be told apart by ``pts``, also after seeking.
+        timed: ``pts`` identifies a frame, also after seeking.
         promised: number of frames by the header; more than there are packets where the file ends
             early.
     """
@@ -136,9 +124,8 @@ def read_packets(
             corrupt = True
         if key:
             any_key = True
-        if (
-            packet.is_discard or vp8 and not bytes(packet)[0] & 0x10
-        ):  # VP8: a frame to predict from, not to show
+        # of VP8, without this bit a frame is to predict from and not to show
+        if packet.is_discard or vp8 and not bytes(packet)[0] & 0x10:
             continue
         last, pts = packet, packet.pts
         shown(pts)
@@ -159,7 +146,7 @@ def read_packets(
     found.clean_start = first.is_keyframe and not early
     found.from_key = any_key and not first.is_keyframe
     if not found.clean_start:
-        found.doubt = found.doubt or 'its first frames need others that are not there'
+        found.doubt = found.doubt or 'its first frames need others that the file lacks'
     found.promised = _promised(container, stream, found, last)
     return found
 
@@ -167,7 +154,7 @@ def read_packets(
 def _judge(
     container: str, stream: av.video.stream.VideoStream, found: Packets, smallest: int
 ) -> tuple[bool, str]:
-    """Whether frames can be told by time, and why packets may not stand for frames."""
+    """Whether times identify frames, and why packets may not stand for frames."""
     codec = stream.codec_context
     known = None not in found.pts and len(set(found.pts)) == len(found.pts)
     family = codec.name
@@ -178,7 +165,7 @@ def _judge(
         if None in found.pts or not known and container == 'mpegts':
             doubt = 'does not say when each frame is shown'
         return known, doubt
-    if container in _DECODING_TIMES and not codec.codec.reorder:
+    if container in DECODING_TIMES and not codec.codec.reorder:
         return known and found.pts == sorted(found.pts), ''
     if container == 'avi' and family == 'mpeg4':
         return False, '' if smallest > _NOTHING_CODED else 'may hold two frames in one packet'
@@ -197,7 +184,7 @@ def _half_frames(codec: av.video.codeccontext.VideoCodecContext) -> bool:
 
 
 def _promised(container, stream, found: Packets, last: av.Packet) -> int:
-    """Number of frames by the header, where far more than are there; else those that are there."""
+    """Number of frames by the header if it promises far more than were found, else those found."""
     count = len(found.pts)
     if None in found.dts or not count:
         return count
@@ -207,16 +194,10 @@ def _promised(container, stream, found: Packets, last: av.Packet) -> int:
         told = stream.frames  # of time steps, some of them empty
     elif container.format.name == _TIMED[0]:
         told = stream.duration or 0
-    elif (
-        container.format.name == _TIMED[1]
-        and container.duration
-        and _TAG.fullmatch(stream.metadata.get('DURATION', ''))
-    ):
-        hours, minutes, seconds = map(
-            float, stream.metadata['DURATION'].split(':')
-        )  # of the stream; the other, of all
-        told = min(hours * 3600 + minutes * 60 + seconds, container.duration / 1e6) / float(
-            stream.time_base
-        )
+    elif container.format.name == _TIMED[1] and container.duration:
+        tag = _TAG.fullmatch(stream.metadata.get('DURATION', ''))
+        if tag:  # of the stream; the other duration is of the file
+            seconds = int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
+            told = min(seconds, container.duration / 1e6) / float(stream.time_base)
     promised = round(count * told / length) if length > 0 else count
     return promised if promised - max(2, promised // 20) > count else count

@@ -23,7 +23,10 @@ def frame_at(times: np.ndarray, seconds: np.ndarray | float) -> np.ndarray:
 
 
 def duration(times: np.ndarray, fps: float) -> float:
-    """Seconds from the first frame to the end of the last, which is taken to last as long as the one before it, or as a
-    frame on average if that is longer."""
+    """Seconds from the first frame to the end of the last.
+
+    The last frame is taken to last as long as the one before it, or as a frame on average if that
+    is longer.
+    """
     last = times[-1] - times[-2] if len(times) > 1 else 0.0
     return float(times[-1] + max(last, 1 / fps if fps else 0.0))

@@ -1,8 +1,9 @@
-"""Writing videos: under another name first, with one rule for odd sizes and one error that names the file."""
+"""Writing videos: under another name first, one rule for odd sizes, one error with the path."""
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,13 +19,13 @@ _H264 = ('h264', 'avc1')
 
 
 class VideoWriteError(ValueError):
-    """A video cannot be written; the message is one sentence that names the file and says what to do."""
+    """A video cannot be written; the message names the file and says what to do."""
 
 
 def write_mp4(
     path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v'
 ) -> int:
-    """Write a video without sound; the file is there in full or not at all.
+    """Write a video without sound; the file is complete or absent.
 
     Args:
         path: ends in .mp4, or .avi for codecs that MP4 cannot hold.
@@ -61,7 +62,8 @@ def write_mp4(
         )
         if _lacks_frames(temporary, count):
             raise OSError(
-                f'{path}: the video could not be written in full; free space on the disk and run again'
+                f'{path}: the video could not be written in full; free space on the disk and run '
+                'again'
             )
     return count
 
@@ -72,13 +74,13 @@ def _check_picture(
     """Refuse what OpenCV would leave out without a word."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         raise VideoWriteError(
-            f'{path}: picture {number} is {picture.dtype} of the shape {picture.shape}; expected uint8 of '
-            'the shape (height, width, 3)'
+            f'{path}: picture {number} is {picture.dtype} of the shape {picture.shape}; expected '
+            'uint8 of the shape (height, width, 3)'
         )
     if picture.shape != shape:
         raise VideoWriteError(
-            f'{path}: picture {number} has the shape {picture.shape}, the first one {shape}; all must be '
-            'of one size'
+            f'{path}: picture {number} has the shape {picture.shape}, the first one {shape}; all '
+            'must be of one size'
         )
 
 
@@ -86,13 +88,11 @@ def _checked(
     path: str | Path, first: np.ndarray, rest: Iterator[np.ndarray], size: tuple[int, int]
 ) -> Iterator[np.ndarray]:
     """The pictures at ``size`` (width, height)."""
-    number, picture = 0, first
-    while picture is not None:
+    for number, picture in enumerate(itertools.chain([first], rest)):
         _check_picture(path, number, picture, first.shape)
         if picture.shape[1::-1] != size:
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         yield picture
-        number, picture = number + 1, next(rest, None)
 
 
 def _write_opencv(
@@ -103,21 +103,18 @@ def _write_opencv(
     size: tuple[int, int],
     codec: str,
 ) -> int:
-    logs = getattr(
-        cv2.utils, 'logging', cv2
-    )  # OpenCV 5 has them there alone, OpenCV 4.11 in cv2 alone
+    # OpenCV 5 has these functions only in cv2.utils.logging, OpenCV 4.11 only in cv2
+    logs = getattr(cv2.utils, 'logging', cv2)
     level = logs.getLogLevel()
-    logs.setLogLevel(0)  # silent: the errors here say it in one sentence
+    logs.setLogLevel(0)  # silent: the errors here say it
     try:
-        writer = (
-            cv2.VideoWriter(temporary, cv2.VideoWriter_fourcc(*codec), fps, size)
-            if len(codec) == 4
-            else None
-        )
-        if writer is None or not writer.isOpened():
+        fourcc = cv2.VideoWriter.fourcc(*codec) if len(codec) == 4 else 0
+        writer = cv2.VideoWriter(temporary, fourcc, fps, size)
+        if len(codec) != 4 or not writer.isOpened():
             raise VideoWriteError(
-                f'{path}: this OpenCV has no encoder for {codec!r} at {fps:g} frames/s of {size[0]} x '
-                f"{size[1]}; 'mp4v' is in every OpenCV wheel, for at most 65535 frames/s"
+                f'{path}: this OpenCV has no encoder for {codec!r} at {fps:g} frames/s of '
+                f"{size[0]} x {size[1]}; 'mp4v' is in every OpenCV wheel, for at most 65535 "
+                'frames/s'
             )
         count = 0
         try:
@@ -141,8 +138,8 @@ def _write_h264(
 ) -> int:
     if not importlib.util.find_spec('av'):
         raise VideoWriteError(
-            f'{path}: PyAV, which has the encoder for {codec!r}, is not installed; pip install av, or '
-            "write 'mp4v'"
+            f'{path}: PyAV, which has the encoder for {codec!r}, is not installed; pip install av, '
+            "or write 'mp4v'"
         )
     from fractions import Fraction
 
@@ -169,7 +166,10 @@ def _write_h264(
 
 
 def _lacks_frames(path: str, count: int) -> bool:
-    """Whether a file just written tells of fewer frames; OpenCV's writer says nothing when the disk is full."""
+    """Whether a file just written has fewer frames.
+
+    OpenCV's writer says nothing when the disk is full.
+    """
     capture = cv2.VideoCapture(path)
     try:
         return not capture.isOpened() or int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) < count

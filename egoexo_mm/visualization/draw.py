@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from egoexo_mm.targets import HAND, OBJECT, Detections
-from egoexo_mm.targets.inspection.excerpt import CONTACTS
+from egoexo_mm.interaction_maps import CONTACTS, HAND, KINDS, OBJECT
+from egoexo_mm.targets import Detections
 
 from .text import BLACK, WHITE, Colour, draw_label, place_labels, text_width
 
@@ -63,7 +63,7 @@ def draw_detections(frame: np.ndarray, found: Detections) -> np.ndarray:
     picture = np.ascontiguousarray(frame).copy()
     size = picture.shape[1], picture.shape[0]
     boxes = pixel_boxes(found.box, size)
-    colours = [COLOURS['hand' if kind == HAND else 'object'] for kind in found.kind]
+    colours = [COLOURS[KINDS[kind]] for kind in found.kind]
     for i in np.argsort(-found.kind, kind='stable'):  # hands over objects
         cv2.rectangle(picture, boxes[i, :2].tolist(), boxes[i, 2:].tolist(), colours[i], _THICKNESS)
     for hand, thing in enumerate(linked_objects(found, size)):

@@ -11,14 +11,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from egoexo_mm.interaction_maps import boxes_to_maps
+from egoexo_mm.interaction_maps import KINDS, boxes_to_maps
 from egoexo_mm.targets import Detections
 
 from .draw import COLOURS, dim, draw_detections, overlay_map
 from .sheet import blank, heading, resized
 from .text import LINE, Colour, draw_text, shorten, text_width
 
-_KINDS = 'hand', 'object'  # channels of the Interaction-Map
 _GAP = 4  # pixels between a frame and its maps
 _MAX_STRIP = 640  # pixels; longer bars are no easier to read
 
@@ -95,7 +94,7 @@ def _map_column(frame: np.ndarray, maps: np.ndarray) -> np.ndarray:
     height = (len(frame) - LINE) // 2
     ground = resized(dim(frame), 2 * round(height * frame.shape[1] / len(frame) / 2), height)
     parts = []
-    for kind, cells in zip(_KINDS, maps):
+    for kind, cells in zip(KINDS, maps):
         parts += [
             heading([f'{kind} map'], ground.shape[1], COLOURS[kind]),
             overlay_map(ground, cells, COLOURS[kind]),

@@ -10,8 +10,8 @@ import pytest
 from mmengine.fileio import LocalBackend
 
 from egoexo_mm import atomic_files
+from egoexo_mm.checkpoints.reading import read_checkpoint
 from egoexo_mm.errors import RunError
-from egoexo_mm.models.checkpoints import read_checkpoint
 from tests.compat.toy_runner import files, toy_run
 
 KEEP_ONE = dict(default_hooks__checkpoint__max_keep_ckpts=1)

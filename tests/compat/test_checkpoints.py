@@ -1,4 +1,4 @@
-"""A real Runner's checkpoints resume; code in one is refused; other calls of ``torch.load`` are as without us."""
+"""A Runner's checkpoints resume; code in one is refused; ``torch.load`` elsewhere is as before."""
 
 import os
 import pickle

@@ -13,7 +13,7 @@ from egoexo_mm import compat
 from egoexo_mm.compat import cpu_dist
 
 ROOT = str(Path(cpu_dist.__file__).absolute().parents[2])
-without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason='the cure is inert with CUDA')
+without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason='inactive with CUDA')
 
 TRAIN = """
 import json, sys
@@ -194,7 +194,7 @@ def test_wrapper_config_keeps_what_was_asked():
 
 def test_applied_here():
     compat.apply()
-    names = [cure.name for cure in compat.active_cures()]
+    names = [one.name for one in compat.active_workarounds()]
     assert cpu_dist.NAME in names
 
 

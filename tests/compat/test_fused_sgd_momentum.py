@@ -23,5 +23,6 @@ def test_a_skipped_step_leaves_no_trace(gradients):
         ends.append(weight.detach())
     torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-6)
     if gradients[0] == float('inf'):
-        # two steps with momentum: 1 - 0.1 * (1 + 0.9) = 0.81, then 0.81 - 0.1 * (1 + 0.9 * 1.9) = 0.539
+        # two steps with momentum:
+        # 1 - 0.1 * (1 + 0.9) = 0.81, then 0.81 - 0.1 * (1 + 0.9 * 1.9) = 0.539
         assert ends[1][0].item() == pytest.approx(0.539)

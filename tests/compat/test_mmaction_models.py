@@ -8,8 +8,8 @@ import torch
 
 from egoexo_mm import compat
 from egoexo_mm.compat import mmaction_models
-from egoexo_mm.compat.cure import package_dir
 from egoexo_mm.compat.mmcv_ext import compiled_ops_exist
+from egoexo_mm.compat.workaround import package_dir
 
 needs_mmdet = pytest.mark.skipif(package_dir('mmdet') is None, reason='mmdet is not installed')
 

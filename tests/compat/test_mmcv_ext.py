@@ -83,7 +83,7 @@ def test_other_ops_name_themselves_and_the_remedy():
 def test_inert_with_compiled_ops(monkeypatch):
     monkeypatch.setattr(mmcv_ext, 'compiled_ops_exist', lambda: True)
     monkeypatch.setattr(mmcv_ext, 'provide', lambda *args: pytest.fail('a stand-in was installed'))
-    assert mmcv_ext.apply() == compat.Cure(mmcv_ext.NAME, False, 'mmcv has its compiled ops')
+    assert mmcv_ext.apply() == compat.Workaround(mmcv_ext.NAME, False, 'mmcv has its compiled ops')
 
 
 def test_compiled_module_on_disk_is_seen(monkeypatch, tmp_path):

@@ -12,7 +12,8 @@ import egoexo_mm
 from egoexo_mm import compat
 from mmaction.registry import MODELS
 assert 'SlowOnly' in str(MODELS.get('ResNet3dSlowOnly'))
-print([cure.reason for cure in compat.active_cures() if cure.name == "mmaction2's multimodal models"][0])
+reasons = {one.name: one.reason for one in compat.active_workarounds()}
+print(reasons["mmaction2's multimodal models"])
 """
 
 

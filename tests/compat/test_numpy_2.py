@@ -11,7 +11,7 @@ from mmaction.datasets.transforms.processing import ColorJitter
 
 from egoexo_mm import compat
 from egoexo_mm.compat import color_jitter, numpy_names
-from egoexo_mm.compat.cure import package_dir
+from egoexo_mm.compat.workaround import package_dir
 
 HOSTS_USE = ('Inf', 'NAN', 'in1d', 'trapz')
 
@@ -38,16 +38,19 @@ def test_only_what_is_missing_is_set(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, 'numpy', fake)
     monkeypatch.setattr(numpy_names, 'package_dir', lambda name: '.')
-    cure = numpy_names.apply()
+    report = numpy_names.apply()
     assert (fake.in1d, fake.Inf, fake.trapz) == ('numpy its own', 'own', 'trapezoid')
-    assert cure == compat.Cure(
+    assert report == compat.Workaround(
         numpy_names.NAME, True, 'numpy 2.9 lacks NAN, float_, trapz; they were set again'
     )
     assert not numpy_names.apply().active
 
 
 def test_no_other_removed_name_is_used_by_the_hosts():
-    """A search of the installed hosts for what numpy 2 has no more (numpy's migration guide, checked with ruff NPY201)."""
+    """A search of the installed hosts for names that numpy 2 removed.
+
+    The names are those of numpy's migration guide; ruff NPY201 looks for them.
+    """
     hosts = [
         str(package_dir(name))
         for name in ('mmaction', 'mmengine', 'mmcv', 'mmdet')
@@ -109,6 +112,6 @@ def test_hue_is_left_alone_where_it_works(monkeypatch):
     assert not color_jitter.apply().active
     assert ColorJitter.adjust_hue is own
     monkeypatch.setattr(np, '__version__', '1.26.4')
-    assert color_jitter.apply() == compat.Cure(
+    assert color_jitter.apply() == compat.Workaround(
         color_jitter.NAME, False, 'numpy 1.26.4 adds a negative number to uint8'
     )

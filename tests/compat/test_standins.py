@@ -11,7 +11,7 @@ from mmaction.registry import MODELS
 
 from egoexo_mm import compat
 from egoexo_mm.compat import drn, importlib_metadata_alias, standin
-from egoexo_mm.compat.cure import package_dir
+from egoexo_mm.compat.workaround import package_dir
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +20,10 @@ def _applied():
 
 
 def test_apply_twice_changes_nothing():
-    before = list(sys.meta_path), compat.active_cures()
+    before = list(sys.meta_path), compat.active_workarounds()
     compat.apply()
-    assert (list(sys.meta_path), compat.active_cures()) == before
-    assert len({cure.name for cure in before[1]}) == len(before[1])
+    assert (list(sys.meta_path), compat.active_workarounds()) == before
+    assert len({one.name for one in before[1]}) == len(before[1])
 
 
 def test_a_real_module_wins(tmp_path, monkeypatch):
@@ -59,14 +59,14 @@ def test_drn_is_inert_where_mmaction2_has_it(tmp_path, monkeypatch):
     (drn_folder.parent / '__init__.py').write_text('from .drn.drn import DRN\n')
     monkeypatch.setattr(drn, 'package_dir', lambda name: tmp_path)
     monkeypatch.setattr(drn, 'provide', lambda *a, **k: pytest.fail('a stand-in was installed'))
-    assert drn.apply() == compat.Cure(drn.NAME, False, 'mmaction2 has its drn package')
+    assert drn.apply() == compat.Workaround(drn.NAME, False, 'mmaction2 has its drn package')
 
 
 def test_drn_is_inert_where_mmaction2_is_older(tmp_path, monkeypatch):
     (tmp_path / 'models' / 'localizers').mkdir(parents=True)
     (tmp_path / 'models' / 'localizers' / '__init__.py').write_text('from .bmn import BMN\n')
     monkeypatch.setattr(drn, 'package_dir', lambda name: tmp_path)
-    assert drn.apply() == compat.Cure(drn.NAME, False, 'this mmaction2 is older than DRN')
+    assert drn.apply() == compat.Workaround(drn.NAME, False, 'this mmaction2 is older than DRN')
 
 
 SOURCE_LAYOUT = """
@@ -120,7 +120,7 @@ def test_a_real_drn_without_torchvision_is_replaced(tmp_path):
 @pytest.mark.parametrize('module', [drn, importlib_metadata_alias])
 def test_inert_without_mmaction2(module, monkeypatch):
     monkeypatch.setattr(module, 'package_dir', lambda name: None)
-    assert module.apply() == compat.Cure(module.NAME, False, 'mmaction2 is not installed')
+    assert module.apply() == compat.Workaround(module.NAME, False, 'mmaction2 is not installed')
 
 
 def test_the_alias_is_the_standard_library():

@@ -107,3 +107,69 @@ def test_running_workers_see_the_epoch():
         transform.set_epoch(5, epoch)
         expected.append(draws(transform, 0))
     assert found == expected and found[0] != found[1]
+
+
+# ---- videos of variable rate
+
+
+@pytest.fixture(scope='module')
+def slowing(tmp_path_factory):
+    """Frames 0 to 19 at 30 a second, and 20 to 30 from 2/3 s at 7.5: 30 steps in 2 s, so 15."""
+    pytest.importorskip('av')
+    from tests.datasets.test_clip_reader import encode
+
+    ticks = [*range(0, 60, 3), *range(60, 181, 12)]  # of 1/90 s
+    return encode(tmp_path_factory.mktemp('slowing') / 'a.mp4', ticks)
+
+
+def clamped(path, start=None, stop=None, **options):
+    results = dict(filename=str(path), start_index=0, start_sec=start, stop_sec=stop)
+    for step in (
+        dict(type='ClipReaderInit'),
+        dict(type='TrimSegment'),
+        dict(dict(type='SampleClampedFrames', test_mode=True), **options),
+    ):
+        results = TRANSFORMS.build(step)(results)
+    return results['frame_inds'].tolist()
+
+
+def test_clamped_clips_step_by_time(slowing):
+    """Position k is k / 15 s: two of the first frames, or half of a later one.
+
+    The last frame is shown to 2.133 s, so there are 32 positions. Frame 20 is position 10.
+    """
+    # the span of 15 leaves room for 17, so the clip starts at floor(17 / 2) = 8, at frame 16
+    expected = [16, 20, 21, 22, 23, 24, 25, 26]
+    assert clamped(slowing, clip_len=8, frame_interval=2) == expected
+    # the span of 29 leaves the starts 0 and 3; positions 3, 7, 11, 15, ... are at 0.2 s (frame 6),
+    # 0.467 s (14), 0.733 s (in the middle of 20), 1 s (in the middle of 22), ...
+    found = clamped(slowing, clip_len=8, frame_interval=4, num_clips=2)
+    assert found[:8] == [0, 8, 16, 21, 23, 25, 27, 29]
+    assert found[8:] == [6, 14, 20, 22, 24, 26, 28, 30]
+
+
+def test_clamped_clips_of_a_segment_step_by_time(slowing):
+    """From 1/3 s (frame 10) to 1 s (frame 22, shown to 16/15 s): 0.7333 s, 11 positions."""
+    # the span of 13 starts at floor(-2 / 2) = -1; positions -1, 3, 7, 11, clamped to 0 and 10, are
+    # at 1/3 + (0, 3, 7, 10) / 15 = 0.333, 0.533, 0.8, 1.0 s
+    assert clamped(slowing, 1 / 3, 1.0, clip_len=4, frame_interval=4) == [10, 16, 21, 22]
+    # in training no clip leaves the segment
+    for seed in range(20):
+        np.random.seed(seed)
+        found = clamped(slowing, 1 / 3, 1.0, clip_len=4, frame_interval=2, test_mode=False)
+        assert 10 <= found[0] and found[-1] <= 22 and found == sorted(found)
+
+
+def test_times_of_a_steady_video_change_no_clip():
+    """With the times of a fixed rate, position k is frame k, also in segments."""
+    for options in (
+        dict(clip_len=8, frame_interval=3),
+        dict(clip_len=8, frame_interval=3, num_clips=4),
+    ):
+        step = TRANSFORMS.build(dict(type='SampleClampedFrames', test_mode=True, **options))
+        for first, total in ((0, 100), (37, 50), (90, 10)):
+            plain = dict(total_frames=total, segment_start=first, start_index=0, source_frames=100)
+            timed = dict(plain, avg_fps=29.97, frame_times=np.arange(100) / 29.97)
+            np.testing.assert_array_equal(
+                step(dict(timed))['frame_inds'], step(dict(plain))['frame_inds']
+            )

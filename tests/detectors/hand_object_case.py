@@ -45,7 +45,7 @@ def build_model(weights):
     cfg = load_config()
     from mmdet.registry import MODELS
 
-    from egoexo_mm.models.hand_object_weights import to_mmdet
+    from egoexo_mm.checkpoints.hand_object import to_mmdet
 
     model = MODELS.build(cfg.model)
     model.load_state_dict(to_mmdet(weights), strict=True)

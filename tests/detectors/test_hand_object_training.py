@@ -66,7 +66,7 @@ def test_own_test_script(data, short, tmp_path):
 @pytest.mark.slow
 def test_all_six_pass_80_on_held_out_images(tmp_path, monkeypatch):
     """Trained by our script; tested by mmdet's, which needs mmcv's compiled ops before it reads the config: without them the
-    cures have to come first."""
+    workarounds have to come first."""
     monkeypatch.setenv(
         'DRAWN_HANDS', str(write_drawn_hands(tmp_path / 'data', train=400, test=200))
     )

@@ -16,7 +16,7 @@ from egoexo_mm.models.detectors import (  # noqa: E402
     InclusiveDeltaBoxCoder,
     ScaleImage,
 )
-from egoexo_mm.models.detectors.functional import (  # noqa: E402
+from egoexo_mm.models.detectors.hand_object_maths import (  # noqa: E402
     enlarge_rois,
     link_hands_to_objects,
     pad_proposals,

@@ -26,7 +26,8 @@ class ColourTeacher(ScoreTeacher):
 
     Args:
         seconds: that a batch takes longer.
-        broken_at: number of the batch that raises ``error``, a built-in exception or torch's ``OutOfMemoryError``.
+        broken_at: Number of the batch that raises ``error``, a built-in exception or torch's
+            ``OutOfMemoryError``.
     """
 
     signal, target = 'object_score', 'object_score'
@@ -85,7 +86,10 @@ class ConvTeacher(ColourTeacher):
 
 @MODELS.register_module()
 class BrightBoxTeacher(Teacher):
-    """A hand box in every frame, as high as the frame is bright; frames keep their size, so sizes do not mix in a batch."""
+    """A hand box in every frame, as high as the frame is bright.
+
+    Frames keep their size, so sizes do not mix in a batch.
+    """
 
     signal, target = 'interaction', 'interaction_map'
 

@@ -1,4 +1,4 @@
-"""Lists that are too small for a batch, and labels that the head does not have, are told before training."""
+"""Lists too small for a batch, and labels beyond the head, are reported before training."""
 
 import json
 from types import SimpleNamespace
@@ -34,8 +34,9 @@ def test_fewer_videos_than_a_batch(tiny):
     with pytest.raises(
         ValueError,
         match=(
-            r'list\.txt: 3 videos or segments give no batch, since train_dataloader has batch_size=4 on 1 process and '
-            r'drop_last=True, which needs 4; set train_dataloader\.batch_size=3 or less \(and --auto-scale-lr, .*\), or set '
+            r'list\.txt: 3 videos or segments give no batch, since train_dataloader has '
+            r'batch_size=4 on 1 process and drop_last=True, which needs 4; '
+            r'set train_dataloader\.batch_size=3 or less \(and --auto-scale-lr, .*\), or set '
             r'train_dataloader\.drop_last=False'
         ),
     ):
@@ -78,7 +79,8 @@ def test_a_label_beyond_the_head(tiny, tmp_path):
     with pytest.raises(
         ValueError,
         match=(
-            r'list\.txt, line 5: label 2 is beyond the class head, which has 2 classes, 0 to 1; correct the label, or set '
+            r'list\.txt, line 5: label 2 is beyond the class head, which has 2 classes, 0 to 1; '
+            r'correct the label, or set '
             r'model\.cls_head\.num_classes to the number of classes'
         ),
     ):
@@ -91,7 +93,8 @@ def test_missing_validation_list(tiny, tmp_path):
     with pytest.raises(
         ValueError,
         match=(
-            r'val\.txt: no such annotation file; set val_dataloader\.dataset\.ann_file .*--no-validate, or val_cfg, '
+            r'val\.txt: no such annotation file; set val_dataloader\.dataset\.ann_file '
+            r'.*--no-validate, or val_cfg, '
             'val_dataloader and val_evaluator set to None'
         ),
     ):

@@ -81,7 +81,7 @@ def test_what_agrees_passes(cfg, sampling):
     ],
 )
 def test_frames_of_another_sampling(cfg, wrap):
-    """16 frames, stride 4: linspace shows 0, 5, 10, 15 and stride 0, 4, 8, 12, of the same shape."""
+    """16 frames, stride 4, the same shape: linspace shows 0, 5, 10, 15, stride 0, 4, 8, 12."""
     with pytest.raises(ValueError) as stop:
         check(
             model_of(cfg, slow_sampling='stride'), wrap(dataset_of(cfg, frame_sampling='linspace'))
@@ -122,7 +122,8 @@ def test_another_backbone_is_warned_of(cfg):
     [
         (
             dict(time_stride=2),
-            'has time_stride=2, but model.backbone makes a map of 4 frames of 2 x 2 cells from 16 frames of '
+            'has time_stride=2, but model.backbone makes a map of 4 frames of 2 x 2 cells '
+            'from 16 frames of '
             '64 x 64 pixels; set time_stride=4 there',
         ),
         (dict(cell_size=16), 'has cell_size=16, .*; set cell_size=32 there'),
@@ -165,7 +166,7 @@ def test_online_teachers_are_compared_too(cfg):
 
 
 def test_blending_is_refused_beside_targets(cfg):
-    """Pixels and labels mix, targets would not; without auxiliary heads it stays the host's option."""
+    """Pixels and labels mix, targets would not; without auxiliary heads it stays allowed."""
     blends = dict(cfg.model.data_preprocessor, blending=dict(type='MixupBlending', num_classes=2))
     with pytest.raises(
         ValueError,

@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint, save_checkpoint
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.checkpoints.reading import read_checkpoint
 from egoexo_mm.engine import CheckWeightsHook
-from egoexo_mm.models.checkpoints import read_checkpoint
 from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[2]
@@ -146,7 +146,7 @@ def files(tmp_path_factory):
     ],
 )
 def test_training_starts_from(files, tmp_path, kind, config, label):
-    """Backbone (and the interaction head of Ego-Exo*) come from the file, the class head does not; then it trains."""
+    """The backbone (and the map head of Ego-Exo*) come from the file, the class head does not."""
     run = runner(load(config), tmp_path, files[kind], label)
     run.train()
     state = read_checkpoint(files[kind])['state_dict']
@@ -208,12 +208,15 @@ def test_what_starts_anew_is_logged(files, tmp_path, caplog):
         (
             'pyth',
             EPIC,
-            r'official\.pyth is a PySlowFast checkpoint; convert it with tools/convert_pyslowfast\.py',
+            r'official\.pyth is a PySlowFast checkpoint; convert it with '
+            r'tools/convert_pyslowfast\.py, now tools/convert_weights\.py',
         ),
         (
             'stock',
             EPIC,
-            r'stock\.pth lacks 16 tensors .*slow_sampling=stride .*lateral_norm=False .*fusion_kernel=7',
+            r'stock\.pth lacks 16 tensors that the model needs: 16 missing keys '
+            r'\(backbone\.slow_path\.conv1_lateral\.bn\.weight, '
+            r'.*slow_sampling=stride .*lateral_norm=False .*fusion_kernel=7',
         ),
         ('official', 'finetune/epic100/slowfast_r101_epic100.py', r'take a config of the backbone'),
         (

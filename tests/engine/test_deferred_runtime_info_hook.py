@@ -63,7 +63,8 @@ def test_same_history_with_fewer_reads():
         and found['train/loss'][3] == pytest.approx(3 / 7)
     )
     assert always == [2] * 20  # two tensors a step
-    # steps 4, 8, 10 of each epoch (log lines and its end) and steps 12, 16, 20 of the run: one read for each of two types
+    # steps 4, 8, 10 of each epoch (log lines and its end) and steps 12, 16, 20 of the run:
+    # one read for each of two types
     assert [step + 1 for step, count in enumerate(reads) if count] == [4, 8, 10, 12, 14, 16, 18, 20]
     assert set(reads) == {0, 2}
 

@@ -188,10 +188,12 @@ def test_progress_and_last_words(videos, tmp_path):
     lines = re.findall(
         r'store: (\d)/7 videos, \d+\.\d frames/s, \d+% waiting for frames, time left ', text
     )
-    # a line a chunk, which is a video of 10 frames; 8, 16, 24, 40, 40, 56 and 64 frames are through by then
+    # a line a chunk, which is a video of 10 frames;
+    # 8, 16, 24, 40, 40, 56 and 64 frames are done by then
     assert lines == list('0124456')
     assert (
-        f'{store}: 7 videos extracted (70 frames), 0 were there before. Next: python tools/targets.py verify {store} '
+        f'{store}: 7 videos extracted (70 frames), 0 were there before. '
+        f'Next: python tools/targets.py verify {store} '
         f'--list {videos / "list.txt"}\n' in text
     )
     assert '7 videos are in it already, 0 are left' in log(extract(config(videos, store)))

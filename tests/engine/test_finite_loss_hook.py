@@ -53,7 +53,10 @@ def test_the_last_good_checkpoint_is_named(tmp_path):
     'by_epoch, when', [(True, 'epoch 1, step 3 of 3'), (False, 'iteration 3 of 9')]
 )
 def test_weights_are_looked_at_before_they_are_saved(tmp_path, by_epoch, when):
-    """The loss of step 3 is a number and its gradient is NaN: the next loss would tell, too late for the checkpoint."""
+    """The loss of step 3 is finite and its gradient is NaN.
+
+    The next loss would show it, too late for the checkpoint.
+    """
     changes = dict(model__nan_gradient_at=3)
     if not by_epoch:
         changes.update(
@@ -118,7 +121,10 @@ def test_a_skipped_step_changes_nothing(tmp_path):
 
 
 def test_an_accumulated_step_is_left_out_as_a_whole(tmp_path):
-    """Steps of two batches: (0, 1), (2, 3), (4, 5). The bad batch 1 takes batch 0 with it; 2 to 5 are two steps."""
+    """Steps of two batches: (0, 1), (2, 3), (4, 5).
+
+    The bad batch 1 takes batch 0 with it; 2 to 5 are two steps.
+    """
     accumulate = dict(optim_wrapper__accumulative_counts=2, train_dataloader__dataset__num_clips=12)
     bad = toy_run(
         tmp_path / 'a', epochs=1, **SKIP, **accumulate, train_dataloader__dataset__bad=[2]
@@ -158,8 +164,10 @@ def test_too_many_in_a_row(tmp_path):
 
 
 def test_infinite_gradients_under_loss_scaling_are_no_fault(tmp_path, monkeypatch):
-    """A scale of 2^127 makes the scaled loss infinite; GradScaler halves it and leaves the steps out. The scaler is CUDA's,
-    run on the CPU, so that it does scale here."""
+    """A scale of 2^127 makes the scaled loss infinite; GradScaler halves it and skips the steps.
+
+    The scaler is CUDA's, run on the CPU, so that it does scale here.
+    """
     from mmengine.optim.optimizer import amp_optimizer_wrapper
 
     monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)

@@ -60,7 +60,8 @@ def test_equals_scikit_learn(seed, decimals):
         (
             SCORES,
             LABELS * 0,
-            r'^mAP is undefined: none of the 3 classes has a positive label; check that the annotation',
+            '^mAP is undefined: none of the 3 classes has a positive label; check that the '
+            'annotation',
         ),
         (SCORES, LABELS[:3], r'one shape \(videos, classes\), got \(4, 3\) and \(3, 3\)'),
         (

@@ -68,7 +68,8 @@ def test_report(tmp_path):
         ),
         (
             samples(labels=[label[:2] for label in LABELS]),
-            r'^V0EGO: scores of shape \(3,\) and labels of shape \(2,\); expected multi-hot labels with as many classes as',
+            r'^V0EGO: scores of shape \(3,\) and labels of shape \(2,\); expected multi-hot labels '
+            'with as many classes as',
         ),
         (
             samples(scores=[*SCORES[:2], [0.7, float('nan'), 0.5], SCORES[3]]),

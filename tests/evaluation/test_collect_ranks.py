@@ -1,4 +1,4 @@
-"""Two ranks and a test set that does not divide evenly give what one rank gives, in the order of the data set."""
+"""Two ranks with a test set that does not divide evenly give what one rank gives, in its order."""
 
 import json
 import os
@@ -18,18 +18,22 @@ import egoexo_mm
 
 rank, world, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 if world > 1:
-    torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=world)
+    store = f'file://{folder}/store'
+    torch.distributed.init_process_group('gloo', init_method=store, rank=rank, world_size=world)
 scores = torch.rand((5, 4), generator=torch.Generator().manual_seed(0))
 probabilities = scores / scores.sum(1, keepdim=True)
-metas = [dict(narration_id=f'P18_01_{i}', participant_id='P18' if i % 2 else 'P01') for i in range(5)]
-single = [dict(pred_score=p, gt_label=torch.tensor([i % 4]), **m) for i, (p, m) in enumerate(zip(probabilities, metas))]
+metas = [dict(narration_id=f'P18_01_{i}', participant_id=('P01', 'P18')[i % 2]) for i in range(5)]
+single = [dict(pred_score=p, gt_label=torch.tensor([i % 4]), **m)
+          for i, (p, m) in enumerate(zip(probabilities, metas))]
 double = [dict(pred_score=dict(verb=p, noun=p.flip(0)), gt_label=torch.tensor([i % 4, i % 3]), **m)
           for i, (p, m) in enumerate(zip(probabilities, metas))]
-multi = [dict(pred_score=p, gt_label=torch.eye(4)[i % 4], **m) for i, (p, m) in enumerate(zip(scores, metas))]
+multi = [dict(pred_score=p, gt_label=torch.eye(4)[i % 4], **m)
+         for i, (p, m) in enumerate(zip(scores, metas))]
 found = {}
 for cfg, samples in ((dict(type='VerbNounMetric', unseen_participants='validation',
                            predictions_file=f'{folder}/{world}.json'), double),
-                     (dict(type='KeystepMetric', topk=(1, 2)), single), (dict(type='CharadesMetric'), multi)):
+                     (dict(type='KeystepMetric', topk=(1, 2)), single),
+                     (dict(type='CharadesMetric'), multi)):
     evaluator = Evaluator(dict(cfg, collect_dir=f'{folder}/collect') if world > 1 else cfg)
     order = list(DefaultSampler(samples, shuffle=False))
     for i in range(0, len(order), 2):
@@ -39,7 +43,8 @@ if rank == 0:
     print(json.dumps(found), flush=True)
 if world > 1:
     torch.distributed.barrier()
-    torch.distributed.destroy_process_group()  # else gloo's threads may abort the process as it ends
+    # else gloo's threads may abort the process as it ends
+    torch.distributed.destroy_process_group()
 """
 
 

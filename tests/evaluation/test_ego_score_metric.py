@@ -50,7 +50,7 @@ def test_views_apart():
 
 
 def test_fitted_temperature():
-    """p = 0.8 and right three times in four: the temperature that brings ln 4 to ln 3 leaves no error."""
+    """p = 0.8, right three times in four: the temperature from ln 4 to ln 3 leaves no error."""
     found = evaluate(EgoScoreMetric(fit_temperature=True), samples((0.8,) * 4, (1, 1, 1, 0)))
     assert found['ego_score/temperature'] == pytest.approx(math.log(4) / math.log(3), rel=1e-5)
     assert found['ego_score/ece'] == pytest.approx(0.05) and found[

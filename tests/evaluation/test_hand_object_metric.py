@@ -123,7 +123,8 @@ def test_only_objects_annotated():
         ),
         (
             [sample(pred_instances=dict(bboxes=torch.zeros(0, 4), scores=[], labels=[]))],
-            '^boards_0001: pred_instances lacks contact_state, offset, side; the metric needs a hand-object detector',
+            '^boards_0001: pred_instances lacks contact_state, offset, side; the metric needs a '
+            'hand-object detector',
         ),
         (
             [sample(scores=torch.ones(3))],

@@ -36,7 +36,8 @@ def test_percent():
 def test_files(tmp_path):
     names = tmp_path / 'label_mapping.csv'
     names.write_text(
-        'label_id,step_unique_id,step_name,scenario_name\n1,17,Cut,Cooking\n0,12,"Wash, dry",Cooking\n'
+        'label_id,step_unique_id,step_name,scenario_name\n1,17,Cut,Cooking\n'
+        '0,12,"Wash, dry",Cooking\n'
     )
     metric = KeystepMetric(
         report_dir=str(tmp_path), class_names=str(names), predictions_file=str(tmp_path / 'p.json')

@@ -1,4 +1,4 @@
-"""Verb, noun and action accuracy: by hand, against the official rule spelled out, and the official numbers."""
+"""Verb, noun and action accuracy: by hand, against the official rule, and the official numbers."""
 
 import numpy as np
 import pytest

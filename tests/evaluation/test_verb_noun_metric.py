@@ -1,4 +1,4 @@
-"""VerbNounMetric: keys, subsets, bad input, reports, and the official numbers on the real annotation."""
+"""VerbNounMetric: keys, subsets, bad input, reports; official numbers on the real annotation."""
 
 import csv
 import json

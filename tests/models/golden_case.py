@@ -13,8 +13,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.models.functional import boxes_to_maps, slow_frame_index
-from egoexo_mm.models.pyslowfast import to_mmaction
+from egoexo_mm.checkpoints.pyslowfast import to_mmaction
+from egoexo_mm.interaction_maps import boxes_to_maps, slow_frame_index
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / 'tests' / 'data' / 'golden'

@@ -95,7 +95,7 @@ def test_recipe(name):
             heads.ego_score.loss.loss_weight,
             heads.object_score.loss.loss_weight,
             heads.interaction_map.loss_hand.loss_weight,
-            heads.interaction_map.loss_object.loss_weight,
+            heads.interaction_map.loss_held_object.loss_weight,
         ]
         assert weights == [0.5, 0.1, 0.5, 1.0, 1.0]
 
@@ -115,7 +115,7 @@ def test_lateral_kernels():
 
 
 def test_online_config():
-    """It differs from the stored one in where targets come from: a teacher for each, and no store."""
+    """It differs from the stored one in its targets: each has a teacher, and none a store."""
     online, stored = load('egoexo_slowfast_k400_online.py'), load('egoexo_slowfast_k400.py')
     teachers = online.model.pop('teachers')
     targets = online.train_dataloader.dataset.pop('targets')

@@ -88,6 +88,20 @@ def test_map_loss_by_hand():
     )
 
 
+def test_former_setting_of_the_object_loss():
+    """It counts, also where a config states only what differs from one that it inherits."""
+    with pytest.warns(FutureWarning, match='loss_object is now loss_held_object') as warned:
+        head = map_head(
+            loss_held_object=dict(type='InteractionMapLoss', loss_weight=2.0, pos_weight=3.0),
+            loss_object=dict(loss_weight=5.0),
+        )
+    assert len(warned) == 1
+    assert (head.loss_held_object.loss_weight, head.loss_held_object.pos_weight) == (5, 3)
+    with pytest.warns(FutureWarning):
+        alone = map_head(loss_object=dict(type='InteractionMapLoss', loss_weight=4.0))
+    assert alone.loss_held_object.loss_weight == 4 and alone.loss_hand.loss_weight == 1
+
+
 def test_positive_weight():
     loss = MODELS.build(dict(type='InteractionMapLoss', pos_weight=4.0))
     logits, target = torch.randn(2, 3, 4, 4), torch.rand(2, 3, 4, 4)

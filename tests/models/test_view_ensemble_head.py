@@ -5,7 +5,12 @@ from mmaction.structures import ActionDataSample
 from torch import nn
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.models.views import ensemble_views, join_batches, pool_positions, top_k_accuracy
+from egoexo_mm.models.view_scoring import (
+    ensemble_views,
+    join_batches,
+    pool_positions,
+    top_k_accuracy,
+)
 
 
 def head(**kwargs):

@@ -1,4 +1,4 @@
-"""EgoScoreTeacher around stock and own recognizers: scores, order, normalisation, weights, and bad input."""
+"""EgoScoreTeacher around stock and own recognizers: scores, order, normalisation, weights."""
 
 import copy
 import hashlib
@@ -77,7 +77,7 @@ def clips(num: int = 2, frames: int = 16, height: int = 48, width: int = 64) -> 
 
 
 def test_scores_are_those_of_the_recognizers_own_test(tmp_path):
-    """Frames through MMAction2's transforms, its data preprocessor and its head, against the teacher."""
+    """Frames through MMAction2's transforms, data preprocessor and head, against the teacher."""
     for kind in ('slowonly', 'tsn'):
         model = other_recognizer(kind)
         checkpoint = save(tmp_path / f'{kind}.pth', model)
@@ -211,7 +211,10 @@ def test_frozen_and_registered(checkpoint):
 
 
 def test_weights(checkpoint, tmp_path):
-    """What the checkpoint holds is what the teacher has, also from a data parallel run; its config is left as it was."""
+    """The teacher has the weights of the checkpoint, also of a data parallel run.
+
+    Its config is left as it was.
+    """
     model = recognizer()
     before = Config(model).pretty_text
     state = torch.load(checkpoint, weights_only=True)['state_dict']
@@ -253,9 +256,9 @@ def test_bad_checkpoints(checkpoint, tmp_path):
     with pytest.raises(
         ValueError,
         match=(
-            r'k400\.pth: its weights do not fit: 1 missing \(cls_head\.fc_cls\.bias\); 1 of another shape '
-            r'\(cls_head\.fc_cls\.weight \(400, 144\) instead of \(2, 144\)\); expected a checkpoint trained with the '
-            'recognizer'
+            r'k400\.pth: its weights do not fit: 1 missing key \(cls_head\.fc_cls\.bias\) and '
+            r'1 key of another shape \(cls_head\.fc_cls\.weight \(400, 144\) instead of '
+            r'\(2, 144\)\); expected a checkpoint trained with the recognizer'
         ),
     ):
         EgoScoreTeacher(recognizer=model, checkpoint=str(tmp_path / 'k400.pth'))

@@ -7,7 +7,7 @@ import torch
 from mmaction.datasets.transforms import CenterCrop, Resize
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.models.teachers.frames import _STARTS, FramePreprocessor, evenly_spaced
+from egoexo_mm.models.teachers.frame_preprocessor import _STARTS, FramePreprocessor, evenly_spaced
 
 PLAIN = dict(mean=[0] * 3, std=[1] * 3, antialias=False)
 ROWS = torch.tensor([[0.0, 10, 20, 30], [40, 50, 60, 71]]).expand(1, 3, 2, 4)

@@ -111,7 +111,10 @@ def test_padding_and_normalisation(weights):
 
 
 def test_columns():
-    """Frame 80 x 64: magnitude 0.02 in the direction (0.06, 0.08) is 10000 x 0.02 x (0.06, 0.08) = (12, 16) pixels."""
+    """Frame 80 x 64, magnitude 0.02, direction (0.06, 0.08).
+
+    10000 x 0.02 x (0.06, 0.08) = (12, 16) pixels.
+    """
     found = InstanceData(
         bboxes=torch.tensor([[8.0, 16, 40, 32]] * 4),
         scores=torch.tensor([0.9, 0.8, 0.7, 0.6]),
@@ -180,7 +183,7 @@ def test_one_frame_stands_for_the_video(weights, tmp_path):
 
 
 def test_every_second_slow_frame(weights):
-    """8 frames, slow frames 0, 2, 4, 7: those at 0 and 4 are seen, 2 and 7 take the nearest, ties upwards."""
+    """8 frames, slow frames 0, 2, 4, 7: 0 and 4 are seen, 2 and 7 take the nearest, ties up."""
     clip = images(8, (64, 64)).transpose(0, 1)[None].float()
     (full,) = build(weights, time_stride=2).targets(clip)
     (half,) = build(weights, time_stride=2, every=2).targets(clip)
@@ -239,7 +242,8 @@ def test_bad_files(weights, tmp_path):
         teacher(str(CONFIG), tmp_path / 'nowhere.pth')
     with pytest.raises(
         ValueError,
-        match=r'pyramid.pth has an unknown backbone.layer4.0.conv1.weight \(\d+ such weights\)',
+        match=r'pyramid.pth: its weights do not fit: \d+ unknown keys '
+        r'\(backbone.layer4.0.conv1.weight, .*give the config it was trained with',
     ):
         teacher(str(CONFIG), weights['pyramid'])
     with pytest.raises(ValueError, match='expected an mmdet config whose model has test_cfg.rcnn'):

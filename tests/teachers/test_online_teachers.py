@@ -65,6 +65,30 @@ def test_missing_targets_are_made(cfg):
     )
 
 
+@pytest.mark.parametrize('order', ['rgb', 'bgr'])
+def test_teachers_see_the_frames_that_were_loaded(cfg, order):
+    """Fractions of grey levels and the order of channels reach them as they are."""
+    preprocessor = dict(cfg.model.data_preprocessor, channel_order=order)
+    model = build(cfg, data_preprocessor=preprocessor)
+    teacher, seen = model.teachers.built['ego_score'], []
+    teacher.targets = lambda pixels: seen.append(pixels) or [torch.zeros(2)] * len(pixels)
+    pixels = torch.rand(2, 1, 3, 16, 64, 64, generator=torch.Generator().manual_seed(0)) * 255
+    samples = [ActionDataSample().set_gt_label(0) for _ in pixels]
+    samples[0].set_field(torch.zeros(2), 'ego_score')
+    model.loss(**model.data_preprocessor(dict(inputs=list(pixels), data_samples=samples), True))
+    assert torch.equal(seen[0], pixels[1:, 0]) and 'raw_clip' not in samples[1]
+
+
+def test_raw_clips_are_kept_for_teachers_only(cfg):
+    for changes, kept in ((dict(), True), (dict(teachers=None), False)):
+        model = build(cfg, **changes)
+        _, samples, pixels = clips(model)
+        assert ['raw_clip' in sample for sample in samples] == [kept, kept]
+        data = dict(inputs=list(pixels[:, None]), data_samples=[ActionDataSample()] * 2)
+        tested = model.data_preprocessor(data, training=False)['data_samples']
+        assert not any('raw_clip' in sample for sample in tested)
+
+
 def test_stored_targets_win(cfg):
     model = build(cfg)
     stored = dict(

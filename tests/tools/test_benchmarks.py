@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from egoexo_mm.models.functional import boxes_to_maps
+from egoexo_mm.interaction_maps import boxes_to_maps
 
 FOLDER = Path(__file__).parents[2] / 'tools' / 'benchmarks'
 NAMES = ('run', 'measuring', 'step', 'store', 'loader', 'multi_view', 'scaling', 'raster')

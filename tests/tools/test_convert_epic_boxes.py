@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.targets.test_epic_boxes import frame, hand, save, thing
 
 from egoexo_mm.targets import TargetStore
+from tests.targets.conversion.test_epic_boxes import frame, hand, save, thing
 from tests.tools.test_convert_targets import main, one_error  # noqa: F401  (main is a fixture)
 
 
@@ -66,7 +66,8 @@ def test_bad_file(release, main, capsys):  # noqa: F811
     save(Path('ho/P01/P01_101.pkl'), [b'\x12'])
     assert main(['epic-boxes', 'ho', 'out']) == 1
     assert one_error(capsys) == (
-        'convert_targets: error: ho/P01/P01_101.pkl item 0: ends inside a number; get the file again from the '
+        'convert_targets: error: ho/P01/P01_101.pkl item 0: ends inside a number; get the file '
+        'again from the '
         'EPIC-KITCHENS-100 hand-object release'
     )
     assert main(['epic-boxes', 'ho', 'out', '--skip-bad']) == 1

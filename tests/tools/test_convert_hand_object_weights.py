@@ -1,4 +1,7 @@
-"""The converter of the hand-object detector as a command. That the result computes the same is in tests/detectors."""
+"""The converter of the hand-object detector, under its former name as a command.
+
+That the result computes the same is in tests/detectors.
+"""
 
 import json
 import pickle
@@ -7,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from egoexo_mm.models.hand_object_weights import ego_warning, read_weights
+from egoexo_mm.checkpoints.hand_object import ego_warning, read_weights
 from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[2]
@@ -86,8 +89,8 @@ def test_old_checkpoints_lack_counters(checkpoint, convert):
 def test_model_without_ego_video_is_named(checkpoint, convert, capsys):
     convert(checkpoint, 'faster_rcnn_1_8_89999.pth')
     assert (
-        'warning: by its name this model saw no egocentric video; its published All-AP there is 12.7'
-        in capsys.readouterr().out
+        'warning: by its name this model saw no egocentric video; '
+        'its published All-AP there is 12.7' in capsys.readouterr().out
     )
 
 
@@ -105,12 +108,16 @@ def without(key):
     [
         (
             without('RCNN_base.4.0.conv1.weight'),
-            r'lacks RCNN_base\.4\.0\.conv1\.weight \(1 missing\); expected the weights of',
+            r'has 1 missing key \(RCNN_base\.4\.0\.conv1\.weight\); expected the weights of',
         ),
-        (lambda c: c['model'].update(extra=torch.zeros(1)), r'has extra \(1 unknown\)'),
+        (
+            lambda c: c['model'].update(extra=torch.zeros(1)),
+            r'has 1 unknown key \(extra\); expected the weights of',
+        ),
         (
             lambda c: c['model'].update({'RCNN_cls_score.weight': torch.zeros(1).expand(21, 2048)}),
-            r'RCNN_cls_score\.weight has shape \(21, 2048\), expected \(3, 2048\)',
+            r'has 1 key of another shape '
+            r'\(RCNN_cls_score\.weight \(21, 2048\) instead of \(3, 2048\)\); expected the weights',
         ),
         (
             lambda c: c.update(pooling_mode='pool'),

@@ -11,7 +11,7 @@ from egoexo_mm.targets import TargetStore
 from tests.media import write_video
 from tests.scripts import load_script
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/convert_targets.py'
+TOOL = Path(__file__).resolve().parents[2] / 'tools/targets.py'
 
 
 @pytest.fixture(scope='module')
@@ -39,6 +39,20 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_subcommand_and_former_script_are_the_same(folder, main, capsys):
+    arguments = ['--signal', 'ego_score', '--score-kind', 'logits']
+    assert main(['scores', 'ego.pkl', 'former', *arguments]) == 0
+    command = load_script('tools/targets.py').main
+    assert command(['convert', 'scores', 'ego.pkl', 'new', *arguments]) == 0
+    files = sorted(path.name for path in Path('new').iterdir())
+    assert files == sorted(path.name for path in Path('former').iterdir()) and len(files) == 2
+    for name in files:
+        assert Path('new', name).read_bytes() == Path('former', name).read_bytes()
+    capsys.readouterr()
+    assert command(['convert', 'scores', 'evil.pkl', 'out', *arguments]) == 1
+    assert one_error(capsys).startswith('targets: error: evil.pkl: refused')
+
+
 def one_error(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
@@ -50,6 +64,7 @@ def test_scores_by_command_line(folder):
         [
             sys.executable,
             TOOL,
+            'convert',
             'scores',
             'ego.pkl',
             'out',

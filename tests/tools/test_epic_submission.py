@@ -1,4 +1,4 @@
-"""From a dump to a submission of the EPIC-100 challenge, and the check of one that somebody else wrote."""
+"""From a dump to a submission of the EPIC-100 challenge, and the check of others' submissions."""
 
 import json
 import math
@@ -164,7 +164,8 @@ def spoil(change):
         (lambda rows: rows.pop(1), 'segments: 1 missing (first: P01_11_1); expected the 3 of'),
         (
             lambda rows: rows[2].update(narration_id='P99_01_0'),
-            'segments: 1 missing (first: P33_05_7) and 1 not in the annotation (first: P99_01_0); expected the 3 of',
+            'segments: 1 missing (first: P33_05_7) and 1 not in the annotation (first: P99_01_0); '
+            'expected the 3 of',
         ),
         (
             lambda rows: rows[2].update(narration_id=IDS[0]),
@@ -180,7 +181,8 @@ def spoil(change):
         ),
         (
             lambda rows: rows[1]['pred_score'].update(verb=torch.ones(125) / 125),
-            'P01_11_1: verb scores of shape (125,), expected one for each of the 97 verb classes of EPIC-100',
+            'P01_11_1: verb scores of shape (125,), expected one for each of the 97 verb classes '
+            'of EPIC-100',
         ),
         (
             lambda rows: rows[1].update(pred_score=torch.ones(97)),
@@ -288,7 +290,8 @@ def edit(change):
         ),
         (
             edit(lambda d: d['results'][IDS[1]]['verb'].pop('96')),
-            """segment 'P01_11_1': verb lacks class '96' (1 such); expected a score for each class "0" to "96\"""",
+            "segment 'P01_11_1': verb lacks class '96' (1 such); expected a score for each class "
+            '"0" to "96"',
         ),
         (
             edit(lambda d: d['results'][IDS[1]]['verb'].update({'97': 0})),

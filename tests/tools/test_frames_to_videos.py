@@ -9,7 +9,7 @@ import pytest
 from egoexo_mm.video import open_frames
 from tests.scripts import load_script
 
-tool = load_script('tools/frames_to_videos.py')
+tool = load_script('tools/data/frames_to_videos.py')
 
 
 def frames(folder, *levels, size=(32, 48)):

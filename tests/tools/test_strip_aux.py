@@ -164,7 +164,7 @@ def test_teachers_and_preprocessor_go_too(checkpoint, tmp_path, capsys):
     ],
 )
 def test_names_of_wrapped_models(checkpoint, tmp_path, capsys, wrap):
-    """Wrappers rename what they hold: the heads are found all the same, and the names become the recognizer's."""
+    """Wrappers rename modules: the heads are found, and the names become the recognizer's."""
     plain = checkpoint['state_dict']
     checkpoint['state_dict'] = {wrap(name): value for name, value in plain.items()}
     torch.save(checkpoint, tmp_path / 'in.pth')
@@ -202,7 +202,7 @@ def test_an_averaged_model(checkpoint, tmp_path, counter):
 
 
 def test_a_checkpoint_of_an_ema_run(checkpoint, tmp_path, capsys):
-    """EMAHook saves the averages as `state_dict` and the model under training as `ema_state_dict`."""
+    """EMAHook saves the averages as `state_dict`, the model itself as `ema_state_dict`."""
     state = {
         f'module.{name}': value + 1 if value.is_floating_point() else value
         for name, value in checkpoint['state_dict'].items()
@@ -232,11 +232,13 @@ def test_two_models_in_one_file(checkpoint, tmp_path):
     [
         (
             {'state_dict': {'aux_heads.ego_score.fc.bias': torch.ones(2)}},
-            'has only aux_heads., teachers., data_preprocessor. weights; expected a recognizer with',
+            'has only aux_heads., teachers., data_preprocessor. weights; '
+            'expected a recognizer with',
         ),
         (
             {'model_state': {'a': torch.ones(2)}},
-            'has no weights under `state_dict` (found: model_state); expected a checkpoint written by',
+            'has no weights under `state_dict` (found: model_state); '
+            'expected a checkpoint written by',
         ),
         ({'state_dict': {}}, 'has no weights under `state_dict` (found: state_dict)'),
         (

@@ -1,5 +1,7 @@
-"""``tools/visualize_targets.py`` on real videos and stores."""
+"""``tools/targets.py draw`` and ``rank`` on real videos and stores, and their former script."""
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,8 @@ from egoexo_mm.visualization.text import LINE
 from tests.media import write_stores, write_video
 from tests.scripts import load_script
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/visualize_targets.py'
+TOOL = Path(__file__).resolve().parents[2] / 'tools/targets.py'
+FORMER = TOOL.with_name('visualize_targets.py')
 
 
 @pytest.fixture(scope='module')
@@ -57,15 +60,15 @@ def test_as_a_program(folder):
         [
             sys.executable,
             TOOL,
+            'draw',
             'clip.mp4',
+            'out dir',
             '--interaction',
             'boxes',
             '--ego-score',
             'targets/ego_score',
             '--object-score',
             'targets/object_score',
-            '--out',
-            'out dir',
             '--frames',
             '3',
             '--stride',
@@ -84,7 +87,8 @@ def test_as_a_program(folder):
         'targets_clip.png',
     ]
     frames, fps = frames_of('out dir/targets_clip.mp4')
-    # 128 x 72 becomes 640 x 360; maps of (360 - LINE) / 2 = 170 by 302 beside it; below, an ego bar and five object bars
+    # 128 x 72 becomes 640 x 360; maps of (360 - LINE) / 2 = 170 by 302 beside it; below, an ego bar
+    # and five object bars
     assert (
         len(frames) == 6
         and fps == 5
@@ -146,6 +150,36 @@ def test_ranking(folder, main, capsys):
     assert cv2.imread('out/ranking_ego.png') is not None
 
 
+def test_the_former_script_tells_the_new_name_on_a_terminal_only(folder):
+    command = (
+        f'{sys.executable} {FORMER} clip.mp4 --interaction boxes --out former --max-seconds .1'
+    )
+    done = subprocess.run(command.split(), capture_output=True, text=True, check=True)
+    assert done.stderr == '' and done.stdout.endswith('wrote former/targets_clip.png\n')
+    leader, follower = pty.openpty()
+    subprocess.run(command.split(), stdout=subprocess.PIPE, stderr=follower, check=True)
+    os.close(follower)
+    assert os.read(leader, 1000).decode().splitlines() == [
+        'visualize_targets.py is now: python tools/targets.py draw (or rank)'
+    ]
+    os.close(leader)
+
+
+def test_rank_as_a_subcommand(folder, capsys):
+    main = load_script('tools/targets.py').main
+    assert main(['rank', 'targets/ego_score', 'out', '--videos', '.', '--count', '1']) == 0
+    assert capsys.readouterr().out.splitlines()[1] == 'wrote out/ranking_ego_score.png'
+    assert cv2.imread('out/ranking_ego_score.png') is not None
+    for argv, message in (
+        (['rank', 'targets/ego_score'], 'required: --videos'),
+        (['draw', 'clip.mp4', 'out'], 'give one or more of --ego-score'),
+        (['draw', 'clip.mp4', *BOXES, '--codec', 'x'], 'four letters'),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(argv)
+        assert caught.value.code == 2 and message in capsys.readouterr().err
+
+
 BOXES = ['--interaction', 'boxes']
 
 
@@ -154,7 +188,8 @@ BOXES = ['--interaction', 'boxes']
     [
         (
             ['other.mp4', *BOXES],
-            "boxes: no video 'other' among the 1 of this store (ids by rule 'stem', for example 'clip'); "
+            "boxes: no video 'other' among the 1 of this store (ids by rule 'stem', for example "
+            "'clip'); "
             'give its id with --video-id, or leave out --interaction',
         ),
         (['gone.mp4', *BOXES], 'gone.mp4: no such file; give the path of a video'),

@@ -8,7 +8,7 @@ import sys
 from importlib import util
 from pathlib import Path
 
-from egoexo_mm.models.checkpoints import read_checkpoint
+from egoexo_mm.checkpoints.reading import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 OUR_TOOLS = ROOT / 'tools'

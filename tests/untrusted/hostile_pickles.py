@@ -93,7 +93,7 @@ TOP_DOWN = (
 
 
 def same_hash(count):
-    """Tuples of two numbers with one hash (CPython's xxHash of tuples can be solved for the second)."""
+    """Pairs of numbers with one hash (CPython's xxHash of tuples can be solved for the second)."""
     mask, p1, p2, p5 = 2**64 - 1, 11400714785074694791, 14029467366897019727, 2870177450012600261
     inverse, made = pow(p2, -1, 2**64), []
     target = hash((1, 2)) & mask

@@ -1,4 +1,4 @@
-"""Runs a reader on many inputs in child processes with limits; what kills a child is known by its input."""
+"""Runs a reader on many inputs in child processes with limits; it tells which input kills one."""
 
 import faulthandler
 import json
@@ -13,7 +13,7 @@ _ADDRESS_SPACE = 3 << 30  # above what the parent has
 
 
 class Outcome(NamedTuple):
-    """What became of an input: accepted, refused, error (another exception), signal, hang or memory."""
+    """Result of an input: accepted, refused, error (another exception), signal, hang or memory."""
 
     kind: str
     text: str

@@ -1,4 +1,4 @@
-"""10,000 mutated files of each format: no signal, no hang, no more than 300 MB, and one clear message.
+"""10,000 mutated files of each format: no signal, no hang, at most 300 MB, and one clear message.
 
 ``EGOEXO_FUZZ_SEED`` chooses the seed (printed with the counts), ``EGOEXO_FUZZ_COUNT`` the number of
 files.
@@ -280,10 +280,9 @@ def fuzz(folder, name, count):
         )  # FFmpeg's word, with the path, on a table that it would not allocate
     outcomes = sandbox.run(reader, inputs, refusals)
     counts = Counter(outcome.kind for outcome in outcomes)
-    print(
-        f'{name}: seed {SEED}, {dict(counts)}, at most {max(outcome.seconds for outcome in outcomes):.2f} s and '
-        f'{max(outcome.megabytes for outcome in outcomes)} MB'
-    )
+    seconds = max(outcome.seconds for outcome in outcomes)
+    megabytes = max(outcome.megabytes for outcome in outcomes)
+    print(f'{name}: seed {SEED}, {dict(counts)}, at most {seconds:.2f} s and {megabytes} MB')
     bad = {
         i: outcome
         for i, outcome in enumerate(outcomes)

@@ -1,4 +1,4 @@
-"""Hostile files through every reader, each in a child process with limits: no signal, no hang, no more than 300 MB."""
+"""Hostile files through every reader, each in a child process with limits of time and memory."""
 
 import pickle
 import shutil
@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import sandbox
 
+from egoexo_mm.checkpoints.reading import read_checkpoint, read_weights, weights_of
 from egoexo_mm.compat import checkpoints
 from egoexo_mm.datasets.annotations import read_table
 from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
 from egoexo_mm.evaluation.dumps import read_dump
-from egoexo_mm.models.checkpoints import read_checkpoint, weights_of
-from egoexo_mm.models.teachers.weights import read_weights
 from egoexo_mm.targets.conversion.epic_boxes import read_epic_boxes
 from egoexo_mm.targets.conversion.frame_sizes import FrameSize
 from egoexo_mm.targets.conversion.numpy_files import load_npy, load_pickle
@@ -118,7 +117,7 @@ def test_the_same_files_without_a_fault_are_read(folder):
 
 
 def test_the_sandbox_sees_what_it_should():
-    """A signal, a hang, too much memory and another exception are told apart, and the inputs behind them still run."""
+    """A signal, a hang, too much memory and another exception are told apart; later inputs run."""
     import ctypes
 
     def reader(item):

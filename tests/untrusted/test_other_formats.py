@@ -1,4 +1,4 @@
-"""Arrow, XML and zip files that unpack to far more than they hold are refused, in children with limits."""
+"""Arrow, XML and zip files that unpack to far more than they hold are refused, within limits."""
 
 import io
 import sys

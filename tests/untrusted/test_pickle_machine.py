@@ -1,4 +1,4 @@
-"""Values come back as ``pickle.loads`` gives them, at the borders of what the reader does at once or limits."""
+"""Values come back as ``pickle.loads`` gives them, also at the limits of the reader."""
 
 import pickle
 
@@ -49,7 +49,7 @@ def test_shared_parts_stay_shared():
 
 
 def test_a_table_with_one_vector_for_many_videos():
-    """Shared objects are bounded by the file, but what files really share passes: 100 names of 1000 numbers."""
+    """Shared objects are bounded by the file; what files really share passes: 100 names of 1000."""
     zeros = np.zeros(1000, np.float32)
     assert len(RestrictedUnpickler(pickle.dumps({str(i): zeros for i in range(100)})).load()) == 100
 

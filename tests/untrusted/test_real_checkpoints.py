@@ -1,4 +1,4 @@
-"""What training scripts really save beside the weights comes back, in both formats of ``torch.save``."""
+"""What training scripts save beside the weights comes back, in both formats of ``torch.save``."""
 
 import argparse
 import datetime
@@ -14,8 +14,8 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 
+from egoexo_mm.checkpoints.reading import read_weights
 from egoexo_mm.compat import checkpoints
-from egoexo_mm.models.teachers.weights import read_weights
 
 ZONE = datetime.timezone(datetime.timedelta(hours=2))
 

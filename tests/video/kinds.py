@@ -87,7 +87,7 @@ def _turned(suffix: str, degrees: int) -> Kind:
 
 
 def _without_first_key(first: int, *options) -> Kind:
-    """A recording that begins in the middle: frames before the second key frame, ``first``, cannot be shown."""
+    """Begins in the middle: frames before the second key frame, ``first``, cannot be shown."""
 
     def make(path: Path) -> None:
         data = encode(path.with_suffix('.plain.ts'), *options, '-f', 'mpegts').read_bytes()
@@ -174,7 +174,7 @@ def _cut(path: Path) -> None:
 
 
 def _open_gop_cut(path: Path) -> None:
-    """Cut without encoding at an open group: its first packets stand for no frame, and have no time."""
+    """Cut without encoding at an open group: its first packets have no frame and no time."""
     encode(path.with_suffix('.long.mkv'), *X264[:-1], 'scenecut=0:open-gop=1:bframes=3')
     copy(path.with_suffix('.long.mkv'), path, before=('-ss', '0.7'))
 

@@ -14,7 +14,7 @@ COUNT, RATE = 30, 25
 
 
 def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """(H, W, 3): 8 black or white blocks for the bits of a number, and a red corner at the upper left."""
+    """(H, W, 3): 8 black or white blocks for the bits of a number; the upper left corner is red."""
     width, height = size
     image = np.full((height, width, 3), 60, np.uint8)
     for bit in range(8):
@@ -67,7 +67,7 @@ def encode(
     turns: int = 0,
     inputs: tuple = (),
 ) -> Path:
-    """Frames ``first`` .. ``first + count - 1``, turned counterclockwise by quarters before they are stored."""
+    """Frames ``first`` .. ``first + count - 1``, stored turned counterclockwise by quarters."""
     frames = np.stack([np.rot90(picture(n, size), turns) for n in range(first, first + count)])
     height, width = frames.shape[1:3]
     ffmpeg(

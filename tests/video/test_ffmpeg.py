@@ -60,7 +60,7 @@ def numbers(frames, size) -> list[int]:
     ],
 )
 def test_copies_and_extracted_frames(tmp_path, name):
-    """The copy has the source's frames, each once and at its time; the JPGs show what is shown at n / 25 s."""
+    """The copy has each frame once and at its time; the JPGs show what is shown at n / 25 s."""
     kind, source = KINDS[name], tmp_path / f'source{KINDS[name].suffix}'
     kind.make(source)
     video = open_frames(str(source))
@@ -137,7 +137,7 @@ def test_a_video_that_breaks_off_is_not_taken_for_a_short_one(tmp_path, suffix):
 
 
 def test_longer_sound_and_a_long_last_frame_are_no_damage(tmp_path):
-    """FLV and ASF tell one duration for all streams; a slide show's last frame is shown for long."""
+    """FLV and ASF have one duration for all streams; a slide show's last frame is shown long."""
     sound = ('-f', 'lavfi', '-i', 'sine=d=6')
     for suffix, codecs in (
         ('.flv', ('-c:a', 'mp3')),
@@ -241,7 +241,7 @@ def test_nothing_begins_after_the_stop(tmp_path, monkeypatch):
 
 
 def test_standard_library_alone():
-    """A machine that prepares data needs no PyTorch: these modules import nothing else of the package."""
+    """Preparing data needs no PyTorch: these modules import nothing else of the package."""
     for name in ('video/ffmpeg', 'video/names', 'video_lists', 'csv_files'):
         text = (Path(ffmpeg.__file__).parents[1] / f'{name}.py').read_text()
         found = re.findall(r'^\s*(?:from|import) (\S+)', text, re.M)

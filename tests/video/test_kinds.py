@@ -1,4 +1,4 @@
-"""Frame n is the n-th that a player shows, at its time, whatever the reader and the kind of file."""
+"""Frame n is the n-th that a player shows, at its time, with every reader and kind of file."""
 
 from importlib import util
 

@@ -64,7 +64,7 @@ def test_segments_in_seconds():
 
 
 def test_time_windows():
-    """A clip of 8 frames at 4 / 30 s is 1.07 s long; its frames are those in sight at even times."""
+    """A clip of 8 frames at 4 / 30 s is 1.07 s long; its frames are those shown at even times."""
     step = TRANSFORMS.build(
         dict(type='SampleTimeWindow', clip_len=8, frame_interval=4, num_clips=2, test_mode=True)
     )
@@ -77,7 +77,7 @@ def test_time_windows():
 
 
 def test_boxes_of_another_copy():
-    """The teacher saw a copy at 25 frames/s (60 frames); the user's has 30 frames of variable rate."""
+    """The teacher saw 60 frames at 25 frames/s; the user's copy has 30 of variable rate."""
     stored = VideoInfo(60, 25.0, 96, 64, 1)
     assert stored_frames([0, 10, 20, 21, 29], stored, 30, FPS, TIMES).tolist() == [
         0,

@@ -1,4 +1,4 @@
-"""Training, extraction and drawing see one picture; files that end early, are damaged, in memory or no video at all."""
+"""Training, extraction and drawing see one picture, also of files that are cut off or damaged."""
 
 import io
 import sys
@@ -76,7 +76,7 @@ def read_all(path, reader=None):
 
 
 def test_files_that_are_cut_off(made, tmp_path):
-    """What is there can be read, by number and front to back; where the header promises more, the stream knows."""
+    """Frames that exist can be read in both ways; the stream knows if the header promises more."""
     copy(made('h264_mp4'), tmp_path / 'fast.mp4', '-movflags', 'faststart')
     for source, share, promised in (
         (tmp_path / 'fast.mp4', 0.8, COUNT),
@@ -230,7 +230,7 @@ class TestWithoutPyAV:
 
 
 def test_webm_that_begins_within_a_group(tmp_path):
-    """Copied from the middle: what comes before the next key frame cannot be shown and is not counted."""
+    """Copied from the middle: frames before the next key frame are neither shown nor counted."""
     encode(tmp_path / 'a.webm', *VP9, *YUV)
     ffmpeg(
         '-i',

@@ -41,7 +41,7 @@ def test_each_picture_once_and_in_order(tmp_path, name, codec, fps):
     'size, stored', [((97, 65), (96, 64)), ((96, 65), (96, 64)), ((1, 3), (2, 2))]
 )
 def test_odd_sides_are_scaled_to_the_even_number_below(tmp_path, codec, size, stored):
-    """So a box relative to the frame stays where it is: the block in the last quarter of each side fills it."""
+    """A box relative to the frame stays: the block in the last quarter of each side fills it."""
     frame = np.zeros((size[1], size[0], 3), np.uint8)
     frame[-(size[1] // 4) :, -(size[0] // 4) :] = 255
     write_mp4(tmp_path / 'a.mp4', [frame] * 3, 25, codec)
@@ -122,19 +122,21 @@ def test_h264_without_pyav(tmp_path, monkeypatch):
 
 
 def test_full_disk(tmp_path):
-    """OpenCV's writer says nothing when it can write no more; here a limit on the size of files stands for the disk."""
+    """OpenCV's writer is silent on a full disk; a limit on the size of files stands for one."""
     code = (
         'import resource, sys, numpy as np\n'
         'from egoexo_mm.video.writing import write_mp4\n'
         'resource.setrlimit(resource.RLIMIT_FSIZE, (40000, 40000))\n'
         'rng = np.random.default_rng(0)\n'
-        'write_mp4("a.mp4", (rng.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(60)), 25)\n'
+        'frames = (rng.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(60))\n'
+        'write_mp4("a.mp4", frames, 25)\n'
     )
     done = subprocess.run(
         [sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stderr.strip().splitlines()[-1] == (
-        'OSError: a.mp4: the video could not be written in full; free space on the disk and run again'
+        'OSError: a.mp4: the video could not be written in full; free space on the disk and run '
+        'again'
     )
     assert list(tmp_path.iterdir()) == []
 

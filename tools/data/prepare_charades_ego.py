@@ -1,11 +1,13 @@
-"""Folders of frames for Charades-Ego, from the videos (CharadesEgo_v1_480) or as released (CharadesEgo_v1_rgb).
+r"""Folders of frames for Charades-Ego, from the videos (CharadesEgo_v1_480) or as released.
 
-OUT gets ABCDEEGO/ABCDEEGO-000001.jpg, ... at 24 frames a second. Released frames need no work: extract the archive and check
-it with the folder as SOURCE and no OUT.
+OUT gets ABCDEEGO/ABCDEEGO-000001.jpg, ... at 24 frames a second. Released frames need no work:
+extract the archive and check it with the folder as SOURCE and no OUT.
 
 Examples:
-    python tools/data/prepare_charades_ego.py CharadesEgo_v1_480 data/charades_ego/rgb --ann CharadesEgo_v1_train.csv
-    python tools/data/prepare_charades_ego.py CharadesEgo_v1_rgb --ann CharadesEgo_v1_train.csv CharadesEgo_v1_test.csv
+    python tools/data/prepare_charades_ego.py CharadesEgo_v1_480 data/charades_ego/rgb \
+        --ann CharadesEgo_v1_train.csv
+    python tools/data/prepare_charades_ego.py CharadesEgo_v1_rgb \
+        --ann CharadesEgo_v1_train.csv CharadesEgo_v1_test.csv
 """
 
 from __future__ import annotations
@@ -15,30 +17,33 @@ import re
 import sys
 from pathlib import Path
 
-import _light  # noqa: F401
-from _annotations import inside, number, read_table, read_text
-from _cli import find_files, make_parser, run, threads
-from _media import FrameName, count_frames
-from _report import Item
+import preparing  # noqa: F401  makes egoexo_light importable
 from egoexo_light.untrusted import quote
 from egoexo_light.video.ffmpeg import StopRun, extract_frames, probe, require_ffmpeg
 from egoexo_light.video.names import VIDEO_SUFFIXES, is_hidden
+from preparing.annotations import inside, number, read_table, read_text
+from preparing.arguments import find_files, make_parser, run, threads
+from preparing.frames import FrameName, count_frames
+from preparing.report import Item
 
 FPS = 24
 _NUMBER = re.compile(r'-(\d+)\.jpg')
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Arguments of this script."""
     parser = make_parser(
         __doc__,
         short_side=320,
         quality='jpg',
-        ann='the official csv, or frame lists of Ego-Exo: which videos are needed, how far; default all',
+        ann='the official csv, or frame lists of Ego-Exo: which videos are needed, how far; '
+        'default all',
     )
-    return parser.parse_args(argv)
+    return parser
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
+    """Videos that the annotations need, or all in SOURCE and OUT."""
     (videos,) = find_files(args, VIDEO_SUFFIXES, frames=True)
     need: dict[str, float] = {}
     for path in args.ann:
@@ -73,14 +78,15 @@ def wanted(path: Path) -> list[tuple[str, float]]:
         match = _NUMBER.search(fields[3]) if len(fields) == 5 else None
         if not match:
             raise StopRun(
-                f'{path}: {quote(" ".join(fields))} is no line of a frame list; expected five fields, the fourth '
-                'a path such as ABCDEEGO/ABCDEEGO-000001.jpg'
+                f'{path}: {quote(" ".join(fields))} is no line of a frame list; expected five '
+                'fields, the fourth a path such as ABCDEEGO/ABCDEEGO-000001.jpg'
             )
         found.append((Path(fields[3]).parent.name, int(match[1])))
     return found
 
 
 def frames_item(args: argparse.Namespace, name: str, source: Path | None, need: float) -> Item:
+    """A folder of frames of a video."""
     count = threads(args)
     return Item(
         name,
@@ -104,4 +110,4 @@ def frames_item(args: argparse.Namespace, name: str, source: Path | None, need: 
 
 
 if __name__ == '__main__':
-    sys.exit(run(parse_args(), collect))
+    sys.exit(run(build_parser(), collect))

@@ -1,1 +1,1 @@
-"""Ablation studies: many steps, each an ordinary command of this repository, run once and reported together."""
+"""Ablation studies: steps that are commands of this repository, run once, reported together."""

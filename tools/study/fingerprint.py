@@ -15,15 +15,19 @@ from mmengine.config import Config
 ROOT = Path(__file__).parents[2]
 # how a step is run, not what it computes
 _RUNNING = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'CUDA_VISIBLE_DEVICES', 'PYTHONWARNINGS')
+# variables that configs compute other values from, which count
+_LATER_VARIABLES = ('num_maps', 'load_targets', 'maps_train_pipeline', 'charades_head')
+_RENAMED = ('loss_held_object', 'loss_object')  # now, and in the markers of earlier studies
 
 
 class Fingerprints:
-    """Inputs of steps and their hashes; the study's folder, this repository and the interpreter count as the same
-    wherever they are.
+    """Inputs of steps and their hashes.
+
+    The study's folder, this repository and the interpreter count as the same wherever they are.
 
     Args:
-        work_dir: the study's folder.
-        repository: where its configs lie.
+        work_dir: The study's folder.
+        repository: Where its configs lie.
     """
 
     def __init__(self, work_dir: Path, repository: Path = ROOT) -> None:
@@ -71,8 +75,10 @@ class Fingerprints:
         if key not in self._configs:
             with _environment(env):
                 values = Config.fromfile(config, import_custom_modules=False).to_dict()
-            _forget_moves(values)
-            self._configs[key] = {name: self._plain(value) for name, value in _flatten(values)}
+            _leave_out_later(values)
+            self._configs[key] = {
+                name.replace(*_RENAMED): self._plain(value) for name, value in _flatten(values)
+            }
         return self._configs[key]
 
 
@@ -96,22 +102,24 @@ def changes(old: dict, new: dict, limit: int = 4) -> str:
 
 
 def _flatten(value: object, name: str = '') -> Iterator[tuple[str, str]]:
-    children = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, (list, tuple))
-        else None
-    )
-    if not children:
+    if isinstance(value, (list, tuple)):
+        children = enumerate(value)
+    elif isinstance(value, dict) and value:
+        children = value.items()
+    else:
         yield name, repr(value)
         return
     for key, child in children:
         yield from _flatten(child, f'{name}.{key}' if name else str(key))
 
 
-def _forget_moves(values: dict) -> None:
-    """Remove what differs from configs of versions whose package held the classes of the study."""
+def _leave_out_later(values: dict) -> None:
+    """Remove what configs got after studies had been run, and what decides nothing.
+
+    The markers of those studies stay valid.
+    """
+    for name in _LATER_VARIABLES:
+        values.pop(name, None)
     imports = values.get('custom_imports', {}).get('imports', [])
     if 'study.modules' in imports:
         imports.remove('study.modules')

@@ -19,11 +19,13 @@ class Reading:
 def last_metric(work_dir: Path, name: str) -> Reading | None:
     """Metric ``name`` of the last test or validation in a work dir, None if none has it.
 
-    A test leaves ``<time>/<time>.json``, a training ``<time>/vis_data/scalars.json`` with its validations.
+    A test leaves ``<time>/<time>.json``, a training ``<time>/vis_data/scalars.json`` with its
+    validations.
     """
-    for log in sorted(
-        _logs(work_dir), key=lambda path: (_time_of(path, work_dir), path), reverse=True
-    ):
+    logs = [*work_dir.glob('*/vis_data/scalars.json')]
+    logs += [path for path in work_dir.glob('*/*.json') if path.stem == path.parent.name]
+    # by time, the first folder below the work dir
+    for log in sorted(logs, key=lambda path: path.relative_to(work_dir).parts, reverse=True):
         found = [row[name] for row in _rows(log) if name in row]
         if found:
             return Reading(float(found[-1]), log)
@@ -31,7 +33,10 @@ def last_metric(work_dir: Path, name: str) -> Reading | None:
 
 
 def training_curve(work_dir: Path, name: str) -> list[tuple[int, float]]:
-    """(step, value) of every training record, in order; of a step that a resumed run repeated, the last record."""
+    """(step, value) of every training record, in order.
+
+    Of a step that a resumed run repeated, the last record counts.
+    """
     return sorted((row['step'], row[name]) for row in _training_rows(work_dir) if name in row)
 
 
@@ -53,15 +58,6 @@ def _training_rows(work_dir: Path) -> list[dict]:
     for log in sorted(work_dir.glob('*/vis_data/scalars.json')):
         rows.update({row['step']: row for row in _rows(log) if 'loss' in row and 'step' in row})
     return list(rows.values())
-
-
-def _logs(work_dir: Path) -> Iterator[Path]:
-    yield from work_dir.glob('*/vis_data/scalars.json')
-    yield from (path for path in work_dir.glob('*/*.json') if path.stem == path.parent.name)
-
-
-def _time_of(log: Path, work_dir: Path) -> str:
-    return log.relative_to(work_dir).parts[0]
 
 
 def _rows(log: Path) -> Iterator[dict]:

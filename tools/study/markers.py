@@ -1,12 +1,13 @@
-"""What is on disk of a step: a marker in its folder, written whole or not at all, and a lock while its process lives."""
+"""The files in a step's folder: a marker of its state, and a lock while its process lives."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-import tempfile
 from pathlib import Path
+
+from egoexo_mm.atomic_files import whole_file
 
 from .plan import Step
 
@@ -16,14 +17,10 @@ LOCK = 'study_step.lock'
 STATES = ('done', 'failed', 'interrupted', 'changed', 'waiting')
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}-')
-    with os.fdopen(handle, 'wb') as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file that readers see complete or not at all."""
+    with whole_file(path) as temporary:
+        Path(temporary).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def read_marker(folder: Path) -> dict | None:
@@ -35,7 +32,13 @@ def read_marker(folder: Path) -> dict | None:
 
 
 def write_marker(step: Step, state: str, **fields: object) -> None:
-    """Note ``state`` (``'started'``, ``'done'``, ``'failed'``) with the inputs of the step and their fingerprint."""
+    """Note a state with the inputs of the step and their fingerprint.
+
+    Args:
+        step: The step.
+        state: ``'started'``, ``'done'`` or ``'failed'``.
+        **fields: More to note.
+    """
     marker = dict(
         state=state,
         step=step.name,
@@ -44,11 +47,14 @@ def write_marker(step: Step, state: str, **fields: object) -> None:
         **fields,
         inputs=step.inputs,
     )
-    write_whole(step.folder / MARKER, json.dumps(marker, indent=1) + '\n')
+    write_atomically(step.folder / MARKER, json.dumps(marker, indent=1) + '\n')
 
 
 def state_of(step: Step) -> str:
-    """One of ``STATES``. A step that ran with other inputs has ``changed``, whether it ended or not."""
+    """One of ``STATES``.
+
+    A step that ran with other inputs has ``changed``, whether it ended or not.
+    """
     marker = read_marker(step.folder)
     if marker is None:
         return 'waiting'
@@ -67,11 +73,15 @@ def set_aside(folder: Path) -> Path:
 
 
 def take_lock(path: Path, *, inherit: bool = False) -> int | None:
-    """Lock a file; a descriptor that holds the lock until it is closed everywhere, or None while another holds it.
+    """Lock a file.
 
     Args:
-        path: lock file, made if missing.
-        inherit: child processes hold the lock as well, and go on to when this process is killed.
+        path: Lock file, made if missing.
+        inherit: Child processes hold the lock too, also after this process is killed.
+
+    Returns:
+        A descriptor that holds the lock until it is closed everywhere, or None while another
+        process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

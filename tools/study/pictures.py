@@ -1,4 +1,4 @@
-"""Pictures of a study: the plot of its cells, loss curves, example clips and maps. All are returned as bytes."""
+"""Pictures of a study, as bytes: the plot of its cells, loss curves, example clips and maps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ _KINDS = ('hand', 'held object')
 
 
 def cell_plot(results: dict) -> bytes:
-    """A row for every measure that is compared: the runs and their mean, and beside it the paired difference with its
-    interval. Without a number of such a measure, all are drawn."""
+    """A row for every measure that is compared; all measures where no such one has a number.
+
+    A row has the runs and their mean, and beside it the paired difference with its interval.
+    """
     cells = list(results['cells'])
     shown = [
         name

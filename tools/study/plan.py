@@ -1,21 +1,10 @@
 """From a study's config to the steps it runs.
 
-A config (Python or YAML, read by MMEngine) describes *steps* as templates with ``{placeholders}`` and *cells*, which fill
-them. The folder of a step says how often it runs: ``teachers/ego`` once, ``pretrain/{recipe}/seed{seed}`` once per value of
-the cells' ``recipe`` and seed. Cells whose steps have the same folder share them. ``{name}`` of a step stands for its
-folder and makes it a need::
-
-    steps = dict(
-        world=dict(folder='world', command='{python} tools/miniworld.py {dir}'),
-        pretrain=dict(
-            folder='pretrain/{recipe}/seed{seed}', config='configs/pretrain_{recipe}.py', needs=['world'],
-            command='{python} tools/train.py {config} --work-dir {dir} --seed {seed} {start}', resume='--resume'),
-        test=dict(folder='test/{cell}/seed{seed}', config='...',
-                  command='{python} tools/test.py {config} {pretrain}/epoch_9.pth --work-dir {dir}'))
-    cells = dict(third_only=dict(recipe='third', goals=['test']), ...)
-    seeds = [0, 1, 2]
-
-A cell may name ``seeds`` of its own, some of the study's.
+A config (Python or YAML, read by MMEngine) describes *steps* as templates with ``{placeholders}``
+and *cells*, which fill them. The folder of a step says how often it runs: ``teachers/ego`` once,
+``pretrain/{recipe}/seed{seed}`` once per value of the cells' ``recipe`` and seed. Cells whose steps
+have the same folder share them. ``{name}`` of a step stands for its folder and makes it a need. A
+cell may name ``seeds`` of its own, some of the study's. docs/study.md has an example.
 """
 
 from __future__ import annotations
@@ -36,7 +25,7 @@ _FIELDS = {'folder', 'command', 'config', 'needs', 'env', 'fresh', 'resume', 'ch
 
 
 class StudyError(Exception):
-    """A mistake in a study's config or folder, in one sentence."""
+    """A mistake in a study's config or folder."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +37,14 @@ class Step:
         key: its folder below the study's, which tells steps apart.
         folder: its work dir.
         command: argument list of a first start.
-        resume: argument list that goes on from ``checkpoint``.
+        resume: argument list that continues from ``checkpoint``.
         checkpoint: file in ``folder`` whose presence means that the step can be resumed.
         config: config file of the step, if it has one.
         env: variables of the environment.
         needs: keys of the steps that have to be done before.
         slots: how many of the runner's jobs it fills.
-        inputs: everything that decides what the step computes, with the fingerprints of what it needs.
+        inputs: everything that decides what the step computes, with the fingerprints of the steps
+            it needs.
         fingerprint: SHA-256 of ``inputs``.
     """
 
@@ -74,7 +64,7 @@ class Step:
 
 @dataclass
 class Plan:
-    """Steps by key, each after those it needs, and which of them every run (cell, seed) consists of."""
+    """Steps by key, each after those it needs, and the steps of every run (cell, seed)."""
 
     cfg: Config
     work_dir: Path
@@ -83,10 +73,12 @@ class Plan:
 
     @property
     def cells(self) -> list[str]:
+        """Names of the cells that run."""
         return list(dict.fromkeys(cell for cell, _ in self.runs))
 
     @property
     def seeds(self) -> list[int]:
+        """Seeds that run."""
         return list(dict.fromkeys(seed for _, seed in self.runs))
 
     def step(self, cell: str, seed: int, name: str) -> Step | None:
@@ -106,7 +98,13 @@ class Plan:
 def make_plan(
     cfg: Config, work_dir: Path, *, seeds: list[int] | None = None, cells: list[str] | None = None
 ) -> Plan:
-    """All steps of the wanted cells and seeds (default: all of the config); a cell that names seeds has no others.
+    """All steps of the wanted cells and seeds.
+
+    Args:
+        cfg: Config of the study.
+        work_dir: Its folder.
+        seeds: By default all of the config. A cell that names seeds has no others.
+        cells: By default all of the config.
 
     Raises:
         StudyError: the config is not one of a study, or a wanted cell is not in it.
@@ -135,7 +133,8 @@ def make_plan(
                 )
     if not plan.runs:
         raise StudyError(
-            f'{cfg.filename}: none of the wanted cells has one of the wanted seeds; see their seeds there'
+            f'{cfg.filename}: none of the wanted cells has one of the wanted seeds; see their '
+            'seeds there'
         )
     return plan
 
@@ -146,14 +145,12 @@ class _RunMaker:
     def __init__(self, plan: Plan, prints: Fingerprints, cell: str, seed: int) -> None:
         self.plan = plan
         self.prints = prints
-        cell_vars = {
-            key: value
-            for key, value in plan.cfg.cells[cell].items()
-            if key not in ('goals', 'seeds')
-        }
+        filled = dict(plan.cfg.cells[cell])
+        for name in ('goals', 'seeds'):
+            filled.pop(name, None)
         self.variables = {
             **plan.cfg.get('variables', {}),
-            **cell_vars,
+            **filled,
             'cell': cell,
             'seed': seed,
             'python': sys.executable,
@@ -168,6 +165,7 @@ class _RunMaker:
             )
 
     def step(self, name: str) -> Step:
+        """Step ``name`` of this run, with all that it needs."""
         if name in self.made:
             return self.plan.steps[self.made[name]]
         if name in self.open:
@@ -184,8 +182,9 @@ class _RunMaker:
         known = self.plan.steps.setdefault(step.key, step)
         if known.fingerprint != step.fingerprint:
             raise self._error(
-                f'two different steps have the folder {step.key} ({known.name}: {shlex.join(known.command)} '
-                f'and {name}: {shlex.join(step.command)}); put what tells them apart into the folder'
+                f'two different steps have the folder {step.key} ({known.name}: '
+                f'{shlex.join(known.command)} and {name}: {shlex.join(step.command)}); put a '
+                'placeholder that differs into the folder'
             )
         self.made[name] = step.key
         return known
@@ -194,8 +193,8 @@ class _RunMaker:
         unknown = set(template) - _FIELDS
         if unknown or not template.get('folder') or not template.get('command'):
             raise self._error(
-                f'step {name} must have folder and command, and may have {", ".join(sorted(_FIELDS))}'
-                + (f'; got {", ".join(sorted(unknown))}' if unknown else '')
+                f'step {name} must have folder and command, and may have '
+                f'{", ".join(sorted(_FIELDS))}; got {", ".join(sorted(unknown or template))}'
             )
         # a need may be a placeholder for names of steps, which every cell fills with its own
         others = [
@@ -204,9 +203,7 @@ class _RunMaker:
             for other in self._text(need, {}, {}).split()
         ]
         needs = dict.fromkeys(self.step(other).key for other in others)
-        key = self._text(
-            template['folder'], {}, {}
-        )  # a need in here would be a mistake, found below
+        key = self._text(template['folder'], {}, {})
         own = dict(dir=str(self.plan.work_dir / key))
         config = self._text(template['config'], own, needs) if template.get('config') else None
         own['config'] = config or ''

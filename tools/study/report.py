@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import numpy as np
 
 from . import table
 from .logs import training_curve, training_names
-from .markers import LOG, write_whole
+from .markers import LOG, write_atomically
 from .pictures import cell_plot, clip_gif, curve_plot, map_plot
 from .plan import Plan, Step
-from .results import collect, write_json
+from .results import collect
 
 
 def write_report(plan: Plan) -> dict:
@@ -24,12 +25,12 @@ def write_report(plan: Plan) -> dict:
         The content of ``study.json``.
     """
     results = collect(plan)
-    write_json(results, plan.work_dir / 'study.json')
-    write_whole(plan.work_dir / 'table.md', table.markdown(results))
+    write_atomically(plan.work_dir / 'study.json', json.dumps(results, indent=1) + '\n')
+    write_atomically(plan.work_dir / 'table.md', table.markdown(results))
     plot = cell_plot(results) if results['measures'] else None
     if plot:
-        write_whole(plan.work_dir / 'plot.png', plot)
-    write_whole(plan.work_dir / 'report.html', _html(plan, results, plot))
+        write_atomically(plan.work_dir / 'plot.png', plot)
+    write_atomically(plan.work_dir / 'report.html', _html(plan, results, plot))
     return results
 
 

@@ -1,13 +1,15 @@
-"""From the work dirs of a study to its numbers; every number keeps the log, work dir and config it comes from."""
+"""From the work dirs of a study to its numbers.
+
+Every number keeps the log, work dir and config it comes from.
+"""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from statistics import fmean
 
 from .logs import last_metric, training_steps
-from .markers import read_marker, state_of, write_whole
+from .markers import read_marker, state_of
 from .paired import deviation, paired_difference
 from .plan import Plan
 
@@ -17,10 +19,10 @@ def collect(plan: Plan) -> dict:
 
     The config names what is measured::
 
-        measures = dict(action=dict(step='test', key='acc/action_top1', label='action top-1 (%)'), ...)
+        measures = dict(action=dict(step='test', key='acc/action_top1', label='action (%)'))
         baseline = 'third_only'
 
-    A number is read where its step is done with its present settings, and nowhere else.
+    A number is read only where its step is done with its present settings.
     """
     states = {key: state_of(step) for key, step in plan.steps.items()}
     states = _with_not_run(plan, states)
@@ -36,10 +38,6 @@ def collect(plan: Plan) -> dict:
         statistics=_statistics(plan, cells),
         steps={key: _step(plan, key, state) for key, state in states.items()},
     )
-
-
-def write_json(results: dict, path: Path) -> None:
-    write_whole(path, json.dumps(results, indent=1) + '\n')
 
 
 def _with_not_run(plan: Plan, states: dict[str, str]) -> dict[str, str]:
@@ -111,7 +109,7 @@ def _run_state(states: list[str]) -> str:
 
 
 def _statistics(plan: Plan, cells: dict[str, dict]) -> dict:
-    """Cell -> measure -> n, mean, standard deviation, and the paired difference to the baseline cell."""
+    """Cell -> measure -> n, mean, deviation, and the paired difference to the baseline cell."""
     baseline = cells.get(plan.cfg.get('baseline'))
     found: dict[str, dict] = {}
     for cell, content in cells.items():

@@ -29,13 +29,13 @@ class _Running:
 class Runner:
     """Runs what is not done yet.
 
-    A done step is never run again. One that was interrupted or failed before is tried again, from its last checkpoint
-    where it has one. A failed step ends what needs it, and nothing else.
+    A done step is never run again. One that was interrupted or failed before is tried again, from
+    its last checkpoint if it has one. A failed step ends the steps that need it, and no other.
 
     Args:
-        plan: the steps.
-        jobs: how many run at a time.
-        say: where a line on every event goes.
+        plan: The steps.
+        jobs: How many run at a time.
+        say: Called with a line on every event.
     """
 
     def __init__(self, plan: Plan, *, jobs: int = 1, say: Callable[[str], None] = print) -> None:
@@ -54,11 +54,11 @@ class Runner:
         lock = take_lock(self.plan.work_dir / '.study.lock')
         if lock is None:
             raise StudyError(
-                f'{self.plan.work_dir}: another tools/study.py is at work here; wait for it or end it'
+                f'{self.plan.work_dir}: another tools/study.py is at work here; wait for it or '
+                'end it'
             )
-        handler = signal.signal(
-            signal.SIGTERM, lambda *_: sys.exit(143)
-        )  # so that the children are ended as well
+        # so that the children are ended as well
+        handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             self._run()
         finally:
@@ -68,27 +68,23 @@ class Runner:
         return not self.failed
 
     def _run(self) -> None:
-        pending = {}
-        for key, step in self.plan.steps.items():
-            if state_of(step) != 'done':
-                pending[key] = step
+        steps = self.plan.steps
+        pending = {key: step for key, step in steps.items() if state_of(step) != 'done'}
         done = self.plan.steps.keys() - pending.keys()
         self.say(f'{len(self.plan.steps)} steps, {len(done)} of them done before')
         waiting_for_lock: set[str] = set()
         while pending or self.running:
-            for key in [key for key, step in pending.items() if self.failed & set(step.needs)]:
-                self.failed.add(key)
-                self.say(
-                    f'not run {key}: it needs {", ".join(sorted(self.failed & set(pending.pop(key).needs)))}'
-                )
+            for key, step in list(pending.items()):
+                failed = sorted(self.failed & set(step.needs))
+                if failed:
+                    self.failed.add(key)
+                    del pending[key]
+                    self.say(f'not run {key}: it needs {", ".join(failed)}')
             for key, step in list(pending.items()):
                 if not set(step.needs) <= done:
                     continue
-                if (
-                    sum(job.step.slots for job in self.running.values())
-                    + min(step.slots, self.jobs)
-                    > self.jobs
-                ):
+                busy = sum(job.step.slots for job in self.running.values())
+                if busy + min(step.slots, self.jobs) > self.jobs:
                     break  # in order: a large step is not overtaken for ever
                 if self._start(step):
                     del pending[key]
@@ -96,7 +92,8 @@ class Runner:
                     waiting_for_lock.add(key)
                     pid = (read_marker(step.folder) or {}).get('pid')
                     self.say(
-                        f'waiting for {key}: its process of an earlier run (pid {pid}) is still at work'
+                        f'waiting for {key}: its process of an earlier run (pid {pid}) is still at '
+                        'work'
                     )
             time.sleep(_POLL)
             done |= self._collect()
@@ -107,9 +104,7 @@ class Runner:
         if lock is None:
             return False
         before = read_marker(step.folder)
-        resumes = (
-            before is not None and bool(step.resume) and (step.folder / step.checkpoint).exists()
-        )
+        resumes = before and step.resume and (step.folder / step.checkpoint).exists()
         command = step.resume if resumes else step.command
         begun = dict(command=shlex.join(command), started=_now())
         write_marker(step, 'started', **begun)  # before there is anything to resume
@@ -187,12 +182,13 @@ def settle_changes(plan: Plan, *, redo: bool, say: Callable[[str], None] = print
     """Deal with steps that ran with another command or config than they have now.
 
     Args:
-        plan: the steps.
-        redo: set their folders aside, so that they and what needs them run anew. Otherwise nothing is touched.
-        say: where a line on every folder set aside goes.
+        plan: The steps.
+        redo: Set their folders aside, so that they and the steps that need them run anew. Otherwise
+            nothing is touched.
+        say: Called with a line on every folder set aside.
 
     Raises:
-        StudyError: there are such steps and ``redo`` is off.
+        StudyError: There are such steps and ``redo`` is off.
     """
     changed = [step for step in plan.steps.values() if state_of(step) == 'changed']
     if changed and not redo:
@@ -201,15 +197,16 @@ def settle_changes(plan: Plan, *, redo: bool, say: Callable[[str], None] = print
         own.sort(key=lambda item: item[1].startswith('a step that'))
         step, what = own[0]
         raise StudyError(
-            f'{plan.work_dir}: {len(changed)} steps ran with other settings than they have now, the first is {step.key}: '
-            f'{what}; restore the setting, take another --work-dir, or pass --redo-changed to set these folders aside and '
-            'run them again'
+            f'{plan.work_dir}: {len(changed)} steps ran with other settings than they have now, '
+            f'the first is {step.key}: {what}; restore the setting, take another --work-dir, or '
+            'pass --redo-changed to set these folders aside and run them again'
         )
     for step in changed:
         lock = take_lock(step.folder / LOCK)
         if lock is None:
             raise StudyError(
-                f'{step.folder}: its process of an earlier run is still at work; wait for it or end it'
+                f'{step.folder}: its process of an earlier run is still at work; wait for it or '
+                'end it'
             )
         say(f'set aside {step.key} as {set_aside(step.folder).name}: its settings have changed')
         os.close(lock)
@@ -217,11 +214,8 @@ def settle_changes(plan: Plan, *, redo: bool, say: Callable[[str], None] = print
 
 def last_line(log: Path) -> str:
     """The last line of a log that says something."""
-    lines = (
-        [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()]
-        if log.exists()
-        else []
-    )
+    text = log.read_text(errors='replace') if log.exists() else ''
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:300] if lines else 'no output'
 
 

@@ -1,19 +1,17 @@
-# Ego-Exo4D keystep recognition on the benchmark's cut clips (448p) of the first-person camera; views='all' adds the others.
+# Ego-Exo4D keystep recognition on the benchmark's cut clips (448p) of the first-person camera;
+# views='all' adds the others.
 _base_ = 'ego4d_fho.py'
 
 ids = dict(meta_keys=('segment_id', 'video_id'))
-train_pipeline = [
-    dict(step, **(ids if step['type'] == 'PackActionInputs' else {}))
-    for step in _base_.train_pipeline
-]
-val_pipeline = [
-    dict(step, **(ids if step['type'] == 'PackActionInputs' else {}))
-    for step in _base_.val_pipeline
-]
-test_pipeline = [
-    dict(step, **(ids if step['type'] == 'PackActionInputs' else {}))
-    for step in _base_.test_pipeline
-]
+train_pipeline, star_train_pipeline, val_pipeline, test_pipeline = (
+    [*pipeline[:-1], dict(pipeline[-1], **ids)]
+    for pipeline in (
+        _base_.train_pipeline,
+        _base_.star_train_pipeline,
+        _base_.val_pipeline,
+        _base_.test_pipeline,
+    )
+)
 
 data = dict(
     _delete_=True,

@@ -1,4 +1,5 @@
-# EPIC-KITCHENS-55 as extracted frames, split as in the official Ego-Exo code, which ships the two lists.
+# EPIC-KITCHENS-55 as extracted frames, split as in the official Ego-Exo code, which ships the
+# lists.
 _base_ = 'epic100.py'
 
 interaction_store = 'data/targets/epic55_interaction'

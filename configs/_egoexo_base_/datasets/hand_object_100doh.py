@@ -1,5 +1,6 @@
-# 100DOH in the layout of the authors' code (https://github.com/ddshan/hand_object_detector): JPEGImages, Annotations and
-# ImageSets/Main under one folder. A leaf adds pipelines and batch sizes.
+# 100DOH in the layout of the authors' code (https://github.com/ddshan/hand_object_detector):
+# JPEGImages, Annotations and ImageSets/Main under one folder. A leaf adds pipelines and batch
+# sizes.
 data_root = 'data/100doh'
 
 train_dataloader = dict(

@@ -8,6 +8,7 @@ ann_file_train = 'data/kinetics400/kinetics400_train_list_videos.txt'
 ann_file_val = 'data/kinetics400/kinetics400_val_list_videos.txt'
 
 clip = dict(clip_len=32, frame_interval=2)
+num_maps = 8  # slow frames of the 8x8 models; each has a map where there are targets
 train_pipeline = [
     dict(type='SeedAugmentations'),
     dict(type='ClipReaderInit'),

@@ -1,25 +1,22 @@
-# Kinetics-400 with teacher targets in clips of 8 frames, each 8 apart; every frame has a map.
-_base_ = 'k400_8x8.py'
+# Kinetics-400 with teacher targets in clips of 8 frames, each 8 apart.
+_base_ = ['k400_targets.py', 'clips_8x8.py']
 
-targets = dict(
-    ego_score='data/targets/k400_ego_score',
-    object_score='data/targets/k400_object_score',
-    interaction_map='data/targets/k400_interaction',
+clip = _base_.clip_8x8
+load_targets = dict(type='LoadTargets', **_base_.resample.LoadTargets)
+train_pipeline, stock_train_pipeline, val_pipeline, test_pipeline = (
+    [
+        load_targets
+        if step['type'] == 'LoadTargets'
+        else dict(step, **_base_.resample.get(step['type'], {}))
+        for step in pipeline
+    ]
+    for pipeline in (
+        _base_.train_pipeline,
+        _base_.stock_train_pipeline,
+        _base_.val_pipeline,
+        _base_.test_pipeline,
+    )
 )
-
-train_pipeline = [
-    dict(type='SeedAugmentations'),
-    dict(type='ClipReaderInit'),
-    dict(type='SampleTimeWindow', **_base_.clip),
-    dict(type='DecordDecode'),
-    dict(type='TrackGeometry'),
-    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='LoadTargets', time_stride=1),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', algorithm_keys=('ego_score', 'object_score', 'interaction_map')),
-]
-
-train_dataloader = dict(
-    dataset=dict(targets=targets, missing_targets='error', pipeline=train_pipeline)
-)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -1,4 +1,5 @@
-# What the loaders of all data sets share: 8 clips a GPU in training and validation, one video (of many views) in testing.
+# The loaders of all data sets: 8 clips a GPU in training and validation, one video of many views in
+# testing.
 train_dataloader = dict(
     batch_size=8,
     num_workers=8,

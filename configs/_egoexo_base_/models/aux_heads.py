@@ -18,6 +18,6 @@ aux_heads = dict(
         mid_channels=512,
         pathway=0,  # slow
         loss_hand=dict(type='InteractionMapLoss', loss_weight=1.0),
-        loss_object=dict(type='InteractionMapLoss', loss_weight=1.0),
+        loss_held_object=dict(type='InteractionMapLoss', loss_weight=1.0),
     ),
 )

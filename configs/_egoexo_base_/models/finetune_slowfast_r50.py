@@ -2,10 +2,11 @@
 #
 # load_from of the tasks' configs takes any of
 #   - pre-training of this package (plain or Ego-Exo): work_dirs/<config>/epoch_200.pth
-#   - an official checkpoint: python tools/convert_pyslowfast.py IN.pyth OUT.pth
-#   - MMAction2's Kinetics weights, whose SlowFast differs: see finetune/epic100/slowfast_r50_mmaction_epic100.py
-# Class heads and auxiliary heads that a task does not have are left out of what is loaded; a backbone that does not fit is
-# refused (CheckWeightsHook).
+#   - an official checkpoint: python tools/convert_weights.py IN.pyth OUT.pth
+#   - MMAction2's Kinetics weights, whose SlowFast differs: see
+#     finetune/epic100/slowfast_r50_mmaction_epic100.py
+# Class heads and auxiliary heads that a task does not have are not loaded. A backbone that does not
+# fit is refused (CheckWeightsHook).
 _base_ = 'slowfast_r50.py'
 
 model = dict(

@@ -1,11 +1,11 @@
-# SlowFast 8x8 R50 as in the reference: 32 frames, alpha 4, beta 1/8, lateral convolutions with normalisation.
+# SlowFast 8x8 R50 as in the reference: 32 frames, lateral convolutions with normalisation.
 model = dict(
     type='Recognizer3D',
     backbone=dict(
         type='EgoExoSlowFast',
         slow_sampling='linspace',  # 'stride' for weights trained with MMAction2's own SlowFast
-        resample_rate=4,  # fast frames per slow frame
-        speed_ratio=4,  # alpha
+        resample_rate=4,  # alpha: fast frames per slow frame
+        speed_ratio=4,
         channel_ratio=8,  # 1 / beta
         slow_pathway=dict(
             type='resnet3d',

@@ -1,4 +1,5 @@
-# Charades-Ego: 60 epochs of SGD on 8 GPUs x 8 clips, half a cosine from 0.25 without warm-up, changed every iteration.
+# Charades-Ego: 60 epochs of SGD on 8 GPUs x 8 clips, half a cosine from 0.25 without warm-up,
+# changed every iteration.
 max_epochs = 60
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=2, val_interval=2)
 val_cfg = dict(type='ValLoop')

@@ -1,4 +1,5 @@
-# EPIC-Kitchens: 30 epochs of SGD on 8 GPUs x 8 clips, a tenth of the rate after 20 epochs and a hundredth after 25.
+# EPIC-Kitchens: 30 epochs of SGD on 8 GPUs x 8 clips, a tenth of the rate after 20 epochs and a
+# hundredth after 25.
 max_epochs = 30
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=2, val_interval=2)
 val_cfg = dict(type='ValLoop')

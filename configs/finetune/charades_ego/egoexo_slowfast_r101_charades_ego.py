@@ -1,7 +1,5 @@
 # Ego-Exo: SlowFast 8x8 R101 on Charades-Ego from Ego-Exo weights.
-_base_ = 'egoexo_slowfast_r50_charades_ego.py'
+_base_ = ['egoexo_slowfast_r50_charades_ego.py', '../../_egoexo_base_/models/slowfast_r101.py']
 
-model = dict(
-    backbone=dict(slow_pathway=dict(depth=101, fusion_kernel=5), fast_pathway=dict(depth=101))
-)
+model = dict(backbone=_base_.r101)
 load_from = 'work_dirs/egoexo_slowfast_r101_k400/epoch_200.pth'

@@ -1,11 +1,11 @@
-# Ego-Exo*: the Interaction-Map loss goes on in fine-tuning, 0.1 (hand + object) + 1.0 BCE.
+# Ego-Exo*: fine-tuning keeps the Interaction-Map loss, 0.1 (hand + object) + 1.0 BCE.
 # (There is no official result of it for Slow.)
 _base_ = ['egoexo_slowonly_r50_charades_ego.py', '../../_egoexo_base_/models/interaction_head.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=0.1)
 model = dict(
     aux_heads=dict(
-        interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_object=map_loss)
+        interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_held_object=map_loss)
     )
 )
 train_dataloader = dict(

@@ -1,5 +1,6 @@
-# SlowFast 8x8 R50 on Ego4D v2 (verb and noun, 117 and 521 classes) from plain Kinetics-400 weights. Rate 1e-4 and 30 epochs
-# are those of Ego4D's recognition baseline; batch, schedule and augmentation are those of the EPIC-KITCHENS recipe.
+# SlowFast 8x8 R50 on Ego4D v2 (verb and noun, 117 and 521 classes) from plain Kinetics-400 weights.
+# Rate 1e-4 and 30 epochs are those of Ego4D's recognition baseline; batch, schedule and
+# augmentation are those of the EPIC-KITCHENS recipe.
 _base_ = [
     '../../_egoexo_base_/models/finetune_slowfast_r50.py',
     '../../_egoexo_base_/datasets/ego4d_fho.py',

@@ -1,10 +1,10 @@
-# Ego-Exo*: the Interaction-Map loss goes on in fine-tuning, 3.0 (hand + object) + CE verb + CE noun.
+# Ego-Exo*: fine-tuning keeps the Interaction-Map loss, 3.0 (hand + object) + CE verb + CE noun.
 _base_ = ['egoexo_slowfast_r50_epic100.py', '../../_egoexo_base_/models/interaction_head.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=3.0)
 model = dict(
     aux_heads=dict(
-        interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_object=map_loss)
+        interaction_map=dict(_base_.interaction_head, loss_hand=map_loss, loss_held_object=map_loss)
     )
 )
 train_dataloader = dict(

@@ -1,7 +1,6 @@
 # SlowFast 8x8 R101 on EPIC-KITCHENS-100: the baseline.
-_base_ = 'slowfast_r50_epic100.py'
+_base_ = ['slowfast_r50_epic100.py', '../../_egoexo_base_/models/slowfast_r101.py']
 
-model = dict(
-    backbone=dict(slow_pathway=dict(depth=101, fusion_kernel=5), fast_pathway=dict(depth=101))
-)
-load_from = 'checkpoints/slowfast_r101_k400.pth'  # no config here trains it: convert an official file or take MMAction2's
+model = dict(backbone=_base_.r101)
+# no config here trains it: convert an official file or take MMAction2's
+load_from = 'checkpoints/slowfast_r101_k400.pth'

@@ -1,6 +1,6 @@
-# EPIC-KITCHENS-100 from MMAction2's own Kinetics-400 weights. Its SlowFast takes other slow frames, has no normalisation in
-# its lateral convolutions (of kernel 7, in R101 too) and was trained with ImageNet's mean and std. The same lines serve the
-# other tasks; Slow needs the last two only.
+# EPIC-KITCHENS-100 from MMAction2's own Kinetics-400 weights. Its SlowFast takes other slow frames,
+# has no normalisation in its lateral convolutions (of kernel 7, in R101 too) and was trained with
+# ImageNet's mean and std. The same lines serve the other tasks; Slow needs the last two only.
 _base_ = 'slowfast_r50_epic100.py'
 
 model = dict(

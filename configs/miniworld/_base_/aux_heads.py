@@ -1,4 +1,5 @@
-# The heads of Ego-Exo on the small SlowFast, with the loss weights of the Kinetics recipe; 8 objects for 1000.
+# The heads of Ego-Exo on the small SlowFast, with the loss weights of the Kinetics recipe; 8
+# objects for 1000.
 _base_ = '../../_egoexo_base_/models/aux_heads.py'
 
 ego_score = dict(_base_.aux_heads.ego_score, in_channels=80)

@@ -1,4 +1,5 @@
-# 8 frames of a clip of 32, 48 of 72 pixels, of videos (Kinetics) and of frames (Charades-Ego, EPIC), which stay in memory.
+# 8 frames of a clip of 32, 48 of 72 pixels, of videos (Kinetics) and of frames (Charades-Ego,
+# EPIC), which stay in memory.
 clip = dict(clip_len=8, frame_interval=4)
 sample, sample_test = (
     dict(type='SampleClampedFrames', **clip, test_mode=test) for test in (False, True)
@@ -18,7 +19,8 @@ train, test = (
     [*seed, *load, sample, *decode, *augment, *pack],
     [*load, sample_test, *decode, *centre, *pack],
 )
-# labels: a pair as a number (Kinetics), or the pairs of a Charades-Ego video as a one-hot vector, to [verb, noun]
+# labels: a pair as a number (Kinetics), or the pairs of a Charades-Ego video as a one-hot vector,
+# to [verb, noun]
 pair = [dict(type='PairToVerbNoun', num_nouns=8)]
 one_hot = [dict(type='UnionFrameLabels', num_classes=48, scope='video')]
 pair_train, pair_test = [*pair, *train], [*pair, *test]

@@ -1,5 +1,5 @@
-# MINIWORLD_STUDY is the folder of the study: its world, teachers and stores lie below. One process, no workers: two cells
-# run at a time, each on one core.
+# MINIWORLD_STUDY is the folder of the study: it has the world, teachers and stores. One process,
+# no workers: two cells run at a time, each on one core.
 _base_ = '../../_egoexo_base_/default_runtime.py'
 custom_imports = dict(imports=['egoexo_mm', 'study.modules'])  # in tools/
 
@@ -26,6 +26,16 @@ optim_wrapper = dict(
     paramwise_cfg=dict(norm_decay_mult=0.0),
     clip_grad=dict(max_norm=5.0),
 )
+# a leaf adds T_max and end, and may change the epochs of warm-up
+param_scheduler = [
+    dict(
+        type='WarmupCosineLR',
+        warmup=1,
+        start_factor=0.1,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
+]
 default_hooks = dict(logger=dict(interval=6), checkpoint=dict(save_best=None, max_keep_ckpts=1))
 log_processor = dict(window_size=6)
 custom_hooks = [

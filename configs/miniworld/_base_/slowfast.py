@@ -1,5 +1,5 @@
-# A SlowFast of 0.27 million parameters: three stages of one basic block, 8 frames of 48 pixels, maps of 4 x 6 x 6. Both
-# pathways see every other of the other's frames, and a cell has 8 pixels.
+# A SlowFast of 0.27 million parameters: three stages of one basic block, 8 frames of 48 pixels,
+# maps of 4 x 6 x 6. Both pathways see every other of the other's frames, and a cell has 8 pixels.
 stages = dict(
     type='resnet3d',
     depth=18,

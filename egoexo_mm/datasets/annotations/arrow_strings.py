@@ -1,7 +1,8 @@
-"""Columns of text that pandas 3 keeps in pyarrow's layout, rebuilt from the bytes in a pickle without pyarrow.
+"""Text columns of pandas 3 in pyarrow's layout, rebuilt from the bytes in a pickle without pyarrow.
 
-An array of strings is a buffer of offsets into a buffer of UTF-8 bytes, and a bitmap of which entries have a value
-(https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-layout). Every offset is checked.
+An array of strings is a buffer of offsets into a buffer of UTF-8 bytes, and a bitmap of the entries
+that have a value (https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-layout).
+Every offset is checked. Each function stands for the pyarrow function that the pickle names.
 """
 
 from __future__ import annotations
@@ -28,11 +29,17 @@ def arrow_buffer(content: Any) -> bytes:
 
 
 def arrow_strings(parts: Any) -> list[str | None]:
-    """Stands for ``pyarrow.lib._restore_array``; texts, and None where there is no value.
+    """Stands for ``pyarrow.lib._restore_array``.
 
     Args:
-        parts: (type, length, number of values that are missing, offset of the first entry, buffers, children, dictionary);
-            the buffers are the bitmap or None, the offsets and the bytes.
+        parts: (type, length, number of missing values, offset of the first entry, buffers,
+            children, dictionary); the buffers are the bitmap or None, the offsets and the bytes.
+
+    Returns:
+        Texts, and None where there is no value.
+
+    Raises:
+        ValueError: For another array, or offsets beyond the bytes.
     """
     kind, length, _missing, first, (valid, offsets, content), children, dictionary = parts
     if children or dictionary is not None or min(length, first) < 0:
@@ -45,9 +52,8 @@ def arrow_strings(parts: Any) -> list[str | None]:
         raise ValueError('an arrow array whose offsets lie beyond its bytes')
     texts: list[str | None] = [content[a:b].decode('utf-8') for a, b in zip(ends, ends[1:])]
     if valid is not None:
-        bits = np.unpackbits(
-            np.frombuffer(valid, np.uint8), bitorder='little', count=first + length
-        )[first:]
+        bitmap = np.frombuffer(valid, np.uint8)
+        bits = np.unpackbits(bitmap, bitorder='little', count=first + length)[first:]
         if len(bits) < length:
             raise ValueError('an arrow array whose bitmap is too short')
         texts = [text if bit else None for text, bit in zip(texts, bits)]

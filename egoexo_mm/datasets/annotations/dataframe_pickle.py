@@ -1,10 +1,12 @@
-"""Tables in pickles of pandas DataFrames, read without pandas and without running what the pickle asks for.
+"""Tables in pickled pandas DataFrames, read without pandas and without running code of the pickle.
 
-EPIC-KITCHENS releases its annotations as csv and as such pickles. A pickle names functions and calls them; here the few
-pandas names of a plain table stand for inert records, from which the columns are put together, and numpy arrays pass
-through :class:`egoexo_mm.untrusted.unpickler.RestrictedUnpickler`. Read are pandas 0.23 to 3.1, protocols 0 to 5, columns of
-numbers, texts (also in pyarrow's layout, pandas 3's default where pyarrow is installed) and lists; categories, dates and
-other arrow columns are refused.
+EPIC-KITCHENS releases its annotations as csv and as such pickles. A pickle names functions and
+calls them. Here the few pandas names of a plain table give inert records, from which the columns
+are put together; :class:`egoexo_mm.untrusted.unpickler.RestrictedUnpickler` reads the numpy arrays.
+
+Supported are pandas 0.23 to 3.1, pickle protocols 0 to 5, and columns of numbers, lists and texts
+(also in pyarrow's layout, the default of pandas 3 with pyarrow). Categories, dates and other arrow
+columns are refused.
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ from egoexo_mm.untrusted.unpickler import RestrictedUnpickler
 from .arrow_strings import arrow_buffer, arrow_chunks, arrow_strings, arrow_type
 
 _MOST_ROWS, _MOST_COLUMNS = 10**8, 10**5
+_ARGUMENTS = ('Index', 'RangeIndex', 'Int64Index', 'UInt64Index', 'Float64Index', 'StringArray')
 
 
 class DataFrameColumns(NamedTuple):
-    """A table by columns of equal length; ``index`` holds the row names, ``index_name`` what they are called."""
+    """A table: columns of equal length, the names of the rows, and the name of that index."""
 
     columns: dict[str, list]
     index: list
@@ -32,7 +35,7 @@ class DataFrameColumns(NamedTuple):
 
 
 class _Record(Standin):
-    """Keeps what it is given. ``__setstate__`` exists in every instance, so no pickle can set its attributes."""
+    """Keeps its arguments and state; with ``__setstate__`` no pickle can set its attributes."""
 
     __slots__ = ('args', 'state')
     is_value = True
@@ -51,7 +54,7 @@ class _Frame(_Record):
 
 
 class _Manager(_Record):
-    """A BlockManager: arguments (blocks, axes), before pandas 1.3 a state with ``{'0.14.1': {blocks, axes}}``."""
+    """A BlockManager: arguments (blocks, axes), or a state with ``0.14.1`` before pandas 1.3."""
 
 
 class _Strings(_Record):
@@ -73,49 +76,34 @@ class _Block(NamedTuple):
 
 
 class _TableUnpickler(RestrictedUnpickler):
-    """Admits, besides numpy and builtin containers, the names in a pickled DataFrame; pandas itself is never imported."""
+    """Admits the names in a pickled DataFrame beside those of numpy; pandas is never imported."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
-        pandas = {
-            'DataFrame': _Frame,
-            'BlockManager': _Manager,
-            '_new_Index': self._new_index,
-            '_unpickle_block': self._block,
-            '__pyx_unpickle_NDArrayBacked': self._strings,
-            'StringDtype': self._nothing,
-            'ArrowStringArray': _ArrowStrings,
-            # classes that only come as arguments
-            **{
-                name: name
-                for name in (
-                    'Index',
-                    'RangeIndex',
-                    'Int64Index',
-                    'UInt64Index',
-                    'Float64Index',
-                    'StringArray',
-                )
-            },
+        # classes that only come as arguments of the functions below
+        self._pandas: dict[str, Any] = {name: name for name in _ARGUMENTS}
+        self._pandas.update(
+            DataFrame=_Frame,
+            BlockManager=_Manager,
+            ArrowStringArray=_ArrowStrings,
+            StringDtype=lambda *_: None,
+            _new_Index=self._new_index,
+            _unpickle_block=lambda values, columns, _ndim: _Block(values, columns),
+            __pyx_unpickle_NDArrayBacked=self._strings,
+        )
+        self._others = {
+            ('pyarrow.lib', '_restore_array'): arrow_strings,
+            ('pyarrow.lib', 'chunked_array'): arrow_chunks,
+            ('pyarrow.lib', 'type_for_alias'): arrow_type,
+            ('pyarrow.lib', 'py_buffer'): arrow_buffer,
         }
-        others = {
-            ('builtins', 'slice'): slice,
-            ('__builtin__', 'slice'): slice,
-            **{(name, '_reconstructor'): self._reconstructor for name in ('copyreg', 'copy_reg')},
-            **{(name, 'object'): 'object' for name in ('builtins', '__builtin__')},
-            **{
-                ('pyarrow.lib', name): stand_in
-                for name, stand_in in (
-                    ('_restore_array', arrow_strings),
-                    ('chunked_array', arrow_chunks),
-                    ('type_for_alias', arrow_type),
-                    ('py_buffer', arrow_buffer),
-                )
-            },
-        }
-        self._pandas, self._others = pandas, others
+        for module in ('builtins', '__builtin__'):
+            self._others.update({(module, 'slice'): slice, (module, 'object'): 'object'})
+        for module in ('copyreg', 'copy_reg'):
+            self._others[module, '_reconstructor'] = self._reconstructor
 
     def find_class(self, module: str, name: str) -> Any:
+        """The stand-in of a pandas or pyarrow name; the base class answers for others."""
         if (module == 'pandas' or module.startswith('pandas.')) and name in self._pandas:
             return self._pandas[name]
         if (module, name) in self._others:
@@ -135,9 +123,6 @@ class _TableUnpickler(RestrictedUnpickler):
             return _Index(rows, parts['name'])
         return _Index(parts['data'], parts['name'])
 
-    def _block(self, values: Any, columns: Any, _ndim: Any) -> _Block:
-        return _Block(values, columns)
-
     def _strings(self, kind: Any, _checksum: Any, state: Any) -> _Strings:
         if kind != 'StringArray':
             raise ValueError(f'an array of type {quote(kind)}')
@@ -145,15 +130,12 @@ class _TableUnpickler(RestrictedUnpickler):
         strings.state = state
         return strings
 
-    def _nothing(self, *_args: Any) -> None:
-        return None
-
 
 def read_dataframe_pickle(path: str | Path) -> DataFrameColumns:
     """Columns of a pickled DataFrame.
 
     Raises:
-        ValueError: the pickle holds anything else, asks for other code, is truncated, or is no pickle.
+        ValueError: It holds anything else, asks for other code, is truncated, or is no pickle.
     """
     try:
         with open(path, 'rb') as file:
@@ -163,8 +145,8 @@ def read_dataframe_pickle(path: str | Path) -> DataFrameColumns:
     except Exception as error:  # whatever a damaged or hostile byte stream leads to
         reason = shorten(f'{type(error).__name__}: {error}')
         raise ValueError(
-            f'{path}: not a pickle of a plain pandas DataFrame, or one that asks for code that is not run '
-            f'({reason}); give the csv of the same annotation instead'
+            f'{path}: not a pickle of a plain pandas DataFrame, or one that asks for code that is '
+            f'not run ({reason}); give the csv of the same annotation instead'
         ) from None
 
 
@@ -176,10 +158,8 @@ def _columns(frame: Any) -> DataFrameColumns:
         blocks, axes = manager.args
     else:
         parts = manager.state[3]['0.14.1']
-        axes, blocks = (
-            parts['axes'],
-            [_Block(block['values'], block['mgr_locs']) for block in parts['blocks']],
-        )
+        axes = parts['axes']
+        blocks = [_Block(block['values'], block['mgr_locs']) for block in parts['blocks']]
     names, index = _plain(axes[0].values), axes[1].values
     if not names:
         raise ValueError('it has no columns')
@@ -192,9 +172,8 @@ def _columns(frame: Any) -> DataFrameColumns:
             found[column] = cells.tolist()
     if sorted(found) != list(range(len(names))) or len(set(names)) != len(names):
         raise ValueError('its blocks and column names do not match')
-    return DataFrameColumns(
-        {name: found[i] for i, name in enumerate(names)}, list(index), axes[1].name
-    )
+    columns = {name: found[i] for i, name in enumerate(names)}
+    return DataFrameColumns(columns, list(index), axes[1].name)
 
 
 def _plain(values: Any) -> list:

@@ -69,7 +69,7 @@ class Row:
         return str(value).strip()
 
     def integer(self, name: str, below: int | None = None) -> int:
-        """A whole number from 0, below ``below`` if given. ``3.0``, which pandas makes of 3, is 3."""
+        """A whole number from 0, below ``below`` if given. Pandas may write 3 as 3.0."""
         value = self.value(name)
         number = parse_number(value)
         if not (number.is_integer() and 0 <= number < (below or math.inf)):

@@ -1,4 +1,4 @@
-"""Videos and pictures that cannot be read: recognised, listed in ``failed.jsonl``, and replaced or refused."""
+"""Videos and pictures that cannot be read: recognised, listed, and replaced or refused."""
 
 from .mixin import BrokenMedia
 

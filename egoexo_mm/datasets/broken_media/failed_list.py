@@ -12,17 +12,13 @@ import torch
 from mmengine.logging import MMLogger
 
 from egoexo_mm.failed_jsonl import FAILED_NAME, append_failure
-
-try:
-    import fcntl
-except ImportError:  # not on Windows; there two workers may list a file twice
-    fcntl = None
+from egoexo_mm.file_locks import file_lock
 
 _LONGEST_NAME = 4096  # bytes
 
 
 class FailedMedia:
-    """Files that could not be read, in a ``failed.jsonl`` that all workers and ranks of a run share.
+    """Files that could not be read, in a ``failed.jsonl`` that all workers of a run share.
 
     Args:
         file: Where to list them. None: in the work dir, once :meth:`begin` has named it; nowhere
@@ -78,8 +74,7 @@ class FailedMedia:
                 )
             return new
         file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file, 'ab+') as handle:
-            _lock(handle)
+        with open(file, 'ab+') as handle, file_lock(file):
             self._read_lines(handle)
             if path not in self._listed:
                 append_failure(file, video_id, path, reason)
@@ -101,10 +96,3 @@ class FailedMedia:
                 if self._read_to >= self._begin_at.item():
                     self._of_this_run[entry['path']] = str(entry['reason'])
             self._read_to += len(line)
-
-
-def _lock(handle: BinaryIO) -> None:
-    """Wait until no other process writes the file; closing the file ends the lock."""
-    if fcntl is not None:
-        with contextlib.suppress(OSError):  # some network file systems have no locks
-            fcntl.flock(handle, fcntl.LOCK_EX)

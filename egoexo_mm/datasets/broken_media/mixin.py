@@ -1,9 +1,9 @@
 """Samples whose media cannot be read: they end the run, or other samples replace them.
 
-The replacement is a function of seed, epoch and sample. It does not depend on which files were found
-broken before, by which process, or on how often the run was interrupted. This works since a file
-that cannot be opened cannot be opened by any worker, and whether a damaged file gives the frames of
-a clip depends on the clip alone.
+The replacement is a function of seed, epoch and sample. It does not depend on which files were
+found broken before, by which process, or on how often the run was interrupted. This works since no
+worker can open a file that cannot be opened, and since whether a damaged file gives the frames of a
+clip depends on the clip alone.
 """
 
 from __future__ import annotations

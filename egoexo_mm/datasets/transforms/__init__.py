@@ -1,9 +1,12 @@
+"""Pipeline steps: sampling clips, cropping, and loading targets; importing this registers them."""
+
 from .clip_reader_init import ClipReaderInit
+from .crops import RandomRescaleCrop, UniformThreeCrop
 from .geometry import TrackGeometry
 from .load_targets import LoadTargets
-from .rescale_crop import RandomRescaleCrop
-from .sampling import SampleTimeWindow, SeedAugmentations
-from .segments import SampleClampedFrames, TrimSegment, UniformThreeCrop, UnionFrameLabels
+from .sampling import SampleClampedFrames, SampleTimeWindow
+from .seeding import SeedAugmentations
+from .segments import TrimSegment, UnionFrameLabels
 from .views import FormatViews, RepeatFrames, UniqueFrames
 
 __all__ = [

@@ -13,20 +13,21 @@ from egoexo_mm.video import RandomAccess, check_reader, open_frames
 
 @TRANSFORMS.register_module()
 class ClipReaderInit(DecordInit):
-    """``DecordInit`` with PyAV as the reader: the same frames, frame count and rate in two thirds of the time.
+    """``DecordInit`` with PyAV as the reader: the same frames and rate in two thirds of the time.
 
-    ``DecordDecode`` follows as usual. Where PyAV is not installed, decord reads, or else OpenCV, and the log says so. What
-    is a frame, and which number it has, is said in :mod:`egoexo_mm.video`.
+    ``DecordDecode`` follows as usual. Without PyAV decord reads, or else OpenCV, and the log says
+    so. :mod:`egoexo_mm.video` describes which frames a video has and how they are numbered.
 
-    Added keys beside those of ``DecordInit``: ``frame_times``, float64 (total_frames,) in seconds from the first frame, of
-    videos of variable rate only.
+    Added keys beside those of ``DecordInit``: ``frame_times``, float64 (total_frames,) in seconds
+    from the first frame, of videos of variable rate only.
 
     Args:
-        io_backend, kwargs: of ``DecordInit``. A file on disk is read in place, others are fetched whole.
-        reader: ``'pyav'``, ``'decord'``, ``'opencv'``, or None for the first of these that is installed.
+        io_backend: That of ``DecordInit``. A file on disk is read in place, others are fetched.
+        reader: ``'pyav'``, ``'decord'``, ``'opencv'``, or None for the first that is installed.
+        **kwargs: Those of ``DecordInit``.
 
     Raises:
-        ValueError: an unknown reader, or one that is not installed.
+        ValueError: For an unknown reader, or one that is not installed.
     """
 
     def __init__(self, io_backend: str = 'disk', reader: str | None = None, **kwargs) -> None:
@@ -37,7 +38,7 @@ class ClipReaderInit(DecordInit):
         """Open ``filename``.
 
         Raises:
-            BrokenVideoError: it cannot be read.
+            BrokenVideoError: It cannot be read.
         """
         results.pop('frame_times', None)
         results = super().transform(results)

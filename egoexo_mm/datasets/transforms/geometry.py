@@ -8,8 +8,8 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-# Two points in units of the frame. Irrational, so that no crop moves one to exactly 0: the host's Flip takes a coordinate
-# of 0 for a missing keypoint and leaves it there.
+# Two points in units of the frame. Irrational, so that no crop moves one to exactly 0: the host's
+# Flip takes a coordinate of 0 for a missing keypoint and leaves it there.
 _PROBE = np.array([[1 / math.pi, 1 / math.e], [2 / math.pi, 2 / math.e]])
 
 
@@ -17,16 +17,17 @@ _PROBE = np.array([[1 / math.pi, 1 / math.e], [2 / math.pi, 2 / math.e]])
 class TrackGeometry(BaseTransform):
     """Send two known points through the transforms that follow, as keypoints.
 
-    Every geometric transform of MMAction2 that moves pixels moves keypoints with them (``Resize``, ``RandomRescale``,
-    ``RandomCrop``, ``RandomResizedCrop``, ``CenterCrop``, ``Flip``, in any order), so ``LoadTargets`` can read off where
-    the source frame went and carry boxes there. Put it right after decoding. Transforms with ``lazy=True`` refuse
-    keypoints with an error; wrappers of other libraries that warp frames (RandAugment) are not followed.
+    The geometric transforms of MMAction2 (``Resize``, ``RandomRescale``, ``RandomCrop``,
+    ``RandomResizedCrop``, ``CenterCrop``, ``Flip``, in any order) move keypoints with the pixels.
+    So ``LoadTargets`` can read off where the source frame went and carry boxes there. Put it right
+    after decoding. Transforms with ``lazy=True`` refuse keypoints with an error. Wrappers of other
+    libraries that warp frames (RandAugment) are not followed.
 
     Required keys: ``img_shape``. Added keys: ``keypoint`` (removed again by ``LoadTargets``).
 
     Raises:
-        KeyError: if frames have not been decoded yet.
-        ValueError: if the sample has keypoints of its own.
+        KeyError: Frames have not been decoded yet.
+        ValueError: The sample has keypoints of its own.
     """
 
     def transform(self, results: dict) -> dict:
@@ -50,16 +51,17 @@ def view_geometry(results: dict) -> tuple[np.ndarray, np.ndarray]:
     Takes the probe of ``TrackGeometry`` out of ``results``.
 
     Returns:
-        scale (2,) and offset (V, 2), ``x, y``: a source point ``u`` lies at ``scale * u + offset`` of the crop. ``V`` is
-        1, or the number of crops of ``ThreeCrop``.
+        scale (2,) and offset (V, 2), ``x, y``: a source point ``u`` lies at ``scale * u + offset``
+        of the crop. ``V`` is 1, or the number of crops of ``ThreeCrop``.
 
     Raises:
-        KeyError: if ``TrackGeometry`` is missing from the pipeline.
-        NotImplementedError: for ``TenCrop``, which flips half of its crops.
+        KeyError: ``TrackGeometry`` is missing from the pipeline.
+        NotImplementedError: For ``TenCrop``, which flips half of its crops.
     """
     if 'keypoint' not in results:
         raise KeyError(
-            'LoadTargets cannot follow boxes: add dict(type="TrackGeometry") right after the decoding transform'
+            'LoadTargets cannot follow boxes: add dict(type="TrackGeometry") right after the '
+            'decoding transform'
         )
     first, second = results.pop('keypoint')[0, 0]
     scale = (second - first) / (_PROBE[1] - _PROBE[0])

@@ -1,4 +1,4 @@
-"""Teacher targets of the clip that was sampled, where its pixels went."""
+"""Teacher targets of the sampled clip, in the geometry of its crop."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from egoexo_mm.checks import check_choice
 from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps, place_boxes
+from egoexo_mm.probabilities import STORED_FLOOR
 from egoexo_mm.targets import TargetStore, open_stores, video_id_from_path
 
 from .geometry import view_geometry
-
-_SMALLEST_HALF = 6e-8  # probabilities are stored as float16
 
 
 @TRANSFORMS.register_module()
@@ -24,27 +24,34 @@ class LoadTargets(BaseTransform):
     Put it after all geometric transforms and before ``FormatShape``, and name its keys in
     ``PackActionInputs(algorithm_keys=('ego_score', 'object_score', 'interaction_map'))``.
 
-    Required keys: ``frame_inds``, ``start_index``, ``num_clips``, ``clip_len``, ``img_shape``, ``keypoint`` (of
-    ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Optional key: ``frame_times``. Added keys, each only
-    if its store has the video:
+    Required keys: ``frame_inds``, ``start_index``, ``num_clips``, ``clip_len``, ``img_shape``,
+    ``keypoint`` (of ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Optional key:
+    ``frame_times``. Added keys, each only if its store has the video:
 
     - ``ego_score``, ``object_score``: (C,) float32 logits; stored probabilities become ``log p``.
-    - ``interaction_map``: (2, T, H, W) float32, channel 0 hand and 1 object, T maps a clip at the frames that the
-      backbone's last feature map sees; (V, 2, T, H, W) for V > 1 views (clips x crops, in the order of ``FormatShape``).
+    - ``interaction_map``: (2, T, H, W) float32, channel 0 hand and 1 object, T maps a clip at the
+      frames of the backbone's last feature map; (V, 2, T, H, W) for V > 1 views (clips x crops, in
+      the order of ``FormatShape``).
 
     Args:
-        stores: target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder. By default those that
-            the dataset brings (``targets`` of ``VideoTargetDataset`` and of the egocentric data sets).
-        missing: a video that a store lacks is an ``'error'``, or the target is left out (``'skip'``: zero loss).
-        time_stride, frame_sampling, cell_size, join_clips: Of the maps, see :class:`MapGeometry`.
-            None: those of the model, which ``CheckTargetsHook`` tells at start; without the hook
-            SlowFast's (4, ``'linspace'``, 32 and False). What is given is compared with the model.
+        stores: Target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder.
+            By default the dataset's (``targets`` of ``VideoTargetDataset`` and of the egocentric
+            data sets).
+        missing: A video that a store lacks is an ``'error'``, or its target is left out
+            (``'skip'``, zero loss).
+        time_stride: Like ``frame_sampling``, ``cell_size`` and ``join_clips`` a field of
+            :class:`MapGeometry`. What is None is told by the model at start (``CheckTargetsHook``);
+            without the hook it is SlowFast's (4, ``'linspace'``, 32, False). What is given is
+            compared with the model.
+        frame_sampling: The backbone's ``slow_sampling``.
+        cell_size: The backbone's spatial stride.
+        join_clips: Whether the model is a 2D recognizer.
+        outside: See :func:`place_boxes`.
         soft: See :class:`MapGeometry`.
-        outside: see :func:`place_boxes`.
 
     Raises:
-        MissingVideoError: if a video is not in a store and ``missing='error'``.
-        ValueError: for an unknown option or a clip length that ``time_stride`` does not divide.
+        MissingVideoError: A video is not in a store and ``missing='error'``.
+        ValueError: For an unknown option or a clip length that ``time_stride`` does not divide.
     """
 
     def __init__(
@@ -59,8 +66,7 @@ class LoadTargets(BaseTransform):
         outside: str = 'drop',
         soft: bool = True,
     ) -> None:
-        if missing not in ('error', 'skip'):
-            raise ValueError(f"LoadTargets: missing must be 'error' or 'skip', got {missing!r}")
+        check_choice('LoadTargets: missing', missing, ('error', 'skip'))
         self.stores = open_stores(stores or {})
         self.missing = missing
         self.outside = outside
@@ -100,9 +106,10 @@ class LoadTargets(BaseTransform):
             if missing == 'skip' and video_id not in store:
                 continue
             if store.manifest.kind == 'scores':
-                results[name] = torch.from_numpy(self._logits(store, video_id))
+                target = self._logits(store, video_id)
             else:
-                results[name] = torch.from_numpy(self._maps(store, video_id, results))
+                target = self._maps(store, video_id, results)
+            results[name] = torch.from_numpy(target)
         results.pop('keypoint', None)
         return results
 
@@ -110,7 +117,7 @@ class LoadTargets(BaseTransform):
     def _logits(store: TargetStore, video_id: str) -> np.ndarray:
         scores = store.scores(video_id)
         if store.manifest.score_kind == 'probabilities':
-            return np.log(np.maximum(scores, _SMALLEST_HALF))
+            return np.log(np.maximum(scores, STORED_FLOOR))
         return scores
 
     def _maps(self, store: TargetStore, video_id: str, results: dict) -> np.ndarray:
@@ -124,9 +131,10 @@ class LoadTargets(BaseTransform):
             except ValueError as error:
                 raise ValueError(f'LoadTargets: {error}') from None
         seen = self._seen[clip_len]
-        # more rows than num_clips where SampleFrames(twice_sample=True) or a dense sampling has them
-        frames = results['frame_inds'].reshape(-1, clip_len)[:, seen] - results['start_index']
-        # of a segment of a long video, total_frames counts the segment and source_frames (None: unknown) the video
+        # More rows than num_clips where SampleFrames(twice_sample=True) or a dense sampling has them.
+        frames = results['frame_inds'].reshape(-1, clip_len)[:, seen]
+        frames = frames - results['start_index']
+        # of a segment, total_frames counts the segment and source_frames (None: unknown) the video
         total_frames = results.get('source_frames', results.get('total_frames'))
         found = store.detections(
             video_id,
@@ -138,7 +146,7 @@ class LoadTargets(BaseTransform):
         scale, offsets = view_geometry(results)
         grid = self.geometry.grid(results['img_shape'])
         views = []
-        for offset in offsets:  # all clips of a crop at once: their frames lie one after the other
+        for offset in offsets:  # all clips of a crop at once, with their frames in one row
             box, kept = place_boxes(found.box, scale, offset, self.outside)
             maps = boxes_to_maps(
                 box,

@@ -1,11 +1,18 @@
-"""Clip sampling of the reference code, and reproducible random draws."""
+"""Clips as the reference code samples them.
+
+Shapes: N clips of T frames, L frames of the segment. Numbers in ``frame_inds`` count from
+``start_index`` of the source.
+
+In a video of variable rate (``frame_times``, from ``ClipReaderInit``) both samplers draw positions
+on the video's average frame grid, where position ``k`` stands for the time ``k / avg_fps``, and
+take the frame in sight at that time.
+"""
 
 from __future__ import annotations
 
-import random
+import math
 
 import numpy as np
-import torch
 from mmaction.datasets.transforms import SampleFrames
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
@@ -17,22 +24,22 @@ from egoexo_mm.video.times import duration, frame_at
 class SampleTimeWindow(SampleFrames):
     """Clips of a fixed duration, as in the reference's Kinetics loader.
 
-    A clip covers ``clip_len * frame_interval * fps / target_fps`` source frames. In training it starts anywhere (uniform
-    real number); in testing clip ``i`` of ``n`` starts at ``i / n`` of the room that is left, as in the PySlowFast
-    version the paper used. ``clip_len`` evenly spaced frames between its first and last are rounded down, after
-    clamping to the video, so short videos repeat their last frame. ``SampleFrames(target_fps=30)`` follows a newer
-    PySlowFast (whole starts, last clip at the end).
+    A clip spans ``clip_len * frame_interval * fps / target_fps`` source frames. In training it
+    starts anywhere (uniform real number). In testing clip ``i`` of ``n`` starts at ``i / n`` of the
+    room that is left, as in the PySlowFast version of the paper. ``clip_len`` evenly spaced
+    positions between its first and last frame are rounded down, after clamping to the video, so
+    short videos repeat their last frame. ``SampleFrames(target_fps=30)`` follows a newer PySlowFast
+    (whole starts, last clip at the end).
 
-    In a video of variable rate (``frame_times``, of ``ClipReaderInit``) the clip covers as many seconds, and its frames are
-    those in sight at evenly spaced times.
+    In a video of variable rate the clip has the same duration in seconds.
 
     Args:
-        clip_len: frames of a clip.
-        frame_interval: source frames per frame of the clip at ``target_fps``.
-        num_clips: clips of a video.
-        target_fps: frame rate that ``frame_interval`` refers to. A video of unknown rate (no ``avg_fps``) counts as
-            having this one.
-        test_mode: fixed instead of random starts.
+        clip_len: Frames of a clip.
+        frame_interval: Source frames per frame of the clip at ``target_fps``.
+        num_clips: Clips of a video.
+        target_fps: Frame rate that ``frame_interval`` refers to. A video of unknown rate (no
+            ``avg_fps``) counts as having this one.
+        test_mode: Fixed instead of random starts.
     """
 
     def __init__(
@@ -48,12 +55,8 @@ class SampleTimeWindow(SampleFrames):
         )
 
     def transform(self, results: dict) -> dict:
-        """Add ``frame_inds`` (num_clips * clip_len,), ``clip_len``, ``frame_interval`` and ``num_clips``."""
-        total = results['total_frames']
-        if total < 1:
-            raise ValueError(
-                f'{results.get("filename", "video")}: no frames to sample from; remove it from the list'
-            )
+        """Add ``frame_inds`` (N*T,), ``clip_len``, ``frame_interval`` and ``num_clips``."""
+        total = _count(results)
         fps = results.get('avg_fps') or self.target_fps
         window = self.clip_len * self.frame_interval * fps / self.target_fps
         times = results.get('frame_times')
@@ -66,48 +69,96 @@ class SampleTimeWindow(SampleFrames):
         frames = np.linspace(starts, starts + window - 1, self.clip_len, axis=1)
         if by_time:
             frames = frame_at(times, frames / fps)
-        frames = np.clip(frames, 0, total - 1).astype(np.int32)
-        results.update(
-            frame_inds=frames.ravel() + results['start_index'],
-            clip_len=self.clip_len,
-            frame_interval=self.frame_interval,
-            num_clips=self.num_clips,
-        )
-        return results
+        return _add_clips(results, self, np.clip(frames, 0, total - 1))
 
 
 @TRANSFORMS.register_module()
-class SeedAugmentations(BaseTransform):
-    """Make the random draws of a sample depend on (seed, epoch, sample) alone.
+class SampleClampedFrames(BaseTransform):
+    """Clips at a fixed frame step, clamped to the segment.
 
-    With it an interrupted and resumed run draws what an uninterrupted one draws, and so does any number of workers and
-    ranks. Put it first in a training pipeline; ``SampleSeedHook`` tells it seed and epoch, and without the hook it does
-    nothing. ``sample_idx`` comes with every MMEngine dataset.
+    The reference's Charades-Ego and EPIC loaders sample in this way. A clip spans
+    ``(clip_len - 1) * frame_interval + 1`` frames. In training it starts at a random whole number
+    in [0, L - span], or in [L - span, 0] where the segment is shorter. In testing clip ``i`` of
+    ``num_clips`` starts at ``round(i * (L - span) / (num_clips - 1))``, a single one in the middle.
+    Frames before the segment become its first, those after it its last.
+
+    In a video of variable rate L is the duration of the segment times ``avg_fps``, rounded, and the
+    step is ``frame_interval / avg_fps`` seconds.
+
+    Required keys: ``total_frames`` (L), ``start_index``; ``segment_start`` for segments. Optional
+    keys: ``frame_times``, ``avg_fps``, ``source_frames``. Added keys: ``frame_inds`` (N*T,),
+    ``clip_len``, ``frame_interval``, ``num_clips``.
+
+    Args:
+        clip_len: Frames of a clip, T.
+        frame_interval: Step in source frames.
+        num_clips: Clips of a segment, N.
+        test_mode: Fixed instead of random starts.
+
+    Raises:
+        ValueError: For a segment without frames, or arguments below 1.
     """
 
-    def __init__(self) -> None:
-        # shared memory, because persistent workers outlive the epoch in which they started
-        self._state = torch.full((2,), -1, dtype=torch.int64).share_memory_()
+    def __init__(
+        self, clip_len: int, frame_interval: int, num_clips: int = 1, test_mode: bool = False
+    ) -> None:
+        if min(clip_len, frame_interval, num_clips) < 1:
+            raise ValueError(
+                'SampleClampedFrames: clip_len, frame_interval and num_clips must be at least 1, '
+                f'got {clip_len}, {frame_interval} and {num_clips}'
+            )
+        self.clip_len = clip_len
+        self.frame_interval = frame_interval
+        self.num_clips = num_clips
+        self.test_mode = test_mode
 
-    def set_epoch(self, seed: int, epoch: int) -> None:
-        """Announce the epoch to every worker; call it before the epoch's data loader iterator is made."""
-        self._state.copy_(torch.tensor([seed, epoch]))
-
-    def state(self) -> tuple[int, int]:
-        """Seed and epoch; -1 while they are not announced."""
-        seed, epoch = self._state.tolist()
-        return seed, epoch
+    def starts(self, total_frames: int) -> np.ndarray:
+        """Whole numbers (N,), negative where the segment is shorter than a clip."""
+        room = total_frames - ((self.clip_len - 1) * self.frame_interval + 1)
+        if not self.test_mode:
+            return np.random.randint(min(room, 0), max(room, 0) + 1, self.num_clips)
+        if self.num_clips == 1:
+            return np.array([math.floor(room / 2)])
+        return np.rint(np.arange(self.num_clips) * room / (self.num_clips - 1)).astype(np.int64)
 
     def transform(self, results: dict) -> dict:
-        """Seed numpy's and Python's global generators, which the host's transforms draw from.
+        """Add the frames of the clips, clip by clip."""
+        total, first = _count(results), results.get('segment_start', 0)
+        times, fps = results.get('frame_times'), results.get('avg_fps')
+        if times is None or not fps or len(times) != results.get('source_frames', total):
+            return _add_clips(results, self, first + self._positions(total))
+        start, after = times[first], first + total
+        stop = times[after] if after < len(times) else duration(times, fps)
+        positions = self._positions(max(round((stop - start) * fps), 1))
+        frames = frame_at(times, start + positions / fps)
+        return _add_clips(results, self, np.clip(frames, first, first + total - 1))
 
-        ``redraw``, where there is one, tells a sample drawn in place of a broken one from the same one drawn by itself.
-        """
-        seed, epoch = self.state()
-        if epoch >= 0:
-            words = np.random.SeedSequence(
-                [seed, epoch, results['sample_idx'], *results.get('redraw', ())]
-            ).generate_state(2)
-            np.random.seed(words[0])
-            random.seed(int(words[1]))
-        return results
+    def _positions(self, length: int) -> np.ndarray:
+        """Frames (N, T) of a segment of ``length`` frames, from its first."""
+        steps = np.arange(self.clip_len) * self.frame_interval
+        return np.clip(self.starts(length)[:, None] + steps, 0, length - 1)
+
+
+def _count(results: dict) -> int:
+    """Number of frames to sample from.
+
+    Raises:
+        ValueError: There are none.
+    """
+    if results['total_frames'] < 1:
+        source = results.get('filename') or results.get('frame_dir') or 'sample'
+        raise ValueError(f'{source}: no frames to sample from; remove it from the list')
+    return results['total_frames']
+
+
+def _add_clips(
+    results: dict, sampler: SampleTimeWindow | SampleClampedFrames, frames: np.ndarray
+) -> dict:
+    """Add clips of ``frames`` (N, T), numbered from 0; fractions are rounded down."""
+    results.update(
+        frame_inds=frames.astype(np.int32).ravel() + results['start_index'],
+        clip_len=sampler.clip_len,
+        frame_interval=sampler.frame_interval,
+        num_clips=sampler.num_clips,
+    )
+    return results

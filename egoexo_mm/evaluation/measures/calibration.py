@@ -17,7 +17,7 @@ class Reliability(NamedTuple):
     """Samples sorted into bins by a predicted probability; means of empty bins are NaN."""
 
     edges: np.ndarray  # (B + 1,)
-    count: np.ndarray  # (B,) samples
+    count: np.ndarray  # type: ignore[assignment]  # (B,) samples; tuple has a method of this name
     predicted: np.ndarray  # (B,) mean predicted probability
     observed: np.ndarray  # (B,) share of samples for which it came true
 
@@ -83,9 +83,7 @@ def negative_log_likelihood(
         labels: (N,) classes.
         temperature: above 0; large ones flatten.
     """
-    scaled = np.asarray(logits, np.float64) / temperature
-    scaled = scaled - scaled.max(axis=1, keepdims=True)
-    own = np.take_along_axis(scaled, np.asarray(labels)[:, None], axis=1)[:, 0]
+    scaled, own = _shifted(np.asarray(logits, np.float64) / temperature, labels)
     return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - own))
 
 
@@ -101,13 +99,11 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
         logits: (N, C) raw scores or log-probabilities.
         labels: (N,) classes.
     """
-    logits = np.asarray(logits, np.float64)
-    logits = logits - logits.max(axis=1, keepdims=True)
-    own = np.take_along_axis(logits, np.asarray(labels)[:, None], axis=1)[:, 0]
+    scores, own = _shifted(np.asarray(logits, np.float64), labels)
 
     def slope(temperature: float) -> float:
-        weights = np.exp(logits / temperature)
-        return float(np.mean((weights * logits).sum(axis=1) / weights.sum(axis=1) - own))
+        weights = np.exp(scores / temperature)
+        return float(np.mean((weights * scores).sum(axis=1) / weights.sum(axis=1) - own))
 
     low, high = TEMPERATURES
     if slope(low) <= 0:  # the colder the better
@@ -118,3 +114,12 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
         middle = float(np.sqrt(low * high))
         low, high = (low, middle) if slope(middle) <= 0 else (middle, high)
     return float(np.sqrt(low * high))
+
+
+def _shifted(logits: np.ndarray, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """(N, C) logits less the highest of their row, so that no exponential overflows.
+
+    Also returns those of the labels, (N,).
+    """
+    logits = logits - logits.max(axis=1, keepdims=True)
+    return logits, np.take_along_axis(logits, np.asarray(labels)[:, None], axis=1)[:, 0]

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-OBJECT, HAND = 0, 1  # labels
+from egoexo_mm.interaction_maps import HAND_LABEL, OBJECT_LABEL
+
 NAMES = ('Hand', 'Obj', 'H+Side', 'H+State', 'H+O', 'All')  # as the authors' tables have them
 IOU_THRESHOLD = 0.5
 _STATE, _MAGNITUDE, _DX, _DY, _SIDE = range(5, 10)
@@ -30,7 +31,7 @@ class Truth(NamedTuple):
     """What is annotated in an image."""
 
     boxes: np.ndarray  # (G, 4)
-    labels: np.ndarray  # (G,) OBJECT or HAND
+    labels: np.ndarray  # (G,) OBJECT_LABEL or HAND_LABEL
     difficult: np.ndarray  # (G,) bool: neither found nor missed
     states: np.ndarray  # (G,) 0 to 4
     sides: np.ndarray  # (G,) 0 left, 1 right
@@ -67,7 +68,7 @@ def hand_object_aps(
         if text_rounding:  # in the file's coordinates, which count from 1
             found = Detections(*map(through_text, found))
             truth = truth._replace(boxes=truth.boxes + 1.0, object_boxes=truth.object_boxes + 1.0)
-        for kind, label in (('hand', HAND), ('object', OBJECT)):
+        for kind, label in (('hand', HAND_LABEL), ('object', OBJECT_LABEL)):
             positives[kind] += int(np.sum((truth.labels == label) & ~truth.difficult))
         for name, table in _judge_image(found, truth).items():
             tables[name].append(table)
@@ -129,7 +130,7 @@ def box_iou(boxes: np.ndarray, others: np.ndarray, *, pixel: float) -> np.ndarra
 
 
 def through_text(rows: np.ndarray) -> np.ndarray:
-    """Rows as the authors' text file gives them back, float64, with boxes that count pixels from 1."""
+    """Rows as the authors' text file gives them back, float64; boxes count pixels from 1."""
     decimals = (1, 1, 1, 1, 3, 0, 3, 3, 3, 0)[: rows.shape[1]]
     shifted = rows.copy()
     shifted[:, :4] += 1
@@ -139,8 +140,8 @@ def through_text(rows: np.ndarray) -> np.ndarray:
 
 def _judge_image(found: Detections, truth: Truth) -> dict[str, np.ndarray]:
     """Name of an AP -> (N, 2) score and outcome of the detections."""
-    objects = truth.labels == OBJECT
-    hands = truth.labels == HAND
+    objects = truth.labels == OBJECT_LABEL
+    hands = truth.labels == HAND_LABEL
     tables = {'Obj': _outcomes(found.objects, truth.boxes[objects], truth.difficult[objects], None)}
     # (H, G): which detected hand agrees with which annotated one
     side = found.hands[:, _SIDE, None].astype(int) == truth.sides[hands]

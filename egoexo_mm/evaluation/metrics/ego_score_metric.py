@@ -95,9 +95,9 @@ class EgoScoreMetric(BaseMetric):
             ValueError: nothing to score, a video comes twice, or scores are not finite or no
                 probabilities.
         """
-        ids, scores, labels = columns(results)
+        ids, *arrays = columns(results)
         check_unique(ids)
-        scores, labels = np.stack(scores), np.array(labels)
+        scores, labels = map(np.stack, arrays)
         check_finite(scores, ids, 'view')
         hint = "set score_kind='logits' of EgoScoreMetric, or let the head score with a softmax"
         logits = to_log(scores, self.score_kind, hint)

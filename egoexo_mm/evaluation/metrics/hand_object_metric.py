@@ -9,14 +9,9 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from egoexo_mm.evaluation.measures.hand_object_ap import (
-    HAND,
-    OBJECT,
-    Detections,
-    Truth,
-    hand_object_aps,
-)
+from egoexo_mm.evaluation.measures.hand_object_ap import Detections, Truth, hand_object_aps
 from egoexo_mm.evaluation.predictions import columns, to_numpy
+from egoexo_mm.interaction_maps import HAND_LABEL, OBJECT_LABEL
 
 _PREDICTED = ('bboxes', 'scores', 'labels', 'contact_state', 'offset', 'side')
 
@@ -105,7 +100,7 @@ def _detections(sample: Mapping[str, Any], name: str) -> Detections:
             f'{name}: a detection is NaN or infinite, so the model diverged or the dump is damaged'
         )
     return Detections(
-        hands=rows[fields['labels'] == HAND], objects=rows[fields['labels'] == OBJECT]
+        hands=rows[fields['labels'] == HAND_LABEL], objects=rows[fields['labels'] == OBJECT_LABEL]
     )
 
 

@@ -81,7 +81,7 @@ class VerbNounMetric(BaseMetric):
         self.topk = tuple(sorted({1, *topk}))
         self.unseen = None if unseen_participants is None else _participants(unseen_participants)
         self.tail = None
-        if tail_verbs is not None:
+        if tail_verbs is not None and tail_nouns is not None:
             self.tail = read_class_ids(tail_verbs, 'verb'), read_class_ids(tail_nouns, 'noun')
         self.score_kind = score_kind
         self.report_dir = report_dir
@@ -126,24 +126,13 @@ class VerbNounMetric(BaseMetric):
         metrics = {name: _percent(hit) for name, hit in hits.items()}
         if self.unseen is not None:
             kept = [name for name, keep in zip(participants, labelled) if keep]
-            metrics.update(self._unseen(hits, kept))
+            metrics.update(_unseen(hits, kept, self.unseen))
         if self.tail is not None:
             metrics.update(_subset('tail', hits, tail_rows(labels, *self.tail)))
         if self.report_dir:
             for i, (kind, score) in enumerate(zip(_KINDS, (verb, noun))):
                 write_class_files(self.report_dir, kind, labels[:, i], score, self.names[i])
         return metrics
-
-    def _unseen(
-        self, hits: dict[str, np.ndarray], participants: list[str | None]
-    ) -> dict[str, float]:
-        if None in participants:
-            raise ValueError(
-                'Unseen needs participant_id in every data sample; add it to meta_keys of '
-                'PackActionInputs'
-            )
-        rows = unseen_rows(participants, self.unseen)
-        return _subset('unseen', hits, dict(verb=rows, noun=rows, action=rows))
 
 
 def _participants(source: Sequence[str] | str) -> list[str]:
@@ -152,6 +141,18 @@ def _participants(source: Sequence[str] | str) -> list[str]:
     if isinstance(source, (str, os.PathLike)):
         return read_column(source, 'participant_id')
     return list(source)
+
+
+def _unseen(
+    hits: dict[str, np.ndarray], participants: list[str], unseen: list[str]
+) -> dict[str, float]:
+    if None in participants:
+        raise ValueError(
+            'Unseen needs participant_id in every data sample; add it to meta_keys of '
+            'PackActionInputs'
+        )
+    rows = unseen_rows(participants, unseen)
+    return _subset('unseen', hits, dict(verb=rows, noun=rows, action=rows))
 
 
 def _percent(hits: np.ndarray) -> float:

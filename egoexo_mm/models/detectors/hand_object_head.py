@@ -10,7 +10,9 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from .functional import HAND, scaled_offset
+from egoexo_mm.interaction_maps import HAND_LABEL
+
+from .hand_object_maths import scaled_offset
 
 
 @MODELS.register_module()
@@ -79,7 +81,7 @@ class HandObjectHead(BaseModule):
             targets: What is annotated at each RoI: ``labels`` (R,), ``contact_state`` (R,), ``offset`` (R, 3) in pixels of
                 the original image / 1000 and at length 0.1, ``side`` (R,).
         """
-        hand = (targets.labels == HAND).float()
+        hand = (targets.labels == HAND_LABEL).float()
         touching = hand * (targets.contact_state > 0) * (targets.offset[:, 0] > 0)
         hands, touches = hand.sum().clamp(min=1), touching.sum().clamp(min=1)
         return dict(

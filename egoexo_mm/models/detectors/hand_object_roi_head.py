@@ -20,7 +20,9 @@ from mmdet.utils import ConfigType, InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from .functional import HAND, OBJECT, enlarge_rois, link_hands_to_objects, pad_proposals
+from egoexo_mm.interaction_maps import HAND_LABEL, OBJECT_LABEL
+
+from .hand_object_maths import enlarge_rois, link_hands_to_objects, pad_proposals
 
 _HAND_TARGETS = ('contact_state', 'offset', 'side')
 
@@ -219,7 +221,9 @@ class HandObjectRoIHead(StandardRoIHead):
         found.side_scores = side.sigmoid()
         found.side = (found.side_scores > 0.5).long()
         found.object_index = torch.full_like(found.labels, -1)
-        objects, hands = ((found.labels == label).nonzero().squeeze(1) for label in (OBJECT, HAND))
+        objects, hands = (
+            (found.labels == label).nonzero().squeeze(1) for label in (OBJECT_LABEL, HAND_LABEL)
+        )
         boxes = found.bboxes / scale  # in pixels of the original image, which the offset is in
         link = link_hands_to_objects(
             boxes[hands], found.contact_state[hands], offset[hands], boxes[objects]

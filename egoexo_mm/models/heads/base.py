@@ -17,7 +17,7 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
-from egoexo_mm.models.views import (
+from egoexo_mm.models.view_scoring import (
     check_view_options,
     ensemble_views,
     pool_positions,

@@ -10,8 +10,8 @@ from mmaction.models.heads import BaseHead
 from mmaction.utils import SampleList
 from torch import Tensor, nn
 
-from egoexo_mm.models.labels import check_labelled
-from egoexo_mm.models.views import top_k_accuracy
+from egoexo_mm.models.labelled_samples import check_labelled
+from egoexo_mm.models.view_scoring import top_k_accuracy
 
 
 def class_head_loss(

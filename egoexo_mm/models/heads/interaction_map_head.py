@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from mmaction.registry import MODELS
@@ -9,20 +10,27 @@ from mmaction.utils import ConfigType
 from mmengine.model.weight_init import kaiming_init, normal_init
 from torch import Tensor, nn
 
+from egoexo_mm.interaction_maps import HAND, OBJECT
+
 from .base import AuxiliaryHead, Feats, pathway_channels
 
 
 @MODELS.register_module()
 class InteractionMapHead(AuxiliaryHead):
-    """1x3x3 convolution, ReLU and 1x1x1 convolution on the last feature map: one channel for hands, one for objects.
+    """Convolutions 1x3x3 and 1x1x1 on the last feature map: a channel of hands, one of objects.
 
     Args:
         in_channels: Channels of the map, or of those of each pathway. None: the recognizer tells.
-        mid_channels: channels between the convolutions.
-        pathway: which map of a multi-pathway backbone; 0 is the slow pathway. A single map is taken as it is.
-        target: field of the data sample with the (2, T, H, W) map (channel 0 hand, 1 object).
-        loss_hand, loss_object: configs of the two losses, logged as ``loss_hand`` and ``loss_held_object``.
-        init_std: standard deviation of the last layer's initial weights.
+        mid_channels: Channels between the convolutions.
+        pathway: Which map of a multi-pathway backbone; 0 is the slow pathway. A single map is taken
+            as it is.
+        target: Field of the data sample with the (2, T, H, W) map.
+        loss_hand: Config of the loss of hands, logged as ``loss_hand``.
+        loss_held_object: Config of the loss of the objects they touch, logged as
+            ``loss_held_object``.
+        loss_object: Former name of ``loss_held_object``; what it sets counts, with a warning.
+        init_std: Standard deviation of the last layer's initial weights.
+        init_cfg: Of ``BaseModule``.
     """
 
     def __init__(
@@ -33,11 +41,19 @@ class InteractionMapHead(AuxiliaryHead):
         pathway: int = 0,
         target: str = 'interaction_map',
         loss_hand: ConfigType = dict(type='InteractionMapLoss'),
-        loss_object: ConfigType = dict(type='InteractionMapLoss'),
+        loss_held_object: ConfigType = dict(type='InteractionMapLoss'),
+        loss_object: ConfigType | None = None,
         init_std: float = 0.01,
         init_cfg: ConfigType | None = None,
     ) -> None:
         super().__init__(target=target, init_cfg=init_cfg)
+        if loss_object is not None:
+            warnings.warn(
+                'InteractionMapHead: loss_object is now loss_held_object; rename it in the config',
+                FutureWarning,
+            )
+            # A config that inherits ours may state only what differs under the former name.
+            loss_held_object = {**loss_held_object, **loss_object}
         self.pathway = pathway
         self.init_std = init_std
         channels = pathway_channels(in_channels)
@@ -46,10 +62,10 @@ class InteractionMapHead(AuxiliaryHead):
         self.relu = nn.ReLU(inplace=True)
         self.conv_map = nn.Conv3d(mid_channels, 2, 1)
         self.loss_hand = MODELS.build(loss_hand)
-        self.loss_object = MODELS.build(loss_object)
+        self.loss_held_object = MODELS.build(loss_held_object)
 
     def init_weights(self) -> None:
-        """He initialisation of the first, small normal weights of the last convolution."""
+        """He initialisation of the first convolution, small normal weights of the last."""
         kaiming_init(self.conv)
         normal_init(self.conv_map, std=self.init_std)
 
@@ -60,17 +76,18 @@ class InteractionMapHead(AuxiliaryHead):
             feats: (N, D, T, H, W), or one such map per pathway.
 
         Returns:
-            (N, 2, T, H, W), channel 0 hand and 1 object.
+            (N, 2, T, H, W), channels ``HAND`` and ``OBJECT``.
         """
         x = feats if isinstance(feats, Tensor) else feats[self.pathway]
         return self.conv_map(self.relu(self.conv(x)))
 
     def losses(self, pred: Tensor, target: Tensor, num_clips: int) -> dict[str, Tensor]:
         """Weighted losses of hand and object maps (M, 2, T, H, W)."""
-        (hand, held), (hand_target, held_target) = pred.unbind(1), target.unbind(1)
         return dict(
-            loss_hand=self.loss_hand(hand, hand_target, avg_factor=num_clips),
-            loss_held_object=self.loss_object(held, held_target, avg_factor=num_clips),
+            loss_hand=self.loss_hand(pred[:, HAND], target[:, HAND], avg_factor=num_clips),
+            loss_held_object=self.loss_held_object(
+                pred[:, OBJECT], target[:, OBJECT], avg_factor=num_clips
+            ),
         )
 
     def misfit(self, pred: Tensor, target: Tensor) -> str:

@@ -9,7 +9,7 @@ from mmaction.utils import ConfigType
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
-from egoexo_mm.models.functional import pool_features
+from egoexo_mm.models.distillation_maths import pool_features
 
 from .base import AuxiliaryHead, Feats, pathway_channels
 

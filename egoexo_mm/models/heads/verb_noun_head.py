@@ -12,9 +12,9 @@ from mmaction.utils import ConfigType, SampleList
 from torch import Tensor, nn
 
 from egoexo_mm.models.action_pairs import action_table
-from egoexo_mm.models.functional import pool_features
-from egoexo_mm.models.labels import check_labelled
-from egoexo_mm.models.views import top_k_accuracy
+from egoexo_mm.models.distillation_maths import pool_features
+from egoexo_mm.models.labelled_samples import check_labelled
+from egoexo_mm.models.view_scoring import top_k_accuracy
 
 from .base import Feats, ViewHead
 

@@ -9,7 +9,7 @@ from mmaction.registry import MODELS
 from mmaction.utils import SampleList
 from torch import Tensor, nn
 
-from egoexo_mm.models.functional import pool_features
+from egoexo_mm.models.distillation_maths import pool_features
 
 from .base import Feats, ViewHead
 from .class_loss import class_losses

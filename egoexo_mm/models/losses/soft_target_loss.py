@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from egoexo_mm.models.functional import soft_target_divergence
+from egoexo_mm.models.distillation_maths import soft_target_divergence
 
 
 @MODELS.register_module()

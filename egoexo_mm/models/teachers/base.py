@@ -15,6 +15,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from egoexo_mm.probabilities import TRAINED_FLOOR
 from egoexo_mm.targets import Manifest
 
 
@@ -162,5 +163,5 @@ class ScoreTeacher(Teacher):
         )
         scores = self._scores(prepared).unflatten(0, (len(pixels), len(index))).mean(1)
         if self.score_kind == 'probabilities':
-            scores = scores.clamp(min=torch.finfo(torch.float32).tiny).log()
+            scores = scores.clamp(min=TRAINED_FLOOR).log()
         return list(scores)

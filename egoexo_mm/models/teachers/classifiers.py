@@ -16,10 +16,11 @@ import torch
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
+from egoexo_mm.checkpoints.filling import fill
+from egoexo_mm.checkpoints.reading import read_weights
 from egoexo_mm.untrusted import shorten
 
-from .frames import FramePreprocessor
-from .weights import fill, read_weights
+from .frame_preprocessor import FramePreprocessor
 
 IMAGENET = dict(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
 NUM_CLASSES = 1000

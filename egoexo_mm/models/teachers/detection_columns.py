@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from egoexo_mm.targets import HAND, OBJECT
+from egoexo_mm.interaction_maps import HAND, HAND_LABEL, OBJECT, UNKNOWN
 
 COLUMNS = ('box', 'score', 'kind', 'side', 'contact', 'offset')
 
@@ -19,8 +19,7 @@ def store_columns(found: list[Any], frame_size: tuple[int, int]) -> list[dict[st
         found: what ``HandObjectRoIHead`` predicts for each image, boxes in pixels of the frame.
         frame_size: (H, W).
     """
-    from egoexo_mm.models.detectors import hand_object_roi_head
-    from egoexo_mm.models.detectors.functional import offset_in_pixels
+    from egoexo_mm.models.detectors.hand_object_maths import offset_in_pixels
 
     table = torch.cat(
         [
@@ -40,17 +39,15 @@ def store_columns(found: list[Any], frame_size: tuple[int, int]) -> list[dict[st
     )
     table = table.cpu().numpy()
     size = np.array(frame_size[::-1], np.float32)  # width, height
-    hand = (
-        table[:, 5] == hand_object_roi_head.HAND
-    )  # the detector numbers its classes the other way round than stores
-    contact = np.where(hand, table[:, 7], -1).astype(np.int8)
+    hand = table[:, 5] == HAND_LABEL
+    contact = np.where(hand, table[:, 7], UNKNOWN).astype(np.int8)
     # without contact the vector is not trained; no centre is further away than the frame is wide
     offset = np.where(contact[:, None] > 0, (table[:, 8:] / size).clip(-1, 1), np.nan)
     columns = dict(
         box=table[:, :4] / np.tile(size, 2),
         score=table[:, 4],
         kind=np.where(hand, HAND, OBJECT).astype(np.int8),
-        side=np.where(hand, table[:, 6], -1).astype(np.int8),
+        side=np.where(hand, table[:, 6], UNKNOWN).astype(np.int8),
         contact=contact,
         offset=offset.astype(np.float32),
     )

@@ -14,9 +14,10 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from torch import Tensor
 
+from egoexo_mm.checkpoints.filling import fill_recognizer
+
 from .base import ScoreTeacher
-from .frames import FramePreprocessor, evenly_spaced
-from .weights import fill_recognizer
+from .frame_preprocessor import FramePreprocessor, evenly_spaced
 
 
 @MODELS.register_module()

@@ -17,14 +17,14 @@ from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
 from torch import Tensor
 
+from egoexo_mm.checkpoints.reading import sha256_of
 from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps
-from egoexo_mm.models.checkpoints import sha256_of
 from egoexo_mm.targets import VideoInfo, stored_frames
 
 from .base import Teacher
 from .detection_columns import COLUMNS, store_columns
 from .mmdet_model import build_detector, image_scaling, load_weights, read_config
-from .scaling import scale_frames, scaled_size
+from .opencv_resize import scale_frames, scaled_size
 
 _ONE_FRAME = 2**30  # stride of a row of one frame, which then stands for the whole video
 

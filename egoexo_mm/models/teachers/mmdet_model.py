@@ -12,7 +12,8 @@ from mmengine.registry import DefaultScope
 from mmengine.utils import import_modules_from_strings
 from torch import nn
 
-from egoexo_mm.models.hand_object_weights import ego_warning, read_weights
+from egoexo_mm.checkpoints.filling import fill
+from egoexo_mm.checkpoints.hand_object import ego_warning, read_weights
 
 
 def read_config(detector: str | Path | dict[str, Any]) -> Config:
@@ -70,26 +71,10 @@ def load_weights(detector: nn.Module, path: str | Path) -> None:
     Warns if, by its name, the model saw no egocentric video.
 
     Raises:
-        ValueError: the file cannot be read or holds other weights; one sentence with the path.
+        ValueError: The file cannot be read or holds other weights. Names the path.
     """
     weights, name = read_weights(path)
-    own = detector.state_dict()
-    missing = [
-        key for key in own if key not in weights and not key.endswith('num_batches_tracked')
-    ]  # old files lack these
-    unknown = [key for key in weights if key not in own]
-    other = [key for key in own if key in weights and own[key].shape != weights[key].shape]
-    for keys, what in (
-        (missing, 'lacks'),
-        (unknown, 'has an unknown'),
-        (other, 'has another shape of'),
-    ):
-        if keys:
-            raise ValueError(
-                f'{path} {what} {keys[0]} ({len(keys)} such weights): it is not a checkpoint of this detector; '
-                'give the config that it was trained with'
-            )
-    detector.load_state_dict(weights, strict=False)
+    fill(detector, weights, path, 'those of this detector: give the config it was trained with')
     warning = ego_warning(name)
     if warning:
         MMLogger.get_current_instance().warning(f'{path}: {warning}')

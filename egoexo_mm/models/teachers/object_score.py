@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .base import ScoreTeacher
 from .classifiers import load_classifier
-from .frames import evenly_spaced
+from .frame_preprocessor import evenly_spaced
 
 
 @MODELS.register_module()

@@ -116,13 +116,13 @@ class OnlineTeachers:
                 'crop'
             )
         self.build(inputs.device)
-        pixels = raw_pixels(inputs[:, 0], preprocessor)
+        pixels = _raw_clips(inputs, data_samples, preprocessor)
         samples = list(data_samples)
         for name, rows in lacking.items():
             if not rows:
                 continue
             with torch.autocast(inputs.device.type, enabled=self.amp is not None, dtype=self.amp):
-                targets = self.built[name].targets(torch.stack([pixels[i] for i in rows]))
+                targets = self.built[name].targets(torch.stack([pixels[i] for i in rows]).float())
             if len(targets) != len(rows):
                 raise ValueError(f'teacher {name}: {len(targets)} targets for {len(rows)} clips')
             for i, target in zip(rows, targets):
@@ -131,18 +131,29 @@ class OnlineTeachers:
         return samples
 
 
+def _raw_clips(inputs: Tensor, data_samples: SampleList, preprocessor: nn.Module) -> list[Tensor]:
+    """(3, T, H, W) RGB pixels of each clip, those that the preprocessor kept where it did."""
+    if all('raw_clip' in sample for sample in data_samples):
+        clips = [sample.raw_clip for sample in data_samples]  # (T, 3, H, W) of 2D recognizers
+        return [clip[0] if clip.dim() == 5 else clip.transpose(0, 1) for clip in clips]
+    return list(raw_pixels(inputs[:, 0], preprocessor))
+
+
 def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
-    """The RGB pixels that ``ActionDataPreprocessor`` normalised, as whole numbers: those of uint8 frames, exactly.
+    """The RGB pixels that MMAction2's own preprocessor normalised, for it keeps no raw clips.
+
+    They are rounded to whole numbers, which restores uint8 frames exactly.
 
     Args:
         clips: (N, 3, T, H, W) normalised.
-        preprocessor: of the recognizer.
+        preprocessor: Of the recognizer.
 
     Returns:
         (N, 3, T, H, W) float32 from 0 to 255.
 
     Raises:
-        ValueError: if it blends clips, whose pixels are those of no video, or is another preprocessor.
+        ValueError: If it blends clips, whose pixels are those of no video, or is no
+            ``ActionDataPreprocessor``.
     """
     if not isinstance(preprocessor, ActionDataPreprocessor):
         raise ValueError(

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from egoexo_mm.interaction_maps import HAND, OBJECT, UNKNOWN
 from egoexo_mm.video.names import is_hidden
 
 from ..store.errors import TargetStoreError
 from ..store.manifest import Manifest
-from ..store.records import BOX_SLACK, HAND, OBJECT, UNKNOWN, check_detections
+from ..store.records import BOX_SLACK, check_detections
 from .box_files import BoxesReport, convert_files
 from .frame_sizes import FrameSize, SizeOf
 from .numpy_files import load_npy
@@ -48,9 +49,13 @@ def convert_boxes(
         out: Folder of the store, new or begun with the same arguments.
         size_of: Frame size per video id, see :mod:`.frame_sizes`.
         fps: Frame rate where ``size_of`` knows none; 0 is unknown.
-        dataset, teacher, frame_size, notes: For the manifest.
-        first_frame: Number, counted from 1, of the frame that row 0 belongs to. With 0, row 0 is nobody's and left
-            out: the reference takes the row of an EPIC frame by its file number, which counts from 1.
+        dataset: For the manifest.
+        teacher: For the manifest.
+        frame_size: For the manifest.
+        notes: For the manifest.
+        first_frame: Number, counted from 1, of the frame that row 0 belongs to. With 0, row 0 is
+            left out: the reference takes the row of an EPIC frame by its file number,
+            which counts from 1.
         skip_bad: List a bad file in ``failed.jsonl`` and go on, instead of stopping.
         rows_per_shard: Videos per shard.
 

@@ -6,22 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from egoexo_mm.interaction_maps import CONTACTS, HAND, KINDS, SIDES
 from egoexo_mm.untrusted import quote
 
 from ..store.errors import TargetStoreError
 from ..store.frame_matching import stored_frames
-from ..store.records import HAND
 from ..store.target_store import TargetStore
 
-SIDES = {-1: 'unknown side', 0: 'left', 1: 'right'}
-CONTACTS = {
-    -1: 'unknown contact',
-    0: 'no contact',
-    1: 'self',
-    2: 'other person',
-    3: 'portable object',
-    4: 'stationary object',
-}
+# The last name is that of -1, UNKNOWN.
+_SIDES = (*SIDES, 'unknown side')
+_CONTACTS = (*CONTACTS, 'unknown contact')
 
 
 def excerpt(
@@ -38,8 +32,8 @@ def excerpt(
         store: The store.
         video_id: The video; None for the first ones.
         count: Number of videos.
-        frame: 0-based frame of the video whose boxes are shown, moved to the nearest one that the detector saw; None
-            for the first frame with boxes.
+        frame: 0-based frame of the video whose boxes are shown, moved to the nearest one that the
+            detector saw; None for the first frame with boxes.
         top: Scores shown per video, the highest first.
 
     Raises:
@@ -99,11 +93,9 @@ def _box_lines(store: TargetStore, video_id: str, frame: int | None) -> Iterator
     for box, score, kind, side, contact, offset in zip(
         found.box, found.score, found.kind, found.side, found.contact, found.offset
     ):
-        text = f'    {"hand" if kind == HAND else "object"} {score:.3f} at ' + ', '.join(
-            f'{x:.3f}' for x in box
-        )
+        text = f'    {KINDS[kind]} {score:.3f} at ' + ', '.join(f'{x:.3f}' for x in box)
         if kind == HAND:
-            text += f'; {SIDES[int(side)]}, {CONTACTS[int(contact)]}'
+            text += f'; {_SIDES[int(side)]}, {_CONTACTS[int(contact)]}'
             if not np.isnan(offset).any():
                 text += f', object at {offset[0]:+.3f}, {offset[1]:+.3f} from it'
         yield text

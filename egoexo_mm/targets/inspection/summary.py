@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from egoexo_mm.failed_jsonl import read_failures
+from egoexo_mm.interaction_maps import HAND, OBJECT
 
 from ..store.manifest import Manifest, read_manifest
-from ..store.records import HAND, OBJECT, SUM_SLACK, arrow_schema
+from ..store.records import SUM_SLACK, arrow_schema
 from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
 
 _FEW_SCORES = 10  # up to so many, the mean of each one is worth a line
@@ -26,6 +27,7 @@ class Spread:
     high: float = -np.inf
 
     def add(self, values: np.ndarray) -> None:
+        """Count more numbers."""
         if values.size:
             self.count += values.size
             self.total += float(values.sum(dtype=np.float64))
@@ -54,7 +56,8 @@ class StoreSummary:
         score_totals: Sum of each score over the videos (C,), where there are few scores.
         sums, bad_sums: Sum over the scores of a video, and how many are not 1; probabilities only.
         boxes: Kind -> number of boxes.
-        processed, boxes_there: Frames that the detector saw, and the boxes there, in the videos of known length.
+        processed, boxes_there: Frames that the detector saw, and the boxes there, in the videos of
+            known length.
     """
 
     path: Path

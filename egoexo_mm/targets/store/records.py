@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from egoexo_mm.interaction_maps import CONTACTS, HAND, OBJECT, SIDES, UNKNOWN
+
 from .errors import TargetStoreError
 from .manifest import Manifest
 
-HAND, OBJECT = 0, 1
-UNKNOWN = -1  # of side and contact
 # A detector may overshoot the border by a rounding error; more than this is another unit.
 BOX_SLACK = 0.01
 # Probabilities sum to 1 within 1e-3 when written; float16 adds half of that.
@@ -50,6 +50,14 @@ class VideoInfo(NamedTuple):
     width: int
     height: int
     frame_stride: int
+
+
+def check_video(info: VideoInfo, where: str) -> None:
+    """Refuse a frame count, rate, size or stride that is impossible, NaN too."""
+    for name, value in info._asdict().items():
+        low = int(name == 'frame_stride')
+        if not low <= value < 2**31:
+            raise TargetStoreError(f'{where}: {name} is {value}; expected {low} or more')
 
 
 @dataclasses.dataclass
@@ -120,11 +128,12 @@ def check_scores(scores: Any, num_scores: int, where: str) -> np.ndarray:
 
 
 def boxes_in_order(box: np.ndarray) -> bool:
-    """Whether boxes (n, 4) are what :func:`check_box_values` lets pass, in as few numpy calls as that takes."""
+    """Whether :func:`check_box_values` accepts boxes (n, 4), found in few numpy calls."""
     if not len(box):
         return True
     low, high = box[:, :2], box[:, 2:]
-    # with low <= high, the lowest of all is among the low and the highest among the high corners; NaN compares False
+    # with low <= high, the lowest of all is among the low corners and the highest among the high
+    # ones; NaN compares False
     return (
         bool((low <= high).all())
         and float(np.minimum.reduce(low, axis=None)) >= -BOX_SLACK
@@ -151,8 +160,12 @@ def check_box_values(box: np.ndarray, frame: np.ndarray, where: str) -> None:
 
 
 def check_detections(columns: dict[str, Any | None], where: str) -> dict[str, np.ndarray]:
-    """Columns of one video in storage types, sorted by frame, or an error that starts with
-    ``where``; ``None`` columns become unknown."""
+    """Columns of one video in storage types, sorted by frame; ``None`` columns become unknown.
+
+    Raises:
+        TargetStoreError: A column has a wrong shape, type or value; the message starts with
+            ``where``.
+    """
     n = len(np.atleast_1d(np.asarray(columns['frame'])))
     empty = dict(
         side=np.full(n, UNKNOWN), contact=np.full(n, UNKNOWN), offset=np.full((n, 2), np.nan)
@@ -174,8 +187,9 @@ def check_detections(columns: dict[str, Any | None], where: str) -> dict[str, np
     _check_range(raw['frame'], 0, np.iinfo(np.int32).max, 'frame', where, whole=True)
     check_box_values(raw['box'], raw['frame'], where)
     _check_range(raw['score'], -1e-6, 1 + 1e-6, 'score', where)
-    for name, low, high in (('kind', HAND, OBJECT), ('side', UNKNOWN, 1), ('contact', UNKNOWN, 4)):
-        _check_range(raw[name], low, high, name, where, whole=True)
+    _check_range(raw['kind'], HAND, OBJECT, 'kind', where, whole=True)
+    _check_range(raw['side'], UNKNOWN, len(SIDES) - 1, 'side', where, whole=True)
+    _check_range(raw['contact'], UNKNOWN, len(CONTACTS) - 1, 'contact', where, whole=True)
     if (np.abs(raw['offset']) > _FLOAT16_MAX).any():
         raise TargetStoreError(
             f'{where}: an offset does not fit float16; offsets are fractions '

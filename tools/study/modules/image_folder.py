@@ -15,8 +15,8 @@ _ENDINGS = ('.jpg', '.jpeg', '.png')
 class ImageFolderDataset(BaseActionDataset):
     """``<folder>/<class>/<picture>``; classes are numbered in the order of their names.
 
-    Rows have ``frame_dir``, ``filename_tmpl`` (the name of the picture), ``total_frames`` 1 and ``label``, for
-    ``RawFrameDecode`` after a sampling of one frame.
+    Rows have ``frame_dir``, ``filename_tmpl`` (the name of the picture), ``total_frames`` 1 and
+    ``label``, for ``RawFrameDecode`` after a sampling of one frame.
 
     Args:
         ann_file: the folder.
@@ -46,7 +46,8 @@ class ImageFolderDataset(BaseActionDataset):
             )
             if not pictures:
                 raise ValueError(
-                    f'{folder}: holds no picture ({", ".join(_ENDINGS)}); add some or remove the class'
+                    f'{folder}: holds no picture ({", ".join(_ENDINGS)}); add some or remove the '
+                    'class'
                 )
             rows += [
                 dict(

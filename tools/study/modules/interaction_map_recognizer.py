@@ -12,7 +12,9 @@ from egoexo_mm.models.recognizer import EgoExoRecognizer
 
 @MODELS.register_module(force=True)
 class InteractionMapRecognizer(EgoExoRecognizer):
-    """``EgoExoRecognizer`` that predicts Interaction-Maps instead of actions; it loads the same checkpoints.
+    """``EgoExoRecognizer`` that predicts Interaction-Maps instead of actions.
+
+    It loads the same checkpoints.
 
     Args:
         map_head: name of the head in ``aux_heads``.
@@ -26,24 +28,28 @@ class InteractionMapRecognizer(EgoExoRecognizer):
         super().__init__(**kwargs)
         if map_head not in self.aux_heads:
             raise ValueError(
-                f'InteractionMapRecognizer needs aux_heads with {map_head!r}, got {list(self.aux_heads)}'
+                f'InteractionMapRecognizer needs aux_heads with {map_head!r}, got '
+                f'{list(self.aux_heads)}'
             )
         self.map_head = map_head
 
     def predict(self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs) -> SampleList:
-        """Set ``pred_interaction_map`` of every sample, (2, T, H, W) in [0, 1], channel 0 hand and 1 object.
+        """Set ``pred_interaction_map`` of every sample.
+
+        It is (2, T, H, W) in [0, 1]; channel 0 is hands, 1 objects.
 
         Args:
             inputs: (N, 1, 3, T, H, W) one view a sample, normalised, or raw views.
             data_samples: N samples.
+            **kwargs: ignored.
 
         Raises:
             ValueError: for several views a sample.
         """
         if inputs.shape[1] != 1:
             raise ValueError(
-                f'InteractionMapRecognizer predicts maps of single views, got {inputs.shape[1]} a sample; test '
-                'with one clip and one crop'
+                f'InteractionMapRecognizer predicts maps of single views, got {inputs.shape[1]} a '
+                'sample; test with one clip and one crop'
             )
         feats, _ = self.extract_feat(inputs, data_samples=data_samples)
         logits = self.aux_heads[self.map_head](self.aux_input(self.map_head, feats))

@@ -9,17 +9,18 @@ from mmaction.utils import ConfigType
 from mmengine.config import Config
 from torch import Tensor
 
+from egoexo_mm.checkpoints.filling import fill_recognizer
 from egoexo_mm.models.teachers.base import ScoreTeacher
-from egoexo_mm.models.teachers.frames import FramePreprocessor, evenly_spaced
-from egoexo_mm.models.teachers.weights import fill_recognizer
+from egoexo_mm.models.teachers.frame_preprocessor import FramePreprocessor, evenly_spaced
 
 
 @MODELS.register_module(force=True)
 class RecognizerObjectTeacher(ScoreTeacher):
-    """An MMAction2 recognizer of single frames, such as one trained on pictures, as the Object-Score teacher.
+    """An MMAction2 recognizer of single frames, for example of pictures, as Object-Score teacher.
 
     Args:
-        recognizer: config of a ``Recognizer3D`` that takes clips of one frame, or path of a config file with ``model``.
+        recognizer: config of a ``Recognizer3D`` that takes clips of one frame, or path of a config
+            file with ``model``.
         checkpoint: its weights, loaded without running code.
         num_scores: its classes.
         size: side of the square to which frames are squashed, in pixels.

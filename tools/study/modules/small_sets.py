@@ -1,4 +1,4 @@
-"""Parts for data sets that fit in memory: decoded frames that are kept, and pairs of verb and noun as labels."""
+"""Transforms for data sets that fit in memory: decoded frames are kept; pairs are labels."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from egoexo_mm.video import open_frames
 
 @TRANSFORMS.register_module(force=True)
 class LoadWholeVideo(BaseTransform):
-    """All frames of a video, or of a segment of a frame folder, decoded once and kept; ``ArrayDecode`` picks from them.
+    """All frames of a video, or of a segment of a frame folder, decoded once and kept.
 
-    Put it before the sampling of frames. Memory is that of the raw frames of the data set, in every worker: a choice for
-    hundreds of small clips, with which decoding would take longer than the step of a small network.
+    Put it before the sampling of frames; ``ArrayDecode`` picks from them. Every worker keeps all
+    raw frames of the data set in memory. That suits hundreds of small clips, where decoding would
+    take longer than the step of a small network.
 
-    Required keys: ``filename``, or ``frame_dir``, ``filename_tmpl``, ``total_frames`` and ``start_index`` (and
-    ``segment_start`` of a segment). Added or modified keys: ``array``, read-only (L, H, W, 3) uint8 RGB,
-    ``total_frames`` (L), ``modality``, ``start_index`` (minus ``segment_start``: so ``frame_inds`` count in ``array``, and
-    less ``start_index`` in the video, as targets do).
+    Required keys: ``filename``, or ``frame_dir``, ``filename_tmpl``, ``total_frames`` and
+    ``start_index`` (and ``segment_start`` of a segment).
+
+    Added or modified keys: ``array``, read-only (L, H, W, 3) uint8 RGB; ``total_frames`` (L);
+    ``modality``; ``start_index``, which becomes minus ``segment_start``. So ``frame_inds`` count in
+    ``array``, and less ``start_index`` in the video, as targets do.
 
     Raises:
         FileNotFoundError: a frame is missing.
@@ -78,7 +81,9 @@ class LoadWholeVideo(BaseTransform):
 
 @TRANSFORMS.register_module(force=True)
 class PairToVerbNoun(BaseTransform):
-    """Replace the class of a pair, ``num_nouns * verb + noun``, by the label ``[verb, noun]`` of ``VerbNounHead``.
+    """Replace the class of a pair by the label ``[verb, noun]`` of ``VerbNounHead``.
+
+    The class is ``num_nouns * verb + noun``.
 
     Required and modified key: ``label``, a class or a one-hot vector.
 
@@ -102,7 +107,8 @@ class PairToVerbNoun(BaseTransform):
                     results.get('video_id') or results.get('filename') or results.get('frame_dir')
                 )
                 raise ValueError(
-                    f'{source}: expected one pair of verb and noun, got the classes {classes.tolist()}'
+                    f'{source}: expected one pair of verb and noun, got the classes '
+                    f'{classes.tolist()}'
                 )
             label = classes[0]
         results['label'] = [int(part) for part in divmod(int(label), self.num_nouns)]

@@ -12,7 +12,7 @@ from tests.tiny import CONFIG
 
 
 def sample(target, predicted):
-    """Maps (2, T, H, W) from nested lists of the hand and the object map of one frame and one row."""
+    """Maps (2, T, H, W) from nested lists of both maps of one frame and one row."""
     target, predicted = (torch.tensor(maps)[:, None, None] for maps in (target, predicted))
     return dict(interaction_map=target, pred_interaction_map=predicted)
 
@@ -24,7 +24,7 @@ def score(samples, clips=None, **options):
 
 
 def test_by_hand():
-    """Hand: ranks 0.9 (hit), 0.8, 0.7 (hit), 0.1: (1 + 2/3) / 2. Object: the one hit is last of four: 1/4."""
+    """Hand: ranks 0.9 (hit), 0.8, 0.7 (hit), 0.1: (1 + 2/3) / 2. Object: hit 4 of 4: 1/4."""
     found = score(
         [
             sample([[1.0, 0.0], [0.0, 0.0]], [[0.9, 0.8], [0.4, 0.3]]),

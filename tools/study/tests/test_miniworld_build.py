@@ -1,4 +1,4 @@
-"""The small world is the same everywhere, goes on where it stopped, and never mixes with another."""
+"""The small world is the same everywhere, continues where it stopped, never mixes with another."""
 
 import pytest
 
@@ -18,7 +18,8 @@ def test_files_do_not_depend_on_processes(tmp_path, monkeypatch):
         tiny_world(tmp_path / str(procs), monkeypatch, counts=LEAST, procs=procs)
     one = digests(tmp_path / '1')
     assert one == digests(tmp_path / '2')
-    # 2 videos, a frame each of 4 and of 3 segments, 3 pictures, 16 objects, 9 ground truths, 3 annotations
+    # 2 videos, a frame each of 4 and of 3 segments, 3 pictures, 16 objects, 9 ground truths, 3
+    # annotations
     assert len(one) == 2 + 4 + 3 + 3 + 16 + 9 + 3
 
 
@@ -34,9 +35,8 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(build, 'make_item', stops)
     with pytest.raises(OSError, match='disk full'):
         tiny_world(tmp_path / 'a', monkeypatch, counts=LEAST)
-    assert not (
-        tmp_path / 'a/charades_ego/CharadesEgo_v1_train.csv'
-    ).exists()  # a list is there when all its clips are
+    # a list is written when all its clips are
+    assert not (tmp_path / 'a/charades_ego/CharadesEgo_v1_train.csv').exists()
     before = digests(tmp_path / 'a')
     leftover = tmp_path / 'a/objects/train/ball/.train_ball_00000-abc.png'  # of a killed run
     leftover.parent.mkdir(parents=True)

@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 
 import study.modules  # noqa: F401
-from egoexo_mm.models.checkpoints import sha256_of
+from egoexo_mm.checkpoints.reading import sha256_of
 from tests.conftest import ROOT
 
 CONFIG = str(ROOT / 'configs' / 'miniworld' / 'object_teacher.py')

@@ -107,7 +107,7 @@ def test_short_form():
 
 
 def test_readme_picture():
-    """Ego-Exo alone: no fine-tuning, and every teacher also runs on the clips that nobody trains on."""
+    """Ego-Exo alone: no fine-tuning, and every teacher also runs on held-out clips."""
     plan = plan_of('readme_picture.py')
     assert list(plan.runs) == [('egoexo', 0)]
     assert plan.step('egoexo', 0, 'pretrain').env['STUDY_EPOCHS'] == '32'  # x 28 = 896 iterations
@@ -121,7 +121,10 @@ def test_readme_picture():
 
 @pytest.mark.parametrize('name', [name for name in MINI if name.startswith('pretrain_')])
 def test_equal_pretraining(name):
-    """1,792 iterations (third_half: half) of 16 clips, one optimizer and schedule; only data, heads and targets differ."""
+    """1,792 iterations (third_half: half) of 16 clips, one optimizer and schedule.
+
+    Only data, heads and targets differ.
+    """
     cfg, base = config(name), config('pretrain_third.py')
     assert iterations(name) == (1792 // (1 + ('half' in name)), 16)
     assert cfg.optim_wrapper == base.optim_wrapper and cfg.model.cls_head == base.model.cls_head

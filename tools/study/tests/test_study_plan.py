@@ -97,7 +97,10 @@ def test_mistakes_are_named(tmp_path, extra, message):
 
 
 def test_fingerprints(tmp_path):
-    """Values count, wording does not; a change reaches the steps after it and no other; a moved study is the same."""
+    """Values count, wording does not; a moved study is the same.
+
+    A change reaches the steps after it and no other.
+    """
     write_study(tmp_path)
     before = plan_of(tmp_path).steps
     (tmp_path / 'model.py').write_text('# the same\noptimizer = dict(\n    lr=0.1)\n')
@@ -113,6 +116,21 @@ def test_fingerprints(tmp_path):
     assert [key for key in before if before[key].fingerprint == after[key].fingerprint] == ['world']
     key = 'pretrain/third/seed0'
     assert changes(before[key].inputs, after[key].inputs) == 'optimizer.lr was 0.1 and is 0.2'
+
+
+def test_what_configs_got_later_does_not_count(tmp_path):
+    """Studies that were run before the classes of the study left the package stay valid."""
+    found = []
+    for imports, head in (
+        ("'egoexo_mm'", 'head = dict(loss_object=1)'),
+        ("'egoexo_mm', 'study.modules'", 'head = dict(loss_held_object=1)\nnum_maps = 8'),
+    ):
+        config = tmp_path / 'train.py'
+        config.write_text(f'custom_imports = dict(imports=[{imports}])\nlr = 0.1\n{head}\n')
+        found.append(Fingerprints(tmp_path, tmp_path).of(['run'], str(config), {}, []))
+    assert found[0] == found[1]
+    config.write_text(config.read_text().replace('study.modules', 'mine'))
+    assert Fingerprints(tmp_path, tmp_path).of(['run'], str(config), {}, [])[1] != found[0][1]
 
 
 def test_a_moved_repository_is_the_same(tmp_path):

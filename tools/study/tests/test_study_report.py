@@ -1,4 +1,4 @@
-"""Statistics against values by hand; the report is one file whose numbers all lead to a work dir."""
+"""Statistics against values by hand; the report is one file whose numbers name work dirs."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def test_t_quantile_exactly():
 
 
 def test_paired_difference_by_hand():
-    """Differences 1, 2, 3, 4, 5: mean 3, deviation sqrt(2.5), half width 2.776 sqrt(2.5 / 5) = 1.963."""
+    """Differences 1 to 5: mean 3, deviation sqrt(2.5), half width 2.776 sqrt(2.5 / 5) = 1.963."""
     base = {seed: 10.0 * seed for seed in range(6)}
     found = paired_difference({seed: 10.0 * seed + seed for seed in range(1, 6)} | {9: 99.0}, base)
     assert (found.mean, found.pairs) == (3, 5) and found.half_width == pytest.approx(

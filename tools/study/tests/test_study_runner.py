@@ -79,7 +79,7 @@ def test_failed_is_shown_and_tried_again(tmp_path):
 
 
 def test_resumes_after_kill_9(tmp_path):
-    """The runner and its children die in the middle of a step; the step goes on from its checkpoint."""
+    """The runner and its children die within a step, which continues from its checkpoint."""
     config = write_study(tmp_path)
     command = [
         sys.executable,

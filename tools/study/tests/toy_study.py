@@ -1,4 +1,4 @@
-"""A study of toy steps: one shared step, a pre-training that two cells share, fine-tuning and test."""
+"""A study of toy steps: one shared step, pre-trainings that cells share, fine-tuning and test."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ STEP = str(Path(__file__).parent / 'study_step.py')
 TEXT = """
 steps = dict(
     world=dict(folder='world', command='{{python}} {step} train {{dir}} 0'),
-    pretrain=dict(folder='pretrain/{{recipe}}/seed{{seed}}', needs=['world'], config='{root}/model.py',
+    pretrain=dict(folder='pretrain/{{recipe}}/seed{{seed}}', needs=['world'],
+                  config='{root}/model.py',
                   command='{{python}} {step} train {{dir}} 0 {{start}}', resume='--resume'),
-    finetune=dict(folder='finetune/{{cell}}/seed{{seed}}', fresh='{{source}}', resume='--resume', config='{root}/model.py',
+    finetune=dict(folder='finetune/{{cell}}/seed{{seed}}', fresh='{{source}}', resume='--resume',
+                  config='{root}/model.py',
                   command='{{python}} {step} train {{dir}} 0 {{start}} {{flag}}'),
     test=dict(folder='test/{{cell}}/seed{{seed}}', config='{root}/model.py',
               command='{{python}} {step} test {{dir}} {{score}}{{seed}} {{finetune}}/epoch_1.pth'))
@@ -36,7 +38,7 @@ curves = ['pretrain', 'finetune']
 
 
 def write_study(root: Path, scratch_flag: str = '', extra: str = '') -> Path:
-    """The config of the toy study; ``scratch_flag='fail'`` lets the fine-tuning of that cell fail."""
+    """The config of the toy study; ``scratch_flag='fail'`` makes that cell's fine-tuning fail."""
     (root / 'model.py').write_text('optimizer = dict(lr=0.1)\n')
     path = root / 'study.py'
     path.write_text(TEXT.format(root=root, step=STEP, scratch_flag=scratch_flag) + extra)

@@ -1,7 +1,7 @@
-"""A small world: rendered clips of hands that act on things, seen by others and by the actor, in the layouts of the
-real data sets.
+"""A small world: rendered clips of hands that act on things, seen by others and by the actor.
 
-It needs numpy and OpenCV only, and is for finding out in minutes whether a method works; see ``docs/study.md``.
+Its files have the layouts of the real data sets. It shows in minutes whether a method works; see
+``docs/small_world.md``.
 """
 
 from .build import make_world

@@ -1,6 +1,7 @@
 """People: torso, head, and two arms of which each ends in a hand with four fingers and a thumb.
 
-Legend: positions as in :mod:`motions`; sides 0 left, 1 right. A person's own axes have x to the right and z ahead.
+Legend: positions as in :mod:`motions`; sides 0 left, 1 right. A person's own axes have x to the
+right and z ahead.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Person:
         return points @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]]) + self.origin
 
     def arm(self, side: int, wrist: np.ndarray) -> tuple[Limb, Limb]:
-        """Upper arm and forearm to a wrist (3,) in the scene, which is drawn nearer where it is out of reach."""
+        """Upper arm and forearm to a wrist (3,) in the scene; one out of reach is drawn nearer."""
         shoulder = self.world(SHOULDERS[side])
         reach = wrist - shoulder
         distance = np.linalg.norm(reach)
@@ -68,9 +69,12 @@ class Person:
         return Limb(shoulder, elbow, 0.065, 0.055), Limb(elbow, wrist, 0.052, 0.034)
 
     def hand(self, side: int, forearm: Limb, aim: np.ndarray, grip: float) -> list[Limb]:
-        """Thumb, fingers and palm of a hand that points from the wrist to ``aim`` (3,).
+        """Thumb, fingers and palm of a hand that points from the wrist to ``aim``.
 
         Args:
+            side: 0 left, 1 right.
+            forearm: It ends at the wrist.
+            aim: (3,).
             grip: 0 flat, 1 closed round something.
         """
         wrist = forearm.b

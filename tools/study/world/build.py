@@ -1,4 +1,4 @@
-"""Making a world: in parallel, and going on where a stopped run ended."""
+"""Making a world in parallel; a run that was stopped continues where it ended."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .motions import VERBS
 from .objects import NOUNS
 from .plan import PARTS, SIZES, plan
 
-VERSION = 2  # of what a seed looks like; a world of another version is another world
+VERSION = 2  # changes when a seed renders to other pictures
 _ABOUT = 'world.json'
 
 
 def make_world(
     root: str | Path, *, size: str = 'full', seed: int = 0, procs: int = 1
 ) -> dict[str, dict]:
-    """Render a world into ``root``; items that are there are kept.
+    """Render a world into ``root``; items that exist are kept.
 
     Args:
         root: folder, new or begun with the same arguments.
@@ -40,8 +40,8 @@ def make_world(
     """
     if size not in SIZES or seed < 0 or procs < 1:
         raise ValueError(
-            f'size {size!r}, seed {seed} or procs {procs}: expected one of {", ".join(SIZES)}, a seed from 0 '
-            'and at least one process'
+            f'size {size!r}, seed {seed} or procs {procs}: expected one of {", ".join(SIZES)}, '
+            'a seed from 0 and at least one process'
         )
     root = Path(root)
     _claim(
@@ -67,7 +67,7 @@ def make_world(
 
 
 def _claim(root: Path, about: dict) -> None:
-    """Note what the folder is for, or see that it is for this."""
+    """Note which world the folder holds, or check that it holds this one."""
     about = json.loads(json.dumps(about))  # tuples are lists in the file
     path = root / _ABOUT
     if path.exists():
@@ -76,13 +76,14 @@ def _claim(root: Path, about: dict) -> None:
         except ValueError:
             found = None
         if found != about:
-            kind = (
-                f'size {found.get("size")}, seed {found.get("seed")}, version {found.get("version")}'
-                if isinstance(found, dict)
-                else 'what cannot be read'
-            )
+            kind = 'not readable'
+            if isinstance(found, dict):
+                kind = ', '.join(
+                    f'{name} {found.get(name)}' for name in ('size', 'seed', 'version')
+                )
             raise ValueError(
-                f'{path}: the folder holds another world ({kind}); give another folder, or delete this one'
+                f'{path}: the folder holds another world ({kind}); give another folder, or delete '
+                'this one'
             )
     elif root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ValueError(f'{root}: is no world and not empty; give a new folder')

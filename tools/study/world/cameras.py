@@ -1,7 +1,7 @@
 """Pinhole cameras on smooth ways.
 
-Legend: positions as in :mod:`motions`; pixels count from the upper left corner of the picture, whose first pixel covers
-[0, 1] x [0, 1]; depth is along the camera's axis.
+Legend: positions as in :mod:`motions`; pixels count from the upper left corner of the picture,
+whose first pixel is [0, 1] x [0, 1]; depth is along the camera's axis.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class Camera:
     focal: float
 
     def see(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels (n, 2) and depths (n,) of points (n, 3); what is behind the camera lands somewhere far out."""
+        """Pixels (n, 2) and depths (n,) of points (n, 3).
+
+        The pixels of a point behind the camera are far outside the picture.
+        """
         seen = (np.atleast_2d(points) - self.eye) @ self.axes.T
         depth = np.maximum(seen[:, 2], 0.05)
         pixels = self.focal * seen[:, :2] / depth[:, None] * (1, -1) + (WIDTH / 2, HEIGHT / 2)
@@ -46,7 +49,10 @@ def look(eye: np.ndarray, target: np.ndarray, focal: float, roll: float = 0.0) -
 
 
 class Sway:
-    """Smooth random movement: a sum of sines for each of ``size`` numbers, of standard deviation ``strength``."""
+    """Smooth random movement: a sum of sines for each of ``size`` numbers.
+
+    Each has the standard deviation ``strength``.
+    """
 
     def __init__(
         self, rng: np.random.Generator, size: int, strength: float, speed: tuple[float, float]
@@ -61,10 +67,13 @@ class Sway:
 
 
 class ThirdPersonCamera:
-    """Looks at the actor from the front or a side; stands still or pans slowly. Some are close and see little but hands.
+    """Looks at the actor from the front or a side; stands still or pans slowly.
+
+    Some are close and see little but hands.
 
     Args:
-        side_only: keep to the sides, since someone sits opposite.
+        rng: Source of what is random.
+        side_only: Stay at the sides, since someone sits opposite.
     """
 
     def __init__(self, rng: np.random.Generator, side_only: bool = False) -> None:

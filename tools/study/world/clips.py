@@ -50,7 +50,8 @@ def render_clip(
 
     Args:
         seed: numbers that name the clip, for ``numpy.random.SeedSequence``.
-        verb, noun: numbers of the action.
+        verb: number of the verb.
+        noun: number of the noun.
         view: ``'first'`` or ``'third'``.
         style: name of a style; by default the view's.
         paired: the other view has the same seed and shows the same scene.
@@ -93,7 +94,10 @@ def _frame(
 
 
 def detections(truth: list[FrameTruth]) -> dict[str, np.ndarray]:
-    """Ground truth as ``StoreWriter.add_detections`` takes it: score 1, boxes and offsets as fractions of the frame."""
+    """Ground truth as ``StoreWriter.add_detections`` takes it.
+
+    Scores are 1; boxes and offsets are fractions of the frame.
+    """
     rows = []
     for number, frame in enumerate(truth):
         for hand in frame.hands:

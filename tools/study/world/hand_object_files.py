@@ -1,4 +1,7 @@
-"""Annotation files as 100DOH has them; see :mod:`egoexo_mm.datasets.annotations.hand_object_xml` for the fields."""
+"""Annotation files in the format of 100DOH.
+
+See :mod:`egoexo_mm.datasets.annotations.hand_object_xml` for the fields.
+"""
 
 from __future__ import annotations
 

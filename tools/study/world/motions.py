@@ -1,6 +1,7 @@
 """Verbs: how a thing and the hands on it move.
 
-Legend: time ``t`` runs from 0 to 1 over a clip; lengths are about metres; x is to the actor's right, y up, z ahead.
+Legend: time ``t`` runs from 0 to 1 over a clip; lengths are about metres; x is to the actor's
+right, y up, z ahead.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ class Motion:
         way: (3,) from there to where it is at the end; for ``shake`` to the turning point.
         turn: radians that it turns in all.
         cycles: of shaking.
-        grasp, begin, end, release: times at which it is taken, moved, held still, let go of; a time below 0 or above 1 is
-            outside the clip.
+        grasp: time at which the hands take it; below 0 or above 1 is outside the clip.
+        begin: time from which it moves.
+        end: time from which it is held still.
+        release: time at which the hands let go.
         hands: (2,) bool, left and right: which take it.
     """
 

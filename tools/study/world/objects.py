@@ -13,16 +13,8 @@ import numpy as np
 from .textures import STYLES, Style, pair, pattern, surrounding
 
 SPRITE = 96
-NOUNS = (
-    'ball',
-    'bar',
-    'box',
-    'cone',
-    'cross',
-    'moon',
-    'ring',
-    'star',
-)  # in the order that folders of classes have
+# in the order of the folders of classes
+NOUNS = ('ball', 'bar', 'box', 'cone', 'cross', 'moon', 'ring', 'star')
 PATTERNS = dict(
     ball='dots',
     box='checks',
@@ -93,18 +85,10 @@ _OUTLINES = dict(
     cone=[(0, -0.95), (0.95, 0.85), (-0.95, 0.85)],
     star=_star(),
     cross=[
-        (-_ARM, -1),
-        (_ARM, -1),
-        (_ARM, -_ARM),
-        (1, -_ARM),
-        (1, _ARM),
-        (_ARM, _ARM),
-        (_ARM, 1),
-        (-_ARM, 1),
-        (-_ARM, _ARM),
-        (-1, _ARM),
-        (-1, -_ARM),
-        (-_ARM, -_ARM),
+        *((-_ARM, -1), (_ARM, -1), (_ARM, -_ARM)),
+        *((1, -_ARM), (1, _ARM), (_ARM, _ARM)),
+        *((_ARM, 1), (-_ARM, 1), (-_ARM, _ARM)),
+        *((-1, _ARM), (-1, -_ARM), (-_ARM, -_ARM)),
     ],
     bar=[(-1, -0.38), (1, -0.38), (1, 0.38), (-1, 0.38)],
     stand=[(-0.6, -0.6), (0.6, -0.6), (0.9, 1), (-0.9, 1)],
@@ -112,7 +96,11 @@ _OUTLINES = dict(
 
 
 def catalogue_picture(noun: str, rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """One thing, large or small, before a wall and a table, (height, width, 3) uint8 RGB: for a classifier of objects."""
+    """One thing, large or small, before a wall and a table, for a classifier of objects.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
     style = STYLES['catalogue']
     big = 2 * np.array([width, height])
     side = int(big.max())
@@ -160,12 +148,15 @@ def paste(
     roll: float,
     tag: int | None = None,
 ) -> None:
-    """Draw a sprite into a picture (H, W, 3), or (H, W, 4) whose last channel gets ``tag``.
+    """Draw a sprite into a picture.
 
     Args:
+        canvas: (H, W, 3), or (H, W, 4) whose last channel gets ``tag``.
+        sprite: (S, S, 4).
         centre: (2,) x, y in pixels.
         radius: half of the sprite's side, in pixels.
         roll: radians.
+        tag: number of the thing.
     """
     reach = 1.5 * radius
     low = np.maximum(np.floor(centre - reach), 0).astype(int)

@@ -1,6 +1,6 @@
 """Which clips and pictures a world has: their names, actions and seeds.
 
-A name is all that is needed to render: the same in every run, on every machine and for any number of processes.
+An item renders to the same pictures in every run, on every machine and for any number of processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ KINETICS, CHARADES, EPIC, HANDS, OBJECTS = PARTS = (
 )
 SPLITS = ('train', 'val', 'test')
 SEGMENTS = 4  # of an EPIC video
-# part -> split -> number of clips, of pairs (charades_ego), or of pictures (hand_object; objects: a class)
+# part -> split -> number of clips, of pairs (charades_ego), or of pictures (hand_object; objects:
+# of a class)
 SIZES = dict(
     small=dict(
         kinetics=dict(train=96, val=48),
@@ -52,10 +53,12 @@ class Item:
     """One clip (of both views in ``charades_ego``) or picture.
 
     Attributes:
-        part, split: where it belongs.
+        part: one of ``PARTS``.
+        split: one of ``SPLITS``.
         number: in its split, from 0.
-        seed: numbers for ``numpy.random.SeedSequence``, different for every item of a world and for every world.
-        verb, noun: numbers of the action.
+        seed: numbers for ``numpy.random.SeedSequence``; no other item of any world has the same.
+        verb: number of the verb.
+        noun: number of the noun.
     """
 
     part: str
@@ -92,7 +95,10 @@ class Item:
 
 
 def plan(part: str, size: str, seed: int) -> list[Item]:
-    """Items of a part; the actions of a split are spread evenly over all pairs of verb and noun, in random order."""
+    """Items of a part.
+
+    The actions of a split are spread evenly over all pairs of verb and noun, in random order.
+    """
     items = []
     for split, count in SIZES[size][part].items():
         key = (seed, PARTS.index(part), SPLITS.index(split))

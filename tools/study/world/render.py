@@ -1,7 +1,7 @@
 """Drawing scenes: pictures together with exact boxes of hands and of what they touch.
 
-Everything is drawn at ``SUPER`` times the size from far to near, with a fourth channel that says to which hand or thing a
-pixel belongs; boxes are those of what remains visible.
+Everything is drawn at ``SUPER`` times the size from far to near. A fourth channel, the tag, tells
+to which hand or thing a pixel belongs; boxes are those of what remains visible.
 
 Legend: ``T`` frames of ``H x W`` pixels, ``n`` boxes in pixels from the corner of the picture.
 """
@@ -26,7 +26,10 @@ _FIXED = 4  # fractional bits of OpenCV's coordinates
 
 
 class HandBox(NamedTuple):
-    """A visible hand; ``thing`` is the box (4,) of what it touches, None if it touches nothing or that is hidden."""
+    """A visible hand.
+
+    ``thing`` is the box (4,) of the thing it touches, None if there is none or it is hidden.
+    """
 
     box: np.ndarray
     side: int
@@ -52,6 +55,9 @@ def render_frame(
     """A picture (H, W, 3) uint8 RGB and what is in it.
 
     Args:
+        scene: Everything in front of the camera.
+        camera: Where the picture is taken from.
+        t: Time, from 0 to 1.
         first_person: the actor's body is left out, but for hands and forearms.
         noise: source of brightness noise; None draws none.
     """
@@ -73,8 +79,12 @@ def draw(
     first_person: bool,
     without: tuple[int, ...] = (),
 ) -> np.ndarray:
-    """(SUPER * H, SUPER * W, 4): RGB and the tag of what the pixel shows, 1 + number of a hand, 1 + number of hands + number
-    of a thing, or 0; ``without`` leaves out the hands of these numbers."""
+    """Draw a scene; ``without`` leaves out the hands of these numbers.
+
+    Returns:
+        (SUPER * H, SUPER * W, 4) RGB and the tag of what the pixel shows: 1 + number of a hand,
+        1 + number of hands + number of a thing, or 0.
+    """
     canvas = _backdrop(scene, camera)
     bodies = scene.people[first_person:]
     for person in sorted(bodies, key=lambda person: -_depth(camera, person.world(HEAD))):
@@ -209,12 +219,12 @@ def _draw_limbs(
         ends[number, int(depth_a > depth_b)] = a + (_NEAR - depth_a) / (depth_b - depth_a) * (b - a)
     pixels = camera.see(ends.reshape(-1, 3))[0].reshape(-1, 2, 1, 2)
     scale = camera.focal / np.maximum(depths, _NEAR)
-    # outlines (limbs, 28, 2) of the whole and of what lies within its edge
+    # outlines (limbs, 28, 2) of a limb and of the part within its dark edge
     sizes = [(scale * np.maximum(radii - edge, 0.004))[..., None, None] for edge in (0.0, 0.006)]
-    whole, inner = ((pixels + size * _CIRCLE).reshape(len(limbs), -1, 2) for size in sizes)
+    outer, inner = ((pixels + size * _CIRCLE).reshape(len(limbs), -1, 2) for size in sizes)
     for number in range(len(limbs) - 1, -1, -1):
         if depths[number].max() >= _NEAR:
-            for rims, shade in ((whole, 0.55), (inner, 1.0)):
+            for rims, shade in ((outer, 0.55), (inner, 1.0)):
                 _fill(
                     canvas,
                     cv2.convexHull(rims[number].astype(np.float32))[:, 0],
@@ -240,7 +250,10 @@ def _draw_body(canvas: np.ndarray, camera: Camera, person: Person) -> None:
 
 
 def tag_box(tags: np.ndarray, tag: int) -> np.ndarray | None:
-    """Box (4,) of a tag's visible pixels, in pixels of the final picture; None where too little is visible."""
+    """Box (4,) of a tag's visible pixels, in pixels of the final picture.
+
+    None where too little is visible.
+    """
     inside = cv2.compare(tags, tag, cv2.CMP_EQ)
     if cv2.countNonZero(inside) < LEAST * SUPER**2:
         return None

@@ -23,7 +23,7 @@ OPPOSITE, BESIDE = 'opposite', 'beside'
 
 @dataclass(frozen=True)
 class Idle:
-    """What a hand does that takes no part: rests on the table, on a thing, or is out of sight."""
+    """A hand that takes no part: it rests on the table or on a thing, or is out of sight."""
 
     place: np.ndarray  # (3,) of the wrist, in the scene
     aim: np.ndarray  # (3,) where it points
@@ -47,7 +47,7 @@ class Hand:
 
 @dataclass(frozen=True)
 class Scene:
-    """All that is in front of the camera; :meth:`hands` and :meth:`pose` say where it is at a time."""
+    """Everything in front of the camera; :meth:`hands` and :meth:`pose` give places at a time."""
 
     style: Style
     wall: np.ndarray  # (S, S, 4) uint8 RGB0, as the table
@@ -106,7 +106,8 @@ def make_scene(
     """A random scene of an action.
 
     Args:
-        verb, noun: numbers in ``VERBS`` and ``NOUNS``.
+        verb: number in ``VERBS``.
+        noun: number in ``NOUNS``.
         rng: source of what is random.
         style: appearance.
         home: source of room, table and actor; by default ``rng``.
@@ -199,9 +200,13 @@ def _free_place(
     """A place on the table that is not too near the others, None if ten draws find none."""
     for _ in range(10):
         place = np.array([rng.uniform(*REACH), height, rng.uniform(0.32, 0.8)])
-        if min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2:
+        if _is_free(place, taken):
             return place
     return None
+
+
+def _is_free(place: np.ndarray, taken: list[np.ndarray]) -> bool:
+    return min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2
 
 
 def _idle(
@@ -213,13 +218,16 @@ def _idle(
     taken: list[np.ndarray],
     style: Style,
 ) -> Idle:
-    """A hand at rest; one in six of the actor's lies on a stand, one in two of another person's on a thing."""
+    """A hand at rest.
+
+    One in six of the actor's lies on a stand, one in two of another person's on a thing.
+    """
     person = people[number]
     sway = Sway(rng, 3, 0.008, (0.3, 1.2))
     outwards, choice = OUTWARDS[side], rng.random()
     if number == 0 and choice < 0.17:
         place = np.array([outwards * rng.uniform(0.28, 0.36), 0.1, rng.uniform(0.36, 0.44)])
-        if min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2:
+        if _is_free(place, taken):
             taken.append(place)
             things.append(Thing('stand', make_sprite('stand', rng, style), 0.11, place))
             return Idle(
@@ -234,7 +242,7 @@ def _idle(
         place = person.world(
             np.array([outwards * rng.uniform(0.14, 0.24), 0.85 * size, rng.uniform(0.3, 0.42)])
         )
-        if min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2:
+        if _is_free(place, taken):
             taken.append(place)
             noun = NOUNS[rng.integers(len(NOUNS))]
             things.append(Thing(noun, make_sprite(noun, rng, style), size, place))

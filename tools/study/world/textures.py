@@ -1,4 +1,4 @@
-"""Colours and patterns. A style is what the pictures of one source have in common beside what they show.
+"""Colours and patterns; a style is what all pictures of one source have in common.
 
 Legend: colours are RGB from 0 to 255, pictures (S, S, 3) uint8.
 """
@@ -24,7 +24,7 @@ class Style:
         object_spread: standard deviation about it.
         walls, tables: names of patterns.
         period: of patterns on things, as a fraction of their size.
-        gain: brightness of the whole picture.
+        gain: brightness of the picture.
         noise: standard deviation of the sensor's noise.
     """
 
@@ -128,6 +128,7 @@ def pattern(
 
     Args:
         name: of a pattern below.
+        rng: source of the phase and of noise.
         size: side in pixels.
         colours: (2, 3).
         period: fraction of ``size``.

@@ -1,8 +1,9 @@
-"""What the prepare scripts share: arguments, finding sources, and how a run ends."""
+"""Arguments of the prepare scripts, finding sources, and how a run ends."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import signal
 import sys
@@ -10,36 +11,30 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import _light  # noqa: F401
-from _jobs import prepare
-from _report import READY, Found, Item, settings_lines, table
+from egoexo_light.commands import command
+from egoexo_light.failed_jsonl import FAILED_NAME
 from egoexo_light.video.ffmpeg import StopRun, disk_full, is_disk_full, probe, reencode, seconds_of
 from egoexo_light.video.names import files_below, is_image
 
-_ASIDE = (
-    '.txt',
-    '.csv',
-    '.json',
-    '.jsonl',
-    '.pkl',
-    '.md',
-    '.html',
-    '.pdf',
-    '.xml',
-    '.md5',
-    '.sha1',
-    '.sha256',
-    '.log',
-)
+from .jobs import prepare
+from .report import READY, Found, Item, settings_lines, table
+
+# lists, notes and check sums
+_ASIDE = set('.txt .csv .json .jsonl .pkl .md .html .pdf .xml .md5 .sha1 .sha256 .log'.split())
 
 
 def make_parser(
     description: str, *, short_side: int, ann: str | None, quality: str
 ) -> argparse.ArgumentParser:
-    """Arguments that all scripts have; ``quality`` is the name of the quality setting: ``'jpg'`` or ``'crf'``."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Arguments that all scripts have.
+
+    Args:
+        description: Docstring of the script.
+        short_side: Default, in pixels.
+        ann: Help for ``--ann``; None: the script has no such option.
+        quality: Which setting of quality it has, ``'jpg'`` or ``'crf'``.
+    """
+    parser = command.make_parser(Path(sys.argv[0]).stem, description)
     parser.add_argument(
         'source',
         metavar='SOURCE',
@@ -51,13 +46,14 @@ def make_parser(
         metavar='OUT',
         type=Path,
         nargs='?',
-        help='folder to prepare; a second run continues the first. Without it, SOURCE is checked as it is',
+        help='folder to prepare; a second run continues the first. Without it, SOURCE is checked '
+        'as it is',
     )
     if ann:
         parser.add_argument('--ann', type=Path, nargs='+', default=[], metavar='FILE', help=ann)
     parser.add_argument(
         '--short-side',
-        type=_positive,
+        type=command.positive(int),
         default=short_side,
         metavar='PIXELS',
         help='shrink to this short side (videos are never enlarged); default %(default)s',
@@ -65,20 +61,20 @@ def make_parser(
     if quality == 'jpg':
         parser.add_argument(
             '--quality',
-            type=_positive,
+            type=command.positive(int),
             default=3,
             help='of JPGs, 1 best to 31; default %(default)s',
         )
     else:
         parser.add_argument(
             '--crf',
-            type=_positive,
+            type=command.positive(int),
             default=20,
             help='of H.264, lower is better; default %(default)s',
         )
     parser.add_argument(
         '--workers',
-        type=_positive,
+        type=command.positive(int),
         default=max(1, (os.cpu_count() or 2) // 2),
         metavar='N',
         help='videos at a time; default %(default)s (half the cores)',
@@ -87,56 +83,60 @@ def make_parser(
     return parser
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is not a positive whole number')
-    return int(text)
-
-
 def threads(args: argparse.Namespace) -> int:
-    """Threads of one ffmpeg, so that all together use the cores."""
+    """Threads for one ffmpeg, so that all together use the cores."""
     return max(1, (os.cpu_count() or 1) // args.workers)
 
 
 def run(
-    args: argparse.Namespace,
+    parser: argparse.ArgumentParser,
     collect: Callable[[argparse.Namespace], list[Item]],
     after: Callable[[argparse.Namespace, list], None] | None = None,
 ) -> int:
-    """Prepare and print the table. Exit code: 0 all usable, 1 something is not (or one line on stderr), 130 interrupted."""
-    program = Path(sys.argv[0]).stem
+    """Prepare what ``collect`` finds and print the table.
+
+    Returns:
+        Exit code: 0 all usable, 1 something is not (or one line on stderr), 130 interrupted.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a scheduler ends a job
+    command.set_run(parser, functools.partial(_prepare, collect, after))
+    return command.run_command(
+        Path(sys.argv[0]).stem,
+        parser,
+        errors=(StopRun,),
+        interrupted='run the same command again to go on',
+    )
+
+
+def _prepare(
+    collect: Callable[[argparse.Namespace], list[Item]],
+    after: Callable[[argparse.Namespace, list], None] | None,
+    args: argparse.Namespace,
+) -> int:
+    if not args.source.is_dir():
+        raise StopRun(f'{args.source}: no such folder; give the folder of what was downloaded')
+    if args.out and args.out.resolve() == args.source.resolve():
+        raise StopRun(
+            f'{args.out}: is the source folder; give another folder to write to, or none to check '
+            'it as it is'
+        )
+    check_only = args.check_only or args.out is None
+    out = args.out or args.source
     try:
-        if not args.source.is_dir():
-            raise StopRun(f'{args.source}: no such folder; give the folder of what was downloaded')
-        if args.out and args.out.resolve() == args.source.resolve():
-            raise StopRun(
-                f'{args.out}: is the source folder; give another folder to write to, or none to check it as it is'
-            )
-        check_only = args.check_only or args.out is None
         items = collect(args)
         if not items:
             raise StopRun(
-                f'{args.source}: nothing to prepare was found; give the folder of what was downloaded'
+                f'{args.source}: nothing to prepare was found; give the folder of what was '
+                'downloaded'
             )
-        results = prepare(
-            items, args.out or args.source, workers=args.workers, check_only=check_only
-        )
+        results = prepare(items, out, workers=args.workers, check_only=check_only)
         if after and not check_only:
             after(args, results)
-    except (StopRun, OSError) as error:
-        if isinstance(error, OSError) and is_disk_full(error):
-            error = disk_full(args.out)
-        print(f'{program}: error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f'{program}: interrupted; run the same command again to go on', file=sys.stderr)
-        return 130
-    print(table(results, args.out or args.source))
+    except OSError as error:
+        raise disk_full(args.out) if is_disk_full(error) else error from None
     different = settings_lines(results)
-    for line in different:
-        print(line)
-    failed = (args.out or args.source) / 'failed.jsonl'
+    print('\n'.join([table(results, out), *different]))
+    failed = out / FAILED_NAME
     if not check_only and failed.exists():
         print(f'each of the others, with the reason: {failed}')
     return 0 if all(result.state == READY for result in results) and len(different) < 2 else 1
@@ -145,16 +145,19 @@ def run(
 def find_files(
     args: argparse.Namespace, *kinds: tuple[str, ...], skip: str | None = None, frames: bool = False
 ) -> list[dict[str, Path]]:
-    """Files in SOURCE by name without suffix (any case), for each of ``kinds`` of suffixes; others are told of.
+    """Files in SOURCE by name without suffix (any case). Other files are named on stderr.
 
     Args:
-        args: of the script.
-        kinds: the first kind that has its suffix gets a file.
-        skip: do not look into folders with this in their name.
+        args: Of the script.
+        kinds: Suffixes; a file belongs to the first kind that has its suffix.
+        skip: Do not look into folders with this in their name.
         frames: SOURCE may hold pictures as well.
 
+    Returns:
+        The files of each kind.
+
     Raises:
-        StopRun: two files share a name.
+        StopRun: Two files share a name.
     """
     found: list[dict[str, Path]] = [{} for _ in kinds]
     others: list[Path] = []
@@ -182,14 +185,14 @@ def find_files(
 
 
 def tell_passed_over(root: Path, paths: list[Path]) -> None:
-    """Say of which files nothing is made, by suffix; lists, notes and check sums go without saying."""
+    """Say on stderr how many files are left out, by suffix, without lists and check sums."""
     others = [path for path in paths if path.suffix.lower() not in _ASIDE]
     if others:
         counts = Counter(path.suffix.lower() or 'no suffix' for path in others)
         kinds = ', '.join(f'{count} x {suffix}' for suffix, count in counts.most_common(5))
         print(
-            f'{Path(sys.argv[0]).stem}: {len(others)} files in {root} are passed over, no videos by their suffix '
-            f'({kinds}; such as {others[0].relative_to(root)})',
+            f'{Path(sys.argv[0]).stem}: {len(others)} files in {root} are passed over, no videos '
+            f'by their suffix ({kinds}; such as {others[0].relative_to(root)})',
             file=sys.stderr,
         )
 
@@ -202,7 +205,16 @@ def video_item(
     need: float = 0,
     settings: str = '',
 ) -> Item:
-    """A video to be re-encoded to ``OUT/relative``, or with no OUT, to be checked where it is; ``settings`` then read it."""
+    """A video to be re-encoded to ``OUT/relative``, or without OUT, to be checked where it is.
+
+    Args:
+        args: Of the script.
+        name: Id, as tables name it.
+        source: The video, None where there is none.
+        relative: Where it is below OUT.
+        need: Seconds that the annotations reach to.
+        settings: Of the data set, with which a video that is only checked is read.
+    """
     count = threads(args)
     target = args.out / relative if args.out else source or args.source / relative
     return Item(

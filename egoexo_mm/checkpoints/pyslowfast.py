@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .matching import compare
+
 Pairs = list[tuple[str, str]]  # (PySlowFast, MMAction2) names of modules
 
 # By PySlowFast name behind `head<TASK>.`; the Kinetics head of Ego-Exo also carries two teachers.
@@ -37,7 +39,7 @@ _NORM_LEAVES = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tr
 
 @dataclass(frozen=True)
 class Layout:
-    """What a checkpoint holds, read from its names and shapes alone."""
+    """The network of a checkpoint, read from names and shapes alone."""
 
     slowfast: bool
     blocks: tuple[int, ...]
@@ -69,7 +71,7 @@ def to_mmaction(model_state: dict[str, Tensor]) -> tuple[dict[str, Tensor], Layo
         State dict with ``backbone.*``, ``cls_head.*`` and maybe ``aux_heads.*``; its layout.
 
     Raises:
-        ValueError: a key is unknown, missing or of an unexpected shape (names no file).
+        ValueError: A key is unknown, missing or of an unexpected shape. Names no file.
     """
     state = _normalised(model_state)
     slowfast = any('.pathway1_' in key or '_fuse.' in key for key in state)
@@ -77,7 +79,7 @@ def to_mmaction(model_state: dict[str, Tensor]) -> tuple[dict[str, Tensor], Layo
     heads, task = _pyslowfast_heads(state)
     pairs = [*backbone_modules(blocks, slowfast), *heads]
     names = _tensor_names(pairs)
-    _check_keys(state, names)
+    _check(state, names)
     layout = _measure(state, blocks, slowfast, heads, task)
     linear = _linear_weights(heads)
     return {
@@ -94,12 +96,12 @@ def to_pyslowfast(
     """The way back: the ``model_state`` that :func:`to_mmaction` would turn into ``state_dict``.
 
     Args:
-        state_dict: of a recognizer with ``ResNet3dSlowFast`` (``lateral_norm=True``) or
+        state_dict: Of a recognizer with ``ResNet3dSlowFast`` (``lateral_norm=True``) or
             ``ResNet3dSlowOnly`` and a linear class head.
-        task: downstream name of the head, e.g. ``'charades-ego'``; needed for verb and noun.
+        task: Downstream name of the head, e.g. ``'charades-ego'``; needed for verb and noun.
 
     Raises:
-        ValueError: as :func:`to_mmaction`, or a ``task`` that does not fit the heads.
+        ValueError: As :func:`to_mmaction`, or a ``task`` that does not fit the heads.
     """
     slowfast = any(
         key.startswith(('backbone.slow_path.', 'backbone.fast_path.')) for key in state_dict
@@ -110,7 +112,7 @@ def to_pyslowfast(
     heads = _mmaction_heads(state_dict, task)
     pairs = [*backbone_modules(blocks, slowfast), *heads]
     names = {ours: theirs for theirs, ours in _tensor_names(pairs).items()}
-    _check_keys(state_dict, names)
+    _check(state_dict, names)
     state = {names[key]: value for key, value in state_dict.items()}
     layout = _measure(state, blocks, slowfast, heads, task)
     linear = _linear_weights(heads)
@@ -167,22 +169,19 @@ def _count_blocks(keys: Iterable[str], pattern: str, first_stage: int) -> tuple[
             "as 's2.pathway0_res0.branch2.a.weight' (PySlowFast) or, with --reverse, "
             "'backbone.layer1.0.conv1.conv.weight' (MMAction2)"
         )
-    # A stage that is gone counts one block, so that its keys are reported as missing.
+    # A stage without any key counts one block, so that its keys are reported as missing.
     return tuple(max(1, len(indices)) for indices in found)
 
 
 def _pyslowfast_heads(keys: Iterable[str]) -> tuple[Pairs, str]:
-    """Head modules by what PySlowFast's names say, and the task in the head's name."""
+    """Head modules, from PySlowFast's names, and the task in the head's name."""
     keys = list(keys)
-    found = {
-        (match[1], match[2])
-        for match in (
-            re.match(r'head([^.]*)\.(projections?(?:\.\d+)?)\.(?:weight|bias)$', key)
-            for key in keys
-        )
-        if match
-    }
-    tasks, parts = {task for task, _ in found}, {part for _, part in found}
+    matches = [
+        match
+        for key in keys
+        if (match := re.match(r'head([^.]*)\.(projections?(?:\.\d+)?)\.(?:weight|bias)$', key))
+    ]
+    tasks, parts = {match[1] for match in matches}, {match[2] for match in matches}
     if len(tasks) != 1:
         names = ', '.join(f'`head{task}`' for task in sorted(tasks)) or 'none'
         raise ValueError(
@@ -190,14 +189,8 @@ def _pyslowfast_heads(keys: Iterable[str]) -> tuple[Pairs, str]:
             'or `head.projections.N`, or the same with a task such as `headepic100`'
         )
     task = tasks.pop()
-    layout = next(
-        (
-            known
-            for known in ((_SINGLE, _VERB_NOUN) if task else (_SINGLE, _KINETICS))
-            if parts == known.keys()
-        ),
-        None,
-    )
+    known = (_SINGLE, _VERB_NOUN) if task else (_SINGLE, _KINETICS)
+    layout = next((one for one in known if parts == one.keys()), None)
     if layout is None:
         raise ValueError(
             f'`head{task}` has the layers {", ".join(sorted(parts))}; expected one `projection`, '
@@ -209,7 +202,7 @@ def _pyslowfast_heads(keys: Iterable[str]) -> tuple[Pairs, str]:
 
 
 def _mmaction_heads(keys: Iterable[str], task: str) -> Pairs:
-    """Head modules by what the names of this package say."""
+    """Head modules, from the names of this package."""
     if task and not re.fullmatch(r'[^.\s]+', task):
         raise ValueError(f'the task name {task!r} has a dot or a space; expected e.g. charades-ego')
     modules = {key.rpartition('.')[0] for key in keys}
@@ -248,27 +241,14 @@ def _tensor_names(pairs: Pairs) -> dict[str, str]:
     return names
 
 
-def _check_keys(state: dict[str, Tensor], names: dict[str, str]) -> None:
-    """Refuse a state with other keys than ``names`` has, or with values that are no tensors."""
-    unknown = [key for key in state if key not in names]
-    # Checkpoints from before PyTorch 0.4.1 lack the batch counters; batch norm does without.
-    missing = [
-        key for key in names if key not in state and not key.endswith('.num_batches_tracked')
-    ]
-    problems = [
-        f'{len(keys)} {kind} key{"s" * (len(keys) > 1)} ({", ".join(keys[:3])}'
-        f'{", ..." if len(keys) > 3 else ""})'
-        for kind, keys in (('unknown', unknown), ('missing', missing))
-        if keys
-    ]
-    if problems:
+def _check(state: dict[str, Tensor], names: dict[str, str]) -> None:
+    """Refuse a state that has not exactly the keys of ``names``, or holds no tensors."""
+    misfit = compare(state, dict.fromkeys(names))
+    if misfit:
         raise ValueError(
-            f'has {" and ".join(problems)}; expected exactly a SlowFast (batch norm '
+            f'has {misfit}; expected exactly a SlowFast (batch norm '
             'in the lateral connections) or Slow network with bottleneck blocks'
         )
-    odd = [key for key, value in state.items() if not isinstance(value, Tensor)]
-    if odd:
-        raise ValueError(f'{odd[0]} is a {type(state[odd[0]]).__name__}; expected a tensor')
 
 
 def _measure(

@@ -1,13 +1,12 @@
-"""What the prepare scripts read of annotation files: csv, pickles of tables, json."""
+"""Annotation files: csv, pickles of tables, json."""
 
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path, PurePosixPath
 
-import _light
 from egoexo_light import csv_files, video_lists
+from egoexo_light.checks import first_line
 from egoexo_light.untrusted import quote
 from egoexo_light.untrusted.json_text import parse_json
 from egoexo_light.video.ffmpeg import StopRun
@@ -54,14 +53,12 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> tuple[list[str], list[dic
 
 def _read_pickle(path: Path, columns: tuple[str, ...]) -> tuple[list[str], list[dict]]:
     """Read by the package, which runs no code in it; a column may be the index of the table."""
-    sys.path.insert(0, str(_light.CHECKOUT))
     try:
         from egoexo_mm.datasets.annotations.dataframe_pickle import read_dataframe_pickle
     except Exception as error:  # whatever is missing or broken in this environment
-        reason = (str(error).strip().splitlines() or [''])[0]
         raise StopRun(
-            f'{path}: a pickle is read by the package, which cannot be imported here ({type(error).__name__}: '
-            f'{reason}); give the csv of the same annotation'
+            f'{path}: a pickle is read by the package, which cannot be imported here '
+            f'({type(error).__name__}: {first_line(error)}); give the csv of the same annotation'
         ) from None
     try:
         table = read_dataframe_pickle(path)

@@ -6,7 +6,7 @@ from mmaction.datasets.transforms import Flip, RandomCrop, RandomRescale
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.datasets.transforms import RandomRescaleCrop, TrackGeometry
-from egoexo_mm.datasets.transforms.rescale_crop import _part
+from egoexo_mm.datasets.transforms.crops import _part
 
 
 def scene(height, width, frames=3):

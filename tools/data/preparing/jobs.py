@@ -1,4 +1,7 @@
-"""Prepare many videos: in parallel, each as a whole or not at all, going on where a stopped run ended."""
+"""Preparing many videos in parallel.
+
+A target appears under its name when it is complete. A second run goes on where a stopped one ended.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,14 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TextIO
 
-import _light  # noqa: F401
-from _report import BROKEN, MISSING, READY, SHORT, TO_DO, Found, Item, Progress, Result
+from egoexo_light.failed_jsonl import FAILED_NAME, append_failure
+from egoexo_light.file_locks import file_lock
 from egoexo_light.video.ffmpeg import MediaError, StopRun, disk_full, is_disk_full, stop_children
 
-try:
-    import fcntl
-except ImportError:  # not on Windows; there two runs into one folder are not noticed
-    fcntl = None
+from .report import BROKEN, MISSING, READY, SHORT, TO_DO, Found, Item, Progress, Result
 
-_INDEX = '.prepared.jsonl'  # target -> its time stamp and what it holds, so that finished targets are not opened again
+# target -> its time stamp and what it holds, so that finished targets are not opened again
+_INDEX = '.prepared.jsonl'
 _PARTIAL = '.partial'
 
 
@@ -35,7 +36,7 @@ def prepare(items: list[Item], out: Path, *, workers: int, check_only: bool) -> 
         return _in_parallel(lambda item: _check(item, {}, out, True), items, workers, 'check')
     out.mkdir(parents=True, exist_ok=True)
     with _lock(out), _partial_folders({item.target.parent for item in items}):
-        (out / 'failed.jsonl').unlink(missing_ok=True)
+        (out / FAILED_NAME).unlink(missing_ok=True)
         done = _read_index(out)
         with open(out / _INDEX, 'a', encoding='utf-8') as index:
             index.write('\n')  # after a line that a killed run wrote by half
@@ -96,7 +97,7 @@ def _make(item: Item) -> Result:
 
 
 class _Notes:
-    """Notes a finished target in the index, a bad one in ``failed.jsonl``; lines reach the disk at once."""
+    """Lists a finished target in the index and a bad one in ``failed.jsonl``, at once."""
 
     def __init__(self, out: Path, done: dict, index: TextIO) -> None:
         self.out, self.done, self.index, self.lock = out, done, index, threading.Lock()
@@ -112,14 +113,13 @@ class _Notes:
                     self.index.flush()
             if result.state in (SHORT, MISSING, BROKEN):
                 path = result.item.target if result.item.target.exists() else result.item.source
-                line = dict(
-                    video_id=result.item.name,
-                    path=path and str(path),
-                    reason=result.reason,
+                append_failure(
+                    self.out / FAILED_NAME,
+                    result.item.name,
+                    path,
+                    result.reason,
                     state=result.state,
                 )
-                with open(self.out / 'failed.jsonl', 'a', encoding='utf-8') as file:
-                    file.write(json.dumps(line, ensure_ascii=False) + '\n')
         return result
 
 
@@ -139,7 +139,7 @@ def _read_index(out: Path) -> dict[str, tuple[int, Found]]:
 
 @contextlib.contextmanager
 def _partial_folders(parents: set[Path]):
-    """Folders for what is unfinished, each beside its targets, so that a rename stays on one disk."""
+    """Folders for unfinished targets, each beside them, so that a rename stays on one disk."""
     folders = [parent / _PARTIAL for parent in parents]
     for folder in folders:  # of a killed run
         shutil.rmtree(folder, ignore_errors=True)
@@ -153,16 +153,13 @@ def _partial_folders(parents: set[Path]):
 
 @contextlib.contextmanager
 def _lock(out: Path):
-    with open(out / '.prepare.lock', 'w') as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StopRun(
-                    f'{out}: another run prepares into this folder; wait for it, or give another folder'
-                ) from None
-            except OSError:  # a network file system without locks
-                pass
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(out / '.prepare.lock', wait=False))
+        except BlockingIOError:
+            raise StopRun(
+                f'{out}: another run prepares into this folder; wait for it, or give another folder'
+            ) from None
         yield
 
 

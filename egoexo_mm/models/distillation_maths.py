@@ -13,6 +13,7 @@ from torch import Tensor
 
 # moved; the old names stay importable from here
 from egoexo_mm.interaction_maps import boxes_to_maps, place_boxes, slow_frame_index  # noqa: F401
+from egoexo_mm.probabilities import TRAINED_FLOOR
 
 
 def pool_features(feats: Tensor | Sequence[Tensor]) -> Tensor:
@@ -47,7 +48,7 @@ def soft_target_divergence(
     """
     teacher = target.float()
     if target_kind == 'probabilities':
-        teacher = teacher.clamp(min=torch.finfo(torch.float32).tiny).log()
+        teacher = teacher.clamp(min=TRAINED_FLOOR).log()
     log_p = F.log_softmax(teacher / temperature, dim=1)
     log_q = F.log_softmax(logits.float() / temperature, dim=1)
     return (log_p.exp() * (log_p - log_q)).sum(1) * temperature**2

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from egoexo_mm.models.teachers.scaling import scale_frames, scaled_size
+from egoexo_mm.models.teachers.opencv_resize import scale_frames, scaled_size
 
 
 @pytest.mark.parametrize(

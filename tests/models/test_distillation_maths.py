@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from egoexo_mm.models.functional import (
-    boxes_to_maps,
-    place_boxes,
-    pool_features,
-    slow_frame_index,
-    soft_target_divergence,
-)
+from egoexo_mm.interaction_maps import boxes_to_maps, place_boxes, slow_frame_index
+from egoexo_mm.models.distillation_maths import pool_features, soft_target_divergence
 
 
 def test_slow_frames():

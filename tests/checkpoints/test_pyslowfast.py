@@ -10,7 +10,7 @@ import torch
 from mmaction.registry import MODELS
 
 import egoexo_mm  # noqa: F401  registers
-from egoexo_mm.models.pyslowfast import to_mmaction, to_pyslowfast
+from egoexo_mm.checkpoints.pyslowfast import to_mmaction, to_pyslowfast
 from tests.scripts import load_script
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
@@ -359,7 +359,8 @@ def renaming(pattern, new):
     [
         (
             adding(s3__pathway0_nonlocal3__conv_g__weight=torch.ones(1)),
-            r'has 1 unknown key \(s3\.pathway0_nonlocal3\.conv_g\.weight\); expected exactly a SlowFast',
+            r'has 1 unknown key \(s3\.pathway0_nonlocal3\.conv_g\.weight\); '
+            r'expected exactly a SlowFast',
         ),
         (
             without(r's5\.pathway1'),  # 4 convolutions and 4 norms of 4 tensors

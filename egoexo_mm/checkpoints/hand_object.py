@@ -1,4 +1,7 @@
-"""Names of Shan et al.'s hand-object detector (PyTorch Faster R-CNN, ResNet-101 C4) in mmdet. Needs no mmdet."""
+"""Names of Shan et al.'s hand-object detector in mmdet. Needs no mmdet.
+
+The detector is a PyTorch Faster R-CNN with ResNet-101 C4, trained on 100DOH and egocentric video.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from egoexo_mm.untrusted import quote, shorten
+from egoexo_mm.untrusted import quote
 
-from .checkpoints import read_checkpoint, weights_of
+from .matching import compare
+from .reading import read_checkpoint, weights_of
 
-_NOT_EGO = '89999'  # last step of the published model that was trained on 100DOH alone; its file is named by it
+ORIGIN = "checkpoint of Shan et al.'s hand-object detector"
+# The published model that was trained on 100DOH alone is named after its last step.
+_NOT_EGO = '89999'
 _NUM_ANCHORS = 12
 _STAGES = {  # original prefix: (mmdet prefix, bottlenecks)
     'RCNN_base.4': ('backbone.layer1', 3),
@@ -38,79 +44,75 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
     """Weights of a detector in mmdet names, from a checkpoint of mmdet or of the original code.
 
     Returns:
-        The weights, and the name of the file that they were first saved as, where it is recorded.
+        The weights, and the name of the file that they were first saved as, if it is recorded.
 
     Raises:
-        ValueError: no such file, unsafe, damaged, or not such a checkpoint; one sentence with the path.
+        ValueError: No such file, unsafe, damaged, or not such a checkpoint. Names the path.
     """
     checkpoint = read_checkpoint(path)
     if 'state_dict' not in checkpoint and 'model' in checkpoint:
-        return original_weights(checkpoint, path), Path(path).name
+        weights = original_weights(checkpoint, path)
+        try:
+            return to_mmdet(weights), Path(path).name
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
     weights = weights_of(checkpoint, 'state_dict', path)
     meta = checkpoint.get('meta')
-    return weights, str(
-        (meta if isinstance(meta, dict) else {}).get('converted_from', Path(path).name)
-    )[:1000]
+    recorded = meta.get('converted_from') if isinstance(meta, dict) else None
+    return weights, str(recorded or Path(path).name)[:1000]
 
 
-def original_weights(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
-    """Weights of a checkpoint of the original code in mmdet names; ``path`` is for errors only.
+def original_weights(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Tensor]:
+    """Weights of a checkpoint of the original code, in its own names.
+
+    Args:
+        checkpoint: Content of the file.
+        path: Of the file, for messages.
 
     Raises:
-        ValueError: it is another checkpoint or of another model; one sentence with the path.
+        ValueError: There are none, or the model was trained with another pooling than the one that
+            ``configs/teachers`` builds.
     """
-    weights = weights_of(checkpoint, 'model', path)
+    weights = weights_of(checkpoint, 'model', path, ORIGIN)
     pooling = checkpoint.get('pooling_mode', 'align')
     if pooling != 'align':
         raise ValueError(
-            f"{path}: pooling_mode is {quote(pooling)}; expected a model trained with RoIAlign ('align')"
+            f'{path}: pooling_mode is {quote(pooling)}; expected a model trained with RoIAlign '
+            "('align')"
         )
-    try:
-        return to_mmdet(weights)
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from None
+    return weights
 
 
 def ego_warning(name: str) -> str | None:
-    """What to know before using weights on egocentric video, judged by the name of their file."""
+    """A warning of weights that do poorly on egocentric video, by the name of their file."""
     if _NOT_EGO not in name:
         return None
     return (
-        'by its name this model saw no egocentric video; its published All-AP there is 12.7, against 46.3 of '
-        'faster_rcnn_1_8_132028.pth'
+        'by its name this model saw no egocentric video; its published All-AP there is 12.7, '
+        'against 46.3 of faster_rcnn_1_8_132028.pth'
     )
 
 
 def to_mmdet(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename and reorder the original weights.
 
-    The original RPN has all background channels before all foreground channels; mmdet has foreground, background for each
-    anchor. The original box head starts with the background; mmdet's class scores end with it and its box deltas lack it.
+    The original RPN has all background channels before all foreground channels; mmdet has
+    foreground, background for each anchor. The original box head starts with the background;
+    mmdet's class scores end with it and its box deltas have none.
 
     Raises:
-        ValueError: a weight is missing, unknown or of another shape; one sentence.
+        ValueError: A weight is missing, unknown or of another shape. Names no file.
     """
     names = dict(_names())
-    missing = [
-        old for old in names if old not in weights and not old.endswith('num_batches_tracked')
-    ]
-    unknown = [old for old in weights if old not in names]
-    if missing or unknown:
-        what = (
-            f'lacks {missing[0]} ({len(missing)} missing)'
-            if missing
-            else f'has {shorten(unknown[0], 80)} ({len(unknown)} unknown)'
-        )
-        raise ValueError(
-            f"{what}; expected the weights of Shan et al.'s hand-object detector with ResNet-101"
-        )
+    expected: dict[str, tuple[int, ...] | None] = dict.fromkeys(names)
     for old, (_, shape) in _LAYERS.items():
-        for name, expected in ((f'{old}.weight', shape), (f'{old}.bias', shape[:1])):
-            if tuple(weights[name].shape) != expected:
-                raise ValueError(
-                    f'{name} has shape {tuple(weights[name].shape)}, expected {expected}: a detector with '
-                    'other classes or anchors'
-                )
+        expected.update({f'{old}.weight': shape, f'{old}.bias': shape[:1]})
+    misfit = compare(weights, expected)
+    if misfit:
+        raise ValueError(
+            f"has {misfit}; expected the weights of Shan et al.'s hand-object detector with "
+            f'ResNet-101, 3 classes and {_NUM_ANCHORS} anchors'
+        )
     return {
         names[old]: _REORDER.get(old.rpartition('.')[0], _same)(value)
         for old, value in weights.items()
@@ -151,5 +153,6 @@ def _same(rows: Tensor) -> Tensor:
 _REORDER: dict[str, Callable[[Tensor], Tensor]] = {
     'RCNN_rpn.RPN_cls_score': _pair_by_anchor,
     'RCNN_cls_score': lambda rows: rows.roll(-1, 0),
+    # a copy, or the file would keep the storage of all rows
     'RCNN_bbox_pred': lambda rows: rows[4:].clone(),
-}  # a copy, or the file would keep the whole storage
+}

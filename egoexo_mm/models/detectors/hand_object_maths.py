@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-OBJECT, HAND = 0, 1  # labels
 _UNIT_LENGTH = 0.1  # of a direction vector
 _REACH = 10000  # pixels per (magnitude 1 x direction 1): magnitude is in thousands of pixels, direction in tenths
 

@@ -1,0 +1,109 @@
+"""Reducing a training checkpoint to what stock MMAction2 loads: the backbone and the class head."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from .reading import read_checkpoint, weights_of
+from .writing import check_destination, write_checkpoint
+
+# Mean and std of the preprocessor are not persistent in MMAction2, which would not expect them.
+DROPPED = ('aux_heads.', 'teachers.', 'data_preprocessor.')
+# Counters that MMEngine's and torch's averaged models keep beside their `module.`
+COUNTERS = ('steps', 'n_averaged')
+
+
+def strip(source: Path, destination: Path) -> str:
+    """Write ``source`` to ``destination`` without training state and added modules.
+
+    Returns:
+        A summary of a few lines.
+
+    Raises:
+        ValueError: Names the file and what was expected; nothing is written.
+    """
+    check_destination(source, destination)
+    checkpoint = read_checkpoint(source)
+    weights = weights_of(checkpoint, 'state_dict', source)
+    weights, prefixes = _unwrapped(weights, source)
+    kept = {name: value for name, value in weights.items() if not name.startswith(DROPPED)}
+    if not kept:
+        raise ValueError(
+            f'{source} has only {", ".join(DROPPED)} weights; expected a recognizer '
+            'with `backbone.` and `cls_head.`'
+        )
+    meta = checkpoint.get('meta')
+    meta = _plain(meta) if isinstance(meta, dict) else {}
+    write_checkpoint({'state_dict': kept, 'meta': meta}, destination)
+    lines = [f'kept {len(kept)} of {len(weights)} tensors']
+    lines += [
+        f'took {prefix} off the names of {count} tensors'
+        for prefix, count in sorted(prefixes.items())
+    ]
+    for prefix in DROPPED:
+        count = sum(name.startswith(prefix) for name in weights)
+        if count:
+            lines.append(f'dropped {count} tensors of {prefix}')
+    others = sorted(str(key) for key in checkpoint if key not in ('state_dict', 'meta'))
+    if others:
+        lines.append(f'dropped {", ".join(others)}')
+    sizes = [path.stat().st_size / 1e6 for path in (source, destination)]
+    return '\n'.join([*lines, f'{sizes[0]:.1f} MB -> {sizes[1]:.1f} MB', f'wrote {destination}'])
+
+
+def _unwrapped(weights: dict[str, Any], source: Path) -> tuple[dict[str, Any], Counter]:
+    """Weights by the names that the recognizer itself has.
+
+    Wrappers add to names: DistributedDataParallel and averaged models ``module.`` in front,
+    torch.compile ``_orig_mod.`` in front of what it compiles, one inside the other in any order.
+
+    Returns:
+        The weights, and for each prefix how many names had it.
+
+    Raises:
+        ValueError: Two tensors have the same name without it.
+    """
+    found, prefixes = {}, Counter()
+    for name, value in weights.items():
+        parts = [part for part in name.split('.') if part != '_orig_mod']
+        while parts[0] == 'module' and len(parts) > 1:
+            parts = parts[1:]
+        own = '.'.join(parts)
+        if own in found:
+            raise ValueError(
+                f'{source} has two tensors for {own}, one of them as {name}; expected '
+                'the weights of one model'
+            )
+        found[own] = value
+        if own != name:
+            front = name[: -len(own)] if name.endswith(own) else '_orig_mod.'
+            prefixes[front] += 1
+    if prefixes:
+        found = {name: value for name, value in found.items() if name not in COUNTERS}
+    return found, prefixes
+
+
+def _plain(value: Any) -> Any:
+    """A dict, list or tuple with nothing in it but exact Python scalars, strings and containers.
+
+    Values of other types are left out. A NumPy scalar or a config class would need more than
+    ``torch.load(weights_only=True)`` admits.
+    """
+    if isinstance(value, dict):
+        return {
+            key: _plain(item) for key, item in value.items() if _is_scalar(key) and _stays(item)
+        }
+    if isinstance(value, (list, tuple)):
+        items = [_plain(item) for item in value if _stays(item)]
+        return tuple(items) if isinstance(value, tuple) else items
+    return value
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def _stays(value: Any) -> bool:
+    return _is_scalar(value) or isinstance(value, (dict, list, tuple))

@@ -1,0 +1,216 @@
+r"""``targets convert``: released teacher files into target stores.
+
+Examples:
+    python tools/targets.py convert scores k400_ego_predicts.pkl data/targets/k400_ego \
+        --signal ego_score --score-kind logits
+    python tools/targets.py convert boxes k400_handobj_predicts data/targets/k400_handobj \
+        --short-side 288 --videos data/kinetics400/videos_train
+    python tools/targets.py convert boxes epic_handobj_predicts data/targets/epic100_interaction \
+        --frame-size 456x256 --first-frame 0 --dataset epic100
+    python tools/targets.py convert epic-boxes hand-objects data/targets/epic100_interaction
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+
+from ..targets.conversion import BoxesReport
+from ..targets.conversion.epic_boxes import FRAME_SIZE, convert_epic_boxes
+from ..targets.conversion.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos
+from ..targets.conversion.released_boxes import convert_boxes
+from ..targets.conversion.released_scores import convert_scores
+from .command import UsageError, add_out, complain, set_run
+
+
+def frame_size(text: str) -> tuple[int, int]:
+    """``'WxH'`` as two positive integers."""
+    width, _, height = text.lower().partition('x')
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f'{text!r} is not WxH, for example 512x288')
+    return int(width), int(height)
+
+
+def add_convert(parser: argparse.ArgumentParser, name: str = 'targets') -> None:
+    """Add ``scores``, ``boxes`` and ``epic-boxes``; messages begin with ``name``."""
+    kinds = parser.add_subparsers(dest='files', required=True)
+    scores = kinds.add_parser('scores', help='a pickle of scores per video')
+    scores.add_argument('source', metavar='IN.pkl')
+    add_out(scores, 'folder of the store, must not exist')
+    scores.add_argument('--signal', required=True, choices=['ego_score', 'object_score'])
+    scores.add_argument(
+        '--score-kind',
+        required=True,
+        choices=['logits', 'probabilities'],
+        help='what the numbers are; checked against them',
+    )
+    scores.add_argument(
+        '--id',
+        default='stem',
+        choices=['stem', 'path'],
+        help='video id: file stem (default) or path without extension',
+    )
+    scores.add_argument(
+        '--force',
+        action='store_true',
+        help='keep --score-kind even where the numbers contradict it',
+    )
+    set_run(scores, run_scores)
+
+    boxes = kinds.add_parser('boxes', help='a folder of <video>.npy with boxes in pixels')
+    boxes.add_argument('source', metavar='FOLDER')
+    size = boxes.add_mutually_exclusive_group(required=True)
+    size.add_argument(
+        '--frame-size',
+        type=frame_size,
+        metavar='WxH',
+        help='frame size at which the boxes were detected, for all videos',
+    )
+    size.add_argument(
+        '--sizes',
+        metavar='CSV',
+        help='the same per video: header video_id,width,height[,fps,num_frames]',
+    )
+    size.add_argument(
+        '--short-side',
+        type=int,
+        metavar='PIXELS',
+        help='the same by short side; the aspect ratio comes from --videos',
+    )
+    boxes.add_argument('--videos', metavar='ROOT', help='folder of the videos, for --short-side')
+    boxes.add_argument(
+        '--first-frame',
+        type=int,
+        choices=[0, 1],
+        default=1,
+        help='number, counted from 1, of the frame that row 0 of a file belongs to; default 1. '
+        'With 0, row 0 is left out: Ego-Exo reads the row of an EPIC frame by its file number, '
+        'which counts from 1',
+    )
+    set_run(boxes, functools.partial(run_boxes, name))
+
+    epic = kinds.add_parser(
+        'epic-boxes', help="EPIC-KITCHENS-100's own release of hand-object boxes, <video>.pkl"
+    )
+    epic.add_argument('source', metavar='FOLDER', help='searched at any depth')
+    for what, lowest in (('hand', 0.1), ('object', 0.01)):
+        epic.add_argument(
+            f'--{what}-threshold',
+            type=float,
+            default=0.5,
+            metavar='SCORE',
+            help=f'leave out {what}s of a lower score; default 0.5, the lowest is {lowest}',
+        )
+    epic.add_argument(
+        '--frame-size',
+        type=frame_size,
+        metavar='WxH',
+        default=FRAME_SIZE,
+        help='frame size at which the boxes were detected; default 456x256',
+    )
+    set_run(epic, functools.partial(run_epic_boxes, name))
+
+    for kind in (boxes, epic):
+        add_out(kind, 'folder of the store; a second run continues the first')
+        kind.add_argument(
+            '--fps',
+            type=float,
+            default=0.0,
+            help='frame rate, where not in the sizes; EPIC-KITCHENS: default 60 for P01_02 and 50 '
+            'for P01_102, as the released frames',
+        )
+        kind.add_argument(
+            '--skip-bad', action='store_true', help='list bad files in OUT/failed.jsonl and go on'
+        )
+    for kind in (scores, boxes, epic):
+        kind.add_argument(
+            '--dataset',
+            default='epic100' if kind is epic else 'k400',
+            help='name for the manifest',
+        )
+        kind.add_argument('--teacher', help='name of the teacher for the manifest')
+
+
+def run_scores(args: argparse.Namespace) -> None:
+    """Convert a pickle of scores."""
+    count = convert_scores(
+        args.source,
+        args.out,
+        signal=args.signal,
+        score_kind=args.score_kind,
+        video_id=args.id,
+        dataset=args.dataset,
+        teacher=args.teacher,
+        force=args.force,
+    )
+    print(f'{args.out}: {count} videos, signal {args.signal}, {args.score_kind}')
+
+
+def run_boxes(name: str, args: argparse.Namespace) -> int:
+    """Convert a folder of ``.npy`` files; the exit code."""
+    if (args.short_side is None) != (args.videos is None):
+        raise UsageError('--short-side and --videos go together')
+    if args.short_side is not None and args.short_side < 1:
+        raise UsageError('--short-side must be positive')
+    _check_fps(args)
+    notes = None
+    if args.frame_size:
+        size = FrameSize(*args.frame_size)
+        size_of = lambda video_id: size  # noqa: E731
+    elif args.sizes:
+        size_of = sizes_from_csv(args.sizes)
+        notes = f'frame sizes from {Path(args.sizes).name}'
+    else:
+        size_of = sizes_from_videos(args.videos, args.short_side)
+        notes = f'frame sizes: short side {args.short_side}, aspect ratio of the videos'
+    report = convert_boxes(
+        args.source,
+        args.out,
+        size_of,
+        fps=args.fps,
+        dataset=args.dataset,
+        teacher=args.teacher,
+        frame_size=args.frame_size,
+        notes=notes,
+        first_frame=args.first_frame,
+        skip_bad=args.skip_bad,
+    )
+    return _tell(name, report, args.out)
+
+
+def run_epic_boxes(name: str, args: argparse.Namespace) -> int:
+    """Convert EPIC-KITCHENS-100's release; the exit code."""
+    for key in ('hand_threshold', 'object_threshold'):
+        if not 0 <= getattr(args, key) <= 1:
+            raise UsageError(f'--{key.replace("_", "-")} must be from 0 to 1')
+    _check_fps(args)
+    report = convert_epic_boxes(
+        args.source,
+        args.out,
+        hand_threshold=args.hand_threshold,
+        object_threshold=args.object_threshold,
+        fps=args.fps,
+        frame_size=args.frame_size,
+        dataset=args.dataset,
+        teacher=args.teacher,
+        skip_bad=args.skip_bad,
+    )
+    return _tell(name, report, args.out)
+
+
+def _check_fps(args: argparse.Namespace) -> None:
+    if not 0 <= args.fps < float('inf'):
+        raise UsageError('--fps must be a positive number')
+
+
+def _tell(name: str, report: BoxesReport, out: str) -> int:
+    """Print what a conversion of boxes did; its exit code."""
+    print(f'{out}: {report.written} videos written, {report.already} were there already')
+    if not report.failed:
+        return 0
+    return complain(
+        name,
+        f'{report.failed} bad file(s) left out, listed in {Path(out) / "failed.jsonl"}; '
+        'mend them and run again',
+    )

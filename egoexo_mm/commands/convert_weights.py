@@ -1,0 +1,115 @@
+"""Convert checkpoints of other code to the names of MMAction2 (or mmdet), or back.
+
+The family is found from the names of the weights; --from overrides this. The conversion is strict:
+weights that are unknown, missing or of another shape are named, and no file is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from egoexo_mm.checkpoints.families import FAMILIES, family_of
+from egoexo_mm.checkpoints.reading import read_checkpoint, sha256_of, weights_of
+from egoexo_mm.checkpoints.writing import check_destination, write_checkpoint
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments; exits with code 2 where they contradict each other."""
+    parser = argparse.ArgumentParser(
+        'convert_weights.py',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('input', type=Path, help='checkpoint to read')
+    parser.add_argument('output', type=Path, help='checkpoint to write')
+    parser.add_argument(
+        '--from', dest='family', choices=FAMILIES, help='family of the checkpoint; default: found'
+    )
+    parser.add_argument(
+        '--reverse', action='store_true', help='from MMAction2 back to the family (pyslowfast)'
+    )
+    parser.add_argument(
+        '--task',
+        default='',
+        metavar='NAME',
+        help='with --reverse to pyslowfast: TASK of its config, the class head becomes head<NAME> '
+        '(charades-ego, epic, epic100); without it, the Kinetics head',
+    )
+    args = parser.parse_args(argv)
+    if args.task and not args.reverse:
+        parser.error("--task is for --reverse: without it the task is read from the head's name")
+    return args
+
+
+def convert(
+    source: Path,
+    destination: Path,
+    *,
+    family: str | None = None,
+    reverse: bool = False,
+    task: str = '',
+) -> str:
+    """Convert one file.
+
+    Args:
+        source: File to read.
+        destination: File to write.
+        family: A key of ``FAMILIES``; None finds it from the weights.
+        reverse: From the names of MMAction2 to those of the family.
+        task: See ``--task``.
+
+    Returns:
+        A summary of a few lines.
+
+    Raises:
+        ValueError: Names the file, what was found and expected; nothing is written.
+    """
+    check_destination(source, destination)
+    checkpoint = read_checkpoint(source)
+    if family is None:
+        converter = family_of(checkpoint, source, reverse=reverse)
+    else:
+        converter = FAMILIES[family]
+    if reverse:
+        weights = weights_of(checkpoint, 'state_dict', source)
+    else:
+        weights = converter.read(checkpoint, source)
+    try:
+        converted = converter.reverse(weights, task) if reverse else converter.forward(weights)
+    except ValueError as error:
+        raise ValueError(f'{source}: {error}') from None
+    if reverse:
+        result = {converter.keys[0]: converted.weights}
+    else:
+        meta = {'converted_from': source.name, 'sha256': sha256_of(source)}
+        result = {'state_dict': converted.weights, 'meta': meta}
+    write_checkpoint(result, destination)
+    lines = [*converted.lines, f'wrote {destination}']
+    warning = None if reverse else converter.warning(source.stem)
+    return '\n'.join(lines + ([f'warning: {warning}'] if warning else []))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    args = parse_args(argv)
+    try:
+        print(
+            convert(
+                args.input, args.output, family=args.family, reverse=args.reverse, task=args.task
+            )
+        )
+    except (ValueError, OSError) as error:
+        sys.exit(f'error: {error}')
+
+
+def former_command(script: str, family: str) -> Callable[[Sequence[str] | None], None]:
+    """The ``main`` of a script that this command replaced."""
+
+    def run(argv: Sequence[str] | None = None) -> None:
+        print(f'{script} is now convert_weights.py --from {family}', file=sys.stderr)
+        main(['--from', family, *(sys.argv[1:] if argv is None else argv)])
+
+    return run

@@ -1,0 +1,6 @@
+"""Convert checkpoints of other code to the names of MMAction2 (or mmdet), or back."""
+
+from egoexo_mm.commands.convert_weights import main
+
+if __name__ == '__main__':
+    main()
