@@ -17,6 +17,7 @@ import rehearsal  # noqa: E402
 
 sys.path.remove(str(ROOT / 'tools' / 'benchmarks'))
 NAMES = rehearsal.recognizers()
+ONE_SIZE = ('VisionTransformer', 'TimeSformer', 'UniFormerV2', 'MViT')  # tested as they are trained
 
 
 def test_all_of_them():
@@ -45,12 +46,21 @@ def steps(name):
     model.train(False)
     model.backbone.register_forward_pre_hook(lambda _, args: seen.append(tuple(args[0].shape)))
     frames, _ = rehearsal.clip(cfg)
+    size = rehearsal.test_crop(cfg)  # 256, but for position embeddings of one size
     with torch.no_grad():
-        (sample,) = model.test_step(rehearsal.video(cfg, clips=10, size=256, width=340, frames=40))
+        if rehearsal.on_frames(cfg):
+            data = rehearsal.test_frames(cfg, size)
+        else:
+            data = rehearsal.video(cfg, clips=10, size=size, width=340, frames=40)
+        (sample,) = model.test_step(data)
     scores = sample.pred_score
     for score in scores.values() if isinstance(scores, dict) else [scores]:
         assert score.device.type == 'meta' and score.dim() == 1
-    assert seen == [(10, 3, frames, 256, 256)] * 3
+    if rehearsal.on_frames(cfg):
+        assert seen == [(3 * frames, 3, size, size)]
+    else:
+        assert seen == [(10, 3, frames, size, size)] * 3
+        assert size == 256 or model.backbone.__class__.__name__ in ONE_SIZE
 
 
 @pytest.mark.parametrize('name', [name for name in NAMES if 'r101' not in name])
