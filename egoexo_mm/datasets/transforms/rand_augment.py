@@ -22,9 +22,9 @@ class ClipRandAugment(BaseTransform):
     """A few random colour operations (RandAugment), the same for all frames of a sample.
 
     Recipes of VideoMAE and MViT use ``rand-m7-n4-mstd0.5-inc1`` of timm: 4 operations of magnitude
-    7 of 10, each applied with probability 0.5. Operations and strengths here are those, see
-    https://github.com/huggingface/pytorch-image-models/blob/main/timm/data/auto_augment.py. MMAction2
-    has RandAugment through pytorchvideo, torchvision or imgaug only, whose shears, rotations and
+    7 of 10, each applied with probability 0.5. Operations and strengths here are those of timm's
+    ``auto_augment.py`` (https://github.com/huggingface/pytorch-image-models). MMAction2 has
+    RandAugment through pytorchvideo, torchvision or imgaug only, whose shears, rotations and
     translations move pixels away from their boxes.
 
     Put it anywhere after decoding. Random draws are from Python's generator, which
