@@ -50,8 +50,9 @@ def main(argv: list[str] | None = None) -> int:
         ]
         if command == 'run':
             return run_host_tool(args)
-        if command in COMMANDS:
-            return importlib.import_module(COMMANDS[command]).main(args)
+        name = command.replace('-', '_')
+        if name in COMMANDS:
+            return importlib.import_module(COMMANDS[name]).main(args)
         return start_own_tool(command, args)
     except FileNotFoundError as error:
         print(f'egoexo_mm: error: {error}', file=sys.stderr)

@@ -21,26 +21,29 @@ from egoexo_mm.models.view_scoring import join_batches
 
 @MODELS.register_module()
 class EgoExoRecognizer(Recognizer3D):
-    """``Recognizer3D`` with auxiliary distillation heads (Ego-Exo, https://arxiv.org/abs/2104.07905).
+    """``Recognizer3D`` with auxiliary heads (Ego-Exo, https://arxiv.org/abs/2104.07905).
 
-    One pass of the backbone feeds the class head and every auxiliary head. Testing uses the class head alone, so neither
-    targets nor auxiliary compute are needed. ``backbone.*`` and ``cls_head.*`` are named as in the stock recognizer; all
-    that is added lives under ``aux_heads.*``.
+    One pass of the backbone feeds the class head and every auxiliary head. Testing uses the class
+    head alone, so it needs neither targets nor auxiliary compute. ``backbone.*`` and ``cls_head.*``
+    are named as in the stock recognizer. All that is added is named ``aux_heads.*``.
 
-    With ``test_cfg=dict(max_testing_views=k)`` the backbone sees k views at a time, of one or several samples, and only
-    their scores are kept, so that the memory for features does not grow with the views of a video.
+    With ``test_cfg=dict(max_testing_views=k)`` the backbone sees k views at a time, of one or
+    several samples, and only their scores are kept. The memory for features then does not grow with
+    the views of a video.
 
     Args:
         aux_heads: Name -> config of an :class:`~egoexo_mm.models.heads.AuxiliaryHead`, or of any
             module with ``loss(feats, data_samples) -> dict``.
-        teachers: field of the data sample -> config of a teacher that makes it inside the training step for the samples
-            that lack it; see :class:`OnlineTeachers`. They are built by ``init_weights``, which training calls first.
-        teacher_amp: mixed precision of the teachers, ``'float16'`` or ``'bfloat16'``; None for none, whatever the
-            recognizer trains in.
-        **kwargs: of ``Recognizer3D``.
+        teachers: Field of the data sample -> config of a teacher that makes it inside the training
+            step, for the samples that lack it; see :class:`OnlineTeachers`. ``init_weights`` builds
+            them, which training calls first.
+        teacher_amp: Mixed precision of the teachers, ``'float16'`` or ``'bfloat16'``. None is full
+            precision, whatever the recognizer trains in.
+        **kwargs: Of ``Recognizer3D``.
 
     Raises:
-        ValueError: if the data preprocessor blends clips (mixup, cutmix) and there are auxiliary heads.
+        ValueError: If the data preprocessor blends clips (mixup, cutmix) and there are auxiliary
+            heads.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class EgoExoRecognizer(Recognizer3D):
         aux_heads: dict[str, ConfigType] | None = None,
         teachers: dict[str, ConfigType] | None = None,
         teacher_amp: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.aux_heads = ModuleDict(
@@ -58,70 +61,71 @@ class EgoExoRecognizer(Recognizer3D):
         blending = getattr(self.data_preprocessor, 'blending', None)
         if blending is not None and len(self.aux_heads):
             raise ValueError(
-                f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips and labels, '
-                f'but not the targets of model.aux_heads ({", ".join(self.aux_heads)}); set '
-                'model.data_preprocessor.blending=None, or model.aux_heads=None to train without targets'
+                f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips '
+                'and labels, but not the targets of model.aux_heads '
+                f'({", ".join(self.aux_heads)}); set model.data_preprocessor.blending=None, or '
+                'model.aux_heads=None to train without targets'
             )
-        learned = [
-            head.target for head in self.aux_heads.values() if isinstance(head, AuxiliaryHead)
-        ]
-        frames = dict(
-            time_stride=getattr(self.backbone, 'resample_rate', None),
-            frame_sampling=getattr(self.backbone, 'slow_sampling', None),
-        )
-        self.teachers = OnlineTeachers(
+        heads = self.aux_heads.values()
+        self.teachers = OnlineTeachers(  # not a module, see its docstring
             teachers or {},
-            learned=learned,
-            amp=teacher_amp,  # not a module: see there
-            map_frames={name: value for name, value in frames.items() if value},
+            learned=[head.target for head in heads if isinstance(head, AuxiliaryHead)],
+            amp=teacher_amp,
+            map_frames=self.map_frames(),
         )
-
         if self.teachers.configs and isinstance(self.data_preprocessor, EgoExoDataPreprocessor):
             self.data_preprocessor.keep_raw = True
+
+    def map_frames(self) -> dict[str, Any]:
+        """``time_stride`` and ``frame_sampling`` of the backbone's map, where it states them."""
+        settings = dict(time_stride='resample_rate', frame_sampling='slow_sampling')
+        stated = {name: getattr(self.backbone, own, None) for name, own in settings.items()}
+        return {name: value for name, value in stated.items() if value}
 
     def init_weights(self) -> None:
         """Initial weights; teachers are built and read their checkpoints."""
         super().init_weights()
         self.teachers.build(next(self.parameters()).device)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], *args, **kwargs) -> EgoExoRecognizer:
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> EgoExoRecognizer:
         """Teachers follow to devices."""
         super()._apply(fn, *args, **kwargs)
         self.teachers.apply(fn)
         return self
 
-    def loss(self, inputs: Tensor, data_samples: SampleList, **kwargs) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: SampleList, **kwargs: Any) -> dict[str, Tensor]:
         """Losses of the class head and of every auxiliary head.
 
         Args:
             inputs: (N, V, 3, T, H, W) normalised clips, V views a sample.
-            data_samples: N samples with ``gt_label`` and any of ``ego_score``, ``object_score``, ``interaction_map``.
+            data_samples: N samples with ``gt_label`` and any of ``ego_score``, ``object_score``,
+                ``interaction_map``.
+            **kwargs: Not used.
 
         Returns:
             Named losses and accuracies; their ``loss*`` entries sum to the training loss.
 
         Raises:
-            ValueError: if two heads name a loss alike.
+            ValueError: If two heads name a loss alike.
         """
         data_samples = self.teachers.fill(inputs, data_samples, self.data_preprocessor)
         feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
         losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
         parts = {'neck': loss_kwargs.get('loss_aux', {})}
-        parts.update(
-            (name, head.loss(self.aux_input(name, feats), data_samples))
-            for name, head in self.aux_heads.items()
-        )
+        for name, head in self.aux_heads.items():
+            parts[name] = head.loss(self.aux_input(name, feats), data_samples)
         for name, part in parts.items():
-            if losses.keys() & part.keys():
+            twice = sorted(losses.keys() & part.keys())
+            if twice:
                 raise ValueError(
-                    f'{name} names a loss that another head has: {sorted(losses.keys() & part.keys())}; '
-                    'give one of them another loss_name'
+                    f'{name} names a loss that another head has: {twice}; give one of them another '
+                    'loss_name'
                 )
             losses.update(part)
         return losses
 
     def aux_input(self, name: str, feats: Any) -> Any:
-        """What an auxiliary head learns from: the only place that decides it.
+        """What an auxiliary head learns from; the only place that decides it.
 
         Args:
             name: Of the head in ``aux_heads``.
@@ -129,13 +133,15 @@ class EgoExoRecognizer(Recognizer3D):
         """
         return feats
 
-    def extract_feat(self, inputs: Tensor | RawViews, *args, **kwargs) -> tuple:
-        """As the host's; raw views are normalised first, all at once."""
+    def extract_feat(self, inputs: Tensor | RawViews, *args: Any, **kwargs: Any) -> tuple:
+        """Features as of ``Recognizer3D``; raw views are normalised first, all at once."""
         if isinstance(inputs, RawViews):
             inputs = inputs.normalized()
         return super().extract_feat(inputs, *args, **kwargs)
 
-    def predict(self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs) -> SampleList:
+    def predict(
+        self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs: Any
+    ) -> SampleList:
         """Predictions of the class head, in bounded batches of views.
 
         A :class:`~egoexo_mm.models.heads.ViewHead` and the heads of MMAction2 score the views of

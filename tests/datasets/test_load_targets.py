@@ -12,7 +12,7 @@ from egoexo_mm.targets import HAND, OBJECT, Manifest, MissingVideoError, StoreWr
 
 @pytest.fixture(scope='module')
 def stores(tmp_path_factory):
-    """One video: hand in the left half of even frames, object in the lower right quarter of frame 3."""
+    """A hand in the left half of even frames, an object in the lower right quarter of frame 3."""
     root = tmp_path_factory.mktemp('stores')
     for kind, scores in (('logits', [2.0, -1.0]), ('probabilities', [0.25, 0.75])):
         manifest = Manifest(

@@ -1,6 +1,7 @@
-"""A shipped config's model and a batch as its loader would leave it, on any device: real, ``meta`` or fake.
+"""A shipped config's model and a batch of its loader on any device: real, ``meta`` or fake.
 
-On the ``meta`` device tensors have shapes and no values: a step that reads a value on the host, or mixes devices, fails.
+On the ``meta`` device tensors have shapes and no values: a step that reads a value on the host, or
+mixes devices, fails.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ RECOGNIZERS = ('EgoExoRecognizer', 'Recognizer3D', 'InteractionMapRecognizer')
 
 
 def load(name: str | Path) -> Config:
-    """A config below ``configs`` without weights to download, and without teachers, which need files."""
+    """A config below ``configs`` without weights to download and teachers, which need files."""
     cfg = Config.fromfile(CONFIGS / name)
     if 'backbone' in cfg.get('model', ()):
         cfg.model.backbone.pop('pretrained', None)
@@ -29,7 +30,9 @@ def load(name: str | Path) -> Config:
 
 
 def recognizers() -> list[str]:
-    """Names of the shipped configs that train a recognizer of clips, one of those that differ in data or weights only.
+    """Names of the shipped configs that train a recognizer of clips.
+
+    Of configs that differ in data or weights only, the first is taken.
 
     Those of the small world and of studies, which a CPU trains, are left out.
     """
@@ -103,7 +106,7 @@ def batch(cfg: Config, count: int, seed: int = 0) -> dict:
 
 
 def video(cfg: Config, clips: int, size: int, width: int, frames: int) -> dict:
-    """A test batch of one random video: ``clips`` clips x 3 crops, as ``FormatViews`` packs them."""
+    """A test batch of a random video: ``clips`` clips x 3 crops, packed by ``FormatViews``."""
     length = clip(cfg)[0]
     starts = torch.linspace(0, max(frames - length, 0), clips).long()
     crops = torch.tensor([[x, 0, x + size, size] for x in (0, width - size, (width - size) // 2)])

@@ -96,6 +96,7 @@ def _with_alpha(colour: str, alpha: float) -> tuple:
 
 
 def main() -> None:
+    """Draw target and predicted maps side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config of the training')
     parser.add_argument('checkpoint', help='checkpoint of the training, with its auxiliary heads')

@@ -49,9 +49,13 @@ def convert_boxes(
         out: Folder of the store, new or begun with the same arguments.
         size_of: Frame size per video id, see :mod:`.frame_sizes`.
         fps: Frame rate where ``size_of`` knows none; 0 is unknown.
-        dataset, teacher, frame_size, notes: For the manifest.
-        first_frame: Number, counted from 1, of the frame that row 0 belongs to. With 0, row 0 is nobody's and left
-            out: the reference takes the row of an EPIC frame by its file number, which counts from 1.
+        dataset: For the manifest.
+        teacher: For the manifest.
+        frame_size: For the manifest.
+        notes: For the manifest.
+        first_frame: Number, counted from 1, of the frame that row 0 belongs to. With 0, row 0 is
+            left out: the reference takes the row of an EPIC frame by its file number,
+            which counts from 1.
         skip_bad: List a bad file in ``failed.jsonl`` and go on, instead of stopping.
         rows_per_shard: Videos per shard.
 

@@ -28,7 +28,7 @@ def video_id_from_path(path: str | Path, rule: str = 'stem') -> str:
         path: Path of the video, as an annotation list names it.
         rule: ``'stem'`` is the file name without folder and last extension (``x/a.b.mp4`` ->
             ``a.b``); ``'path'`` is the path as given without its last extension, with forward
-            slashes (``x\\\\a.mp4`` -> ``x/a``), for data sets whose file names repeat.
+            slashes, for data sets whose file names repeat.
     """
     if rule not in _ID_RULES:
         raise TargetStoreError(f'video id rule {rule!r} is unknown: use one of {_ID_RULES}')
