@@ -19,10 +19,10 @@ from mmengine.runner import save_checkpoint
 from torch import multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from egoexo_mm.checkpoints.stripping import strip
 from egoexo_mm.models.backbone_presets import PRESETS, map_geometry
 from egoexo_mm.targets import HAND, Manifest, StoreWriter
 from tests.models.backbone_cases import CASES, Case, build, tin_shift
-from tests.scripts import load_script
 
 LOSSES = {'loss_cls', 'loss_ego', 'loss_object', 'loss_hand', 'loss_held_object'}
 
@@ -90,7 +90,7 @@ def test_stock_checkpoints_both_ways(student, tmp_path):
     for p in stock.parameters():
         torch.nn.init.zeros_(p)
     save_checkpoint(dict(state_dict=model.state_dict()), str(tmp_path / 'trained.pth'))
-    load_script('tools/strip_aux.py').strip(tmp_path / 'trained.pth', tmp_path / 'plain.pth')
+    strip(tmp_path / 'trained.pth', tmp_path / 'plain.pth')
     weights = torch.load(tmp_path / 'plain.pth', weights_only=True)['state_dict']
     stock.load_state_dict(weights, strict=True)
     torch.testing.assert_close(ours, scores_of(stock, case), rtol=0, atol=0)

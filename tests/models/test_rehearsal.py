@@ -4,6 +4,8 @@ On that device tensors have shapes and no values. Reading one on the host raises
 it with a tensor that a module forgot to move. This does not show a step on a GPU: see test_gpu.py.
 """
 
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -72,6 +74,19 @@ def test_steps(name):
 @pytest.mark.parametrize('name', [name for name in NAMES if 'r101' in name])
 def test_steps_of_deeper_networks(name):
     steps(name)
+
+
+def test_the_config_of_the_docs(tmp_path):
+    """VideoMAE as docs/backbones.md writes it down."""
+    text = (ROOT / 'docs' / 'backbones.md').read_text(encoding='utf-8')
+    code = next(
+        part for part in re.findall('```python\n(.*?)```', text, re.S) if '_base_ = ' in part
+    )
+    shutil.copytree(ROOT / 'configs' / '_egoexo_base_', tmp_path / '_egoexo_base_')
+    (tmp_path / 'my_videomae.py').write_text(code, encoding='utf-8')
+    cfg = rehearsal.load(tmp_path / 'my_videomae.py')
+    assert rehearsal.clip(cfg) == (16, 224) and rehearsal.map_size(cfg) == (8, 14, 14)
+    steps(tmp_path / 'my_videomae.py')
 
 
 def test_it_finds_what_it_looks_for():

@@ -82,7 +82,7 @@ def map_size(cfg: Config) -> tuple[int, int, int]:
     """Frames, rows and columns of a training map; those of the backbone where nothing is said."""
     frames, size = clip(cfg)
     loads = targets(cfg) or {}
-    said = {name: loads[name] for name in ('time_stride', 'cell_size') if name in loads}
+    said = {name: loads[name] for name in ('time_stride', 'cell_size') if loads.get(name)}
     if 'time_stride' in said:
         geometry = MapGeometry(**said)  # cells of 32 pixels, or the pipeline says it
     else:
