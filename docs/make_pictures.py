@@ -6,7 +6,7 @@ what the student predicts; it needs the run of ``configs/study/readme_picture.py
 ``docs/images/study.png`` draws the table of ``docs/study.md``, ``small_world.png`` a few scenes.
 
     python tools/study.py configs/study/readme_picture.py --jobs 2
-    python docs/make_pictures.py
+    PYTHONPATH=tools python docs/make_pictures.py
 """
 
 from __future__ import annotations

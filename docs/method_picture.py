@@ -1,4 +1,4 @@
-"""The picture at the top of README.md: one clip, what the teachers say and what the student predicts.
+"""The picture at the top of README.md: one clip, its targets and the predictions of the student.
 
 Shape legend: ``T`` slow frames (4), ``S`` cells of a side (6), ``C`` objects (8).
 """

@@ -15,7 +15,7 @@ _held: set[int] = set()  # file handles that this process holds
 
 
 def _let_go() -> None:
-    """In a forked process, such as a data worker that outlives a killed run: hold no parent's lock."""
+    """Drop the parent's locks in a forked process, which may outlive a killed run."""
     while _held:
         os.close(_held.pop())
 

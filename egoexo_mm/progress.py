@@ -8,8 +8,16 @@ T = TypeVar('T')
 
 
 def track(items: Iterable[T], total: int, label: str, every: float = 5.0) -> Iterator[T]:
-    """Yield ``items`` and print how many of ``total`` are done, every ``every`` seconds and at
-    the end."""
+    """Yield ``items`` and print how many of ``total`` are done.
+
+    Unlike MMEngine's bar, the lines have a label and are readable in a log file.
+
+    Args:
+        items: What to go through.
+        total: Their number.
+        label: Begins each line.
+        every: Seconds between lines; the last item has one in any case.
+    """
     begin = last = time.monotonic()
     for done, item in enumerate(items, 1):
         yield item

@@ -18,7 +18,7 @@ def ramp(num_frames: int = 40, size: tuple[int, int] = (64, 48), red: int = 200)
 
 
 def size_change(path: Path) -> Path:
-    """40 reddish frames of 64 x 48, then 20 dark ones of 96 x 64, in one stream whose header says 40 frames."""
+    """40 reddish frames of 64 x 48, then 20 dark ones of 96 x 64; the header says 40 frames."""
     parts = [
         write_video(path.with_suffix(f'.{i}.avi'), frames, codec='MJPG').read_bytes()
         for i, frames in enumerate((ramp(), ramp(20, (96, 64), red=0)))

@@ -254,7 +254,10 @@ def test_report_says_everything():
         dict(GOOD, pyarrow={}),
         gpus=['H100', 'H100'],
         backends=['nccl', 'gloo'],
-        cures=[compat.Workaround('one', True, 'because'), compat.Cure('two', False, 'no need')],
+        cures=[
+            compat.Workaround('one', True, 'because'),
+            compat.Workaround('two', False, 'no need'),
+        ],
         ops='compiled ops of mmcv',
     )
     text = report(facts, find_problems(facts)).splitlines()

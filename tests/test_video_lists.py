@@ -1,4 +1,4 @@
-"""Lists as people make them: each kind of line ends in the same video and label, or in one sentence."""
+"""Lists as people make them: each kind of line gives the same video and label, or an error."""
 
 import pytest
 
@@ -55,7 +55,8 @@ def test_several_labels():
     with pytest.raises(
         ValueError,
         match=(
-            "list.txt, line 2: expected .* got 'a.mp4 1 3'; set multi_class=True and num_classes for lists of several "
+            "list.txt, line 2: expected .* got 'a.mp4 1 3'; set multi_class=True and num_classes "
+            'for lists of several '
             'labels, or correct or remove the line'
         ),
     ):

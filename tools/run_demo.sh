@@ -120,10 +120,10 @@ python -W ignore tools/demo/load_in_stock.py "$CONFIG" "$RESULTS/slowfast_plain.
     2>&1 | without_notes
 
 step '7/7 pictures: targets of one clip, clips by Ego-Score, target and predicted maps'
-python tools/visualize_targets.py "$CLIPS/videos/carphone_val_02.mp4" --ego-score "$TARGETS/ego_score" \
+python tools/targets.py draw "$CLIPS/videos/carphone_val_02.mp4" "$RESULTS" --ego-score "$TARGETS/ego_score" \
     --object-score "$TARGETS/object_score" --object-names "$TARGETS/object_names.txt" \
-    --interaction "$TARGETS/interaction" --frames 6 --out "$RESULTS"
-python tools/visualize_targets.py --rank "$TARGETS/ego_score" --videos "$CLIPS/videos" --out "$RESULTS"
+    --interaction "$TARGETS/interaction" --frames 6
+python tools/targets.py rank "$TARGETS/ego_score" "$RESULTS" --videos "$CLIPS/videos"
 python -W ignore tools/demo/draw_maps.py "$CONFIG" "$CHECKPOINT" "$RESULTS/interaction_maps.png" 2>&1 |
     without_notes
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import egoexo_mm  # noqa: F401  (registers the package and cures the hosts)
+import egoexo_mm  # noqa: F401  (registers the package and applies its workarounds)
 
 
 def parse_args() -> argparse.Namespace:
+    """Arguments of this script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
@@ -52,7 +53,8 @@ def parse_args() -> argparse.Namespace:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.dump and not args.dump.endswith(('.npz', '.pkl', '.pickle')):
         parser.error(
-            f'--dump {args.dump} must end in .npz (ids, scores and labels), .pkl or .pickle (all of a sample)'
+            f'--dump {args.dump} must end in .npz (ids, scores and labels), .pkl or .pickle (all '
+            'of a sample)'
         )
     return args
 

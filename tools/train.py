@@ -10,10 +10,11 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import egoexo_mm  # noqa: F401  (registers the package and cures the hosts)
+import egoexo_mm  # noqa: F401  (registers the package and applies its workarounds)
 
 
 def parse_args() -> argparse.Namespace:
+    """Arguments of this script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
@@ -72,7 +73,8 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.amp:
         if cfg.optim_wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper'):
             raise SystemExit(
-                f'--amp cannot replace the optimizer wrapper {cfg.optim_wrapper.type} of {args.config}'
+                f'--amp cannot replace the optimizer wrapper {cfg.optim_wrapper.type} of '
+                f'{args.config}'
             )
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -2,7 +2,7 @@
 # pre-training, and what the teachers say about clips that nobody trained on. docs/study.md says
 # what the small world is.
 #   python tools/study.py configs/study/readme_picture.py --jobs 2
-#   python docs/make_pictures.py
+#   PYTHONPATH=tools python docs/make_pictures.py
 _base_ = 'miniworld_short.py'
 
 name = 'readme_picture'

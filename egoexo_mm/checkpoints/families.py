@@ -165,9 +165,7 @@ class HandObject(Converter):
 
     def read(self, checkpoint: dict[str, Any], path: Path) -> dict[str, Tensor]:
         """The weights of a model that was trained with RoIAlign."""
-        weights = super().read(checkpoint, path)
-        hand_object.check_pooling(checkpoint, path)
-        return weights
+        return hand_object.original_weights(checkpoint, path)
 
     def forward(self, weights: dict[str, Tensor]) -> Converted:
         """To mmdet."""

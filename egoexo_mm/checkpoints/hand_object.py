@@ -51,43 +51,36 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
     """
     checkpoint = read_checkpoint(path)
     if 'state_dict' not in checkpoint and 'model' in checkpoint:
-        return original_weights(checkpoint, path), Path(path).name
+        weights = original_weights(checkpoint, path)
+        try:
+            return to_mmdet(weights), Path(path).name
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
     weights = weights_of(checkpoint, 'state_dict', path)
     meta = checkpoint.get('meta')
     recorded = meta.get('converted_from') if isinstance(meta, dict) else None
     return weights, str(recorded or Path(path).name)[:1000]
 
 
-def original_weights(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Tensor]:
-    """Weights of a checkpoint of the original code in mmdet names.
+def original_weights(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Tensor]:
+    """Weights of a checkpoint of the original code, in its own names.
 
     Args:
         checkpoint: Content of the file.
         path: Of the file, for messages.
 
     Raises:
-        ValueError: It is another checkpoint or of another model. Names the path.
+        ValueError: There are none, or the model was trained with another pooling than the one that
+            ``configs/teachers`` builds.
     """
     weights = weights_of(checkpoint, 'model', path, ORIGIN)
-    check_pooling(checkpoint, path)
-    try:
-        return to_mmdet(weights)
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from None
-
-
-def check_pooling(checkpoint: Mapping[str, Any], path: str | Path) -> None:
-    """Refuse a model that was trained with another pooling than ``configs/teachers`` builds.
-
-    Raises:
-        ValueError: Names the path.
-    """
     pooling = checkpoint.get('pooling_mode', 'align')
     if pooling != 'align':
         raise ValueError(
             f'{path}: pooling_mode is {quote(pooling)}; expected a model trained with RoIAlign '
             "('align')"
         )
+    return weights
 
 
 def ego_warning(name: str) -> str | None:

@@ -11,9 +11,8 @@ from torch import Tensor
 from egoexo_mm.untrusted import shorten
 
 _SHOWN = 3  # names of a kind in a message
-_COUNTER = (
-    '.num_batches_tracked'  # files from before PyTorch 0.4.1 lack it; batch norm does without
-)
+# Files from before PyTorch 0.4.1 lack the counters of batches; batch norm does without them.
+_COUNTER = '.num_batches_tracked'
 
 Shape = tuple[int, ...]
 
@@ -49,7 +48,7 @@ class Misfit:
         return f'{", ".join(first)} and {last}' if first else last
 
     def within(self, prefixes: tuple[str, ...]) -> Misfit:
-        """The part of it whose names start with one of ``prefixes``."""
+        """The names that start with one of ``prefixes``, as a misfit of their own."""
         return Misfit(
             [key for key in self.unknown if key.startswith(prefixes)],
             [key for key in self.missing if key.startswith(prefixes)],

@@ -39,7 +39,7 @@ _NORM_LEAVES = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tr
 
 @dataclass(frozen=True)
 class Layout:
-    """What a checkpoint holds, read from its names and shapes alone."""
+    """The network of a checkpoint, read from names and shapes alone."""
 
     slowfast: bool
     blocks: tuple[int, ...]
@@ -174,7 +174,7 @@ def _count_blocks(keys: Iterable[str], pattern: str, first_stage: int) -> tuple[
 
 
 def _pyslowfast_heads(keys: Iterable[str]) -> tuple[Pairs, str]:
-    """Head modules by what PySlowFast's names say, and the task in the head's name."""
+    """Head modules, from PySlowFast's names, and the task in the head's name."""
     keys = list(keys)
     matches = [
         match
@@ -202,7 +202,7 @@ def _pyslowfast_heads(keys: Iterable[str]) -> tuple[Pairs, str]:
 
 
 def _mmaction_heads(keys: Iterable[str], task: str) -> Pairs:
-    """Head modules by what the names of this package say."""
+    """Head modules, from the names of this package."""
     if task and not re.fullmatch(r'[^.\s]+', task):
         raise ValueError(f'the task name {task!r} has a dot or a space; expected e.g. charades-ego')
     modules = {key.rpartition('.')[0] for key in keys}

@@ -1,4 +1,4 @@
-"""Which checkpoint of a run can be resumed, and what is wrong with the others.
+"""Finding the checkpoint of a run that can be resumed, and the faults of the others.
 
 Imports no host at the top, so that ``compat`` can use it where hosts are missing.
 """
@@ -55,14 +55,11 @@ def candidates(first: str | None, folder: str, recorded: str | None) -> Iterator
 
 
 def newest_checkpoint(folder: str) -> str | None:
-    """The checkpoint of ``folder`` that training would resume from, or None.
-
-    Files are not read to the end, so some damage goes unnoticed.
-    """
+    """The checkpoint of ``folder`` that training would resume from, or None."""
     recorded = recorded_checkpoint(folder)
     first = place_of(recorded, folder) if recorded and '://' not in recorded else None
     for path in candidates(first, folder, recorded):
-        if os.path.isfile(path) and _saved_at(path) is not None:
+        if _saved_at(path) is not None:
             return path
     return None
 
@@ -85,7 +82,7 @@ def why_not_resumable(path: str) -> str | None:
 
 
 def why_unreadable(path: str) -> str | None:
-    """What is wrong with a local checkpoint file, or None. Reads all of it."""
+    """The fault of a local checkpoint file, or None. Reads the file to its end."""
     return _try_to_read(path)[0]
 
 
@@ -104,18 +101,15 @@ def _newest_first(folder: str, recorded: str | None) -> list[str]:
 
 
 def _saved_at(path: str) -> str | None:
-    """The time of saving in a checkpoint (``''`` without one), or None if it is not resumable."""
-    try:
-        checkpoint = _read(path)
-        return None if _lacking(checkpoint) else str(checkpoint['meta'].get('time', ''))
-    except RefusedError:
+    """The time of saving in a checkpoint (``''`` if unknown), or None if it is not resumable."""
+    fault, checkpoint = _try_to_read(path)
+    if checkpoint is _UNKNOWN:
         return ''
-    except Exception:  # torch raises many kinds on damaged files
-        return None
+    return None if fault or _lacking(checkpoint) else str(checkpoint['meta'].get('time', ''))
 
 
 def _try_to_read(path: str) -> tuple[str | None, Any]:
-    """What is wrong with a local file, or None; its content, where that can be read."""
+    """The fault of a local file, or None; and its content, where it can be read."""
     if os.path.isdir(path):
         return 'is a folder, expected a checkpoint file', None
     if not os.path.exists(path):
@@ -138,7 +132,8 @@ def _try_to_read(path: str) -> tuple[str | None, Any]:
 
 
 def _lacking(checkpoint: Any) -> list[str]:
-    return [key for key in _NEEDED if not isinstance(checkpoint, dict) or key not in checkpoint]
+    parts = checkpoint if isinstance(checkpoint, dict) else {}
+    return [key for key in _NEEDED if not isinstance(parts.get(key), dict)]
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""``targets draw`` and ``targets rank``: pictures of what the teachers said.
+r"""``targets draw`` and ``targets rank``: pictures of what the teachers said.
 
 Examples:
-    python tools/targets.py draw clip.mp4 pictures --ego-score data/targets/k400_ego \\
+    python tools/targets.py draw clip.mp4 pictures --ego-score data/targets/k400_ego \
         --interaction data/targets/k400_interaction
     python tools/targets.py rank data/targets/k400_ego pictures --videos data/kinetics400
 """

@@ -1,7 +1,7 @@
-"""Convert released files into target stores, look into stores, check, join and draw them.
+r"""Convert released files into target stores, look into stores, check, join and draw them.
 
 Examples:
-    python tools/targets.py convert scores k400_ego_predicts.pkl data/targets/k400_ego \\
+    python tools/targets.py convert scores k400_ego_predicts.pkl data/targets/k400_ego \
         --signal ego_score --score-kind logits
     python tools/targets.py info data/targets/k400_ego data/targets/k400_interaction
     python tools/targets.py verify data/targets/k400_ego --list data/kinetics400/train.txt

@@ -1,9 +1,9 @@
-"""Workarounds for what is broken in the hosts (torch, mmengine, mmcv, mmaction2) out of the box.
+"""Workarounds for faults of the hosts (torch, mmengine, mmcv, mmaction2).
 
 ``apply()`` switches every workaround on; ``import egoexo_mm`` calls it before anything else is
 imported. A workaround that the installed hosts do not need leaves them untouched, and says so in
-``active_workarounds()``. Each module of this package says what is broken, what the workaround is,
-when it is inactive and when it can be deleted.
+``active_workarounds()``. The docstring of each module names the fault, the workaround, when it is
+inactive and when it can be deleted.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import builtins
 import errno
-import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +27,7 @@ from egoexo_mm.atomic_files import whole_file
 from egoexo_mm.checkpoints.resumable import newest_of_run
 from egoexo_mm.errors import RunError
 
-from .workaround import Workaround
+from .workaround import Workaround, wrap
 
 NAME = 'checkpoint files'
 PARTIAL = '.partial'
@@ -41,12 +40,12 @@ def apply() -> Workaround:
     from mmengine.hooks import CheckpointHook, checkpoint_hook
     from mmengine.runner import Runner
 
-    LocalBackend.put = _put_complete(LocalBackend.put)
+    wrap(LocalBackend, 'put', _put_complete)
     checkpoint_hook.open = _open_complete  # its only use there writes last_checkpoint
     for name in ('_save_checkpoint_with_step', '_save_best_checkpoint'):
-        setattr(CheckpointHook, name, _remove_afterwards(getattr(CheckpointHook, name)))
-    CheckpointHook.before_train = _in_own_folder(CheckpointHook.before_train)
-    Runner.train = _say_unwritable(Runner.train)
+        wrap(CheckpointHook, name, _remove_afterwards)
+    wrap(CheckpointHook, 'before_train', _in_own_folder)
+    wrap(Runner, 'train', _say_unwritable)
     return Workaround(
         NAME,
         True,
@@ -59,17 +58,12 @@ class _NotWrittenError(OSError):
     """A file of a run that could not be written, for whatever reason."""
 
 
-def _put_complete(put: Callable) -> Callable:
-
-    @functools.wraps(put)
-    def put_complete(self: Any, obj: bytes, filepath: str | Path) -> None:
-        path = os.path.realpath(filepath)  # a link stays a link
-        if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe
-            put(self, obj, filepath)
-        else:
-            _write(path, 'wb', obj)
-
-    return put_complete
+def _put_complete(put: Callable, backend: Any, obj: bytes, filepath: str | Path) -> None:
+    path = os.path.realpath(filepath)  # a link stays a link
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe
+        put(backend, obj, filepath)
+    else:
+        _write(path, 'wb', obj)
 
 
 def _write(path: str, mode: str, content: bytes | str) -> None:
@@ -128,45 +122,35 @@ class _RemovesLater:
                 remove(path)
 
 
-def _remove_afterwards(save: Callable) -> Callable:
+def _remove_afterwards(save: Callable, hook: Any, *args: Any, **kwargs: Any) -> None:
+    from mmengine.fileio import LocalBackend
 
-    @functools.wraps(save)
-    def save_then_remove(self: Any, *args: Any, **kwargs: Any) -> None:
-        from mmengine.fileio import LocalBackend
-
-        backend = self.file_backend
-        if not isinstance(backend, (LocalBackend, _RemovesLater)):
-            return save(self, *args, **kwargs)
-        self.file_backend = later = _RemovesLater(backend)
-        try:
-            save(self, *args, **kwargs)
-        finally:
-            self.file_backend = backend
-        later.remove_now()
-
-    return save_then_remove
+    backend = hook.file_backend
+    if not isinstance(backend, (LocalBackend, _RemovesLater)):
+        return save(hook, *args, **kwargs)
+    hook.file_backend = later = _RemovesLater(backend)
+    try:
+        save(hook, *args, **kwargs)
+    finally:
+        hook.file_backend = backend
+    later.remove_now()
 
 
-def _in_own_folder(before_train: Callable) -> Callable:
+def _in_own_folder(before_train: Callable, hook: Any, runner: Any) -> None:
+    from mmengine.dist import is_main_process
+    from mmengine.fileio import LocalBackend
 
-    @functools.wraps(before_train)
-    def before_train_in_own_folder(self: Any, runner: Any) -> None:
-        from mmengine.dist import is_main_process
-        from mmengine.fileio import LocalBackend
-
-        before_train(self, runner)
-        if not isinstance(self.file_backend, LocalBackend):
-            return
-        if getattr(self, 'best_ckpt_path', None):
-            self.best_ckpt_path = _own(self.best_ckpt_path, self.out_dir)
-        for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
-            self.best_ckpt_path_dict[key] = path and _own(path, self.out_dir)
-        if is_main_process():
-            for folder in {self.out_dir, runner.work_dir}:
-                for left in Path(folder).glob(f'.*{PARTIAL}'):
-                    left.unlink(missing_ok=True)
-
-    return before_train_in_own_folder
+    before_train(hook, runner)
+    if not isinstance(hook.file_backend, LocalBackend):
+        return
+    if getattr(hook, 'best_ckpt_path', None):
+        hook.best_ckpt_path = _own(hook.best_ckpt_path, hook.out_dir)
+    for key, path in getattr(hook, 'best_ckpt_path_dict', {}).items():
+        hook.best_ckpt_path_dict[key] = path and _own(path, hook.out_dir)
+    if is_main_process():
+        for folder in {hook.out_dir, runner.work_dir}:
+            for left in Path(folder).glob(f'.*{PARTIAL}'):
+                left.unlink(missing_ok=True)
 
 
 def _own(path: str, folder: str) -> str | None:
@@ -175,21 +159,16 @@ def _own(path: str, folder: str) -> str | None:
     return own if os.path.exists(own) else None
 
 
-def _say_unwritable(train: Callable) -> Callable:
-
-    @functools.wraps(train)
-    def train_or_say(self: Any) -> Any:
-        try:
-            return train(self)
-        except OSError as error:
-            if error.errno not in _FULL and not isinstance(error, _NotWrittenError):
-                raise
-            good = newest_of_run(self)
-            raise RunError(
-                f'{error.filename or self.work_dir}: cannot be written ({error.strerror}), and '
-                'no part of it was kept; make room on that disk (default_hooks.checkpoint.'
-                'max_keep_ckpts bounds how many are kept) and go on with --resume; '
-                + (f'the last good checkpoint is {good}' if good else 'there is no checkpoint yet')
-            ) from error
-
-    return train_or_say
+def _say_unwritable(train: Callable, runner: Any) -> Any:
+    try:
+        return train(runner)
+    except OSError as error:
+        if error.errno not in _FULL and not isinstance(error, _NotWrittenError):
+            raise
+        good = newest_of_run(runner)
+        raise RunError(
+            f'{error.filename or runner.work_dir}: cannot be written ({error.strerror}), and '
+            'no part of it was kept; make room on that disk (default_hooks.checkpoint.'
+            'max_keep_ckpts bounds how many are kept) and go on with --resume; '
+            + (f'the last good checkpoint is {good}' if good else 'there is no checkpoint yet')
+        ) from error

@@ -5,8 +5,8 @@ and ``Runner.wrap_model`` hands the local rank to DDP as a device id. Each of th
 machine without CUDA.
 Workaround: on such a machine ``set_device`` does nothing while mmengine starts the process group,
 nccl becomes gloo, and DDP gets ``device_ids=None``. Under Slurm a missing ``SLURM_LOCALID`` no
-longer divides by zero GPUs. The process group is left before the interpreter ends: mmengine never leaves
-it, and a process on gloo was seen to abort at its end ("terminate called without an active
+longer divides by zero GPUs. The process group is left before the interpreter ends: mmengine never
+leaves it, and a process on gloo was seen to abort at its end ("terminate called without an active
 exception") with all its work done.
 Inactive: where mmengine finds CUDA or another accelerator: nothing is patched.
 Delete: once mmengine does all of this itself.
@@ -21,7 +21,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .workaround import Workaround
+from .workaround import Workaround, wrap
 
 NAME = 'distributed runs without CUDA'
 
@@ -40,7 +40,7 @@ def apply() -> Workaround:
     for launcher in ('pytorch', 'mpi', 'slurm'):
         name = f'_init_dist_{launcher}'
         setattr(dist_utils, name, _without_cuda(getattr(dist_utils, name)))
-    Runner.wrap_model = _wrap_on_cpu(Runner.wrap_model)
+    wrap(Runner, 'wrap_model', _wrap_on_cpu)
     return Workaround(
         NAME, True, 'no CUDA: process groups start on gloo and DDP gets no device ids'
     )
@@ -94,17 +94,12 @@ def _say_once(message: str) -> None:
         print_log(message, logger='current')
 
 
-def _wrap_on_cpu(wrap_model: Callable) -> Callable:
+def _wrap_on_cpu(wrap_model: Callable, runner: Any, model_wrapper_cfg: Any, model: Any) -> Any:
+    from mmengine.model import is_model_wrapper
 
-    @functools.wraps(wrap_model)
-    def wrap_model_on_cpu(self: Any, model_wrapper_cfg: dict | None, model: Any) -> Any:
-        from mmengine.model import is_model_wrapper
-
-        if self.distributed and not is_model_wrapper(model):
-            model_wrapper_cfg = _cpu_wrapper_cfg(model_wrapper_cfg, self.cfg)
-        return wrap_model(self, model_wrapper_cfg, model)
-
-    return wrap_model_on_cpu
+    if runner.distributed and not is_model_wrapper(model):
+        model_wrapper_cfg = _cpu_wrapper_cfg(model_wrapper_cfg, runner.cfg)
+    return wrap_model(runner, model_wrapper_cfg, model)
 
 
 def _cpu_wrapper_cfg(model_wrapper_cfg: dict | None, cfg: Any) -> dict:

@@ -20,7 +20,7 @@ from types import ModuleType
 from egoexo_mm.checks import first_line
 
 from .standin import provide
-from .workaround import Workaround, package_dir, torchvision_command
+from .workaround import Workaround, package_dir, torch_family_command
 
 NAME = 'mmaction2 without drn'
 _PACKAGE = 'mmaction.models.localizers.drn'
@@ -50,7 +50,7 @@ def apply() -> Workaround:
     reason = _torchvision_error(mmaction)
     if reason is None:
         return Workaround(NAME, False, 'mmaction2 has its drn package')
-    _provide(_NO_TORCHVISION.format(reason, torchvision_command()), replace=True)
+    _provide(_NO_TORCHVISION.format(reason, torch_family_command('torchvision')), replace=True)
     return Workaround(NAME, True, f'drn needs torchvision ({reason}); a stand-in answers for it')
 
 
@@ -72,8 +72,7 @@ def _provide(message: str, *, replace: bool) -> None:
 
 
 def _fill(module: ModuleType, message: str) -> None:
-    # Imported here: it runs while mmaction.models is being imported, when mmaction itself is there
-    # already.
+    # Imported here: this runs while mmaction.models is being imported, after mmaction itself.
     from mmaction.registry import MODELS
 
     class DRN:

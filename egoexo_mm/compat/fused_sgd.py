@@ -11,10 +11,9 @@ Delete: once torch fills the momentum of a skipped first step.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
-from .workaround import Workaround
+from .workaround import Workaround, wrap
 
 NAME = 'fused SGD under a gradient scaler'
 
@@ -23,23 +22,18 @@ def apply() -> Workaround:
     """Wrap the function that does the fused step."""
     import torch.optim.sgd as module
 
-    fused = getattr(module, '_fused_sgd', None)
-    if fused is None:
+    if not hasattr(module, '_fused_sgd'):
         return Workaround(NAME, False, 'torch has no fused SGD')
-    module._fused_sgd = _with_momentum(fused)
+    wrap(module, '_fused_sgd', _with_momentum)
     return Workaround(NAME, True, 'a first step that overflows would leave the momentum unwritten')
 
 
-def _with_momentum(fused: Callable) -> Callable:
+def _with_momentum(fused: Callable, params, grads, momentum_buffer_list, *args, **kwargs) -> None:
     import torch
 
-    @functools.wraps(fused)
-    def fused_sgd(params, grads, momentum_buffer_list, *args, **kwargs):
-        # with dampening, zeros would change the first step
-        if kwargs.get('momentum') and not kwargs.get('dampening'):
-            for i, (buffer, grad) in enumerate(zip(momentum_buffer_list, grads)):
-                if buffer is None:
-                    momentum_buffer_list[i] = torch.zeros_like(grad)
-        return fused(params, grads, momentum_buffer_list, *args, **kwargs)
-
-    return fused_sgd
+    # with dampening, zeros would change the first step
+    if kwargs.get('momentum') and not kwargs.get('dampening'):
+        for i, (buffer, grad) in enumerate(zip(momentum_buffer_list, grads)):
+            if buffer is None:
+                momentum_buffer_list[i] = torch.zeros_like(grad)
+    fused(params, grads, momentum_buffer_list, *args, **kwargs)

@@ -16,10 +16,10 @@ Delete: together with ``mmcv_ext``.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 
 from .mmcv_ext import compiled_ops_exist
@@ -42,24 +42,16 @@ def import_mmaction_models() -> ModuleType:
         return importlib.import_module('mmaction.models')
 
 
-@contextlib.contextmanager
-def _mmdet_hidden() -> Iterator[None]:
+def _mmdet_hidden() -> AbstractContextManager:
     """Inside this block ``import mmdet`` fails at once, where it would run on the stand-in ops."""
-    if 'mmdet' in sys.modules or compiled_ops_exist():
-        yield
-        return
-    with _hidden('mmdet'):
-        yield
+    usable = 'mmdet' in sys.modules or compiled_ops_exist()
+    return nullcontext() if usable else _hidden('mmdet')
 
 
-@contextlib.contextmanager
-def _mmpretrain_hidden() -> Iterator[None]:
+def _mmpretrain_hidden() -> AbstractContextManager:
     """Inside this block ``import mmpretrain`` fails at once, where torchvision does not import."""
-    if 'mmpretrain' in sys.modules or package_dir('mmpretrain') is None or _torchvision_imports():
-        yield
-        return
-    with _hidden('mmpretrain'):
-        yield
+    installed = 'mmpretrain' not in sys.modules and package_dir('mmpretrain') is not None
+    return _hidden('mmpretrain') if installed and not _torchvision_imports() else nullcontext()
 
 
 def _torchvision_imports() -> bool:
@@ -73,7 +65,7 @@ def _torchvision_imports() -> bool:
     return True
 
 
-@contextlib.contextmanager
+@contextmanager
 def _hidden(name: str) -> Iterator[None]:
     sys.modules[name] = None  # the import system's own way to say: there is no such module
     try:

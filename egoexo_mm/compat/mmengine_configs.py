@@ -11,11 +11,10 @@ Delete: never; MMEngine has no other way to add a package.
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from .workaround import Workaround
+from .workaround import Workaround, wrap
 
 NAME = 'egoexo_mm:: configs'
 PREFIX = 'egoexo_mm::'
@@ -28,44 +27,27 @@ def apply() -> Workaround:
     from mmengine.hub import hub
 
     MODULE2PACKAGE.setdefault('egoexo_mm', 'egoexo-mm')
-    Config._get_cfg_path = staticmethod(_base_path(Config._get_cfg_path))
-    hub._get_package_and_cfg_path = _package_and_path(hub._get_package_and_cfg_path)
-    hub._get_cfg_metainfo = _metainfo(hub._get_cfg_metainfo)
+    wrap(Config, '_get_cfg_path', _base_path)
+    wrap(hub, '_get_package_and_cfg_path', _package_and_path)
+    wrap(hub, '_get_cfg_metainfo', _metainfo)
     return Workaround(NAME, True, 'MMEngine knows a fixed list of packages; this one was added')
 
 
-def _base_path(original: Any) -> Any:
-
-    @functools.wraps(original)
-    def get_cfg_path(cfg_path: str, filename: str) -> tuple:
-        if cfg_path.startswith(PREFIX):
-            return _path(cfg_path), None  # no _scope_: as if the base lay beside the config
-        return original(cfg_path, filename)
-
-    return get_cfg_path
+def _base_path(original: Callable, cfg_path: str, filename: str) -> tuple:
+    if cfg_path.startswith(PREFIX):
+        return _path(cfg_path), None  # no _scope_: as if the base lay beside the config
+    return original(cfg_path, filename)
 
 
-def _package_and_path(original: Any) -> Any:
-
-    @functools.wraps(original)
-    def get_package_and_cfg_path(cfg_path: str) -> tuple:
-        return ('egoexo_mm', _path(cfg_path)) if cfg_path.startswith(PREFIX) else original(cfg_path)
-
-    return get_package_and_cfg_path
+def _package_and_path(original: Callable, cfg_path: str) -> tuple:
+    return ('egoexo_mm', _path(cfg_path)) if cfg_path.startswith(PREFIX) else original(cfg_path)
 
 
-def _metainfo(original: Any) -> Any:
-
-    @functools.wraps(original)
-    def get_cfg_metainfo(package_path: str, cfg_path: str) -> dict:
-        # Only our names are absolute here. There are no weights to name.
-        return (
-            {'Config': cfg_path}
-            if Path(cfg_path).is_absolute()
-            else original(package_path, cfg_path)
-        )
-
-    return get_cfg_metainfo
+def _metainfo(original: Callable, package_path: str, cfg_path: str) -> dict:
+    # Only our names are absolute here. There are no weights to name.
+    if Path(cfg_path).is_absolute():
+        return {'Config': cfg_path}
+    return original(package_path, cfg_path)
 
 
 def _path(name: str) -> str:

@@ -3,8 +3,8 @@
 Broken: mmaction2 imports its VindLU models wherever transformers 4.28 or newer is installed. They
 need names that transformers 5 no longer has, timm and einops. Where one of them is missing,
 ``import mmaction.models`` fails, so no model of mmaction2 can be used.
-Workaround: what VindLU imports is tried first. If that fails, mmaction2 registers the placeholders
-it has for an environment without transformers, which say so when one is built.
+Workaround: VindLU's imports are tried first. If one fails, mmaction2 registers its placeholders for
+an environment without transformers, which say so when one is built.
 Inactive: where transformers is not installed, or VindLU's imports work.
 Delete: once mmaction2 guards the import.
 """
@@ -18,27 +18,15 @@ from .workaround import Workaround, package_dir
 NAME = "mmaction2's multimodal models"
 # module -> names that mmaction/models/multimodal/vindlu imports from it
 _NEEDED = {
-    'transformers': ('BertTokenizer',),
-    'transformers.models.beit.modeling_beit': (
-        'BeitAttention',
-        'BeitDropPath',
-        'BeitEmbeddings',
-        'BeitLayer',
-        'BeitRelativePositionBias',
-    ),
-    'transformers.file_utils': (
-        'add_start_docstrings_to_model_forward',
-        'replace_return_docstrings',
-    ),
-    'transformers.modeling_utils': (
-        'PreTrainedModel',
-        'apply_chunking_to_forward',
-        'find_pruneable_heads_and_indices',
-        'prune_linear_layer',
-    ),
-    'timm.models.layers': ('DropPath',),
-    'einops': ('rearrange',),
-    'scipy': ('interpolate',),
+    'transformers': 'BertTokenizer',
+    'transformers.models.beit.modeling_beit': 'BeitAttention BeitDropPath BeitEmbeddings BeitLayer '
+    'BeitRelativePositionBias',
+    'transformers.file_utils': 'add_start_docstrings_to_model_forward replace_return_docstrings',
+    'transformers.modeling_utils': 'PreTrainedModel apply_chunking_to_forward '
+    'find_pruneable_heads_and_indices prune_linear_layer',
+    'timm.models.layers': 'DropPath',
+    'einops': 'rearrange',
+    'scipy': 'interpolate',
 }
 
 
@@ -66,7 +54,7 @@ def _missing() -> str | None:
             found = importlib.import_module(module)
         except Exception as error:  # an import may end in any kind
             return f'{module}: {type(error).__name__}'
-        for name in names:
+        for name in names.split():
             if not hasattr(found, name):
                 return f'{module} has no {name}'
     return None

@@ -14,7 +14,6 @@ Delete: once mmengine's ``find_latest_checkpoint`` checks what it returns.
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import sys
@@ -31,52 +30,46 @@ from egoexo_mm.checkpoints.resumable import (
 )
 from egoexo_mm.errors import RunError
 
-from .workaround import Workaround
+from .workaround import Workaround, wrap
 
 NAME = 'resuming'
 
 
 def apply() -> Workaround:
     """Replace mmengine's ``find_latest_checkpoint`` and the function that ``Runner`` loads with."""
-    from mmengine.runner import checkpoint, runner
+    import mmengine.runner  # noqa: F401
 
-    # Each of these modules imported the function by name, so each has a copy to replace.
-    find = _find_good(checkpoint.find_latest_checkpoint)
+    # Each of these modules imported the function by name, so each has it to replace.
     for name in ('', '.checkpoint', '.runner', '._flexible_runner'):
         module = sys.modules.get('mmengine.runner' + name)
-        if module is not None:
-            module.find_latest_checkpoint = find
-    runner._load_checkpoint = _say_unreadable(runner._load_checkpoint)
+        if hasattr(module, 'find_latest_checkpoint'):
+            wrap(module, 'find_latest_checkpoint', _find_good)
+    wrap(sys.modules['mmengine.runner.runner'], '_load_checkpoint', _say_unreadable)
     return Workaround(
         NAME, True, 'a run resumes from the newest checkpoint in its work dir that is good'
     )
 
 
-def _find_good(find: Callable) -> Callable:
-
-    @functools.wraps(find)
-    def find_latest_checkpoint(path: str) -> str | None:
-        recorded = recorded_checkpoint(path)
-        if recorded is not None and '://' in recorded:
-            return find(path)
-        first = recorded and place_of(recorded, path)
-        faults = []
-        for candidate in candidates(first, os.path.dirname(first) if first else path, recorded):
-            fault = why_not_resumable(candidate)
-            if fault is None:
-                if candidate != first:
-                    _warn(path, recorded, faults, candidate)
-                return candidate
-            faults.append(f'{candidate} {fault}')
-        if faults:
-            raise RunError(
-                f'{path}: no checkpoint to resume from: {"; ".join(faults)}; name another '
-                'one (--resume CHECKPOINT), or remove last_checkpoint and the damaged '
-                'files to start anew'
-            )
-        return find(path)  # says that there is nothing to resume
-
-    return find_latest_checkpoint
+def _find_good(find: Callable, path: str) -> str | None:
+    recorded = recorded_checkpoint(path)
+    if recorded is not None and '://' in recorded:
+        return find(path)
+    first = recorded and place_of(recorded, path)
+    faults = []
+    for candidate in candidates(first, os.path.dirname(first) if first else path, recorded):
+        fault = why_not_resumable(candidate)
+        if fault is None:
+            if candidate != first:
+                _warn(path, recorded, faults, candidate)
+            return candidate
+        faults.append(f'{candidate} {fault}')
+    if faults:
+        raise RunError(
+            f'{path}: no checkpoint to resume from: {"; ".join(faults)}; name another '
+            'one (--resume CHECKPOINT), or remove last_checkpoint and the damaged '
+            'files to start anew'
+        )
+    return find(path)  # says that there is nothing to resume
 
 
 def _warn(path: str, recorded: str | None, faults: list[str], candidate: str) -> None:
@@ -91,23 +84,17 @@ def _warn(path: str, recorded: str | None, faults: list[str], candidate: str) ->
     )
 
 
-def _say_unreadable(load: Callable) -> Callable:
-
-    @functools.wraps(load)
-    def load_or_say(filename: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return load(filename, *args, **kwargs)
-        except Exception as error:
-            path = os.path.expanduser(str(filename))
-            fault = None if '://' in path else why_unreadable(path)
-            if fault is None:
-                raise
-            folder = path if os.path.isdir(path) else os.path.dirname(path)
-            other = newest_checkpoint(folder)
-            advice = f'; {other} is there' if other and other != path else ''
-            raise RunError(
-                f'{filename} {fault}; expected a checkpoint that is readable to its '
-                f'end, so copy it again or name another one{advice}'
-            ) from error
-
-    return load_or_say
+def _say_unreadable(load: Callable, filename: str, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return load(filename, *args, **kwargs)
+    except Exception as error:
+        path = os.path.expanduser(str(filename))
+        fault = None if '://' in path else why_unreadable(path)
+        if fault is None:
+            raise
+        other = newest_checkpoint(path if os.path.isdir(path) else os.path.dirname(path))
+        advice = f'; {other} is there' if other and other != path else ''
+        raise RunError(
+            f'{filename} {fault}; expected a checkpoint that is readable to its '
+            f'end, so copy it again or name another one{advice}'
+        ) from error

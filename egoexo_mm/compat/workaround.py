@@ -1,14 +1,18 @@
-"""What a workaround reports, and how it looks at a host without importing it."""
+"""What workarounds share: their report, wrapping a function, a look at packages on the disk."""
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
+import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-# What to do where an op is asked for that the stand-ins lack.
+# The remedy for an op that the stand-ins lack.
 FULL_MMCV = (
     'pip uninstall -y mmcv mmcv-lite && '
     'pip install "setuptools<82" wheel ninja psutil && '
@@ -26,6 +30,24 @@ class Workaround:
 
 
 Cure = Workaround  # former name
+
+
+def wrap(owner: Any, name: str, around: Callable) -> None:
+    """Replace a function of a host.
+
+    Args:
+        owner: Module or class.
+        name: Of the function or method.
+        around: Is called in its place, with the original before the arguments.
+    """
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return around(original, *args, **kwargs)
+
+    static = isinstance(inspect.getattr_static(owner, name), staticmethod)
+    setattr(owner, name, staticmethod(wrapped) if static else wrapped)
 
 
 def package_dir(name: str) -> Path | None:
@@ -47,16 +69,11 @@ def installed_torch() -> str | None:
         return None
 
 
-def torchvision_command() -> str:
-    """The pip command for the torchvision of this torch, which leaves torch alone.
+def torch_family_command(package: str, torch: str | None = None) -> str:
+    """``pip install --no-deps`` of torch itself or of torchvision, at the build of ``torch``.
 
     torchvision 0.(n + 15) belongs to torch 2.n; a build such as ``+cpu`` has its own index.
     """
-    return torch_family_command('torchvision')
-
-
-def torch_family_command(package: str, torch: str | None = None) -> str:
-    """``pip install --no-deps`` of torch itself or of torchvision, at the build of ``torch``."""
     torch = torch or installed_torch() or ''
     release, _, build = torch.partition('+')
     minor = re.match(r'2\.(\d+)', release)

@@ -14,19 +14,9 @@ _ID = {55: 'uid', 100: 'narration_id'}
 _FOLDER = {55: '{video_id}', 100: '{participant_id}/rgb_frames/{video_id}'}
 _VIDEO = '{participant_id}/videos/{video_id}.MP4'
 _KNOWN = (
-    'narration',
-    'narration_timestamp',
-    'start_timestamp',
-    'stop_timestamp',
-    'start_frame',
-    'stop_frame',
-    'verb',
-    'noun',
-    'verb_class',
-    'noun_class',
-    'all_nouns',
-    'all_noun_classes',
-)
+    'narration narration_timestamp start_timestamp stop_timestamp start_frame stop_frame verb noun '
+    'verb_class noun_class all_nouns all_noun_classes'
+).split()
 
 
 @DATASETS.register_module()

@@ -130,22 +130,19 @@ class _Table:
         self._done = 0
 
     def next(self, position: int) -> int | None:
-        """The first wanted frame from ``position`` on."""
         i = np.searchsorted(self._wanted, position)
         return int(self._wanted[i]) if i < len(self._wanted) else None
 
     def complete(self, number: int) -> list[Item]:
-        """Items whose latest frame is ``number`` or before."""
         return self._take(int(np.searchsorted(self._last, number, side='right')), number)
 
     def finish(self, last: int) -> list[Item]:
-        """All that is open, with later frames replaced by ``last``."""
         return self._take(len(self._items), last)
 
     def keep_from(self, number: int) -> int:
-        """The earliest frame of open items, or the latest frame, which ``finish`` may repeat."""
         if self._done == len(self._items):
             return number + 1
+        # the latest frame too, since ``finish`` may repeat it
         return min(number, int(self._first[self._done]))
 
     def _take(self, stop: int, last: int) -> list[Item]:

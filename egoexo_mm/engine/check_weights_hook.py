@@ -60,7 +60,7 @@ class CheckWeightsHook(Hook):
 
 
 def _advice(unfit: list[str], own_conv: Tensor | None, file_conv: Tensor | None) -> str:
-    """What to set.
+    """The setting that would fit, in words.
 
     Args:
         unfit: Names of the weights that do not fit.

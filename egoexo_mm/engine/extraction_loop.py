@@ -33,17 +33,12 @@ class ExtractTargetsLoop(BaseLoop):
     tries failed videos anew. Each rank writes shards of its own.
 
     Args:
-        runner: Its model is the teacher.
-        dataloader: As in every loop.
+        runner, dataloader: As in every loop; the model is the teacher.
         evaluator: Unused; MMEngine wants ``test_evaluator`` set, to ``[]``.
         store: Folder of the target store.
         dataset: Name of the data set, for the manifest.
-        batch_size: Of :class:`TeacherRun`.
-        max_waiting: Of :class:`TeacherRun`.
-        amp: Of :class:`TeacherRun`.
-        channels_last: Of :class:`TeacherRun`.
-        rows_per_shard: A shard is written after so many videos.
-        flush_seconds: A shard is written after so many seconds.
+        batch_size, max_waiting, amp, channels_last: Of :class:`TeacherRun`.
+        rows_per_shard, flush_seconds: A shard is written after so many videos or seconds.
         log_seconds: Between lines of progress.
 
     Raises:

@@ -19,7 +19,7 @@ _SHOWN = 16  # videos or losses that a message lists
 
 @dataclass
 class StepRecord:
-    """A training step; nothing of it is read back from the device until :meth:`told`.
+    """A training step; its losses stay on the device until :meth:`told`.
 
     Args:
         place: Such as ``'epoch 1, step 2 of 5 (iteration 2)'``, counted from 1.

@@ -1,3 +1,5 @@
+"""Metrics and challenge submissions."""
+
 from .metrics import (
     CharadesMetric,
     DumpScores,

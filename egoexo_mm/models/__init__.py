@@ -1,13 +1,16 @@
+"""Recognizers, backbones, heads, losses and teachers; importing registers them."""
+
 from .backbones import EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
-from .recognizer import EgoExoRecognizer
+from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
 from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
 
 __all__ = [
     'EgoExoDataPreprocessor',
     'EgoExoRecognizer',
+    'EgoExoRecognizer2D',
     'EgoExoSlowFast',
     'EgoScoreTeacher',
     'HandObjectTeacher',

@@ -47,7 +47,7 @@ class Dtype(Standin):
         if not known or type(flags) is not int:
             raise RefusedError(f'numpy dtype {self._dtype} with the forged state {quote(state)}')
         if flags & _OBJECT_FLAGS and self._dtype.kind != 'O':
-            raise RefusedError(f'numpy dtype {self._dtype} that is said to hold objects')
+            raise RefusedError(f'numpy dtype {self._dtype} with the flags of objects')
         if order != '|':
             self._dtype = self._dtype.newbyteorder(order)
 
@@ -109,7 +109,7 @@ def plain_array(raw: Any, dtype: np.dtype, shape: Any, order: Any = 'C') -> np.n
     if dtype.kind == 'U' and count:
         points = np.frombuffer(raw, f'{dtype.str[0]}u4')
         if points.max() > 0x10FFFF or ((points >= 0xD800) & (points < 0xE000)).any():
-            raise RefusedError('a numpy array of texts with characters that there are not')
+            raise RefusedError('a numpy array of texts with characters that do not exist')
     if dtype.kind == 'b' and count and np.frombuffer(raw, 'u1').max() > 1:
         raise RefusedError('a numpy array of booleans other than 0 and 1')
     if not count:

@@ -114,8 +114,8 @@ class Sizes:
             return
         self._record(result, items, depth + 1)
 
-    def _record(self, whole: Any, items: int, depth: int) -> None:
+    def _record(self, container: Any, items: int, depth: int) -> None:
         self.check_room(items)
         if depth > DEEPEST:
             raise RefusedError(f'objects nested deeper than {DEEPEST}')
-        self._known[id(whole)] = whole, items, depth
+        self._known[id(container)] = container, items, depth

@@ -1,6 +1,6 @@
 """What an interpreted pickle holds meanwhile: the place in the file, stack, marks and memo.
 
-Every length is compared with the bytes that are there, and items are set on dicts and lists alone.
+Every length is compared with the bytes that follow, and items are set on dicts and lists alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MEMO_GAP = 16  # picklers number what they memoise one by one
 _FLOATS = np.dtype([('opcode', 'u1'), ('value', '>f8')])
 _FLOAT_RUN = 1000  # items that a pickler writes between MARK and APPENDS
 NOTHING = object()
-TOO_LONG = 'the pickle is truncated: a length exceeds the bytes that are there'
+TOO_LONG = 'the pickle is truncated: a length exceeds the bytes that follow'
 _U1, _U8, _F8 = map(struct.Struct, ('<B', '<Q', '>d'))
 
 
@@ -77,7 +77,7 @@ class PickleStack:
 
     def _frame(self) -> None:
         if self._unpack(_U8) > self._end - self.at:
-            raise DamagedError('the pickle is truncated: a frame exceeds the bytes that are there')
+            raise DamagedError('the pickle is truncated: a frame exceeds the bytes that follow')
 
     def _float(self) -> None:
         data, at = self.data, self.at

@@ -2,7 +2,7 @@
 
 What ``torch.load`` refuses differs from version to version, and where numpy arrays are admitted it
 takes their state on trust. Here both formats are taken apart in Python, and every size is compared
-with the bytes that are there, the same with every torch. Not read: the tar format before torch 0.4,
+with the bytes of the file, the same with every torch. Not read: the tar format before torch 0.4,
 TorchScript, big-endian files, sparse and quantised tensors.
 """
 
@@ -69,7 +69,7 @@ def _load_zip(file: BinaryIO, map_location: Any) -> Any:
         raise
     except (*DAMAGE, ValueError, OSError) as error:
         if isinstance(error, RuntimeError) and 'deserialize' in str(error):
-            raise  # torch's word on a device that is not there, with the remedy
+            raise  # torch's message on a missing device, with the remedy
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise  # the disk, not a position before the start of the file
         raise DamagedError(f'the zip archive is damaged: {shorten(str(error))}') from None

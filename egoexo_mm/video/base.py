@@ -23,7 +23,7 @@ class Frames(list):
 class _Reader:
     """A video, read by this reader or by another one that is installed.
 
-    Where a reader cannot do what it should, another one takes over and the log tells.
+    Where a reader cannot do what it should, another one takes over. This is logged.
     """
 
     module = ''  # that must be installed

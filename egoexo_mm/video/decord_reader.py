@@ -1,8 +1,8 @@
-"""Videos read by decord, MMAction2's reader, by choice; decord2 installs under the same name.
+"""Videos read by decord, MMAction2's reader, if chosen; decord2 installs under the same name.
 
-decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order;
-of others it gives frames from another place and does not tell. Most of it is found out here;
-without PyAV open groups of pictures are not.
+decord 0.6 numbers packets, not frames. That is right for MP4, MOV and Matroska files in good order.
+Of others it returns frames of another place without an error. Most of these are recognised here,
+but open groups of pictures only with PyAV.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:
 
 
 def _known_to_pyav(source: str | BinaryIO) -> Index | None:
-    """What PyAV tells of a file; None where it cannot read it."""
+    """PyAV's index of a file; None where PyAV cannot read it."""
     try:
         video = OpenVideo(source)
         index, _ = known_index(video, source)
@@ -116,7 +116,7 @@ def _has_idr(data: bytes) -> bool:
 
 
 def _check_alone(source: str | BinaryIO, reader: Any, times: np.ndarray) -> None:
-    """What decord itself tells of a file that it would number wrongly."""
+    """Refuse a file that decord would number wrongly, as far as decord itself shows it."""
     if isinstance(source, str):
         with open(source, 'rb') as file:
             head = file.read(12)
@@ -128,7 +128,7 @@ def _check_alone(source: str | BinaryIO, reader: Any, times: np.ndarray) -> None
     ascending = len(times) and times[0] >= 0 and (np.diff(times) > 0).all()
     if not ascending or list(reader.get_key_indices()[:1]) != [0]:
         raise ReaderLimitError(
-            f'{_ELSEWHERE}: the first ones are hidden, or need a key frame that is not there, or '
+            f'{_ELSEWHERE}: the first ones are hidden, or need a key frame that is missing, or '
             'times repeat'
         )
 

@@ -21,7 +21,7 @@ DECORD_PLACE = re.compile(r'\[\d\d:\d\d:\d\d\] \S+:\d+: ')
 
 
 class BrokenVideoError(Exception):
-    """A file that gives no frames, or not all of them; one sentence that names the file."""
+    """A file that gives no frames, or not all of them; the message names the file."""
 
 
 class ReaderLimitError(BrokenVideoError):

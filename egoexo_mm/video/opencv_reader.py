@@ -1,9 +1,9 @@
-"""Videos read by OpenCV, by choice: front to back, since its jumps do not land where they should.
+"""Videos read by OpenCV, if chosen: front to back, since its jumps do not land where they should.
 
-OpenCV 4.11 does not follow a change of the frame size (it repeats the last picture or gives parts
-of it, and nothing tells), takes the first video stream even if that is a cover picture, and guesses
-the number of frames. Where PyAV is installed, it looks for all three beforehand; else what can be
-seen of them is said.
+OpenCV 4.11 does not follow a change of the frame size: it repeats the last picture or returns parts
+of it, without an error. It takes the first video stream even if that is a cover picture, and
+guesses the number of frames. PyAV, where installed, is asked for all three beforehand; without it
+OpenCV's own properties show some of these cases.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .pyav_index import Index, OpenVideo, build_index, key_frame_shapes, pyav_in
 
 
 def _known_to_pyav(path: str) -> Index | None:
-    """What PyAV tells of a file, where it is installed.
+    """PyAV's index of a file; None without PyAV or where it cannot read the file.
 
     Raises:
         ReaderLimitError: OpenCV would show other frames.
@@ -39,7 +39,7 @@ def _known_to_pyav(path: str) -> Index | None:
         )
     if not index.clean_start:
         raise ReaderLimitError(
-            'OpenCV may also show the first frames, which need others that are not there'
+            'OpenCV may also show the first frames, which need others that the file lacks'
         )
     shapes = key_frame_shapes(path)
     if len(shapes) > 1 or any(mirrored for *_, mirrored in shapes):
@@ -50,7 +50,7 @@ def _known_to_pyav(path: str) -> Index | None:
 
 
 def _check_alone(path: str) -> None:
-    """What OpenCV itself tells of a file that it would show wrongly."""
+    """Refuse a file that OpenCV would show wrongly, as far as OpenCV itself shows it."""
     capture = Capture(path)
     capture.grab()
     kind = capture.get('CAP_PROP_FRAME_TYPE')
@@ -152,7 +152,7 @@ class OpenCVFrames(RandomAccess):
         self.times, self.fps = _ascending(np.array(times), capture.fps), capture.fps
 
     def _get(self, wanted: list[int]) -> dict[int, np.ndarray]:
-        capture, found = Capture(self._source), {}
+        capture, found = Capture(str(self._source)), {}
         for number in range(wanted[-1] + 1):
             if not capture.grab():
                 break

@@ -42,7 +42,7 @@ class VideoFacts(NamedTuple):
 
 
 def installed(name: str) -> bool:
-    """Whether a reader's package is there."""
+    """Whether a reader's package is installed."""
     try:
         return importlib.util.find_spec(READERS[name].module) is not None
     except ValueError:  # a module that is set to None
@@ -55,7 +55,7 @@ def check_reader(name: str | None) -> str:
     For None and ``'auto'`` that is PyAV, else decord, else OpenCV; otherwise the one asked for.
 
     Raises:
-        ValueError: the reader is unknown or not installed; the message names those that there are.
+        ValueError: the reader is unknown or not installed; the message names the known ones.
     """
     if name is None or name == 'auto':
         known = next(filter(installed, _ORDER), None)
@@ -123,7 +123,7 @@ def probe(path: str, reader: str | None = None) -> VideoFacts:
 def another(
     kinds: dict[str, type[Any]], module: str, error: ReaderLimitError, *arguments: Any
 ) -> Any:
-    """A file opened by another installed reader than that of ``module``; the log tells.
+    """Open a file with another installed reader than that of ``module``, and log it.
 
     Args:
         kinds: READERS or FRAMES.

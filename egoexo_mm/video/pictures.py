@@ -19,7 +19,7 @@ class Pictures:
 
     Args:
         stored: width and height of the first frame, as stored.
-        check: gives them surely; called once when a frame differs. None: ``stored`` is sure.
+        check: returns the true ones; called once when a frame differs. None: ``stored`` is true.
     """
 
     def __init__(

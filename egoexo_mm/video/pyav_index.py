@@ -187,7 +187,7 @@ def _decoded_times(source: str | BinaryIO, from_key: bool) -> list[int | None]:
 
 
 def _best_times(shown: list[int | None], packets: Packets, container: str) -> list[int] | None:
-    """Ascending times of frames whose own are not told for each packet."""
+    """Ascending times of frames, where packets do not have a time of showing each."""
     if container in RAW:
         return None
     if container in DECODING_TIMES:  # as many times as packets, in order

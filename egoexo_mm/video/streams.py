@@ -86,7 +86,7 @@ class Packets:
         clean_start: the first packet is a key frame, and no frame before it needs others.
         from_key: there is a key frame, but not at the start; what comes before it cannot be shown.
         jumps: the times of decoding jump back, as in recordings that were joined.
-        timed: frames can be told apart by ``pts``, also after seeking.
+        timed: ``pts`` identifies a frame, also after seeking.
         promised: number of frames by the header; more than there are packets where the file ends
             early.
     """
@@ -146,7 +146,7 @@ def read_packets(
     found.clean_start = first.is_keyframe and not early
     found.from_key = any_key and not first.is_keyframe
     if not found.clean_start:
-        found.doubt = found.doubt or 'its first frames need others that are not there'
+        found.doubt = found.doubt or 'its first frames need others that the file lacks'
     found.promised = _promised(container, stream, found, last)
     return found
 
@@ -154,7 +154,7 @@ def read_packets(
 def _judge(
     container: str, stream: av.video.stream.VideoStream, found: Packets, smallest: int
 ) -> tuple[bool, str]:
-    """Whether frames can be told by time, and why packets may not stand for frames."""
+    """Whether times identify frames, and why packets may not stand for frames."""
     codec = stream.codec_context
     known = None not in found.pts and len(set(found.pts)) == len(found.pts)
     family = codec.name
@@ -184,7 +184,7 @@ def _half_frames(codec: av.video.codeccontext.VideoCodecContext) -> bool:
 
 
 def _promised(container, stream, found: Packets, last: av.Packet) -> int:
-    """Number of frames by the header, where far more than are there; else those that are there."""
+    """Number of frames by the header if it promises far more than were found, else those found."""
     count = len(found.pts)
     if None in found.dts or not count:
         return count

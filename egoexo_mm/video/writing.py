@@ -25,7 +25,7 @@ class VideoWriteError(ValueError):
 def write_mp4(
     path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v'
 ) -> int:
-    """Write a video without sound; the file is there in full or not at all.
+    """Write a video without sound; the file is complete or absent.
 
     Args:
         path: ends in .mp4, or .avi for codecs that MP4 cannot hold.

@@ -1,4 +1,4 @@
-"""A Runner's checkpoints resume; code in one is refused; other ``torch.load`` calls are untouched."""
+"""A Runner's checkpoints resume; code in one is refused; ``torch.load`` elsewhere is as before."""
 
 import os
 import pickle

@@ -13,7 +13,7 @@ from egoexo_mm import compat
 from egoexo_mm.compat import cpu_dist
 
 ROOT = str(Path(cpu_dist.__file__).absolute().parents[2])
-without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason='the cure is inert with CUDA')
+without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason='inactive with CUDA')
 
 TRAIN = """
 import json, sys

@@ -38,9 +38,9 @@ def test_only_what_is_missing_is_set(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, 'numpy', fake)
     monkeypatch.setattr(numpy_names, 'package_dir', lambda name: '.')
-    cure = numpy_names.apply()
+    report = numpy_names.apply()
     assert (fake.in1d, fake.Inf, fake.trapz) == ('numpy its own', 'own', 'trapezoid')
-    assert cure == compat.Workaround(
+    assert report == compat.Workaround(
         numpy_names.NAME, True, 'numpy 2.9 lacks NAN, float_, trapz; they were set again'
     )
     assert not numpy_names.apply().active

@@ -1,4 +1,4 @@
-"""Broken media: named where they end a run; skipped, listed once and replaced by the same samples in every run."""
+"""Broken media: named where they end a run; or skipped, listed once, and replaced reproducibly."""
 
 import json
 import os
@@ -134,7 +134,7 @@ def test_known_files_are_not_opened_again(tmp_path):
 
 
 def test_without_seeds(tmp_path):
-    """No SeedAugmentations, or no hook to announce the epoch: other samples are drawn all the same."""
+    """Without SeedAugmentations, or a hook to announce the epoch, other samples are still drawn."""
     for pipeline in (SEEDED[1:], SEEDED):
         data = build(tmp_path, ['sound_0.mp4', 'broken_1.mp4', 'sound_2.mp4'], pipeline)
         getattr(data.pipeline.transforms[0], 'set_epoch', lambda *_: None)(0, -1)
@@ -185,8 +185,9 @@ def test_too_many_broken_files_end_the_run(tmp_path):
     with pytest.raises(
         RuntimeError,
         match=(
-            r'list\.txt: 3 of 40 samples \(7\.5%\) are of files that cannot be read, more than max_broken_share=0\.05 allows'
-            r'; found: 3 files, listed in .*failed\.jsonl; .* set train_dataloader\.dataset\.max_broken_share higher'
+            r'list\.txt: 3 of 40 samples \(7\.5%\) are of files that cannot be read, more than '
+            r'max_broken_share=0\.05 allows; found: 3 files, listed in .*failed\.jsonl; '
+            r'.* set train_dataloader\.dataset\.max_broken_share higher'
         ),
     ):
         data[39]
@@ -209,7 +210,7 @@ def test_the_share_is_that_of_the_samples(tmp_path):
 
 
 def test_workers_share_the_count(tmp_path):
-    """Each of 4 workers meets a quarter of the broken files; together they pass the limit within an epoch."""
+    """Each of 4 workers meets a quarter of the broken files; together they pass the limit."""
     names = ['broken' * (i % 10 == 0) + f'_{i}.mp4' for i in range(80)]
     loader = DataLoader(
         build(tmp_path, names, max_broken_share=0.06), num_workers=4, batch_size=None
@@ -350,7 +351,7 @@ CLIP = [dict(type='SampleClampedFrames', clip_len=4, frame_interval=2), dict(typ
     ],
 )
 def test_damaged_frames(tmp_path, content, reason):
-    """Of frame folders: a missing picture, an empty one (full disk), something else under its name, half of one."""
+    """In frame folders: a missing picture, an empty one (full disk), another file, half of one."""
     options = finetune_data.epic100(tmp_path)
     picture = tmp_path / 'P01/rgb_frames/P01_101/frame_0000000002.jpg'
     picture.unlink()
@@ -370,7 +371,7 @@ def test_damaged_frames(tmp_path, content, reason):
 
 
 def test_a_broken_picture_is_not_a_broken_folder(tmp_path):
-    """Rows are frames 1, 2 and 3 of one folder; frames 1 and 2 are damaged, each is one sample of three."""
+    """Rows are frames 1, 2 and 3 of a folder; 1 and 2 are damaged, each one sample of three."""
     options = dict(
         finetune_data.epic100(tmp_path),
         type='EpicKitchensDataset',
@@ -457,7 +458,7 @@ def test_every_data_set_has_the_options(tmp_path, kind, make):
 
 
 def test_replacements_are_spread_over_the_list(tmp_path):
-    """Each of 64 rows is as likely: 64,000 draws give 1,000 each, with a standard deviation of 31."""
+    """Each of 64 rows is as likely: 64,000 draws give 1,000 each, standard deviation 31."""
     data = build(tmp_path, [f'sound_{i}.mp4' for i in range(64)])
     rows = [row for idx in range(64) for (_, row), _ in zip(data._other_rows(idx), range(1000))]
     counts = np.bincount(rows, minlength=64)

@@ -1,6 +1,6 @@
-"""Whole trainings over long lists with broken videos: the shipped pipeline's seeding, only the files are made up.
+"""Full trainings over long lists with broken videos: real seeding, made-up files.
 
-Every broken row is drawn once an epoch; the sound rows are not drawn, since nothing happens to them.
+Every broken row is drawn once an epoch; sound rows are not drawn, since nothing happens to them.
 """
 
 import json
@@ -96,5 +96,5 @@ def test_a_short_training(tmp_path, mocked):
 
 @pytest.mark.slow
 def test_200_epochs_of_240000_videos(tmp_path, mocked):
-    """2,000 broken: the replacements are drawn from a list of which 0.8 % is broken, 400,000 times a run."""
+    """2,000 broken: replacements come from a list of which 0.8 % is broken, 400,000 times a run."""
     simulate(tmp_path, videos=240_000, broken=2000, epochs=200, seeds=range(8))

@@ -13,7 +13,7 @@ HEADER = 'original_vido_id video_id frame_id path labels\n'
 
 @pytest.fixture
 def logged(monkeypatch):
-    """Warnings of the current MMEngine logger, whose handlers write to a stream pytest does not see."""
+    """Warnings of MMEngine's logger, whose handlers write to a stream pytest does not see."""
     found = []
     monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', found.append)
     return found

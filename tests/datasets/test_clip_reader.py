@@ -22,7 +22,7 @@ from egoexo_mm.video.pyav_reader import PyAVFrames  # noqa: E402
 
 
 def encode(path, times, size=(96, 64), **options):
-    """H.264 with frames predicted from later ones, shown at ``times`` (1/90 s); returns the path."""
+    """H.264 with frames predicted from later ones, shown at ``times`` (1/90 s); the path."""
     rng = np.random.default_rng(0)
     texture = rng.integers(0, 255, (size[1], 4 * size[0], 3), np.uint8)
     with av.open(str(path), 'w') as file:

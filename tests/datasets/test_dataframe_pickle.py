@@ -1,4 +1,4 @@
-"""Real pickles of six pandas versions (tests/data/epic_pickles, invented rows), read without pandas."""
+"""Pickles of six pandas versions (tests/data/epic_pickles, invented rows), read without pandas."""
 
 import os
 import pickle
@@ -145,7 +145,7 @@ def arrow(offsets, content, valid=None, first=0, length=None, kind='large_string
 
 
 def test_arrow_strings():
-    """As pandas 3 keeps texts where pyarrow is installed: bit i of the bitmap says whether entry i has a value."""
+    """Texts of pandas 3 with pyarrow: bit i of the bitmap says whether entry i has a value."""
     assert arrow_strings(arrow([0, 1, 3, 3], 'aü'.encode())) == ['a', 'ü', '']
     assert arrow_strings(arrow([0, 1, 3, 3], 'aü'.encode(), kind='string')) == ['a', 'ü', '']
     assert arrow_strings(arrow([0, 1, 3, 3], 'aü'.encode(), valid=bytes([0b101]))) == [

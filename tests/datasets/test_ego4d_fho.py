@@ -105,7 +105,8 @@ def test_one_label_lost_in_a_labelled_test_file(tmp_path):
         (dict(verb_label=True), r'clips\[1\]: verb_label is True'),
         (
             dict(action_idx=4),
-            r"clips\[1\]: the pair of clip_uid and action_idx 'c-1_4' was already used \(.*clips\[0\]\)",
+            r"clips\[1\]: the pair of clip_uid and action_idx 'c-1_4' was already used "
+            r'\(.*clips\[0\]\)',
         ),
     ],
 )

@@ -42,7 +42,7 @@ ROW = dict(
 
 @pytest.fixture
 def logged(monkeypatch):
-    """Warnings of the current MMEngine logger, whose handlers write to a stream pytest does not see."""
+    """Warnings of MMEngine's logger, whose handlers write to a stream pytest does not see."""
     found = []
     monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', found.append)
     return found
@@ -182,7 +182,8 @@ def test_test_split_has_no_labels(tmp_path):
     [
         (
             dict(verb_class='97'),
-            r"line 3: verb_class is '97', expected a whole number from 0 to 96; correct or remove the row",
+            r"line 3: verb_class is '97', expected a whole number from 0 to 96; "
+            'correct or remove the row',
         ),
         (
             dict(noun_class='300'),
@@ -196,7 +197,8 @@ def test_test_split_has_no_labels(tmp_path):
         (dict(video_id='NaN'), 'line 3: video_id has no value'),
         (
             dict(start_frame='8'),
-            'line 3: stop_frame 7 lies before start_frame 8, expected a segment that ends after it starts',
+            'line 3: stop_frame 7 lies before start_frame 8, expected a segment that ends after '
+            'it starts',
         ),
         (
             dict(narration_id='P90_01_1'),
@@ -249,7 +251,8 @@ def test_bad_files(tmp_path):
         (ragged, r'ragged\.csv, line 2: 3 fields, expected 15 as in the header'),
         (
             write(tmp_path / 'b.csv', {}, video_id='video', start_frame='begin'),
-            r'b\.csv: lacks the columns video_id, start_frame, while these are unknown: video, begin; use the published file',
+            r'b\.csv: lacks the columns video_id, start_frame, while these are unknown: video, '
+            'begin; use the published file',
         ),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -275,8 +278,9 @@ def test_missing_frames(tmp_path, logged):
     with pytest.raises(
         ValueError,
         match=(
-            r'a\.csv: 3 of 5 rows have no usable media \(1 shorter than the annotation: .*P90_01/frame_0000000013\.jpg; '
-            r"1 missing: .*P90/rgb_frames/P90_02\); get or extract them, .* set missing='drop'.*, or set check_files="
+            r'a\.csv: 3 of 5 rows have no usable media \(1 shorter than the annotation: '
+            r'.*P90_01/frame_0000000013\.jpg; 1 missing: .*P90/rgb_frames/P90_02\); '
+            r"get or extract them, .* set missing='drop'.*, or set check_files="
         ),
     ):
         build(path, **options)
@@ -347,14 +351,15 @@ def test_unreadable_media_are_named(tmp_path):
     with pytest.raises(
         RuntimeError,
         match=(
-            r'P90/rgb_frames/P90_01: cannot be read \(frame_\d{10}\.jpg: cannot be decoded\); get it again, '
+            r'P90/rgb_frames/P90_01: cannot be read \(frame_\d{10}\.jpg: cannot be decoded\); '
+            'get it again, '
         ),
     ):
         dataset[0]
 
 
 def test_official_annotation():
-    """The published validation annotation, where a copy is at hand; its counts are those of the release."""
+    """The published validation annotation, if a copy is at hand, has the counts of the release."""
     root = Path(
         os.environ.get('EGOEXO_SHARED_DATA') or Path(__file__).parents[3] / 'shared' / 'data'
     )
@@ -375,7 +380,8 @@ def test_official_annotation():
         and min(row['segment_start'] for row in rows) == 0
     )
     assert sum(row['participant_id'] in ('P18', 'P32') for row in rows) == 1065
-    # start_frame = floor(60 s) for two-digit video numbers and floor(50 s) for three: TrimSegment's rule
+    # start_frame = floor(60 s) for two-digit video numbers and floor(50 s) for three, as in
+    # TrimSegment
     agree = 0
     for row, video in zip(rows, (videos.get_data_info(i) for i in range(len(videos)))):
         fps = 60 if len(row['video_id'].split('_')[1]) == 2 else 50
@@ -384,7 +390,7 @@ def test_official_annotation():
 
 
 def test_targets_are_covered_at_start(tmp_path):
-    """Ego-Exo*: segments of videos that the store lacks stop the run, lose the loss, or are dropped."""
+    """Ego-Exo*: segments that the store lacks stop the run, lose the loss, or are dropped."""
     options = finetune_data.epic100(tmp_path)
     finetune_data.write_frames(
         tmp_path / 'P02' / 'rgb_frames' / 'P02_01', 'frame_{:010}.jpg', 12, seed=3

@@ -1,4 +1,4 @@
-"""Frame folders that are not as the settings say: followed, or refused with the setting that reads them."""
+"""Frame folders unlike the settings: read, or refused with the setting that reads them."""
 
 import re
 
@@ -50,11 +50,13 @@ def lengths(dataset):
 def test_segments_that_end_a_little_late_are_cut(tmp_path, logged):
     folder(tmp_path, 40)
     rows = [(1, 40), (30, 43), (37, 42), (33, 41), (38, 41)]
-    # there are 14 - 3 = 11 of 14 frames, 4 of 6 (a third is missing: too much), 8 of 9, 3 of 4 (a quarter: just allowed)
+    # there are 14 - 3 = 11 of 14 frames, 4 of 6 (a third is missing: too much), 8 of 9, 3 of 4 (a
+    # quarter: just allowed)
     with pytest.raises(
         ValueError,
         match=(
-            r'a\.csv: 1 of 5 rows have no usable media \(1 shorter than the annotation: .*frame_0000000042\.jpg\)'
+            r'a\.csv: 1 of 5 rows have no usable media \(1 shorter than the annotation: '
+            r'.*frame_0000000042\.jpg\)'
         ),
     ):
         epic(tmp_path, *rows)
@@ -127,7 +129,7 @@ def test_other_names(tmp_path, tmpl):
 
 
 def test_frames_of_the_segments_alone(tmp_path):
-    """Who extracted only what the annotation needs has no first frame; that is nothing to complain of."""
+    """Someone who extracted only annotated frames has no first frame, which is no error."""
     folder(tmp_path, 20, first=101)
     assert lengths(epic(tmp_path, (101, 120), (105, 110))) == [('n0', 20), ('n1', 6)]
 

@@ -8,7 +8,7 @@ from egoexo_mm.datasets.frame_plans import EvenFrames, EveryKthFrame, SampledCli
 
 
 def follow(schedule, end):
-    """Frame numbers read, items with the frames still kept when they complete, until the video ends at ``end``."""
+    """Frames read, and items with the frames kept when they complete, for a video up to ``end``."""
     position, read, items, kept = 0, [], [], set()
     while (number := schedule.next(position)) is not None and number < end:
         read.append(number)

@@ -81,7 +81,7 @@ def test_offsets(written, offset, tmp_path):
 
 
 def test_filters_of_training(tmp_path):
-    # short side 240 -> 600: 10 px are 4 px of the file. (1, 1, 5, 3) is 4 x 2, (1, 1, 4, 4) is 3 x 3
+    # short side 240 -> 600: 10 px are 4 px of the file; (1, 1, 5, 3) is 4 x 2, (1, 1, 4, 4) 3 x 3
     files = dict(
         small=xml(boxed(1, 1, 4, 4)),
         kept=xml(boxed(1, 1, 5, 3), boxed(1, 1, 4, 4), boxed(0, 0, 9, 9)),
@@ -172,6 +172,9 @@ def test_bad_options(options, message, tmp_path):
 
 
 def test_package_does_not_import_mmdet():
-    code = 'import sys, egoexo_mm, egoexo_mm.datasets.annotations.hand_object_xml; print("mmdet" in sys.modules)'
+    code = (
+        'import sys, egoexo_mm, egoexo_mm.datasets.annotations.hand_object_xml; '
+        'print("mmdet" in sys.modules)'
+    )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.split()[-1:] == ['False'], done.stderr

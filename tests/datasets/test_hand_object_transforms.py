@@ -40,7 +40,7 @@ def flip(direction):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A hand (1-based 11 to 30 in both axes) painted white on 120 x 60 pixels; a free hand and a cup are annotated, too."""
+    """A hand painted white (11 to 30 from 1) on 120 x 60 pixels; a free hand and a cup."""
     free, cup = {**FREE, 'bndbox': (91, 11, 110, 30)}, {**CUP, 'difficult': '0'}
     root = write_folder(tmp_path, a=xml(HAND, free, cup, size=(120, 60)))
     image = np.zeros((60, 120, 3), np.uint8)
@@ -115,7 +115,9 @@ def test_dy_follows_a_vertical_flip(folder):
 
 
 def test_flip_after_scaling(folder):
-    """Twice as large, columns 20 to 59 are painted and the box is 20 to 58, where the last pixel of the file begins.
+    """Twice as large, columns 20 to 59 are painted.
+
+    The box is 20 to 58, where the last pixel of the file begins.
     Mirrored, columns 180 to 219 of 240 are painted, and the box starts with them."""
     data = run(
         folder, dict(type='Resize', scale=(240, 120), keep_ratio=True), flip('horizontal'), PACK

@@ -1,4 +1,4 @@
-"""A rectangle painted into the source frames lands where its map lights up, for every shipped transform chain."""
+"""A rectangle painted into source frames lands where its map lights up, in every shipped chain."""
 
 import random
 from pathlib import Path
@@ -29,7 +29,7 @@ def shipped_chains():
 
 
 def boxes_of(kind: int) -> np.ndarray:
-    """(FRAMES, 4) pixels: it crosses the frame and is cut by its borders, and by those of crops, on the way."""
+    """(FRAMES, 4) pixels: it crosses the frame, cut by its borders and by those of crops."""
     t = np.arange(FRAMES)
     x = -60 + t * 9 if kind == HAND else 330 - t * 9
     y = 10 + t * 4 if kind == HAND else 200 - t * 5
@@ -85,7 +85,7 @@ def build(cfg, name, store):
 
 
 def touched(pixels: np.ndarray, grid: tuple[int, int], margin: int) -> np.ndarray:
-    """(grid) whether any painted pixel lies in a cell grown by ``margin`` pixels (shrunk, where negative)."""
+    """(grid) whether a painted pixel is in a cell grown by ``margin`` pixels (may be negative)."""
     cell = pixels.shape[0] // grid[0], pixels.shape[1] // grid[1]
     out = np.zeros(grid, bool)
     for i, j in np.ndindex(grid):

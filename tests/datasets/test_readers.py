@@ -138,7 +138,8 @@ for reader in READERS:
     try:
         open_frames(path, reader)
     except BrokenVideoError as error:
-        assert str(error) == f'{path}: is damaged: it asks for more memory than a video needs', error
+        expected = f'{path}: is damaged: it asks for more memory than a video needs'
+        assert str(error) == expected, error
         print(reader)
 pages = int(open('/proc/self/statm').read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 200 * 2**20, ) * 2)

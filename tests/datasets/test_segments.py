@@ -1,4 +1,4 @@
-"""Sampling, trimming, labels and crops of the fine-tuning recipe; the painted-rectangle property on segments."""
+"""Sampling, trimming, labels and crops of fine-tuning; the painted rectangle on segments."""
 
 import cv2
 import numpy as np
@@ -38,7 +38,7 @@ def test_training_starts_cover_both_ends():
 
 
 def test_short_segments_are_clamped_on_both_sides():
-    """10 frames: starts -53 to 0; frames before the segment become its first, those behind its last."""
+    """10 frames: starts -53 to 0; frames before the segment become its first, others its last."""
     allowed = {tuple(np.clip(start + 2 * np.arange(32), 0, 9)) for start in range(-53, 1)}
     drawn = {tuple(sample(10, seed)) for seed in range(400)}
     assert drawn <= allowed and len(drawn) > 45
@@ -238,7 +238,7 @@ CHANNEL = {HAND: 0, OBJECT: 1}  # hands are painted red, objects green
 
 
 def boxes_of(kind, width, height):
-    """(FRAMES, 4) pixels of a rectangle that crosses the frame, so that no two frames look the same."""
+    """(FRAMES, 4) pixels of a rectangle that crosses the frame, so that all frames differ."""
     t = np.arange(FRAMES)
     x, y = (t * 5 - 40, t * 2) if kind == HAND else (width - t * 5, height - 60 - t * 2)
     box = np.stack([x, y, x + 60, y + 45], axis=1)
@@ -247,7 +247,7 @@ def boxes_of(kind, width, height):
 
 @pytest.fixture(scope='module', params=[(170, 128), (128, 200)], ids=['wide', 'tall'])
 def painted(request, tmp_path_factory):
-    """Frames with two moving rectangles as a video and as a folder, and a store of where they are."""
+    """Frames with two moving rectangles as video and as folder, and a store of their boxes."""
     width, height = request.param
     root = tmp_path_factory.mktemp('painted')
     frames = np.zeros((FRAMES, height, width, 3), np.uint8)
@@ -301,7 +301,7 @@ def sources(root):
 
 
 def inside_and_near(pixels, grid, cell=32):
-    """(grid) whether painted pixels touch the middle of a cell, and whether they touch the cell or come near it."""
+    """(grid) whether painted pixels touch the middle of a cell; whether they come near the cell."""
     masks = np.zeros((2, *grid), bool)
     for i, j in np.ndindex(grid):
         for mask, margin in zip(masks, (-2, 3)):

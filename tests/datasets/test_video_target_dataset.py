@@ -56,7 +56,8 @@ def test_targets_can_be_left_out(root):
     [
         (
             'clip_0.mp4 two',
-            r'list.txt, line 2: expected "path label" with an integer label, got \'clip_0.mp4 two\'',
+            r'list.txt, line 2: expected "path label" with an integer label, '
+            "got 'clip_0.mp4 two'",
         ),
         ('clip_0.mp4', 'list.txt, line 2: expected'),
         ('clip_0.mp4 -3', 'line 2: expected a path and a label from 0 below 5'),
@@ -119,7 +120,8 @@ def test_repeated_file_names(root):
     with pytest.raises(
         TargetStoreError,
         match=(
-            r"list\.txt: two videos of the list have the id 'clip_1': 'clip_1\.mp4' and 'sub/clip_1\.mp4'; rename one"
+            r"list\.txt: two videos of the list have the id 'clip_1': 'clip_1\.mp4' and "
+            r"'sub/clip_1\.mp4'; rename one"
         ),
     ):
         dataset(root)

@@ -68,7 +68,7 @@ def test_views_of_format_shape(tmp_path, crop, size):
     assert len(views) == len(expected['inputs'])
     assert all(torch.equal(view, other) for view, other in zip(views, expected['inputs']))
     assert found['data_samples'].gt_label.tolist() == [0]
-    # starts 0, 5, 10 (rounded from 5, 10) and 15 of 30 frames, each 8 frames 2 apart: even 0-24, odd 5-29
+    # starts 0, 5, 10 and 15 of 30 frames, each 8 frames 2 apart: even 0-24, odd 5-29
     assert len(found['inputs']['frames']) == 13 + 13
     if crop in ('three', 'uniform') and size == (98, 54):
         # resized to 87 pixels wide: the host's last crop ends at 2 * (39 // 2) + 48 = 86

@@ -1,4 +1,4 @@
-"""A checkout of MMAction2 with our configs copied in (README's way 2), made of the installed package's files."""
+"""A checkout of MMAction2 with our configs copied in, made of the installed package's files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SLURM_PROCID=0 SLURM_NTASKS=1 SLURM_NODELIST=localhost MASTER_ADDR=127.0.0.1 exe
 
 
 def make_checkout(folder: Path) -> Path:
-    """``configs`` and ``tools`` of MMAction2, ours copied over them, and a config of the user's own."""
+    """``configs`` and ``tools`` of MMAction2, ours copied over them, and a user's config."""
     shutil.copytree(HOST / 'configs', folder / 'configs')
     shutil.copytree(HOST / 'tools', folder / 'tools')
     shutil.copytree(ROOT / 'configs', folder / 'configs', dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""README's way 2: our configs copied into the configs of an MMAction2, which must stay as they are."""
+"""Our configs copied into the configs of an MMAction2, which must stay as they are."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 HOST = package_dir('mmaction') / '.mim' / 'configs'
 if not HOST.is_dir():  # from source
     HOST = package_dir('mmaction').parent / 'configs'
-# What the main branch of MMAction2 has beside that of the wheel, folders of its documentation and projects included.
+# What the main branch of MMAction2 has beside that of the wheel, with its docs and projects.
 HOST_NAMES = {
     '_base_',
     'detection',

@@ -1,4 +1,4 @@
-"""MMAction2's own scripts and Inferencer, in a checkout of MMAction2 into which our configs were copied."""
+"""MMAction2's own scripts and Inferencer, in its checkout with our configs copied in."""
 
 import sys
 

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_configs_of_the_package_as_a_base(tmp_path):
     (tmp_path / 'mine.py').write_text(
-        "_base_ = ['egoexo_mm::egoexo_slowonly_k400.py']\nmodel = dict(cls_head=dict(num_classes=7))\n"
+        "_base_ = ['egoexo_mm::egoexo_slowonly_k400.py']\nmodel = "
+        'dict(cls_head=dict(num_classes=7))\n'
     )
     mine, ours = (
         Config.fromfile(tmp_path / 'mine.py'),

@@ -1,4 +1,4 @@
-"""Every shipped fine-tuning config loads, builds, reads its data and takes a training step; the figures of the recipe."""
+"""Every fine-tuning config loads, builds, reads its data and trains; figures of the recipes."""
 
 from pathlib import Path
 
@@ -166,7 +166,7 @@ def test_model(name):
 
 @pytest.mark.parametrize('name', SHIPPED)
 def test_protocol(name):
-    """Jittered 224 crops in training; 10 clips x 3 crops of 256 in testing; targets for Ego-Exo* only."""
+    """Jittered 224 crops to train, 10 clips x 3 crops of 256 to test; targets for Ego-Exo* only."""
     cfg = load(name)
     train, test = (
         {s.type: s for s in loader.dataset.pipeline}
@@ -252,3 +252,21 @@ def test_evaluators(name, tmp_path):
         assert cfg.test_evaluator.unseen_participants == 'validation'
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
         assert type(METRICS.build(evaluator)).__name__ == expected
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['charades_ego', 'charades_ego_8x8', 'epic55', 'epic100', 'ego4d_fho', 'egoexo4d_keystep'],
+)
+def test_star_pipeline_is_that_of_training_with_maps(name):
+    cfg = Config.fromfile(ROOT.parent / '_egoexo_base_' / 'datasets' / f'{name}.py')
+    star = [dict(step) for step in cfg.star_train_pipeline]
+    (track,) = [i for i, step in enumerate(star) if step['type'] == 'TrackGeometry']
+    assert star[track - 1]['type'] in ('RawFrameDecode', 'DecordDecode')
+    (load,) = [i for i, step in enumerate(star) if step['type'] == 'LoadTargets']
+    assert star[load + 1]['type'] == 'FormatShape'
+    # 8 maps a clip: SlowFast 8x8 has 8 slow frames, and so has Slow 8x8
+    assert star[load]['time_stride'] * 8 == cfg.clip.clip_len
+    assert star[-1].pop('algorithm_keys') == ('interaction_map',)
+    plain = [step for i, step in enumerate(star) if i not in (track, load)]
+    assert plain == [dict(step) for step in cfg.train_pipeline]

@@ -27,7 +27,7 @@ def ego_store(path, videos, manifest=EGO, rows_per_shard=2):
 
 
 def box_store(path, rows_per_shard=2):
-    """3 boxes on frames 4, 4, 8 of 11 at stride 4; none on 6 frames; one in a video of unknown length."""
+    """3 boxes on frames 4, 4, 8 of 11 at stride 4; none on 6 frames; one at unknown length."""
     with StoreWriter(path, BOXES, rows_per_shard) as writer:
         writer.add_detections(
             'v',
@@ -50,7 +50,7 @@ def box_store(path, rows_per_shard=2):
 
 
 def raw_store(path, manifest, *shards):
-    """A store with rows that no writer would accept; each shard is a list of changes to a good row."""
+    """A store with rows that no writer accepts; a shard is a list of changes to a good row."""
     path.mkdir(exist_ok=True)
     (path / 'manifest.json').write_text(manifest.to_json())
     row = dict(num_frames=9, fps=25.0, width=340, height=256, frame_stride=1)

@@ -66,7 +66,8 @@ def test_bad_file(release, main, capsys):  # noqa: F811
     save(Path('ho/P01/P01_101.pkl'), [b'\x12'])
     assert main(['epic-boxes', 'ho', 'out']) == 1
     assert one_error(capsys) == (
-        'convert_targets: error: ho/P01/P01_101.pkl item 0: ends inside a number; get the file again from the '
+        'convert_targets: error: ho/P01/P01_101.pkl item 0: ends inside a number; get the file '
+        'again from the '
         'EPIC-KITCHENS-100 hand-object release'
     )
     assert main(['epic-boxes', 'ho', 'out', '--skip-bad']) == 1

@@ -1,4 +1,4 @@
-"""What the launch scripts start; whole runs through dist_train.sh and dist_test.sh are in tests/training."""
+"""What the launch scripts start; runs through dist_train.sh and dist_test.sh: tests/training."""
 
 import os
 import subprocess
@@ -144,12 +144,14 @@ def test_cache_of_yapf_is_whole_before_the_ranks_start(started, tmp_path, script
 def test_train_flags_reach_the_config():
     code = """
 import sys
-sys.argv = ["train.py", "tests/data/tiny_slowfast.py", "--amp", "--auto-scale-lr", "--seed", "7", "--deterministic",
-            "--resume", "x.pth", "--no-validate", "--cfg-options", "train_cfg.max_epochs=5", "model.cls_head.num_classes=3"]
+sys.argv = ["train.py", "tests/data/tiny_slowfast.py", "--amp", "--auto-scale-lr", "--seed", "7",
+            "--deterministic", "--resume", "x.pth", "--no-validate",
+            "--cfg-options", "train_cfg.max_epochs=5", "model.cls_head.num_classes=3"]
 from tools import train
 cfg = train.load_config(train.parse_args())
-print([cfg.optim_wrapper.type, cfg.auto_scale_lr.enable, cfg.randomness.seed, cfg.randomness.deterministic, cfg.resume,
-       cfg.load_from, cfg.val_cfg, cfg.train_cfg.max_epochs, cfg.model.cls_head.num_classes, cfg.work_dir])
+print([cfg.optim_wrapper.type, cfg.auto_scale_lr.enable, cfg.randomness.seed,
+       cfg.randomness.deterministic, cfg.resume, cfg.load_from, cfg.val_cfg,
+       cfg.train_cfg.max_epochs, cfg.model.cls_head.num_classes, cfg.work_dir])
 """
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1:] == [

@@ -1,4 +1,4 @@
-"""What setup.py puts into wheels and editable installs; tools/release_dry_run.sh builds and runs a real wheel."""
+"""Contents of wheels and editable installs; tools/release_dry_run.sh builds a real wheel."""
 
 import importlib.util
 import re
@@ -15,7 +15,7 @@ needs_setuptools = pytest.mark.skipif(
 
 
 def call(name, target):
-    """A function of setup.py, in a process of its own: setuptools wants to be imported before distutils."""
+    """A function of setup.py, in its own process: setuptools must come before distutils."""
     code = (
         'import pathlib, runpy, setuptools; setuptools.setup = lambda **kwargs: None\n'
         f'runpy.run_path({str(ROOT / "setup.py")!r})[{name!r}](pathlib.Path({str(target)!r}))'

@@ -46,7 +46,7 @@ def write_archives(folder, ids):
 
 
 def test_epic_100(folder):
-    """One second: 60 frames of a 55 video, 50 of an extension video, whatever the native rate; need = last stop_frame."""
+    """One second has 60 frames in a 55 video, 50 in an extension video, at any native rate."""
     video(folder / 'in/P01/videos/P01_01.MP4', num_frames=5, fps=5, size=(480, 270))
     video(folder / 'in/P01/videos/P01_101.MP4', num_frames=5, fps=5, size=(270, 480))
     video(folder / 'in/P02/videos/P02_01.MP4', num_frames=15, fps=30)
@@ -123,8 +123,8 @@ def test_epic_archives_that_were_replaced(folder):
     os.rename('P01_109.tar', 'in/P01_109.tar')
     done = prepare('epic', 'in', 'out')
     assert (
-        'prepare_epic: warning: the first archive of P01_109 was wrong; make sure that in/P01_109.tar'
-        in done.stderr
+        'prepare_epic: warning: the first archive of P01_109 was wrong; make sure that '
+        'in/P01_109.tar' in done.stderr
     )
 
 
@@ -162,7 +162,8 @@ def test_charades_ego_released_frames_and_frame_list(folder):
         ready=['1', '3 frames  nothing to do'],
         short=[
             '1',
-            '2 frames  end before their annotations do; delete and get again, or have the data set drop the rows '
+            '2 frames  end before their annotations do; delete and get again, or have the data set '
+            'drop the rows '
             '(missing="drop"): XY34ZEGO',
         ],
     )

@@ -1,4 +1,4 @@
-"""What people have in their folders and lists: hidden files, other containers, other names of frames, other encodings."""
+"""Folders and lists of users: hidden files, other containers, names of frames, encodings."""
 
 from __future__ import annotations
 
@@ -94,11 +94,13 @@ def test_kinetics_takes_every_container_and_tells_of_the_rest(folder):
         f'juggling/v{name}.mp4 0\n' for name in sorted(suffix[1:] for suffix in codecs)
     )
     assert (
-        'prepare_kinetics: 3 files in k are passed over, no videos by their suffix (1 x no suffix, 1 x .part, 1 x .jpg; '
+        'prepare_kinetics: 3 files in k are passed over, no videos by their suffix (1 x no suffix, '
+        '1 x .part, 1 x .jpg; '
         'such as juggling/README)'
     ) in done.stderr
     assert (
-        'prepare_kinetics: 1 videos lie in no folder of a class and are passed over (loose.mp4); move them into one'
+        'prepare_kinetics: 1 videos lie in no folder of a class and are passed over (loose.mp4); '
+        'move them into one'
     ) in done.stderr
 
 
@@ -160,7 +162,7 @@ FRAMES = 'frame_{:010}.jpg'
     ],
 )
 def test_epic_frames_with_other_names(folder, template, first, settings):
-    """They are followed, and the settings that are told read them: the data set finds every frame."""
+    """They are followed; with the settings that are named the data set finds every frame."""
     from egoexo_mm.datasets.epic_kitchens import EpicKitchensDataset
 
     touch(
@@ -269,7 +271,7 @@ def test_utf_16_is_refused_by_the_name_of_the_file(folder, script, option):
 
 @needs_ffmpeg
 def test_kinetics_list_as_people_make_it(folder):
-    """BOM, Windows line ends, a tab, several blanks, several labels, and a companion that ``find`` listed."""
+    """BOM, Windows line ends, a tab, blanks, several labels, and a hidden file."""
     for name in ('a b.mkv', 'c.mp4', 'd.mp4'):
         video(folder / 'k' / name, num_frames=5)
     touch('k/._c.mp4', data=COMPANION)
@@ -319,20 +321,22 @@ def test_pickles_that_are_no_table_or_cannot_be_read_here(folder, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', 'broken')
     done = prepare('epic', 'in', 'out', '--ann', 'a.pkl')
     assert done.stderr == (
-        'prepare_epic: error: a.pkl: a pickle is read by the package, which cannot be imported here '
+        'prepare_epic: error: a.pkl: a pickle is read by the package, which cannot be imported '
+        'here '
         '(ImportError: no torch here); give the csv of the same annotation\n'
     )
 
 
 def test_scripts_without_the_package(folder):
-    """Copied alone they say what is missing; with it beside them they need the standard library only."""
+    """Copied alone they say what is missing; beside it they need the standard library only."""
     shutil.copytree(TOOLS, 'tools/data')
     bare = [sys.executable, '-E', '-S']  # without site-packages
     done = subprocess.run(
         [*bare, 'tools/data/prepare_epic.py', '--help'], capture_output=True, text=True
     )
     assert done.returncode == 1 and re.fullmatch(
-        r'prepare_epic: error: .*/egoexo_mm/video/ffmpeg.py: no such file; run the script from a checkout of egoexo_mm, or '
+        r'prepare_epic: error: .*/egoexo_mm/video/ffmpeg.py: no such file; '
+        r'run the script from a checkout of egoexo_mm, or '
         r'install the package\n',
         done.stderr,
     )
@@ -356,7 +360,7 @@ def test_json_with_a_mark(folder):
 
 @needs_ffmpeg
 def test_clips_in_another_container(folder):
-    """Ego4D: with OUT they become .mp4; without it the setting is told. Ego-Exo4D: copies have the names of the json."""
+    """Ego4D clips become .mp4, or the setting is named; Ego-Exo4D keeps the json's names."""
     from egoexo_mm.video import open_frames
 
     source = video(folder / 'made.avi', num_frames=30)

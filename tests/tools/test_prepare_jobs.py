@@ -1,4 +1,4 @@
-"""What all prepare scripts share: whole or not at all, resuming, parallel work, bad media, and how a run ends."""
+"""What all prepare scripts share: complete targets only, resuming, workers, bad media, exit."""
 
 import errno
 import io
@@ -69,7 +69,7 @@ def tree(root):
 
 @needs_ffmpeg
 def test_kill_9_in_the_middle_and_resume(folder):
-    """Two workers are killed while ffmpeg has written all but not returned; what was finished stays, the rest is redone."""
+    """Two workers are killed before ffmpeg returns: finished targets stay, the rest is redone."""
     for i in range(1, 6):
         video(folder / f'in/P01_{i:02}.MP4', num_frames=5, fps=10, seed=i)
     # Quick for two videos, then it hangs after its work.
@@ -201,7 +201,8 @@ def test_missing_ffmpeg(folder):
     (folder / 'bin').mkdir()
     done = prepare('epic', 'in', 'out', path=str(folder / 'bin'))
     assert done.returncode == 1 and done.stderr == (
-        'prepare_epic: error: ffmpeg is not on the PATH; install it, for example with "apt-get install ffmpeg" or "conda '
+        'prepare_epic: error: ffmpeg is not on the PATH; install it, for example with "apt-get '
+        'install ffmpeg" or "conda '
         'install -c conda-forge ffmpeg", and run the same command again\n'
     )
     assert not os.path.exists('out')
@@ -273,7 +274,8 @@ def test_second_run_into_one_folder(modules, folder):
     with jobs._lock(folder / 'out'):
         done = prepare('epic', 'in', 'out')
     assert done.returncode == 1 and done.stderr == (
-        'prepare_epic: error: out: another run prepares into this folder; wait for it, or give another folder\n'
+        'prepare_epic: error: out: another run prepares into this folder; wait for it, or give '
+        'another folder\n'
     )
     assert prepare('epic', 'in', 'out').returncode == 0
 

@@ -87,7 +87,8 @@ def test_as_a_program(folder):
         'targets_clip.png',
     ]
     frames, fps = frames_of('out dir/targets_clip.mp4')
-    # 128 x 72 becomes 640 x 360; maps of (360 - LINE) / 2 = 170 by 302 beside it; below, an ego bar and five object bars
+    # 128 x 72 becomes 640 x 360; maps of (360 - LINE) / 2 = 170 by 302 beside it; below, an ego bar
+    # and five object bars
     assert (
         len(frames) == 6
         and fps == 5
@@ -187,7 +188,8 @@ BOXES = ['--interaction', 'boxes']
     [
         (
             ['other.mp4', *BOXES],
-            "boxes: no video 'other' among the 1 of this store (ids by rule 'stem', for example 'clip'); "
+            "boxes: no video 'other' among the 1 of this store (ids by rule 'stem', for example "
+            "'clip'); "
             'give its id with --video-id, or leave out --interaction',
         ),
         (['gone.mp4', *BOXES], 'gone.mp4: no such file; give the path of a video'),

@@ -34,7 +34,7 @@ def uninterrupted(tmp_path_factory):
 
 @pytest.mark.parametrize('tools', TOOLS)
 def test_killed_in_a_save_and_moved(uninterrupted, tmp_path, tools):
-    """SIGKILL while epoch_2.pth is written; the run goes on somewhere else and ends as if nothing had been."""
+    """SIGKILL while epoch_2.pth is written; the run resumes elsewhere with equal weights."""
     work, moved = tmp_path / 'work', tmp_path / 'moved'
     train(CONFIG, work, tools=tools, fails=True, TOY_FAULT='kill:2')
     assert {path.name for path in work.glob('*.pth')} == {'epoch_1.pth'}
@@ -90,12 +90,12 @@ def test_full_disk(tmp_path, tools):
 
 @pytest.mark.parametrize('tools', TOOLS)
 def test_a_loss_that_is_no_number(tmp_path, tools):
-    """Sample 3 is in the second of three batches; the check of the epoch finds it before the checkpoint."""
+    """Sample 3 is in batch 2 of 3; the check of the epoch finds it before the checkpoint."""
     output = train(CONFIG, tmp_path, 'train_dataloader.dataset.bad=[3]', tools=tools, fails=True)
     said = sentence(output, 'ERROR')
     assert (
-        'epoch 1, step 2 of 3 (iteration 2): the loss is nan; not finite: loss_cls nan; finite: loss_size'
-        in said
+        'epoch 1, step 2 of 3 (iteration 2): the loss is nan; not finite: loss_cls nan; finite: '
+        'loss_size' in said
     )
     assert 'videos of the batch: clips/2.mp4, clips/3.mp4; no checkpoint was saved before' in said
     assert not list(tmp_path.glob('*.pth'))
@@ -131,7 +131,7 @@ def test_two_processes_end_together(tmp_path, tools):
 
 @pytest.mark.slow
 def test_two_processes_skip_together(tmp_path):
-    """The step is left out on both; what they train on goes on, and their weights stay equal to one process's."""
+    """Both leave the step out and train on; their weights stay equal to one process's."""
     options = (
         'train_dataloader.dataset.bad=[7]',
         'train_dataloader.dataset.num_clips=12',
@@ -169,7 +169,7 @@ def test_parameters_without_gradient_on_two_processes(tmp_path):
 def test_parameters_without_gradient_on_one_process(tmp_path):
     output = train(CONFIG, tmp_path, 'model.unused=True')
     assert (
-        '2 parameters get no gradient from any loss (layer4.weight, layer4.bias); training on several'
-        in output
+        '2 parameters get no gradient from any loss (layer4.weight, layer4.bias); training on '
+        'several' in output
     )
     assert len(log(tmp_path)) == 9

@@ -20,7 +20,7 @@ OPTIONS = (*NONE, 'train_cfg.val_begin=9', 'train_dataloader.dataset.broken_vide
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-    """20 videos of which number 7 is no video; the environment points the tiny configuration there."""
+    """20 videos of which number 7 is no video; the environment names them for the tiny config."""
     root = tmp_path_factory.mktemp('data')
     write_kinetics(root, 20, num_frames=24)
     (root / 'videos' / 'clip_7.mp4').write_bytes(b'<html>404</html>' * 20)
@@ -35,7 +35,7 @@ def failed(work_dir):
 
 @pytest.mark.slow
 def test_one_of_twenty_is_broken(data, tmp_path):
-    """It finishes, and resumed by MMAction2's own script with other workers it ends with the same weights."""
+    """It finishes; resumed by MMAction2's script with other workers it ends with equal weights."""
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
     said = train(
         CONFIG, whole, 'train_cfg.max_epochs=2', 'train_dataloader.num_workers=2', *OPTIONS

@@ -38,7 +38,7 @@ def test_edges_have_the_colour_of_their_kind():
     frame = np.full((200, 400, 3), 60, np.uint8)
     picture = draw_detections(frame, HELD)
     assert (frame == 60).all() and picture.shape == frame.shape
-    # hand x 40..120, y 100..180; object x 240..320, y 80..120; the rest of their inside stays, but for the link
+    # hand x 40..120, y 100..180; object x 240..320, y 80..120; their inside stays, but for the link
     for y, x in ((140, 40), (140, 120), (180, 60)):
         assert tuple(picture[y, x]) == COLOURS['hand']
     for y, x in ((100, 320), (120, 300)):
@@ -65,7 +65,8 @@ def test_no_link(contact, offset):
 
 
 def test_nearest_is_meant_in_pixels():
-    # the tip is at (.5, .5); one object is .1 of the width away (40 pixels), the other .15 of the height (30 pixels)
+    # the tip is at (.5, .5); one object is .1 of the width away (40 pixels), the other .15 of the
+    # height (30 pixels)
     found = detections(
         ([0, 0, 0.2, 0.2], 1, HAND, 1, -1, (0.4, 0.4)),
         ([0.5, 0.4, 0.7, 0.6], 1, OBJECT, -1, -1, NAN),

@@ -1,4 +1,4 @@
-"""Clips per second of the Kinetics training pipeline: by stage, by reader, with loading processes."""
+"""Clips per second of the Kinetics training pipeline, by stage, reader and number of workers."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def make_stores(folder: Path, ids: list[str]) -> dict[str, str]:
 
 
 def pipelines(stores: dict[str, str]) -> dict[str, list[dict]]:
-    """The shipped pipeline, without targets, and with the stock parts or other readers in its place."""
+    """The shipped pipeline, without targets, and with stock parts or other readers."""
     init_default_scope('mmaction')
     shipped = [
         dict(step) for step in Config.fromfile(CONFIGS / 'egoexo_slowfast_k400.py').train_pipeline
@@ -145,6 +145,7 @@ def frames_pipeline(steps: list[dict]) -> list[dict]:
 
 
 def sample(path: Path, number: int) -> dict:
+    """Return the fields of a row of the list."""
     row = dict(filename=str(path), label=0, start_index=0, modality='RGB', sample_idx=number)
     if path.is_dir():
         row.update(

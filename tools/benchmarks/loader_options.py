@@ -1,4 +1,4 @@
-"""What is left of a training clip's time, and what three options would save: prototypes, nothing of which is shipped."""
+"""Time of a training clip, and what three options would save; the prototypes are not shipped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LENGTH, STEP, SIZE = 32, 2, 224
 
 
 def read(path: Path, start: int, clips: int, rgb: bool) -> dict[str, float]:
-    """CPU seconds of indexing packets, decoding, and leaving ``clips`` clips, the later ones 8 frames on."""
+    """CPU seconds to index packets, to decode, and to cut ``clips`` clips 8 frames apart."""
     import av
     from av.video.reformatter import VideoReformatter
 

@@ -33,10 +33,10 @@ class Options:
 def in_turns(
     sides: dict[str, Callable[[], object]], rounds: int, device: str = 'cpu'
 ) -> dict[str, list[float]]:
-    """Seconds of every call, side by side: round after round, in alternating order, after one call to warm up.
+    """Seconds of every call, side by side, in rounds of alternating order after one warm-up call.
 
-    On the CPU it is the time of this process (all threads), which other load on the machine disturbs less; on a GPU the wall
-    clock until the device is done.
+    On the CPU it is the time of this process (all threads), which other load on the machine
+    disturbs less; on a GPU the wall clock until the device is done.
     """
     for call in sides.values():
         call()
@@ -61,7 +61,7 @@ def seconds(call: Callable[[], object], device: str = 'cpu') -> float:
 
 
 def ratio(times: dict[str, list[float]], name: str, base: str) -> float:
-    """Median over rounds of the ratio of two sides, each round's sides having run one after the other."""
+    """Median over rounds of the ratio of two sides; both sides of a round ran in a row."""
     return statistics.median(mine / other for mine, other in zip(times[name], times[base]))
 
 

@@ -1,7 +1,8 @@
-"""Memory that training each shipped config takes, counted without a GPU: which card fits which config.
+"""Memory for training each shipped config, counted without a GPU: which card fits which config.
 
-Counted are the bytes that the forward pass keeps for the backward pass (each storage once), in tensors of full size without
-values, and weights, gradients and momentum. Not counted are what single kernels need on the way, and the CUDA context.
+Counted are the bytes that the forward pass keeps for the backward pass (each storage once), in
+tensors of full size without values, and weights, gradients and momentum. Not counted are what
+single kernels need on the way, and the CUDA context.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ GIB = 2**30
 
 
 def kept(cfg: Config, clips: int, half: bool = False) -> int:
-    """Bytes kept for the backward pass of a step with ``clips`` clips, inputs included, weights not.
+    """Bytes kept for the backward pass of ``clips`` clips, with inputs and without weights.
 
-    In half precision convolutions, linear layers and what follows them are two bytes wide, as under autocast; statistics
-    and losses stay float32.
+    In half precision convolutions, linear layers and what follows them are two bytes wide, as under
+    autocast; statistics and losses stay float32.
     """
     storages = {}
 
@@ -55,7 +56,7 @@ def checkpointed(cfg: Config) -> Config:
 
 
 def fixed(cfg: Config, half: bool = False) -> int:
-    """Bytes of weights, gradients and momentum, and of the half-precision copies of weights that autocast keeps."""
+    """Bytes of weights, gradients and momentum, and of autocast's half-precision weights."""
     return sum((14 if half else 12) * p.numel() for p in rehearsal.build(cfg, 'meta').parameters())
 
 

@@ -1,4 +1,4 @@
-"""Clips per second of multi-view testing, with bounded batches of views and with all views of a video at once."""
+"""Clips per second of multi-view testing, with batches of views and with all views at once."""
 
 from __future__ import annotations
 

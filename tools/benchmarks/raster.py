@@ -28,12 +28,10 @@ import numpy as np
 import pyarrow
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from egoexo_mm.interaction_maps import boxes_to_maps, slow_frame_index  # noqa: E402
-from egoexo_mm.targets import HAND, OBJECT, Manifest, StoreWriter, TargetStore  # noqa: E402
-from egoexo_mm.targets.conversion.frame_sizes import FrameSize  # noqa: E402
-from egoexo_mm.targets.conversion.released_boxes import convert_boxes  # noqa: E402
+from egoexo_mm.interaction_maps import boxes_to_maps, slow_frame_index
+from egoexo_mm.targets import HAND, OBJECT, Manifest, StoreWriter, TargetStore
+from egoexo_mm.targets.conversion.frame_sizes import FrameSize
+from egoexo_mm.targets.conversion.released_boxes import convert_boxes
 
 GRID = 7, 7  # of a 224 crop
 CLIP_LEN, NUM_SLOW = 32, 8
@@ -61,6 +59,7 @@ def random_rows(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.nd
 
 
 def random_boxes(rng: np.random.Generator, num_frames: int, per_frame: int) -> Boxes:
+    """Boxes on every frame, with random kinds."""
     count = num_frames * per_frame
     return Boxes(
         *random_rows(rng, count),
@@ -108,10 +107,12 @@ def paint_fill_only(boxes: Boxes, num_frames: int) -> np.ndarray:
 
 
 def paint_at_once(boxes: Boxes, num_frames: int) -> np.ndarray:
+    """The maps as this package paints them."""
     return boxes_to_maps(*boxes, num_frames=num_frames, grid=GRID)
 
 
 def raster_rows(compare: Callable) -> None:
+    """Measure painting, for several numbers of clips, frames and boxes."""
     rng = np.random.default_rng(0)
     for clips, frames, per_frame in (
         (1, 8, 4),
@@ -158,8 +159,11 @@ def raster_rows(compare: Callable) -> None:
 
 
 def write_released_boxes(folder: Path, videos: int, rng: np.random.Generator) -> None:
-    """``<video>.npy`` as released: per frame (objects, hands), each None or float32 (k, 10) rows
-    of x1, y1, x2, y2 in pixels, score, state, magnitude, dx, dy, side; 1.5 objects and 1 hand."""
+    """Write ``<video>.npy`` as released, with 1.5 objects and 1 hand per frame.
+
+    A frame is (objects, hands), each None or float32 (k, 10) rows of x1, y1, x2, y2 in pixels,
+    score, state, magnitude, dx, dy, side.
+    """
     scale = np.array([WIDTH, HEIGHT] * 2, np.float32)
     for video in range(videos):
         pairs = np.empty((VIDEO_FRAMES, 2), object)
@@ -188,11 +192,13 @@ def read_npy(folder: Path, video_id: str, frames: np.ndarray) -> Boxes:
 
 
 def read_store(store: TargetStore, video_id: str, frames: np.ndarray) -> Boxes:
+    """Boxes on some frames of a video in a store."""
     found = store.detections(video_id, frames)
     return Boxes(found.box, found.score, found.kind, found.slot)
 
 
 def reading_rows(compare: Callable, folder: Path, videos: int) -> None:
+    """Measure reading of boxes, from files and from a store."""
     rng = np.random.default_rng(1)
     npy = folder / 'npy'
     npy.mkdir()
@@ -269,6 +275,12 @@ def measure(
     """One row: microseconds per call (or per ``per``-th of one) of the two, run in turns.
 
     Args:
+        case: Name of the row.
+        baseline: Name of the other way.
+        before: The other way.
+        after: This package.
+        rounds: Timings per side.
+        per: Number of calls that one call stands for.
         least: Seconds that a single timing shall last; short calls are repeated.
 
     Raises:
@@ -332,6 +344,7 @@ def run(options: Any) -> list[dict[str, Any]]:
 
 
 def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
+    """Measure, print the rows and return them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

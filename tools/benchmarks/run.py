@@ -1,6 +1,7 @@
-"""Measure what training and testing cost, side by side with the stock parts of MMAction2 or the plain way.
+"""Measure the cost of training and testing beside the stock parts of MMAction2.
 
-Every benchmark prints a table; CPU times are those of the process, medians of rounds in which the sides take turns.
+Every benchmark prints a table; CPU times are those of the process, medians of rounds in which the
+sides take turns.
 
 Example:
     python tools/benchmarks/run.py --only step,store --json rows.json
@@ -13,17 +14,13 @@ import importlib
 import json
 import os
 import platform
-import sys
 from pathlib import Path
 
+import measuring
 import torch
 from mmengine.logging import MMLogger
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-
-import measuring  # noqa: E402
-
 BENCHMARKS = (
     'step',
     'loader',
@@ -35,14 +32,17 @@ BENCHMARKS = (
     'memory',
     'scaling',
     'teachers',
+    'backbones',
 )
 
 
 def present() -> list[str]:
+    """Names of the benchmarks in this folder."""
     return [name for name in BENCHMARKS if (HERE / f'{name}.py').is_file()]
 
 
 def main(argv: list[str] | None = None) -> dict[str, list[dict]]:
+    """Run the chosen benchmarks, print their tables and return them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""How start-up and memory grow with the list of videos, and what each of two processes has to do."""
+"""How start-up and memory grow with the list of videos, and the work of each of two processes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
+import measuring
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.dataset import DefaultSampler
+from mmengine.logging import MMLogger
+from store import EGO, make_store
 
-import measuring  # noqa: E402
-import torch  # noqa: E402
-import torch.distributed as dist  # noqa: E402
-import torch.multiprocessing as mp  # noqa: E402
-from mmaction.registry import MODELS  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.dataset import DefaultSampler  # noqa: E402
-from mmengine.logging import MMLogger  # noqa: E402
-from store import EGO, make_store  # noqa: E402
-
-from egoexo_mm.datasets import VideoTargetDataset  # noqa: E402
+from egoexo_mm.datasets import VideoTargetDataset
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 def write_list(path: Path, videos: int) -> None:
+    """Write a list of so many videos."""
     path.write_text(''.join(f'train/video{i:08d}.mp4 {i % 400}\n' for i in range(videos)))
 
 

@@ -1,7 +1,8 @@
-"""A training step of ``EgoExoRecognizer`` against ``Recognizer3D`` with the same backbone and batch, beside counted FLOPs.
+"""A training step of ``EgoExoRecognizer`` and of ``Recognizer3D`` with the same backbone.
 
-Two more sides show what was gained: one paints its Interaction-Maps in the step, box by box with values read back from the
-device, as the released code does; the other updates the weights with PyTorch's default SGD, not the fused one.
+Two more sides show what was gained: one paints its Interaction-Maps in the step, box by box with
+values read back from the device, as the released code does; the other updates the weights with
+PyTorch's default SGD, not the fused one.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ BOXES_PER_FRAME = 3
 def batch(
     size: int, frames: int, crop: int, device: str
 ) -> tuple[torch.Tensor, list[ActionDataSample], list[torch.Tensor]]:
-    """Random clips, their samples with all targets, and boxes (B, 7): corners, score, kind, frame."""
+    """Random clips, samples with all targets, and boxes (B, 7): corners, score, kind, frame."""
     torch.manual_seed(0)
     samples, boxes = [], []
     for label in range(size):
@@ -67,6 +68,7 @@ def paint(boxes: torch.Tensor, frames: int, side: int) -> torch.Tensor:
 
 
 def build(config: str, device: str) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    """The model of a config and its optimizer."""
     torch.manual_seed(0)
     cfg = Config.fromfile(CONFIGS / config).model
     if 'aux_heads' not in cfg:
@@ -78,6 +80,7 @@ def build(config: str, device: str) -> tuple[torch.nn.Module, torch.optim.Optimi
 
 
 def optimizer(model: torch.nn.Module, fused: bool) -> torch.optim.SGD:
+    """SGD with the settings of the schedules."""
     return torch.optim.SGD(
         model.parameters(), lr=1e-4, momentum=0.9, nesterov=True, weight_decay=1e-4, fused=fused
     )
@@ -86,6 +89,8 @@ def optimizer(model: torch.nn.Module, fused: bool) -> torch.optim.SGD:
 def stepper(
     model: torch.nn.Module, update: torch.optim.Optimizer, inputs: torch.Tensor, samples: list
 ) -> Callable:
+    """A function that trains one step."""
+
     def step() -> None:
         loss, _ = model.parse_losses(model.loss(inputs, samples))
         loss.backward()
@@ -104,7 +109,7 @@ def flops(model: torch.nn.Module, inputs: torch.Tensor, samples: list) -> int:
 
 
 def memory(model: torch.nn.Module, step: Callable, inputs: torch.Tensor, samples: list) -> float:
-    """Megabytes: the peak of a step on a GPU; on the CPU weights and all that is kept for the backward pass."""
+    """Megabytes: the peak of a step on a GPU; on the CPU weights and kept activations."""
     if inputs.device.type == 'cuda':
         torch.cuda.reset_peak_memory_stats()
         step()

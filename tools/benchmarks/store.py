@@ -1,5 +1,4 @@
-"""Target stores of 1,000 to 240,000 videos: opening, random reads, size and memory, against a pickle
-and a file per video."""
+"""Target stores of 1,000 to 240,000 videos against a pickle and a file per video."""
 
 from __future__ import annotations
 
@@ -11,20 +10,18 @@ import tempfile
 import time
 from pathlib import Path
 
+import measuring
 import numpy as np
 import pyarrow as pa
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
-
-import measuring  # noqa: E402
-
-from egoexo_mm.interaction_maps import slow_frame_index  # noqa: E402
-from egoexo_mm.targets import Manifest, TargetStore  # noqa: E402
-from egoexo_mm.targets.store.records import DETECTION_FIELDS, arrow_schema  # noqa: E402
-from egoexo_mm.targets.store.shards import shard_paths  # noqa: E402
+from egoexo_mm.interaction_maps import slow_frame_index
+from egoexo_mm.targets import Manifest, TargetStore
+from egoexo_mm.targets.store.records import DETECTION_FIELDS, arrow_schema
+from egoexo_mm.targets.store.shards import shard_paths
 
 FRAMES, PER_FRAME = 300, 2
-LARGE = 100_000  # from here on boxes on every fourth frame, so that the largest store (1.1 GB) fits small machines
+# from here on boxes on every fourth frame, so that the largest store (1.1 GB) fits small machines
+LARGE = 100_000
 ROWS = 4096  # of a shard
 READS = 400
 EGO = Manifest(signal='ego_score', dataset='random', teacher='random', score_kind='logits')
@@ -32,7 +29,7 @@ BOXES = Manifest(signal='interaction', dataset='random', teacher='random')
 
 
 def make_store(folder: Path, manifest: Manifest, videos: int, stride: int = 1) -> None:
-    """Shards with equal rows under their own ids; checked values, but written without the writer's checks."""
+    """Shards with equal rows under their own ids, written without the writer's checks."""
     folder.mkdir()
     (folder / 'manifest.json').write_text(manifest.to_json())
     schema, rng = arrow_schema(manifest), np.random.default_rng(0)
@@ -86,7 +83,7 @@ def _columns(
 
 
 def probe(path: Path) -> dict[str, float]:
-    """Open a store or pickle in this process: seconds, megabytes that it adds, and reads per second."""
+    """Open a store or pickle here: seconds, megabytes that it adds, and reads per second."""
     before, start = measuring.resident(), time.process_time()
     if path.is_dir():
         held = TargetStore(path)
@@ -131,7 +128,7 @@ def probe(path: Path) -> dict[str, float]:
 
 
 def write_files(folder: Path, store: TargetStore) -> None:
-    """A file per video: (frame, [objects, hands]) of rows with corners and score, as one object array."""
+    """A file per video: an object array (frame, [objects, hands]) of corners and scores."""
     folder.mkdir()
     for video_id in store.video_ids:
         found = store.detections(video_id, np.arange(FRAMES))

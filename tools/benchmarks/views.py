@@ -1,4 +1,4 @@
-"""CPU time and bytes of a video of the 10 x 3 test pipeline: each frame sent once, against every view copied."""
+"""CPU time and bytes of a video in the 10 x 3 test pipeline: frames sent once or per view."""
 
 from __future__ import annotations
 

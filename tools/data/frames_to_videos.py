@@ -1,12 +1,13 @@
 #!/usr/bin/env python
-"""Encode folders of frames as videos, for teachers, which read videos (tools/test.py configs/teachers/... none).
+r"""Encode folders of frames as videos, for teachers, which read videos.
 
-OUT gets <name of the folder>.mp4 for every folder, with its pictures (JPG, PNG, BMP or WebP) in the order of their numbers,
-and list.txt of them all. Videos that are there are kept. Hidden files are left out. Numbers may begin anywhere, as in a
+OUT gets <name of the folder>.mp4 for every folder, with its pictures (JPG, PNG, BMP or WebP) in the
+order of their numbers, and list.txt of them all. Videos that are there are kept. Hidden files are
+left out. Numbers may begin anywhere, as in a
 folder for each segment: the first picture is frame 0 of the video.
 
 Example:
-    python tools/data/frames_to_videos.py data/epic100 data/epic100_videos \\
+    python tools/data/frames_to_videos.py data/epic100 data/epic100_videos \
         --folders '*/rgb_frames/*' --fps 50
 """
 
@@ -27,17 +28,20 @@ from egoexo_mm.video.picture_files import is_cut_off
 
 
 def encode(folder: Path, out: Path, fps: float) -> str:
-    """Encode one folder; how many frames it has, and at which number they begin if that is neither 0 nor 1.
+    """Encode one folder.
+
+    Returns:
+        How many frames it has, and the first frame where its number is above 1.
 
     Raises:
-        SystemExit: it holds no picture, frames are lacking, one cannot be read, sizes differ, or the video cannot be
-            written.
+        SystemExit: it holds no picture, frames are lacking, one cannot be read, sizes differ, or
+            the video cannot be written.
     """
     names = frame_files(folder)
     if not names:
         raise SystemExit(
-            f'{folder}: holds no picture ({", ".join(IMAGE_SUFFIXES)}); give the folders of frames as '
-            '--folders PATTERN'
+            f'{folder}: holds no picture ({", ".join(IMAGE_SUFFIXES)}); give the folders of frames '
+            'as --folders PATTERN'
         )
     first = check_numbers(names)
     try:
@@ -54,7 +58,8 @@ def check_numbers(names: list[Path]) -> int:
     Names without any number are taken as they are sorted, from 0 on.
 
     Raises:
-        SystemExit: frames are lacking or there twice, so each later frame would be another one than its number says.
+        SystemExit: frames are lacking or there twice, so each later frame would be another one than
+            its number says.
     """
     digits = [re.findall(r'\d+', path.stem) for path in names]
     lengths = {len(found) for found in digits}
@@ -63,7 +68,8 @@ def check_numbers(names: list[Path]) -> int:
     if 0 in lengths:
         odd = next(path for path, found in zip(names, digits) if not found)
         raise SystemExit(
-            f'{odd}: has no number, other pictures of the folder have one; move it to another folder'
+            f'{odd}: has no number, other pictures of the folder have one; move it to another '
+            'folder'
         )
     changing = (
         [i for i in range(min(lengths)) if len({found[i] for found in digits}) > 1]
@@ -80,8 +86,8 @@ def check_numbers(names: list[Path]) -> int:
                 else f'lack frame {before[1] + 1} between them'
             )
             raise SystemExit(
-                f'{before[0]} and {path.name} {problem}; expected one picture for each number: extract the '
-                'frames of this video again, or remove what is no frame of it'
+                f'{before[0]} and {path.name} {problem}; expected one picture for each number: '
+                'extract the frames of this video again, or remove what is no frame of it'
             )
         before = (path, number)
     return numbers[0]
@@ -100,13 +106,14 @@ def pictures(names: list[Path]) -> Iterator[np.ndarray]:
         size = size or found
         if found != size:
             raise SystemExit(
-                f'{name}: is {found[0]} x {found[1]}, those before it {size[0]} x {size[1]}; extract the '
-                'frames of this video again'
+                f'{name}: is {found[0]} x {found[1]}, those before it {size[0]} x {size[1]}; '
+                'extract the frames of this video again'
             )
         yield frame[..., ::-1]
 
 
 def main() -> None:
+    """Encode the folders that the arguments name, and write the list."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -131,7 +138,8 @@ def main() -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SystemExit(
-            f'{args.root}: two folders of {args.folders} would become {twice[0]}; encode them into two folders'
+            f'{args.root}: two folders of {args.folders} would become {twice[0]}; encode them into '
+            'two folders'
         )
     for folder, name in zip(folders, names):
         if not (args.out / name).exists():

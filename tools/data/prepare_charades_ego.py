@@ -1,11 +1,13 @@
-"""Folders of frames for Charades-Ego, from the videos (CharadesEgo_v1_480) or as released (CharadesEgo_v1_rgb).
+r"""Folders of frames for Charades-Ego, from the videos (CharadesEgo_v1_480) or as released.
 
-OUT gets ABCDEEGO/ABCDEEGO-000001.jpg, ... at 24 frames a second. Released frames need no work: extract the archive and check
-it with the folder as SOURCE and no OUT.
+OUT gets ABCDEEGO/ABCDEEGO-000001.jpg, ... at 24 frames a second. Released frames need no work:
+extract the archive and check it with the folder as SOURCE and no OUT.
 
 Examples:
-    python tools/data/prepare_charades_ego.py CharadesEgo_v1_480 data/charades_ego/rgb --ann CharadesEgo_v1_train.csv
-    python tools/data/prepare_charades_ego.py CharadesEgo_v1_rgb --ann CharadesEgo_v1_train.csv CharadesEgo_v1_test.csv
+    python tools/data/prepare_charades_ego.py CharadesEgo_v1_480 data/charades_ego/rgb \
+        --ann CharadesEgo_v1_train.csv
+    python tools/data/prepare_charades_ego.py CharadesEgo_v1_rgb \
+        --ann CharadesEgo_v1_train.csv CharadesEgo_v1_test.csv
 """
 
 from __future__ import annotations
@@ -34,12 +36,14 @@ def build_parser() -> argparse.ArgumentParser:
         __doc__,
         short_side=320,
         quality='jpg',
-        ann='the official csv, or frame lists of Ego-Exo: which videos are needed, how far; default all',
+        ann='the official csv, or frame lists of Ego-Exo: which videos are needed, how far; '
+        'default all',
     )
     return parser
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
+    """Videos that the annotations need, or all in SOURCE and OUT."""
     (videos,) = find_files(args, VIDEO_SUFFIXES, frames=True)
     need: dict[str, float] = {}
     for path in args.ann:
@@ -74,14 +78,15 @@ def wanted(path: Path) -> list[tuple[str, float]]:
         match = _NUMBER.search(fields[3]) if len(fields) == 5 else None
         if not match:
             raise StopRun(
-                f'{path}: {quote(" ".join(fields))} is no line of a frame list; expected five fields, the fourth '
-                'a path such as ABCDEEGO/ABCDEEGO-000001.jpg'
+                f'{path}: {quote(" ".join(fields))} is no line of a frame list; expected five '
+                'fields, the fourth a path such as ABCDEEGO/ABCDEEGO-000001.jpg'
             )
         found.append((Path(fields[3]).parent.name, int(match[1])))
     return found
 
 
 def frames_item(args: argparse.Namespace, name: str, source: Path | None, need: float) -> Item:
+    """A folder of frames of a video."""
     count = threads(args)
     return Item(
         name,

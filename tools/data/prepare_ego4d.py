@@ -1,10 +1,12 @@
-"""Smaller copies of the Ego4D clips of the forecasting benchmark (fho_lta_*.json), for faster training.
+r"""Smaller copies of the Ego4D clips of the forecasting benchmark (fho_lta_*.json).
 
-SOURCE holds <clip_uid>.mp4 (the clips, not the full videos). OUT gets <clip_uid>.mp4 with a short side of 320 and no sound.
+SOURCE holds <clip_uid>.mp4 (the clips, not the full videos). OUT gets <clip_uid>.mp4 with a short
+side of 320 and no sound.
 Without OUT the clips are only checked: each opens and lasts as long as its annotations.
 
 Example:
-    python tools/data/prepare_ego4d.py ego4d_data/v2/clips data/ego4d/clips --ann fho_lta_train.json fho_lta_val.json
+    python tools/data/prepare_ego4d.py ego4d_data/v2/clips data/ego4d/clips \
+        --ann fho_lta_train.json fho_lta_val.json
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
+    """Clips that the annotations need, or all in SOURCE."""
     require_ffmpeg()
     (videos,) = find_files(args, VIDEO_SUFFIXES)
     need = {} if args.ann else dict.fromkeys(sorted(videos), 0.0)
@@ -45,7 +48,7 @@ def collect(args: argparse.Namespace) -> list[Item]:
 
 
 def clip_item(args: argparse.Namespace, name: str, source: Path | None, need: float) -> Item:
-    """A clip; where it is only checked and is not ``<clip_uid>.mp4`` in SOURCE, with the setting that reads it."""
+    """A clip. One that is only checked and has another name has the setting that reads it."""
     settings = ''
     if args.out is None and source and source != args.source / f'{name}.mp4':
         where = source.relative_to(args.source).as_posix().replace(name, '{clip_uid}')

@@ -1,10 +1,12 @@
-"""Smaller copies of the Ego-Exo4D keystep clips (keystep_benchmark/clips_448p), for faster training.
+r"""Smaller copies of the Ego-Exo4D keystep clips (keystep_benchmark/clips_448p).
 
-SOURCE holds the clips under the names in the json (segment_name_list, ego_segment_name). OUT gets the same names with a
-short side of 256 and no sound. Without OUT the clips are only checked: each opens and lasts as long as its segment.
+SOURCE holds the clips under the names in the json (segment_name_list, ego_segment_name). OUT gets
+the same names with a short side of 256 and no sound. Without OUT the clips are only checked: each
+opens and lasts as long as its segment.
 
 Example:
-    python tools/data/prepare_egoexo4d.py egoexo/keystep_benchmark/clips_448p --ann keystep_segment_train.json
+    python tools/data/prepare_egoexo4d.py egoexo/keystep_benchmark/clips_448p \
+        --ann keystep_segment_train.json
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
+    """Clips of the segments in the annotations."""
     require_ffmpeg()
     need: dict[str, float] = {}
     for path in args.ann:
@@ -60,13 +63,14 @@ def segment_names(row: dict, views: str, path: Path) -> list[str]:
         or not all(isinstance(name, str) for name in names)
     ):
         raise StopRun(
-            f'{path}: a segment lacks ego_segment_name or segment_name_list ({row.get("take_name")}); use the '
-            'published file'
+            f'{path}: a segment lacks ego_segment_name or segment_name_list '
+            f'({row.get("take_name")}); use the published file'
         )
     return [ego] if views == 'ego' else [name for name in names if views == 'all' or name != ego]
 
 
 def clip_item(args: argparse.Namespace, name: str, need: float) -> Item:
+    """A clip by the name that the json gives."""
     relative = name if is_video(name) else f'{name}.mp4'
     return video_item(
         args,
@@ -78,7 +82,7 @@ def clip_item(args: argparse.Namespace, name: str, need: float) -> Item:
 
 
 def find_clip(path: Path, *, any_container: bool) -> Path | None:
-    """The clip at ``path``, or one of that name in another container, which a copy can be made of."""
+    """The clip at ``path``, or one of that name in another container."""
     if path.exists() or not any_container:
         return path if path.exists() else None
     return next(

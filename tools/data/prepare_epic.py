@@ -1,11 +1,13 @@
-"""Folders of frames for EPIC-KITCHENS-55 or -100, from the official archives of frames or from the videos.
+r"""Folders of frames for EPIC-KITCHENS-55 or -100, from archives of frames or from videos.
 
-SOURCE holds P01_01.tar (or .zip, or a folder already extracted to OUT) or P01_01.MP4, in any folders; an archive goes first.
-Frames from videos are taken at 60 per second (P01_01) or 50 (P01_101), which is how the annotation counts, with a short side
-of 256. OUT gets P01/rgb_frames/P01_01/frame_0000000001.jpg, ... (--release 55: P01_01/frame_0000000001.jpg).
+SOURCE holds P01_01.tar (or .zip, or a folder already extracted to OUT) or P01_01.MP4, in any
+folders; an archive is preferred. Frames from videos are taken at 60 per second (P01_01) or 50
+(P01_101), which is how the annotation counts, with a short side of 256. OUT gets
+P01/rgb_frames/P01_01/frame_0000000001.jpg, ... (--release 55: P01_01/frame_0000000001.jpg).
 
 Example:
-    python tools/data/prepare_epic.py ~/EPIC-KITCHENS data/epic100 --ann EPIC_100_train.csv EPIC_100_validation.csv
+    python tools/data/prepare_epic.py ~/EPIC-KITCHENS data/epic100 \
+        --ann EPIC_100_train.csv EPIC_100_validation.csv
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
         __doc__,
         short_side=256,
         quality='jpg',
-        ann='csv files or pickles of the annotations: which videos are needed, and how far; default all in '
-        'SOURCE',
+        ann='csv files or pickles of the annotations: which videos are needed, and how far; '
+        'default all in SOURCE',
     )
     parser.add_argument(
         '--release', type=int, choices=[55, 100], default=100, help='layout of OUT; default 100'
@@ -49,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
+    """Videos that the annotations need, or all in SOURCE and OUT."""
     archives, videos = find_files(args, _ARCHIVES, VIDEO_SUFFIXES, skip='flow', frames=True)
     need: dict[str, float] = {}
     for path in args.ann:
@@ -71,8 +74,8 @@ def collect(args: argparse.Namespace) -> list[Item]:
     for name in _WRONG_AT_FIRST:
         if str(sources.get(name, '')).endswith(_ARCHIVES):
             print(
-                f'prepare_epic: warning: the first archive of {name} was wrong; make sure that {sources[name]} is the '
-                'corrected one',
+                f'prepare_epic: warning: the first archive of {name} was wrong; make sure that '
+                f'{sources[name]} is the corrected one',
                 file=sys.stderr,
             )
     return [frames_item(args, name, sources[name], root, need[name]) for name in need]
@@ -81,6 +84,7 @@ def collect(args: argparse.Namespace) -> list[Item]:
 def frames_item(
     args: argparse.Namespace, name: str, source: Path | None, root: Path, need: float
 ) -> Item:
+    """A folder of frames, from an archive or a video."""
     count = threads(args)
 
     def make(one: Path, folder: Path) -> None:
@@ -117,7 +121,8 @@ def frame_rate(name: str) -> int:
     match = _ID.fullmatch(name)
     if not match:
         raise MediaError(
-            f'the name {name!r} is no EPIC video id such as P01_01 or P01_101, so the frame rate is unknown'
+            f'the name {name!r} is no EPIC video id such as P01_01 or P01_101, so the frame rate '
+            'is unknown'
         )
     return 60 if len(match[2]) == 2 else 50
 

@@ -1,13 +1,15 @@
-"""Smaller copies of Kinetics videos, and the list of "path label" lines that training reads.
+r"""Smaller copies of Kinetics videos, and the list of "path label" lines that training reads.
 
-SOURCE holds <class>/<video>.mp4 (or .mkv, .webm, .avi, .ts, ...), or anything that --list names. OUT gets the same paths,
-all as .mp4 (blanks become underscores), with a short side of 320 and no sound, and list.txt with those that are usable; from
-class folders also classes.txt. Without OUT the videos are only checked.
+SOURCE holds <class>/<video>.mp4 (or .mkv, .webm, .avi, .ts, ...), or anything that --list names.
+OUT gets the same paths, all as .mp4 (blanks become underscores), with a short side of 320 and no
+sound, and list.txt with those that are usable; from class folders also classes.txt. Without OUT the
+videos are only checked.
 
 Examples:
-    python tools/data/prepare_kinetics.py k400/train data/kinetics400/videos_train \\
+    python tools/data/prepare_kinetics.py k400/train data/kinetics400/videos_train \
         --list-out data/kinetics400/kinetics400_train_list_videos.txt
-    python tools/data/prepare_kinetics.py k400 data/kinetics400/videos_val --list val.csv --short-side 256
+    python tools/data/prepare_kinetics.py k400 data/kinetics400/videos_val \
+        --list val.csv --short-side 256
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def collect(args: argparse.Namespace) -> list[Item]:
+    """Videos of the list, or of the folders of classes."""
     require_ffmpeg()
     args.classes = None
     args.labels = read_list(args.list) if args.list else label_folders(args)
@@ -77,8 +80,8 @@ def label_folders(args: argparse.Namespace) -> dict[str, str]:
     loose = [str(name) for _, name in files if is_video(name) and len(name.parts) == 1]
     if loose:
         print(
-            f'prepare_kinetics: {len(loose)} videos lie in no folder of a class and are passed over '
-            f'({", ".join(loose[:3])}); move them into one',
+            f'prepare_kinetics: {len(loose)} videos lie in no folder of a class and are passed '
+            f'over ({", ".join(loose[:3])}); move them into one',
             file=sys.stderr,
         )
     labels = {name: str(label) for label, name in enumerate(args.classes)}
@@ -128,6 +131,7 @@ def write_lists(args: argparse.Namespace, results: list[Result]) -> None:
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
+    """Write a text file, which appears when it is complete."""
     partial = path.with_name(f'.{path.name}.partial')
     partial.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')
     os.replace(partial, path)

@@ -19,6 +19,8 @@ SPLITS = ('train', 'val')
 
 
 class Clip(NamedTuple):
+    """A clip of a list, and its label."""
+
     path: Path
     label: int
 

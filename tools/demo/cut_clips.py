@@ -79,6 +79,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def main() -> None:
+    """Cut the clips and write their lists."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path, help='folder for the clips and their lists')
     folder = parser.parse_args().folder

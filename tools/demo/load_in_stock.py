@@ -42,6 +42,7 @@ def stock_model(cfg: Config) -> ConfigDict:
 
 
 def main() -> None:
+    """Test the checkpoint with MMAction2 alone and compare the scores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config of the training')
     parser.add_argument('checkpoint', help='checkpoint written by tools/strip_aux.py')

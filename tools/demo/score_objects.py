@@ -84,6 +84,7 @@ def write_store(folder: Path, clips: Iterable[Clip]) -> None:
 
 
 def main() -> None:
+    """Score the clips and write the store."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('clips', type=Path, help='folder made by cut_clips.py')
     parser.add_argument('store', type=Path, help='store to write')

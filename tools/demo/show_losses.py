@@ -45,6 +45,7 @@ def epoch_means(work_dir: Path) -> dict[int, dict[str, float]]:
 
 
 def main() -> None:
+    """Print the mean losses of the first and the last epoch."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('work_dir', type=Path, help='work folder of the training')
     means = epoch_means(parser.parse_args().work_dir)

@@ -107,6 +107,7 @@ def ego_logits(frames: np.ndarray, fps: float) -> np.ndarray:
 
 
 def main() -> None:
+    """Write both stores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('clips', type=Path, help='folder made by cut_clips.py')
     parser.add_argument('boxes', type=Path, help='store for boxes')

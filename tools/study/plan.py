@@ -37,7 +37,7 @@ class Step:
         key: its folder below the study's, which tells steps apart.
         folder: its work dir.
         command: argument list of a first start.
-        resume: argument list that goes on from ``checkpoint``.
+        resume: argument list that continues from ``checkpoint``.
         checkpoint: file in ``folder`` whose presence means that the step can be resumed.
         config: config file of the step, if it has one.
         env: variables of the environment.

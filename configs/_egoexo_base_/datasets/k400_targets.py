@@ -1,7 +1,7 @@
 # Kinetics-400 with teacher targets for every training clip.
 _base_ = 'k400.py'
 
-# one store per teacher; tools/convert_targets.py makes them from released files
+# one store per teacher; tools/targets.py convert makes them from released files
 targets = dict(
     ego_score='data/targets/k400_ego_score',
     object_score='data/targets/k400_object_score',

@@ -1,4 +1,4 @@
-# MINIWORLD_STUDY is the folder of the study: its world, teachers and stores lie below. One process,
+# MINIWORLD_STUDY is the folder of the study: it has the world, teachers and stores. One process,
 # no workers: two cells run at a time, each on one core.
 _base_ = '../../_egoexo_base_/default_runtime.py'
 custom_imports = dict(imports=['egoexo_mm', 'study.modules'])  # in tools/

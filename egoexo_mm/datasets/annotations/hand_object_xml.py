@@ -15,7 +15,7 @@ value are empty or say None. Pixels count from 1::
       <magnitude>90.0</magnitude> <unitdx>0.1</unitdx> <unitdy>0.0</unitdy>
     </object>
 
-Legend: G objects of a file.
+Legend: G objects of a file; each array of a record has G rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import os
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -42,23 +42,28 @@ _HELD = tuple(f'obj{corner}' for corner in _CORNERS)
 _OF_HANDS = ('contactstate', 'handside', *_HELD, 'magnitude', 'unitdx', 'unitdy')
 
 
+def _column(kind: type, *shape: int) -> np.ndarray:
+    """A field of the record with a row for each object."""
+    return field(metadata=dict(kind=kind, shape=shape))
+
+
 @dataclass(frozen=True)
 class HandObjectRecord:
     """Annotation of an image, in pixels that count from 0."""
 
     stem: str
     size: tuple[int, int] | None  # width, height; None where the file does not say
-    boxes: np.ndarray  # (G, 4) float64 x1, y1, x2, y2, ends inside
-    labels: np.ndarray  # (G,) 0 target object, 1 hand
-    difficult: np.ndarray  # (G,) bool
-    truncated: np.ndarray  # (G,) bool
-    states: np.ndarray  # (G,) 0 to 4; 0 for objects, as the following
-    contact_right: np.ndarray  # (G,)
-    contact_left: np.ndarray  # (G,)
-    sides: np.ndarray  # (G,) 0 left, 1 right
-    object_boxes: np.ndarray  # (G, 4) box of what a hand touches; NaN for none
-    magnitudes: np.ndarray  # (G,) pixels from the hand's centre to the object's
-    directions: np.ndarray  # (G, 2) dx, dy as written
+    boxes: np.ndarray = _column(float, 4)  # x1, y1, x2, y2, ends inside
+    labels: np.ndarray = _column(int)  # 0 target object, 1 hand
+    difficult: np.ndarray = _column(bool)
+    truncated: np.ndarray = _column(bool)
+    states: np.ndarray = _column(int)  # 0 to 4; 0 for objects, like the following
+    contact_right: np.ndarray = _column(int)
+    contact_left: np.ndarray = _column(int)
+    sides: np.ndarray = _column(int)  # 0 left, 1 right
+    object_boxes: np.ndarray = _column(float, 4)  # box of what a hand touches; NaN for none
+    magnitudes: np.ndarray = _column(float)  # pixels from the hand's centre to the object's
+    directions: np.ndarray = _column(float, 2)  # dx, dy as written
 
 
 def read_stems(path: str | os.PathLike) -> list[str]:
@@ -105,26 +110,11 @@ def read_hand_object_xml(path: str | os.PathLike) -> HandObjectRecord:
         _read_object(_Object(f'{path}: object {number}', element))
         for number, element in enumerate(root.findall('object'), 1)
     ]
-    arrays = {
-        name: np.array([row[name] for row in rows], kind).reshape(len(rows), *shape)
-        for name, (kind, *shape) in _COLUMNS.items()
-    }
+    arrays = {}
+    for column in fields(HandObjectRecord)[2:]:
+        values = np.array([row[column.name] for row in rows], column.metadata['kind'])
+        arrays[column.name] = values.reshape(len(rows), *column.metadata['shape'])
     return HandObjectRecord(stem=Path(path).stem, size=_read_size(path, root), **arrays)
-
-
-_COLUMNS = {  # dtype and shape of a row
-    'boxes': (float, 4),
-    'labels': (int,),
-    'difficult': (bool,),
-    'truncated': (bool,),
-    'states': (int,),
-    'contact_right': (int,),
-    'contact_left': (int,),
-    'sides': (int,),
-    'object_boxes': (float, 4),
-    'magnitudes': (float,),
-    'directions': (float, 2),
-}
 
 
 class _Object:
@@ -187,7 +177,7 @@ def _read_object(item: _Object) -> dict:
         directions=[0.0, 0.0],
     )
     if name == 'hand':
-        lacking = [field for field in _OF_HANDS if item.xml.find(field) is None]
+        lacking = [name for name in _OF_HANDS if item.xml.find(name) is None]
         if lacking:
             raise item.bad(
                 f'the hand lacks {", ".join(lacking)}, which may be empty but not absent'
@@ -200,7 +190,7 @@ def _read_object(item: _Object) -> dict:
             magnitudes=item.number('magnitude', 0.0),
             directions=[item.number('unitdx', 0.0), item.number('unitdy', 0.0)],
         )
-        if all(item.element(field) for field in _HELD):  # a box with a side unknown counts as none
+        if all(map(item.element, _HELD)):  # a box with a side unknown counts as none
             row['object_boxes'] = item.box([*_HELD])
     return row
 

@@ -17,14 +17,7 @@ from egoexo_mm.video.picture_files import is_cut_off
 # trouble of the machine, which the next file would meet as well
 _MACHINE_ERRNO = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 # raised by a transform's own lines: a key that no transform before it has added, a wrong argument
-_CONFIG_ERRORS = (
-    KeyError,
-    TypeError,
-    AttributeError,
-    NameError,
-    AssertionError,
-    NotImplementedError,
-)
+_OWN_ERRORS = (KeyError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 _HOSTS = re.compile(r'(mmaction|mmcv|mmengine)(\.|$)')
 # the opening and decoding transforms: DecordInit, ClipReaderInit, RawFrameDecode, ...
 _STEP = re.compile(r'\w*(Init|Decode)')
@@ -164,7 +157,7 @@ def _is_own_mistake(error: Exception, innermost: FrameType, step: FrameType) -> 
     at_host = bool(_HOSTS.match(innermost.f_globals.get('__name__', '')))
     if isinstance(error, ValueError):
         return at_host  # such as an unknown io_backend
-    return isinstance(error, _CONFIG_ERRORS) and (at_host or innermost is step)
+    return isinstance(error, _OWN_ERRORS) and (at_host or innermost is step)
 
 
 def _reason(error: Exception, path: str) -> str:

@@ -66,7 +66,7 @@ class HandObjectFlip(RandomFlip):
 
 @TRANSFORMS.register_module()
 class PackHandObjectInputs(PackDetInputs):
-    """mmdet's ``PackDetInputs`` with ``contact_state``, ``side`` and ``offset`` of ``gt_instances``.
+    """mmdet's ``PackDetInputs``, with ``contact_state``, ``side`` and ``offset`` of the hands.
 
     Where the metric follows, ``meta_keys`` must name ``instances`` (mmdet's default does for
     testing).

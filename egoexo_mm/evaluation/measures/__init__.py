@@ -1,3 +1,5 @@
+"""Measures: the maths of the metrics, as functions of numpy arrays."""
+
 from .average_precision import average_precision, class_average_precision, mean_average_precision
 from .calibration import (
     expected_calibration_error,

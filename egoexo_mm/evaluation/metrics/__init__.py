@@ -1,3 +1,5 @@
+"""Metrics: thin registered classes over the measures."""
+
 from .charades_metric import CharadesMetric
 from .dump_scores import DumpScores
 from .ego_score_metric import EgoScoreMetric

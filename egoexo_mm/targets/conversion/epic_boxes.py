@@ -1,9 +1,10 @@
 """The hand-object boxes released for EPIC-KITCHENS-100 into a target store.
 
-One ``<video>.pkl`` per video: a list with, frame by frame, the bytes of a protobuf message ``Detections``. Frame numbers
-count from 1 (``frame_0000000001.jpg``), boxes are fractions of a frame of 456 x 256, an offset leads from hand to object
-centre. Made by the detector of Shan et al. down to a score of 0.1 for hands and 0.01 for objects; the authors suggest 0.5
-for both. Source of the format: https://github.com/epic-kitchens/epic-kitchens-100-hand-object-bboxes
+One ``<video>.pkl`` per video: a list with, frame by frame, the bytes of a protobuf message
+``Detections``. Frame numbers count from 1 (``frame_0000000001.jpg``), boxes are fractions of a
+frame of 456 x 256, an offset leads from hand to object centre. Made by the detector of Shan et al.
+down to a score of 0.1 for hands and 0.01 for objects; the authors suggest 0.5 for both. Source of
+the format: https://github.com/epic-kitchens/epic-kitchens-100-hand-object-bboxes
 """
 
 from __future__ import annotations
@@ -56,15 +57,17 @@ def convert_epic_boxes(
     skip_bad: bool = False,
     rows_per_shard: int = 64,
 ) -> BoxesReport:
-    """Turn a folder of released pickles, in folders per participant or not, into a store; resumable.
+    """Turn released pickles, in folders per participant or not, into a store; resumable.
 
     Args:
         folder: Folder with ``<video id>.pkl`` at any depth.
         out: Folder of the store, new or begun with the same arguments.
-        hand_threshold, object_threshold: Detections of a lower score are left out.
+        hand_threshold: Hands of a lower score are left out.
+        object_threshold: Objects of a lower score are left out.
         fps: Frame rate of all videos; 0 takes that of the released frames, see :func:`epic_fps`.
         frame_size: Of the frames the detector saw.
-        dataset, teacher: For the manifest.
+        dataset: For the manifest.
+        teacher: For the manifest.
         skip_bad: List a bad file in ``failed.jsonl`` and go on, instead of stopping.
         rows_per_shard: Videos per shard; one video has up to a million boxes.
 
@@ -113,7 +116,10 @@ def convert_epic_boxes(
 
 
 def epic_fps(video_id: str) -> float:
-    """Frame rate of the released frames: 60 for ``P01_02`` (EPIC-KITCHENS-55), 50 for ``P01_102``; 0 for other names."""
+    """Frame rate of the released frames; 0 for names of other kinds.
+
+    It is 60 for ``P01_02`` (EPIC-KITCHENS-55) and 50 for ``P01_102``.
+    """
     match = re.fullmatch(r'P\d\d_(\d\d\d?)', video_id)
     return {2: 60.0, 3: 50.0}[len(match[1])] if match else 0.0
 
@@ -131,8 +137,8 @@ def read_epic_boxes(
         isinstance(message, bytes) for message in messages
     ):
         raise TargetStoreError(
-            f'{path}: expected a list of serialised frames (bytes), as in the EPIC-KITCHENS-100 release, '
-            f'found {_describe(messages)}'
+            f'{path}: expected a list of serialised frames (bytes), as in the EPIC-KITCHENS-100 '
+            f'release, found {_describe(messages)}'
         )
     if not messages:
         raise TargetStoreError(f'{path}: holds no frames; get the file again')
@@ -145,7 +151,8 @@ def read_epic_boxes(
             )
             if not 1 <= number <= len(seen):
                 raise ValueError(
-                    f'frame_number is {number}, expected 1 to {len(seen)}, the number of frames in the file'
+                    f'frame_number is {number}, expected 1 to {len(seen)}, the number of frames in '
+                    'the file'
                 )
             if seen[number - 1]:
                 raise ValueError(f'frame_number {number} occurs a second time')
@@ -171,7 +178,18 @@ def read_epic_boxes(
 def _read_frame(
     message: bytes, video_id: str, hand_threshold: float, object_threshold: float, rows: list[tuple]
 ) -> int:
-    """Append to ``rows`` (frame, kind, x1, y1, x2, y2, score, contact, side, dx, dy); returns the frame number from 1."""
+    """Append the detections of a frame.
+
+    Args:
+        message: The serialised frame.
+        video_id: Expected id.
+        hand_threshold: Lowest score of a hand.
+        object_threshold: Lowest score of an object.
+        rows: Gets (frame, kind, x1, y1, x2, y2, score, contact, side, dx, dy).
+
+    Returns:
+        Frame number, from 1.
+    """
     found = _parse(message, _FRAME, repeated=('hands', 'objects'))
     name = found.get('video_id', b'').decode('utf-8', 'replace')
     if name != video_id:
@@ -246,5 +264,6 @@ def _floats(message: bytes, layout: dict[int, tuple[str, int]]) -> tuple[float, 
 
 def _describe(value: Any) -> str:
     if isinstance(value, list):
-        return f'a list with {type(next(item for item in value if not isinstance(item, bytes))).__name__}'
+        odd = next(item for item in value if not isinstance(item, bytes))
+        return f'a list with {type(odd).__name__}'
     return type(value).__name__

@@ -94,8 +94,8 @@ def sizes_from_videos(root: str | Path, short_side: int) -> SizeOf:
         first = paths.setdefault(video_id_from_path(path.name), path)
         if first != path:
             raise TargetStoreError(
-                f'{path} and {first} share a file stem, so boxes cannot be matched by it; give frame '
-                'sizes as a CSV (--sizes)'
+                f'{path} and {first} share a file stem, so boxes cannot be matched by it; give '
+                'frame sizes as a CSV (--sizes)'
             )
 
     def size_of(video_id: str) -> FrameSize:

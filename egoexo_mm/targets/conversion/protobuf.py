@@ -1,4 +1,4 @@
-"""Fields of a serialised protobuf message, so that reading one needs neither ``protobuf`` nor generated code.
+"""Fields of a serialised protobuf message, read without ``protobuf`` and generated code.
 
 Format: https://protobuf.dev/programming-guides/encoding/
 """
@@ -17,7 +17,8 @@ _FLOAT = struct.Struct('<f')
 def fields(data: bytes) -> Iterator[tuple[int, int, int | float | bytes]]:
     """Field number, wire type and value of each field, in the order written.
 
-    Varints are unsigned, ``FIXED32`` is read as a float, ``LENGTH`` and ``FIXED64`` give their bytes.
+    Varints are unsigned, ``FIXED32`` is read as a float, ``LENGTH`` and ``FIXED64`` give their
+    bytes.
 
     Raises:
         ValueError: truncated data, or bytes that are no protobuf message.

@@ -49,9 +49,13 @@ def convert_boxes(
         out: Folder of the store, new or begun with the same arguments.
         size_of: Frame size per video id, see :mod:`.frame_sizes`.
         fps: Frame rate where ``size_of`` knows none; 0 is unknown.
-        dataset, teacher, frame_size, notes: For the manifest.
-        first_frame: Number, counted from 1, of the frame that row 0 belongs to. With 0, row 0 is nobody's and left
-            out: the reference takes the row of an EPIC frame by its file number, which counts from 1.
+        dataset: For the manifest.
+        teacher: For the manifest.
+        frame_size: For the manifest.
+        notes: For the manifest.
+        first_frame: Number, counted from 1, of the frame that row 0 belongs to. With 0, row 0 is
+            left out: the reference takes the row of an EPIC frame by its file number,
+            which counts from 1.
         skip_bad: List a bad file in ``failed.jsonl`` and go on, instead of stopping.
         rows_per_shard: Videos per shard.
 
@@ -64,9 +68,8 @@ def convert_boxes(
     if not paths:
         raise TargetStoreError(f'{folder}: no .npy files; give the folder of <video>.npy')
     _check_pixels(paths, folder)
-    if (
-        first_frame != 1
-    ):  # in the manifest, so that a run with another value does not add to the store
+    if first_frame != 1:
+        # in the manifest, so that a run with another value does not add to the store
         notes = '; '.join(
             filter(None, (notes, f'row 0 of a file is frame number {first_frame}, counted from 1'))
         )
@@ -98,7 +101,7 @@ def convert_boxes(
     )
     if 0 < reach.max() < 0.6:
         print(
-            f'convert_targets: warning: no box reaches beyond {reach[0]:.0%} of the frame width '
+            f'targets: warning: no box reaches beyond {reach[0]:.0%} of the frame width '
             f'and {reach[1]:.0%} of its height; the frame size given may be too large',
             file=sys.stderr,
         )

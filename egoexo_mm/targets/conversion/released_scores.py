@@ -18,6 +18,7 @@ import numpy as np
 from egoexo_mm.progress import track
 from egoexo_mm.untrusted import quote
 
+from ..store.disk import check_unused
 from ..store.errors import TargetStoreError
 from ..store.manifest import Manifest, video_id_from_path
 from ..store.records import check_scores
@@ -38,8 +39,8 @@ def convert_scores(
 ) -> int:
     """Turn a pickle of scores per video into a store.
 
-    Everything is checked before the first byte is written; the store appears under its name as
-    a whole.
+    Everything is checked before the first byte is written. The store appears under its name when
+    it is complete.
 
     Args:
         source: Pickle of ``{path in the list: C numbers}``.
@@ -47,7 +48,8 @@ def convert_scores(
         signal: ``'ego_score'`` (C = 2) or ``'object_score'`` (C = 1000).
         score_kind: ``'logits'`` or ``'probabilities'``.
         video_id: How paths become ids, see :func:`video_id_from_path`.
-        dataset, teacher: For the manifest.
+        dataset: For the manifest.
+        teacher: For the manifest.
         force: Keep ``score_kind`` even where the numbers contradict it.
 
     Returns:
@@ -65,8 +67,7 @@ def convert_scores(
         score_kind=score_kind,
         teacher=teacher or f'Ego-Exo release, {source.name}',
     )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TargetStoreError(f'{out}: exists already; delete it or give another folder')
+    check_unused(out)
     table = load_pickle(source)
     if not isinstance(table, Mapping) or not table:
         raise TargetStoreError(
@@ -76,14 +77,14 @@ def convert_scores(
     rows = _checked_rows(table, manifest, source)
     if not force:
         _check_score_kind(rows, score_kind, source)
-    whole = out.resolve()
-    partial = whole.with_name(f'.{whole.name}.partial')
+    out = out.resolve()
+    partial = out.with_name(f'.{out.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)  # of a killed run
     try:
         with StoreWriter(partial, manifest) as writer:
             for key, scores in track(rows.items(), len(rows), f'write {signal}'):
                 writer.add_scores(key, scores)
-        partial.replace(whole)
+        partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return len(rows)
@@ -107,7 +108,8 @@ def _checked_rows(table: Mapping, manifest: Manifest, source: Path) -> dict[str,
         name = video_id_from_path(key, manifest.video_id)
         if name in rows:
             raise TargetStoreError(
-                f'{source}: {quote(first_key[name])} and {quote(key)} would share the video id {quote(name)}; use '
+                f'{source}: {quote(first_key[name])} and {quote(key)} would share the video id '
+                f'{quote(name)}; use '
                 "the id rule 'path' (--id path)"
             )
         check_scores(_numbers(scores), manifest.num_scores, f'{source}: {quote(key)}')

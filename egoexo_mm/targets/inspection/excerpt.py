@@ -32,8 +32,8 @@ def excerpt(
         store: The store.
         video_id: The video; None for the first ones.
         count: Number of videos.
-        frame: 0-based frame of the video whose boxes are shown, moved to the nearest one that the detector saw; None
-            for the first frame with boxes.
+        frame: 0-based frame of the video whose boxes are shown, moved to the nearest one that the
+            detector saw; None for the first frame with boxes.
         top: Scores shown per video, the highest first.
 
     Raises:

@@ -13,7 +13,7 @@ from egoexo_mm.failed_jsonl import FAILED_NAME, failure_line, read_failures
 from egoexo_mm.progress import track
 from egoexo_mm.untrusted import quote
 
-from ..store.disk import sync_file, sync_folder
+from ..store.disk import cannot_write, check_unused, sync_file, sync_folder, write_text
 from ..store.errors import TargetStoreError
 from ..store.manifest import MANIFEST_NAME, Manifest, read_manifest
 from ..store.records import arrow_schema
@@ -33,8 +33,8 @@ def merge_stores(
 ) -> MergeReport:
     """Write the rows of all ``sources`` into a new store, shard by shard.
 
-    Every row is checked before it is written, and the result once more; it appears under its name as a whole. Failed
-    videos are carried over, except those that have a row in another store.
+    Every row is checked before it is written, and the result once more; it appears under its name
+    when it is complete. Failed videos are kept, except those that have a row in another store.
 
     Args:
         sources: Folders of stores with equal manifests.
@@ -46,19 +46,18 @@ def merge_stores(
     """
     sources, out = [Path(source) for source in sources], Path(out).resolve()
     manifest = _common_manifest(sources)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TargetStoreError(f'{out}: exists already; delete it or give another folder')
+    check_unused(out)
     partial = out.with_name(f'.{out.name}.merging')
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
     except FileExistsError:
         raise TargetStoreError(
-            f'{partial}: left by a merge that was stopped, or of one that runs now; delete it and run '
-            'again'
+            f'{partial}: left by a merge that was stopped, or of one that runs now; delete it and '
+            'run again'
         ) from None
     except OSError as error:
-        raise _cannot_write(partial, error) from None
+        raise cannot_write(partial, error) from None
     try:
         report = _write(sources, partial, manifest, keep_first)
         _require_sound(partial, report.rows)
@@ -67,7 +66,7 @@ def merge_stores(
         partial.replace(out)
         sync_folder(out.parent)
     except OSError as error:
-        raise _cannot_write(out, error) from None
+        raise cannot_write(out, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return report
@@ -83,7 +82,8 @@ def _common_manifest(sources: list[Path]) -> Manifest:
         differences = manifest.differences(read_manifest(source))
         if differences:
             raise TargetStoreError(
-                f'{sources[0]} and {source} are stores of different targets ({"; ".join(differences)}); '
+                f'{sources[0]} and {source} are stores of different targets '
+                f'({"; ".join(differences)}); '
                 'merge stores with equal manifests only'
             )
     return manifest
@@ -105,8 +105,8 @@ def _write(sources: list[Path], partial: Path, manifest: Manifest, keep_first: b
                 new.append(video_id not in home)
                 if not new[-1] and not keep_first:
                     raise TargetStoreError(
-                        f'{shard}: video {quote(video_id)} is also in {home[video_id]}; keep the first '
-                        'row of such videos (--keep first), or delete one of the two shards'
+                        f'{shard}: video {quote(video_id)} is also in {home[video_id]}; keep the '
+                        'first row of such videos (--keep first), or delete one of the two shards'
                     )
                 home.setdefault(video_id, shard)
             left_out += new.count(False)
@@ -116,7 +116,7 @@ def _write(sources: list[Path], partial: Path, manifest: Manifest, keep_first: b
             _write_batches(partial / f'shard-r000-{written:05d}.arrow', batches)
             written += 1
     _write_failures(sources, partial, home)
-    _write_text(partial / MANIFEST_NAME, manifest.to_json())
+    write_text(partial / MANIFEST_NAME, manifest.to_json())
     sync_folder(partial)
     return MergeReport(len(home), left_out)
 
@@ -144,13 +144,7 @@ def _write_failures(sources: list[Path], partial: Path, home: dict[str, Path]) -
         if video_id not in home
     ]
     if lines:
-        _write_text(partial / FAILED_NAME, ''.join(lines))
-
-
-def _write_text(path: Path, text: str) -> None:
-    with open(path, 'w', encoding='utf-8') as file:
-        file.write(text)
-        sync_file(file)
+        write_text(partial / FAILED_NAME, ''.join(lines))
 
 
 def _require_sound(partial: Path, rows: int) -> None:
@@ -161,9 +155,3 @@ def _require_sound(partial: Path, rows: int) -> None:
         raise TargetStoreError(
             f'the merged store is damaged and was removed ({reason}); check the disk and run again'
         )
-
-
-def _cannot_write(path: Path, error: OSError) -> TargetStoreError:
-    return TargetStoreError(
-        f'{path}: cannot be written ({error.strerror}); free space or correct the rights and run again'
-    )

@@ -27,6 +27,7 @@ class Spread:
     high: float = -np.inf
 
     def add(self, values: np.ndarray) -> None:
+        """Count more numbers."""
         if values.size:
             self.count += values.size
             self.total += float(values.sum(dtype=np.float64))
@@ -55,7 +56,8 @@ class StoreSummary:
         score_totals: Sum of each score over the videos (C,), where there are few scores.
         sums, bad_sums: Sum over the scores of a video, and how many are not 1; probabilities only.
         boxes: Kind -> number of boxes.
-        processed, boxes_there: Frames that the detector saw, and the boxes there, in the videos of known length.
+        processed, boxes_there: Frames that the detector saw, and the boxes there, in the videos of
+            known length.
     """
 
     path: Path

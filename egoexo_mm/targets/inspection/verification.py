@@ -19,10 +19,12 @@ from ..store.manifest import Manifest, read_manifest
 from ..store.records import (
     DETECTION_FIELDS,
     SUM_SLACK,
+    VideoInfo,
     arrow_schema,
     check_detections,
     check_frame_grid,
     check_scores,
+    check_video,
 )
 from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
 
@@ -69,8 +71,10 @@ def verify_store(path: str | Path, listed: Iterable[str] | None = None) -> Verif
                 for video_id in ids:
                     if video_id in home:
                         faults.append(
-                            f'{shard}: video {quote(video_id)} is a second time in the store, the first is in '
-                            f'{home[video_id]}; delete one of the two shards and run the writer again'
+                            f'{shard}: video {quote(video_id)} is a second time in the store, the '
+                            'first is in '
+                            f'{home[video_id]}; delete one of the two shards and run the writer '
+                            'again'
                         )
                     home.setdefault(video_id, shard.name)
         except TargetStoreError as error:
@@ -86,7 +90,7 @@ def check_batch(
     """Ids of a record batch, and a sentence for each row that is not as it should be.
 
     Raises:
-        TargetStoreError: the batch as a whole cannot be read.
+        TargetStoreError: the batch cannot be read.
     """
     try:
         batch.validate(full=True)  # offsets within bounds, so that nothing below reads beyond them
@@ -118,7 +122,8 @@ def _check_row(views: dict[str, np.ndarray], row: int, manifest: Manifest, where
             low, total = float(scores.min()), float(scores.sum(dtype=np.float64))
             if low < 0 or abs(total - 1) > SUM_SLACK:
                 raise TargetStoreError(
-                    f'{where}: minimum {low:.4g} and sum {total:.4g} are not of probabilities, which the '
+                    f'{where}: minimum {low:.4g} and sum {total:.4g} are not of probabilities, '
+                    'which the '
                     "manifest's score_kind says; correct the manifest or write the row again"
                 )
         return
@@ -135,22 +140,14 @@ def _check_row(views: dict[str, np.ndarray], row: int, manifest: Manifest, where
 
 
 def _check_video(views: dict[str, np.ndarray], row: int, manifest: Manifest, where: str) -> None:
-    """Refuse a frame count, rate, size or stride that cannot be, or is not that of the manifest."""
-    for name, low in (
-        ('num_frames', 0),
-        ('fps', 0),
-        ('width', 0),
-        ('height', 0),
-        ('frame_stride', 1),
-    ):
-        value = views[name][row].item()
-        if not low <= value < np.inf:  # False for NaN
-            raise TargetStoreError(f'{where}: {name} is {value}; expected {low} or more')
-    size, fps = (views['width'][row].item(), views['height'][row].item()), views['fps'][row].item()
+    """Refuse a frame count, rate, size or stride that is impossible or not the manifest's."""
+    info = VideoInfo(*[views[name][row].item() for name in VideoInfo._fields])
+    check_video(info, where)
+    size, fps = (info.width, info.height), info.fps
     if manifest.frame_size is not None and size not in ((0, 0), manifest.frame_size):
         raise TargetStoreError(
-            f'{where}: frame size is {size}, but {manifest.frame_size} in the manifest; correct one of '
-            'the two'
+            f'{where}: frame size is {size}, but {manifest.frame_size} in the manifest; correct '
+            'one of the two'
         )
     if manifest.fps and fps and abs(fps - manifest.fps) > 1e-3 * manifest.fps:
         raise TargetStoreError(
@@ -166,6 +163,8 @@ def coverage_faults(
     if absent:
         known = sum(video_id in failed for video_id in absent)
         yield (
-            f'{path}: {len(absent)} of {len(listed)} listed videos have no row ({known} of them are in failed.jsonl), '
-            f'the first is {quote(absent[0])}; run the teacher on them, or leave them out of the list'
+            f'{path}: {len(absent)} of {len(listed)} listed videos have no row ({known} of them '
+            'are in failed.jsonl), '
+            f'the first is {quote(absent[0])}; run the teacher on them, or leave them out of the '
+            'list'
         )

@@ -1,4 +1,4 @@
-"""From frame numbers of the user's copy of a video to those the teacher saw, and to their detections."""
+"""From frame numbers of the user's copy of a video to the teacher's frames and detections."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ def listed_ids(path: str | Path, rule: str) -> list[str]:
 
 
 def check_one_video_an_id(paths: Iterable[str], rule: str, where: str = '') -> None:
-    """Refuse two videos that a store cannot tell apart, naming both. A video that is listed twice is no such pair.
+    """Refuse two videos that a store cannot tell apart.
+
+    A video that is listed twice is no such pair.
 
     Raises:
         TargetStoreError: for the first pair.
@@ -77,10 +79,11 @@ def _plain(path: str) -> str:
 
 
 def _remedy(one: str, other: str, rule: str) -> str:
-    """What tells two videos apart that have one id under the ``rule``."""
+    """What to do about two videos with one id under the ``rule``."""
     if rule == 'stem' and video_id_from_path(one, 'path') != video_id_from_path(other, 'path'):
         return (
-            "rename one of the files, or extract into a new store with test_dataloader.dataset.video_id='path', which "
+            'rename one of the files, or extract into a new store with '
+            "test_dataloader.dataset.video_id='path', which "
             'names videos by their paths'
         )
     return 'rename one of the files or remove its line'

@@ -52,6 +52,14 @@ class VideoInfo(NamedTuple):
     frame_stride: int
 
 
+def check_video(info: VideoInfo, where: str) -> None:
+    """Refuse a frame count, rate, size or stride that is impossible, NaN too."""
+    for name, value in info._asdict().items():
+        low = int(name == 'frame_stride')
+        if not low <= value < 2**31:
+            raise TargetStoreError(f'{where}: {name} is {value}; expected {low} or more')
+
+
 @dataclasses.dataclass
 class Detections:
     """Boxes of the frames of one clip; the arrays belong to the caller.
@@ -120,11 +128,12 @@ def check_scores(scores: Any, num_scores: int, where: str) -> np.ndarray:
 
 
 def boxes_in_order(box: np.ndarray) -> bool:
-    """Whether boxes (n, 4) are what :func:`check_box_values` lets pass, in as few numpy calls as that takes."""
+    """Whether :func:`check_box_values` accepts boxes (n, 4), found in few numpy calls."""
     if not len(box):
         return True
     low, high = box[:, :2], box[:, 2:]
-    # with low <= high, the lowest of all is among the low and the highest among the high corners; NaN compares False
+    # with low <= high, the lowest of all is among the low corners and the highest among the high
+    # ones; NaN compares False
     return (
         bool((low <= high).all())
         and float(np.minimum.reduce(low, axis=None)) >= -BOX_SLACK
@@ -151,8 +160,12 @@ def check_box_values(box: np.ndarray, frame: np.ndarray, where: str) -> None:
 
 
 def check_detections(columns: dict[str, Any | None], where: str) -> dict[str, np.ndarray]:
-    """Columns of one video in storage types, sorted by frame, or an error that starts with
-    ``where``; ``None`` columns become unknown."""
+    """Columns of one video in storage types, sorted by frame; ``None`` columns become unknown.
+
+    Raises:
+        TargetStoreError: A column has a wrong shape, type or value; the message starts with
+            ``where``.
+    """
     n = len(np.atleast_1d(np.asarray(columns['frame'])))
     empty = dict(
         side=np.full(n, UNKNOWN), contact=np.full(n, UNKNOWN), offset=np.full((n, 2), np.nan)

@@ -47,7 +47,8 @@ def read_shard(shard: Path, schema: pa.Schema) -> list[pa.RecordBatch]:
                 raise _OtherColumnsError
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
         for batch in batches:
-            batch.validate()  # sizes of the buffers only, which is quick; a view beyond one would end the process
+            # sizes of the buffers only, which is quick; a view beyond one would end the process
+            batch.validate()
     except _OtherColumnsError:
         raise TargetStoreError(
             f'{shard}: columns are [{_columns(found)}], but {shard.parent.name}/manifest.json '

@@ -151,8 +151,8 @@ class TargetStore:
             if first != number:
                 other = self._batches[bisect.bisect_right(self._starts, first) - 1][0]
                 raise TargetStoreError(
-                    f'{shard}: video {quote(video_id)} is also in {other.name}; delete one of the two '
-                    'shards and run the writer again (it redoes only what is then missing)'
+                    f'{shard}: video {quote(video_id)} is also in {other.name}; delete one of the '
+                    'two shards and run the writer again (it redoes only what is then missing)'
                 )
 
     def _locate(self, video_id: str) -> tuple[dict[str, np.ndarray], int, Path]:
@@ -161,7 +161,8 @@ class TargetStore:
         if number is None:
             example = f', for example {quote(next(iter(self._index)))}' if self._index else ''
             raise MissingVideoError(
-                f'{self.path}: no video {quote(video_id)} among the {len(self)} of this store (ids by '
+                f'{self.path}: no video {quote(video_id)} among the {len(self)} of this store (ids '
+                'by '
                 f'rule {self.manifest.video_id!r}{example}); run the teacher on it, or choose to '
                 'skip videos without target'
             )

@@ -1,4 +1,4 @@
-"""Writing a target store: whole shards only, so that a killed run leaves nothing by half."""
+"""Writing a target store in complete shards, so that a killed run leaves no half-written row."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from egoexo_mm.failed_jsonl import FAILED_NAME, append_failure
 from egoexo_mm.file_locks import file_lock
 from egoexo_mm.untrusted import quote
 
-from .disk import sync_file, sync_folder
+from .disk import cannot_write, sync_file, sync_folder, write_text
 from .errors import TargetStoreError
 from .manifest import MANIFEST_NAME, Manifest, read_manifest
-from .records import arrow_schema, check_detections, check_frame_grid, check_scores
+from .records import (
+    VideoInfo,
+    arrow_schema,
+    check_detections,
+    check_frame_grid,
+    check_scores,
+    check_video,
+)
 from .shards import write_shard
 from .target_store import TargetStore
 
@@ -25,7 +32,7 @@ _MAX_BOXES_PER_SHARD = 2**22
 class StoreWriter:
     """Appends rows to a store, new or begun; use it as a context manager.
 
-    Rows collect in memory and reach the disk as whole shards (written under a temporary name,
+    Rows collect in memory and reach the disk as complete shards (written under a temporary name,
     synced, renamed). A killed run loses the unfinished shard only; an exception loses nothing.
     Several processes may write into one folder when each has its own ``rank``.
 
@@ -107,9 +114,15 @@ class StoreWriter:
             video_id: Id of the video.
             frame: 0-based frame numbers (n,), multiples of ``frame_stride``; n may be 0.
             box: (n, 4), fractions of frame width and height.
-            score, kind: (n,).
-            side, contact, offset: (n,), (n,), (n, 2); ``None`` is unknown.
-            num_frames, fps, width, height: Of the frames the detector saw; 0 where unknown.
+            score: (n,) in [0, 1].
+            kind: (n,), ``HAND`` or ``OBJECT``.
+            side: (n,), of hands; ``None`` is unknown.
+            contact: (n,), of hands; ``None`` is unknown.
+            offset: (n, 2), from hand to object; ``None`` is unknown.
+            num_frames: Of the video; 0 is unknown, as for the next three.
+            fps: Frame rate that the detector saw.
+            width: Of the frames.
+            height: Of the frames.
             frame_stride: The detector saw frames 0, stride, 2 * stride, ...
         """
         where = self._where(video_id, 'detections')
@@ -185,23 +198,10 @@ class StoreWriter:
                 f'{where} is in the store already; skip the ids in writer.done, or, when two files '
                 "share a name, use the id rule 'path'"
             )
-        for name, value, low in (
-            ('num_frames', num_frames, 0),
-            ('fps', fps, 0),
-            ('width', width, 0),
-            ('height', height, 0),
-            ('frame_stride', frame_stride, 1),
-        ):
-            if not low <= value < 2**31:
-                raise TargetStoreError(f'{where}: {name} is {value}; expected {low} or more')
-        return dict(
-            video_id=video_id,
-            num_frames=int(num_frames),
-            fps=float(fps),
-            width=int(width),
-            height=int(height),
-            frame_stride=int(frame_stride),
-        )
+        info = VideoInfo(num_frames, fps, width, height, frame_stride)
+        check_video(info, where)
+        row = {name: int(value) for name, value in info._asdict().items()}
+        return dict(row, video_id=video_id, fps=float(fps))
 
     def _append(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
@@ -215,10 +215,7 @@ class StoreWriter:
         try:
             yield temporary
         except OSError as error:  # a full disk, most likely
-            raise TargetStoreError(
-                f'{self.path / name}: cannot be written ({error.strerror}); '
-                'free space or correct the rights and run again'
-            ) from None
+            raise cannot_write(self.path / name, error) from None
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -237,9 +234,7 @@ class StoreWriter:
         target = self.path / MANIFEST_NAME
         if not target.exists():
             with self._temporary(MANIFEST_NAME) as temporary:
-                with open(temporary, 'w', encoding='utf-8') as file:
-                    file.write(self.manifest.to_json())
-                    sync_file(file)
+                write_text(temporary, self.manifest.to_json())
                 try:
                     os.link(temporary, target)  # unlike a rename, never replaces another rank's
                 except FileExistsError:

@@ -1,4 +1,7 @@
-"""The released EPIC-KITCHENS-100 boxes; messages are written by an encoder of our own, and one by Google's protobuf."""
+"""The released EPIC-KITCHENS-100 boxes.
+
+Messages are written by an encoder of our own, and one by Google's protobuf.
+"""
 
 import os
 import pickle
@@ -11,11 +14,14 @@ from egoexo_mm.targets import HAND, OBJECT, TargetStore, TargetStoreError
 from egoexo_mm.targets.conversion.epic_boxes import convert_epic_boxes, epic_fps, read_epic_boxes
 from egoexo_mm.targets.conversion.protobuf import fields
 
-# protobuf 7.36.2: video P01_01, frame 300, a right hand (portable object), a left one (no contact, a box that starts at
+# protobuf 7.36.2: video P01_01, frame 300, a right hand (portable object), a left one (no contact,
+# a box that starts at
 # 0, 0, an offset of 0, 0) and an object.
 GOOGLE = bytes.fromhex(
-    '0a065030315f303110ac021a2b0a140d0000803e150000003f1d0000003f250000803f150000403f1803220a0d0000003e15000080be2801'
-    '1a130a0a1d0000003f250000403f150000003f2200221b0a140d0000003e150000803e1d0000403f250000603f150000803e'
+    '0a065030315f303110ac021a2b0a140d0000803e150000003f1d0000003f250000803f150000403f1803220a0d'
+    '0000003e15000080be2801'
+    '1a130a0a1d0000003f250000403f150000003f2200221b0a140d0000003e150000803e1d0000403f250000603f'
+    '150000803e'
 )
 
 
@@ -28,7 +34,7 @@ def varint(value):
 
 
 def message(**by_number):
-    """``f1=..., f2=...``: float, int, bytes, or a list of bytes; zeros are left out, as proto3 does."""
+    """``f1=..., f2=...``: float, int, bytes, or a list of bytes; zeros are left out (proto3)."""
     out = b''
     for name, values in by_number.items():
         for value in values if isinstance(values, list) else [values]:

@@ -293,7 +293,7 @@ def black_video(path, width, height):
     ],
 )
 def test_sizes_from_videos_of_any_kind(tmp_path, kind, size):
-    """As a player shows them: turned, never the cover picture, the first size; a companion of macOS is passed over."""
+    """As a player shows them: turned, no cover picture, the first size, no ``._`` files."""
     from tests.video.kinds import KINDS
 
     (tmp_path / 'root').mkdir()

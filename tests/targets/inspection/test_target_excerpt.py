@@ -34,7 +34,7 @@ def test_first_videos(tmp_path):
 
 
 def test_top_scores(tmp_path):
-    """Logits log(16), log(8), log(4), log(2), log(1) ... have the softmax shares 16 / 34, 8 / 34 ..."""
+    """Logits log(16), log(8), log(4), ... have the softmax shares 16 / 34, 8 / 34, ..."""
     with StoreWriter(tmp_path, OBJECTS) as writer:
         writer.add_scores('v', np.log([1, 4, 1, 16, 2, 8, 1, 1]))
     assert lines(tmp_path) == [
@@ -53,7 +53,8 @@ def test_probabilities_are_shares(tmp_path):
 
 
 FRAME_4 = [
-    '    hand 0.250 at 0.000, 0.250, 0.500, 0.750; right, portable object, object at +0.500, -0.250 from it',
+    '    hand 0.250 at 0.000, 0.250, 0.500, 0.750; right, portable object, object at +0.500, '
+    '-0.250 from it',
     '    object 1.000 at 0.125, 0.000, 0.250, 0.500',
 ]
 

@@ -68,7 +68,8 @@ def test_double_video(tmp_path):
     with pytest.raises(TargetStoreError) as caught:
         merge_stores(parts, tmp_path / 'out')
     assert str(caught.value) == (
-        f"{parts[1]}/shard-r000-00000.arrow: video 'v1' is also in {parts[0]}/shard-r000-00000.arrow; keep the first row of "
+        f"{parts[1]}/shard-r000-00000.arrow: video 'v1' is also in "
+        f'{parts[0]}/shard-r000-00000.arrow; keep the first row of '
         'such videos (--keep first), or delete one of the two shards'
     )
     assert names(tmp_path) == ['a', 'b']
@@ -96,7 +97,8 @@ def test_double_video_within_one_shard(tmp_path, keep_first):
     [
         (
             dict(teacher='u'),
-            r"a and .*b are stores of different targets \(teacher is 't', not 'u'\); merge stores with equal",
+            r"a and .*b are stores of different targets \(teacher is 't', not 'u'\); "
+            r'merge stores with equal',
         ),
         (dict(dataset='d', fps=30.0), r"\(dataset is 'toy', not 'd'; fps is None, not 30.0\)"),
         (dict(score_kind='probabilities'), r"\(score_kind is 'logits', not 'probabilities'\)"),

@@ -122,7 +122,7 @@ def test_row_that_contradicts_the_manifest(tmp_path, field, value, message):
 
 
 def test_all_faults_are_reported(tmp_path):
-    """Two bad rows, three bad shards and a bad line: none hides another, and the good rows count."""
+    """Two bad rows, three bad shards and a bad line: none hides another; good rows count."""
     bad = np.float16([np.nan, 0])
     raw_store(
         tmp_path,
@@ -161,7 +161,8 @@ def test_coverage(tmp_path):
     fail(store, 'v9')
     assert verify_store(store, ['v2', 'v1']).faults == []
     assert verify_store(store, ['v1', 'x', 'v9', 'v2']).faults == [
-        f"{store}: 2 of 4 listed videos have no row (1 of them are in failed.jsonl), the first is 'x'; run the teacher on "
+        f'{store}: 2 of 4 listed videos have no row (1 of them are in failed.jsonl), the first is '
+        "'x'; run the teacher on "
         'them, or leave them out of the list'
     ]
 
@@ -183,7 +184,8 @@ def test_listed_ids(tmp_path):
     with pytest.raises(
         TargetStoreError,
         match=(
-            r"list\.txt: two videos of the list have the id 'ü': 'x/ü\.mp4' and 'y/ü\.mp4'; rename one of the files, or "
+            r"list\.txt: two videos of the list have the id 'ü': 'x/ü\.mp4' and 'y/ü\.mp4'; "
+            'rename one of the files, or '
             "extract into a new store with test_dataloader.dataset.video_id='path'"
         ),
     ):
@@ -224,7 +226,7 @@ def test_bad_list(tmp_path, data, message):
     ids=['boxes', 'scores'],
 )
 def test_any_damaged_bytes_are_survived(tmp_path, make):
-    """Wrong bytes, also where Arrow keeps names, sizes and offsets, end in faults and never in a crash."""
+    """Wrong bytes, also in names, sizes and offsets of Arrow, give faults and no crash."""
     shard = sorted(make(tmp_path / 's').glob('*.arrow'))[0]
     good, rng, faulty = shard.read_bytes(), np.random.default_rng(0), 0
     for _ in range(300):

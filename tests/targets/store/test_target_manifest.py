@@ -69,7 +69,8 @@ def test_no_folder_and_no_manifest(tmp_path):
             r"missing field\(s\) \['dataset', 'teacher",
         ),
         (
-            '{"schema_version": 1, "signal": "interaction", "dataset": "k", "teacher": "t", "fsp": 3}',
+            '{"schema_version": 1, "signal": "interaction", "dataset": "k", "teacher": "t", '
+            '"fsp": 3}',
             r"unknown field\(s\) \['fsp'\]; expected fields are",
         ),
         (

@@ -1,8 +1,9 @@
 """What the prepare scripts share; standard library only.
 
-``import preparing`` makes the modules of ``egoexo_mm`` that need the standard library only importable
-as ``egoexo_light.video.ffmpeg`` and the like. The package itself is not imported, because it needs
-PyTorch. They come from the checkout around these scripts, or else from an installed package.
+``import preparing`` makes the modules of ``egoexo_mm`` that need the standard library only
+importable as ``egoexo_light.video.ffmpeg`` and the like. The package itself is not imported,
+because it needs PyTorch. They come from the checkout around these scripts, or else from an
+installed package.
 """
 
 from __future__ import annotations

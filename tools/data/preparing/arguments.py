@@ -185,7 +185,7 @@ def find_files(
 
 
 def tell_passed_over(root: Path, paths: list[Path]) -> None:
-    """Say on stderr how many files are left out, by suffix; lists, notes and check sums are not counted."""
+    """Say on stderr how many files are left out, by suffix, without lists and check sums."""
     others = [path for path in paths if path.suffix.lower() not in _ASIDE]
     if others:
         counts = Counter(path.suffix.lower() or 'no suffix' for path in others)

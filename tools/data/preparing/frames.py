@@ -39,7 +39,7 @@ class FrameName(NamedTuple):
 
 
 def unpack_frames(archive: Path, folder: Path, frame_name: re.Pattern[str]) -> None:
-    """Write the files of a tar or zip whose own name matches ``frame_name`` into ``folder``, without their folders.
+    """Unpack the files of a tar or zip whose name matches ``frame_name``, without their folders.
 
     Raises:
         MediaError: it is damaged, holds a name twice, or no such file.
@@ -81,8 +81,8 @@ def _copy(data: BinaryIO, file: BinaryIO, most: int) -> int:
         copied += len(chunk)
         if copied > most:
             raise MediaError(
-                f'unpacks to more than {_MOST_GROWTH} times its size, which images do not; get it again where '
-                'it was published'
+                f'unpacks to more than {_MOST_GROWTH} times its size, which images do not; get it '
+                'again where it was published'
             )
         file.write(chunk)
     return copied
@@ -107,8 +107,9 @@ def count_frames(folder: Path, frame: FrameName) -> Found:
     """Number of frames in a folder, numbered without a gap.
 
     Returns:
-        The count and, as a note, the settings of the data set for frames that are named otherwise: numbers from 0, without
-        or with another number of leading zeros, another prefix or suffix.
+        The count and, as a note, the settings of the data set for frames that are named otherwise:
+            numbers from 0, without or with another number of leading zeros, another prefix or
+            suffix.
 
     Raises:
         MediaError: no frames, several kinds of names, a gap in the numbers, or an empty last file.
@@ -126,8 +127,8 @@ def count_frames(folder: Path, frame: FrameName) -> Found:
     least = min(widths.values())
     if any(width != max(least, len(str(n))) for n, width in widths.items()):
         raise MediaError(
-            'pads its numbers in several ways; rename the frames so that all have one width, or no zeros in '
-            'front'
+            'pads its numbers in several ways; rename the frames so that all have one width, or no '
+            'zeros in front'
         )
     settings = []
     if (prefix, suffix) != (frame.prefix, '.jpg') or least != frame.digits:
@@ -140,7 +141,10 @@ def count_frames(folder: Path, frame: FrameName) -> Found:
 
 
 def _frame_numbers(folder: Path, frame: FrameName) -> tuple[tuple[str, str], dict[int, str]]:
-    """Prefix and suffix of the frames in a folder, and their names by number; others than the usual only without those."""
+    """Prefix and suffix of the frames in a folder, and their names by number.
+
+    Frames with other than the usual names count where there are no usual ones.
+    """
     kinds: dict[tuple[str, str], dict[int, str]] = {}
     for name in os.listdir(folder):
         match = _PARTS.fullmatch(name) if is_image(name) else None

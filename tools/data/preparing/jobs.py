@@ -97,7 +97,7 @@ def _make(item: Item) -> Result:
 
 
 class _Notes:
-    """Notes a finished target in the index, a bad one in ``failed.jsonl``; lines reach the disk at once."""
+    """Lists a finished target in the index and a bad one in ``failed.jsonl``, at once."""
 
     def __init__(self, out: Path, done: dict, index: TextIO) -> None:
         self.out, self.done, self.index, self.lock = out, done, index, threading.Lock()
@@ -139,7 +139,7 @@ def _read_index(out: Path) -> dict[str, tuple[int, Found]]:
 
 @contextlib.contextmanager
 def _partial_folders(parents: set[Path]):
-    """Folders for what is unfinished, each beside its targets, so that a rename stays on one disk."""
+    """Folders for unfinished targets, each beside them, so that a rename stays on one disk."""
     folders = [parent / _PARTIAL for parent in parents]
     for folder in folders:  # of a killed run
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What is to be prepared, what became of it, and how the user sees both: a progress bar and a final table."""
+"""Videos to be prepared, their results, a progress bar and a final table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import NamedTuple
 READY, SHORT, TO_DO, MISSING, BROKEN = 'ready', 'short', 'to do', 'missing', 'broken'
 _ADVICE = {
     READY: 'nothing to do',
-    SHORT: 'end before their annotations do; delete and get again, or have the data set drop the rows (missing="drop")',
+    SHORT: 'end before their annotations do; delete and get again, or have the data set drop the '
+    'rows (missing="drop")',
     TO_DO: 'give OUT and no --check-only',
     MISSING: 'download them into the source folder and run again',
     BROKEN: 'damaged or unreadable; get again and run again',
@@ -21,7 +22,7 @@ _ADVICE = {
 
 
 class Found(NamedTuple):
-    """Length of a target and, where it is not as the data sets expect by default, the settings that read it."""
+    """Length of a target, and the settings that read it where the defaults do not."""
 
     length: float
     settings: str = ''
@@ -37,7 +38,8 @@ class Item:
         target: Folder of frames or video file.
         make: Writes a target of another name from ``source``.
         check: What a target holds, its length in ``unit``; raises MediaError for a bad one.
-        check_source: Raises MediaError for a source that is seen to be bad without making the target.
+        check_source: Raises MediaError for a source that is seen to be bad without making the
+            target.
         need: Length that the annotations reach to.
         unit: ``'frames'`` or ``'s'``.
     """
@@ -54,7 +56,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an item: one of the states above, why, how long the target is, and settings that read it."""
+    """Result for an item: state, reason, length of the target, and settings that read it."""
 
     item: Item
     state: str
@@ -74,6 +76,7 @@ class Progress:
         self.last = self.begin if not self.live else 0.0
 
     def step(self) -> None:
+        """Count one more video."""
         with self.lock:
             self._step()
 
@@ -94,6 +97,7 @@ class Progress:
             sys.stderr.flush()
 
     def end(self) -> None:
+        """End the line on a terminal."""
         if self.live and self.total:
             sys.stderr.write('\n')
 
@@ -128,7 +132,7 @@ def table(results: Iterable[Result], where: Path) -> str:
 
 
 def settings_lines(results: Iterable[Result]) -> list[str]:
-    """A line for each way in which usable targets differ from what the data sets expect by default."""
+    """A line for each set of settings, other than the defaults, that usable targets need."""
     groups: dict[str, list[str]] = {}
     for result in results:
         if result.state in (READY, SHORT):
@@ -142,6 +146,7 @@ def settings_lines(results: Iterable[Result]) -> list[str]:
     ]
     if lines and len(groups) > 1:
         lines.append(
-            'one data set takes one such setting: rename the frames of one kind, or use two data sets'
+            'one data set takes one such setting: rename the frames of one kind, or use two data '
+            'sets'
         )
     return lines

@@ -35,9 +35,8 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(build, 'make_item', stops)
     with pytest.raises(OSError, match='disk full'):
         tiny_world(tmp_path / 'a', monkeypatch, counts=LEAST)
-    assert not (
-        tmp_path / 'a/charades_ego/CharadesEgo_v1_train.csv'
-    ).exists()  # a list is there when all its clips are
+    # a list is written when all its clips are
+    assert not (tmp_path / 'a/charades_ego/CharadesEgo_v1_train.csv').exists()
     before = digests(tmp_path / 'a')
     leftover = tmp_path / 'a/objects/train/ball/.train_ball_00000-abc.png'  # of a killed run
     leftover.parent.mkdir(parents=True)

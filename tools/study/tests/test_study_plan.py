@@ -118,6 +118,21 @@ def test_fingerprints(tmp_path):
     assert changes(before[key].inputs, after[key].inputs) == 'optimizer.lr was 0.1 and is 0.2'
 
 
+def test_what_configs_got_later_does_not_count(tmp_path):
+    """Studies that were run before the classes of the study left the package stay valid."""
+    found = []
+    for imports, head in (
+        ("'egoexo_mm'", 'head = dict(loss_object=1)'),
+        ("'egoexo_mm', 'study.modules'", 'head = dict(loss_held_object=1)\nnum_maps = 8'),
+    ):
+        config = tmp_path / 'train.py'
+        config.write_text(f'custom_imports = dict(imports=[{imports}])\nlr = 0.1\n{head}\n')
+        found.append(Fingerprints(tmp_path, tmp_path).of(['run'], str(config), {}, []))
+    assert found[0] == found[1]
+    config.write_text(config.read_text().replace('study.modules', 'mine'))
+    assert Fingerprints(tmp_path, tmp_path).of(['run'], str(config), {}, [])[1] != found[0][1]
+
+
 def test_a_moved_repository_is_the_same(tmp_path):
     """A config that names its own folder says the same in every checkout."""
     found = []

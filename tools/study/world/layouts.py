@@ -184,5 +184,5 @@ def _write_table(path: Path, rows: list[dict]) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """A whole json file."""
+    """A JSON file that readers see complete or not at all."""
     _write_text(path, [json.dumps(content, indent=1)])

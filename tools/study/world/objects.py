@@ -13,16 +13,8 @@ import numpy as np
 from .textures import STYLES, Style, pair, pattern, surrounding
 
 SPRITE = 96
-NOUNS = (
-    'ball',
-    'bar',
-    'box',
-    'cone',
-    'cross',
-    'moon',
-    'ring',
-    'star',
-)  # in the order that folders of classes have
+# in the order of the folders of classes
+NOUNS = ('ball', 'bar', 'box', 'cone', 'cross', 'moon', 'ring', 'star')
 PATTERNS = dict(
     ball='dots',
     box='checks',
@@ -93,18 +85,10 @@ _OUTLINES = dict(
     cone=[(0, -0.95), (0.95, 0.85), (-0.95, 0.85)],
     star=_star(),
     cross=[
-        (-_ARM, -1),
-        (_ARM, -1),
-        (_ARM, -_ARM),
-        (1, -_ARM),
-        (1, _ARM),
-        (_ARM, _ARM),
-        (_ARM, 1),
-        (-_ARM, 1),
-        (-_ARM, _ARM),
-        (-1, _ARM),
-        (-1, -_ARM),
-        (-_ARM, -_ARM),
+        *((-_ARM, -1), (_ARM, -1), (_ARM, -_ARM)),
+        *((1, -_ARM), (1, _ARM), (_ARM, _ARM)),
+        *((_ARM, 1), (-_ARM, 1), (-_ARM, _ARM)),
+        *((-1, _ARM), (-1, -_ARM), (-_ARM, -_ARM)),
     ],
     bar=[(-1, -0.38), (1, -0.38), (1, 0.38), (-1, 0.38)],
     stand=[(-0.6, -0.6), (0.6, -0.6), (0.9, 1), (-0.9, 1)],

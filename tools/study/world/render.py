@@ -219,12 +219,12 @@ def _draw_limbs(
         ends[number, int(depth_a > depth_b)] = a + (_NEAR - depth_a) / (depth_b - depth_a) * (b - a)
     pixels = camera.see(ends.reshape(-1, 3))[0].reshape(-1, 2, 1, 2)
     scale = camera.focal / np.maximum(depths, _NEAR)
-    # outlines (limbs, 28, 2) of the whole and of what lies within its edge
+    # outlines (limbs, 28, 2) of a limb and of the part within its dark edge
     sizes = [(scale * np.maximum(radii - edge, 0.004))[..., None, None] for edge in (0.0, 0.006)]
-    whole, inner = ((pixels + size * _CIRCLE).reshape(len(limbs), -1, 2) for size in sizes)
+    outer, inner = ((pixels + size * _CIRCLE).reshape(len(limbs), -1, 2) for size in sizes)
     for number in range(len(limbs) - 1, -1, -1):
         if depths[number].max() >= _NEAR:
-            for rims, shade in ((whole, 0.55), (inner, 1.0)):
+            for rims, shade in ((outer, 0.55), (inner, 1.0)):
                 _fill(
                     canvas,
                     cv2.convexHull(rims[number].astype(np.float32))[:, 0],

@@ -200,9 +200,13 @@ def _free_place(
     """A place on the table that is not too near the others, None if ten draws find none."""
     for _ in range(10):
         place = np.array([rng.uniform(*REACH), height, rng.uniform(0.32, 0.8)])
-        if min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2:
+        if _is_free(place, taken):
             return place
     return None
+
+
+def _is_free(place: np.ndarray, taken: list[np.ndarray]) -> bool:
+    return min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2
 
 
 def _idle(
@@ -223,7 +227,7 @@ def _idle(
     outwards, choice = OUTWARDS[side], rng.random()
     if number == 0 and choice < 0.17:
         place = np.array([outwards * rng.uniform(0.28, 0.36), 0.1, rng.uniform(0.36, 0.44)])
-        if min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2:
+        if _is_free(place, taken):
             taken.append(place)
             things.append(Thing('stand', make_sprite('stand', rng, style), 0.11, place))
             return Idle(
@@ -238,7 +242,7 @@ def _idle(
         place = person.world(
             np.array([outwards * rng.uniform(0.14, 0.24), 0.85 * size, rng.uniform(0.3, 0.42)])
         )
-        if min(np.hypot(*(place - other)[[0, 2]]) for other in taken) > 0.2:
+        if _is_free(place, taken):
             taken.append(place)
             noun = NOUNS[rng.integers(len(NOUNS))]
             things.append(Thing(noun, make_sprite(noun, rng, style), size, place))

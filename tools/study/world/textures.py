@@ -24,7 +24,7 @@ class Style:
         object_spread: standard deviation about it.
         walls, tables: names of patterns.
         period: of patterns on things, as a fraction of their size.
-        gain: brightness of the whole picture.
+        gain: brightness of the picture.
         noise: standard deviation of the sensor's noise.
     """
 
