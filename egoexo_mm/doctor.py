@@ -243,7 +243,8 @@ def _failed_trials(facts: Facts) -> list[Problem]:
     if 'config' in facts.broken:
         found.append(
             Problem(
-                f'MMEngine cannot write a config as text, as each run does: {facts.broken["config"]}',
+                'MMEngine cannot write a config as text, as each run does: '
+                f'{facts.broken["config"]}',
                 'pip install "yapf<0.40.2", or mmengine==0.10.7',
                 True,
             )
