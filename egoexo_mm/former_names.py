@@ -25,9 +25,13 @@ MOVED: dict[str, str] = {
     'egoexo_mm.datasets.transforms.rescale_crop': 'egoexo_mm.datasets.transforms.crops',
     'egoexo_mm.engine.pipelines': 'egoexo_mm.engine.runner_parts',
     'egoexo_mm.evaluation.functional': 'egoexo_mm.evaluation.measures',
-    'egoexo_mm.evaluation.functional.average_precision': 'egoexo_mm.evaluation.measures.average_precision',
+    'egoexo_mm.evaluation.functional.average_precision': (
+        'egoexo_mm.evaluation.measures.average_precision'
+    ),
     'egoexo_mm.evaluation.functional.calibration': 'egoexo_mm.evaluation.measures.calibration',
-    'egoexo_mm.evaluation.functional.hand_object_ap': 'egoexo_mm.evaluation.measures.hand_object_ap',
+    'egoexo_mm.evaluation.functional.hand_object_ap': (
+        'egoexo_mm.evaluation.measures.hand_object_ap'
+    ),
     'egoexo_mm.evaluation.functional.verb_noun': 'egoexo_mm.evaluation.measures.verb_noun',
     'egoexo_mm.files': 'egoexo_mm.atomic_files',
     'egoexo_mm.models.checkpoints': 'egoexo_mm.checkpoints.reading',

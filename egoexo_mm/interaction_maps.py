@@ -110,10 +110,7 @@ def slow_frame_index(num_frames: int, num_slow: int, sampling: str = 'linspace')
 
 
 def place_boxes(
-    box: np.ndarray,
-    scale: np.ndarray,
-    offset: np.ndarray,
-    outside: str = 'drop',
+    box: np.ndarray, scale: np.ndarray, offset: np.ndarray, outside: str = 'drop'
 ) -> tuple[np.ndarray, np.ndarray]:
     """Carry source boxes into a crop.
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 # the checkout, also where the package is not installed; in processes that tests start as well
 sys.path.insert(0, str(ROOT))
 os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
-# `import tests` means this folder, also where another project (MMAction2) has installed a package of that name
+# `import tests` means this folder, also where another project (MMAction2) has such a package
 _spec = ModuleSpec('tests', None, is_package=True)
 _spec.submodule_search_locations.append(str(ROOT / 'tests'))
 sys.modules['tests'] = module_from_spec(_spec)
@@ -32,6 +32,6 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """MMEngine collects garbage for each data set that is built: what was imported need not be looked through again."""
+    """MMEngine collects garbage for each data set that is built; imported objects are left out."""
     gc.collect()
     gc.freeze()

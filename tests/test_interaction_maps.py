@@ -10,7 +10,7 @@ from egoexo_mm.models import distillation_maths
 
 
 def test_frames_and_grid():
-    """8 of 32 frames: evenly spaced with the last, or every fourth; 65 pixels need a third cell of 32."""
+    """8 of 32 frames: evenly spaced with the last, or every fourth; 65 pixels are 3 cells of 32."""
     geometry = MapGeometry()
     assert geometry.frames(32).tolist() == [0, 4, 8, 13, 17, 22, 26, 31]
     assert dataclasses.replace(geometry, frame_sampling='stride').frames(32).tolist() == list(

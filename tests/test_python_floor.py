@@ -85,6 +85,9 @@ def newer_parts(node: ast.AST):
             yield node, f'{module}.{node.attr}'
         if node.attr in NEWER_METHODS:
             yield node, node.attr
+    elif isinstance(node, ast.Subscript) and getattr(node.value, 'attr', '') == 'parents':
+        if not isinstance(node.slice, (ast.Constant, ast.Name)):
+            yield node, 'parents[] with a slice or from the end'
     elif isinstance(node, ast.Name) and node.id in NEWER_BUILTINS:
         yield node, node.id
     elif isinstance(node, ast.Call):
@@ -155,6 +158,8 @@ def test_nothing_is_newer_than_the_floor(folder):
         ('@dataclass(slots=True)\nclass A: pass', '1: dataclass(slots=)'),
         ('raise ExceptionGroup("", [])', '1: ExceptionGroup'),
         ('a.bit_count()', '1: bit_count'),
+        ('path.parents[:2]', '1: parents[] with a slice or from the end'),
+        ('path.parents[-1]', '1: parents[] with a slice or from the end'),
     ],
 )
 def test_newer_things_are_found(source, what):

@@ -93,6 +93,7 @@ def run_command(
     *,
     errors: tuple[type[BaseException], ...] = (ValueError,),
     interrupted: str = 'run the same command again',
+    exits: bool = False,
 ) -> int:
     """Parse the arguments and run the function of the parser.
 
@@ -102,12 +103,14 @@ def run_command(
         argv: Arguments; None takes those of the process.
         errors: Whose text is meant for the user, beside ``RunError`` and ``OSError``.
         interrupted: What to do after Ctrl-C.
+        exits: End the process with the message of an error, which Python prints, instead of
+            returning 1.
 
     Returns:
         The exit code.
 
     Raises:
-        SystemExit: With code 2 for bad usage, 0 for ``--help``.
+        SystemExit: With code 2 for bad usage, 0 for ``--help``, a message with ``exits``.
     """
     args = parser.parse_args(argv)
     try:
@@ -121,6 +124,8 @@ def run_command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (RunError, OSError, *errors) as error:
+        if exits:
+            raise SystemExit(f'error: {error}') from None
         return complain(name, error)
     except KeyboardInterrupt:
         print(f'{name}: interrupted; {interrupted}', file=sys.stderr)

@@ -11,20 +11,17 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from egoexo_mm.checkpoints.families import FAMILIES, family_of
-from egoexo_mm.checkpoints.reading import read_checkpoint, sha256_of, weights_of
-from egoexo_mm.checkpoints.writing import check_destination, write_checkpoint
+from ..checkpoints.families import FAMILIES, family_of
+from ..checkpoints.reading import read_checkpoint, sha256_of, weights_of
+from ..checkpoints.writing import check_destination, write_checkpoint
+from .command import UsageError, add_out, make_parser, run_command, set_run
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The arguments; exits with code 2 where they contradict each other."""
-    parser = argparse.ArgumentParser(
-        'convert_weights.py',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('input', type=Path, help='checkpoint to read')
-    parser.add_argument('output', type=Path, help='checkpoint to write')
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``convert_weights``; the exit code, see :mod:`.command`. Errors end the process."""
+    parser = make_parser('convert_weights', __doc__)
+    parser.add_argument('source', metavar='CHECKPOINT', type=Path, help='checkpoint to read')
+    add_out(parser, 'checkpoint to write', type=Path)
     parser.add_argument(
         '--from', dest='family', choices=FAMILIES, help='family of the checkpoint; default: found'
     )
@@ -38,10 +35,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='with --reverse to pyslowfast: TASK of its config, the class head becomes head<NAME> '
         '(charades-ego, epic, epic100); without it, the Kinetics head',
     )
-    args = parser.parse_args(argv)
+    set_run(parser, run)
+    return run_command('convert_weights', parser, argv, exits=True)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert the checkpoint and print a summary."""
     if args.task and not args.reverse:
-        parser.error("--task is for --reverse: without it the task is read from the head's name")
-    return args
+        raise UsageError(
+            "--task is for --reverse: without it the task is read from the head's name"
+        )
+    options = dict(family=args.family, reverse=args.reverse, task=args.task)
+    print(convert(args.source, args.out, **options))
 
 
 def convert(
@@ -92,24 +97,11 @@ def convert(
     return '\n'.join(lines + ([f'warning: {warning}'] if warning else []))
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command."""
-    args = parse_args(argv)
-    try:
-        print(
-            convert(
-                args.input, args.output, family=args.family, reverse=args.reverse, task=args.task
-            )
-        )
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
-
-
-def former_command(script: str, family: str) -> Callable[[Sequence[str] | None], None]:
+def former_command(script: str, family: str) -> Callable[[Sequence[str] | None], int]:
     """The ``main`` of a script that this command replaced."""
 
-    def run(argv: Sequence[str] | None = None) -> None:
+    def former_main(argv: Sequence[str] | None = None) -> int:
         print(f'{script} is now convert_weights.py --from {family}', file=sys.stderr)
-        main(['--from', family, *(sys.argv[1:] if argv is None else argv)])
+        return main(['--from', family, *(sys.argv[1:] if argv is None else argv)])
 
-    return run
+    return former_main

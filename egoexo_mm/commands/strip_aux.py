@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from egoexo_mm.checkpoints.stripping import strip
+from ..checkpoints.stripping import strip
+from .command import add_out, make_parser, run_command, set_run
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command."""
-    parser = argparse.ArgumentParser('strip_aux.py', description=__doc__)
-    parser.add_argument('input', type=Path, help='checkpoint written by training (.pth)')
-    parser.add_argument('output', type=Path, help='checkpoint to write (.pth)')
-    args = parser.parse_args(argv)
-    try:
-        print(strip(args.input, args.output))
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``strip_aux``; the exit code, see :mod:`.command`. Errors end the process."""
+    parser = make_parser('strip_aux', __doc__)
+    parser.add_argument('source', metavar='CHECKPOINT', type=Path, help='written by training')
+    add_out(parser, 'checkpoint to write (.pth)', type=Path)
+    set_run(parser, run)
+    return run_command('strip_aux', parser, argv, exits=True)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Strip the checkpoint and print a summary."""
+    print(strip(args.source, args.out))

@@ -17,12 +17,10 @@ from torch import Tensor
 
 from egoexo_mm.datasets.video_stream import Chunk
 from egoexo_mm.models.teachers import Teacher
+from egoexo_mm.models.teachers.base import HALF_DTYPES
 
 from .full_batches import FullBatches
 
-_DTYPES = dict(
-    bf16=torch.bfloat16, fp16=torch.float16, bfloat16=torch.bfloat16, float16=torch.float16
-)
 Row = tuple[str, dict[str, Any]]  # video id, arguments of the store writer
 
 
@@ -58,7 +56,7 @@ class TeacherRun:
         batch_size: Items of a full batch; they may be of different videos.
         max_waiting: Items that may wait for a full batch, by default 4 batches, see
             :class:`FullBatches`.
-        amp: ``'bf16'`` (or ``'bfloat16'``), ``'fp16'`` (or ``'float16'``), None for float32.
+        amp: ``'bfloat16'`` or ``'float16'`` (short: ``'bf16'``, ``'fp16'``); None for float32.
         channels_last: Memory format of convolutions.
 
     Raises:
@@ -75,8 +73,10 @@ class TeacherRun:
         amp: str | None = None,
         channels_last: bool = False,
     ) -> None:
-        if amp not in (None, *_DTYPES):
-            raise ValueError(f"amp is {amp!r}, expected None, 'bf16' or 'fp16'")
+        if amp not in (None, *HALF_DTYPES):
+            raise ValueError(
+                f"amp is {amp!r}, expected None, 'bf16' or 'fp16', short for bfloat16 and float16"
+            )
         self.teacher, self.device = teacher, device
         self.amp, self.channels_last = amp, channels_last
         self.batches: FullBatches[_Item] = FullBatches(batch_size, max_waiting)
@@ -123,7 +123,11 @@ class TeacherRun:
                 .unflatten(0, items.shape[:2])
             )
         try:
-            with torch.autocast(self.device.type, _DTYPES[self.amp]) if self.amp else nullcontext():
+            with (
+                torch.autocast(self.device.type, HALF_DTYPES[self.amp])
+                if self.amp
+                else nullcontext()
+            ):
                 results = self.teacher.infer(items, batch[0].video.size)
         except torch.cuda.OutOfMemoryError as error:
             raise RuntimeError(

@@ -1,3 +1,5 @@
+"""Recognizers, backbones, heads, losses and teachers; importing registers them."""
+
 from .backbones import EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead

@@ -21,15 +21,18 @@ def action_table(
     """Distinct actions and their numbers.
 
     Args:
-        actions: (verb, noun) pairs, or a file: ``.csv`` with the columns ``verb_class`` and ``noun_class`` (EPIC's
-            annotation of the training split will do), or ``.json`` with a list of pairs.
-        num_verbs, num_nouns: bounds of the class ids.
+        actions: (verb, noun) pairs, or a file: ``.csv`` with the columns ``verb_class`` and
+            ``noun_class``, such as EPIC's annotation of the training split, or ``.json`` with a
+            list of pairs.
+        num_verbs: Bound of the verb ids.
+        num_nouns: Bound of the noun ids.
 
     Returns:
-        (A, 2) int64 pairs, ascending; (num_verbs, num_nouns) int64 number of each pair, -1 for pairs that are no action.
+        (A, 2) int64 pairs, ascending; (num_verbs, num_nouns) int64 number of each pair, -1 for
+        pairs that are no action.
 
     Raises:
-        ValueError: for an unreadable file, no pairs, or one out of range; in one sentence.
+        ValueError: For an unreadable file, no pairs, or a pair out of range.
     """
     where = f'{actions}: ' if isinstance(actions, str) else 'actions: '
     rows = _read(actions) if isinstance(actions, str) else list(actions)
@@ -43,8 +46,8 @@ def action_table(
             ) from None
         if not (0 <= verb < num_verbs and 0 <= noun < num_nouns):
             raise ValueError(
-                f'{where}row {number}: ({verb}, {noun}) is out of range; expected a verb below {num_verbs} and '
-                f'a noun below {num_nouns}'
+                f'{where}row {number}: ({verb}, {noun}) is out of range; expected a verb below '
+                f'{num_verbs} and a noun below {num_nouns}'
             )
         pairs.add((verb, noun))
     if not pairs:

@@ -98,8 +98,8 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
             return list(inputs if isinstance(inputs, Tensor) else stack_batch(inputs))
         if missing := sorted({'frames', 'clip_frames', 'crops'} - set(inputs)):
             raise ValueError(
-                f'inputs lack {", ".join(missing)}; pack the frames of FormatViews with PackActionInputs('
-                "collect_keys=('frames', 'clip_frames', 'crops'))"
+                f'inputs lack {", ".join(missing)}; pack the frames of FormatViews with '
+                "PackActionInputs(collect_keys=('frames', 'clip_frames', 'crops'))"
             )
         return [
             FrameViews(self.cast_data(frames), self.cast_data(clips), crops)
@@ -109,5 +109,5 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
         ]
 
     def normalize(self, views: Sequence[Tensor]) -> Tensor:
-        """k raw views (3, T, H, W) of any type -> (k, 3, T, H, W) normalised, on the device."""
+        """Normalise k raw views (3, T, H, W) on the device -> (k, 3, T, H, W)."""
         return self.preprocess(self.cast_data(list(views)), [])[0]

@@ -1,4 +1,4 @@
-"""The maths of Ego-Exo (https://arxiv.org/abs/2104.07905), free of configs and registries.
+"""The maths of Ego-Exo (https://arxiv.org/abs/2104.07905), without configs and registries.
 
 Shape legend: ``N`` clips, ``C`` classes of a teacher, ``D`` feature channels.
 """
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# moved; the old names stay importable from here
+# They moved to interaction_maps; the former names stay importable from here.
 from egoexo_mm.interaction_maps import boxes_to_maps, place_boxes, slow_frame_index  # noqa: F401
 from egoexo_mm.probabilities import TRAINED_FLOOR
 
@@ -20,7 +20,8 @@ def pool_features(feats: Tensor | Sequence[Tensor]) -> Tensor:
     """Global average of every pathway, concatenated in MMAction2's order [fast | slow].
 
     Args:
-        feats: one (N, D, T, H, W) or already pooled (N, D) map, or the (slow, fast) pair of a SlowFast backbone.
+        feats: One (N, D, T, H, W) or already pooled (N, D) map, or the (slow, fast) pair of a
+            SlowFast backbone.
 
     Returns:
         (N, D) or (N, D_fast + D_slow).
@@ -33,14 +34,15 @@ def pool_features(feats: Tensor | Sequence[Tensor]) -> Tensor:
 def soft_target_divergence(
     logits: Tensor, target: Tensor, temperature: float = 1.0, target_kind: str = 'logits'
 ) -> Tensor:
-    r"""Kullback-Leibler divergence :math:`T^2\, KL(p^{1/T} \| q^{1/T})` of student from teacher, clip by clip.
+    r"""Kullback-Leibler divergence :math:`T^2\, KL(p^{1/T} \| q^{1/T})` of student from teacher.
 
-    The factor :math:`T^2` keeps gradients comparable across temperatures (https://arxiv.org/abs/1503.02531, sec. 2).
+    The factor :math:`T^2` keeps gradients comparable across temperatures
+    (https://arxiv.org/abs/1503.02531, sec. 2).
 
     Args:
         logits: (N, C) student scores before the softmax.
         target: (N, C) teacher scores; see ``target_kind``.
-        temperature: softening applied to both sides, > 0.
+        temperature: Softening applied to both sides, > 0.
         target_kind: ``'logits'``, or ``'probabilities'`` (softened as logits ``log p``).
 
     Returns:

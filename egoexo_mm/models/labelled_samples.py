@@ -8,23 +8,20 @@ _NAMES = ('narration_id', 'segment_id', 'clip_uid', 'video_id')
 
 
 def check_labelled(data_samples: SampleList) -> None:
-    """Refuse samples of an unlabelled split, whose class ids are -1, before they end in a device-side assertion.
+    """Refuse samples of an unlabelled split (class ids of -1) before the device asserts on them.
 
-    Labels that are already on an accelerator are not looked at, since that would wait for it;
-    ``EgoExoDataPreprocessor`` looks before they go there.
+    Labels that are already on an accelerator are not looked at, since that would wait for it.
+    ``EgoExoDataPreprocessor`` looks before they move there.
 
     Raises:
-        ValueError: with the name of the first such sample.
+        ValueError: For such a sample, by name.
     """
     for sample in data_samples:
         label = sample.get('gt_label')
         if label is None or (label.device.type == 'cpu' and bool((label < 0).any())):
-            name = next(
-                (f'{key} {sample.get(key)}' for key in _NAMES if sample.get(key) is not None),
-                'a sample',
-            )
+            names = (f'{key} {sample.get(key)}' for key in _NAMES if sample.get(key) is not None)
             found = 'none' if label is None else label.tolist()
             raise ValueError(
-                f'{name}: expected class ids from 0 as labels of a training sample, got {found}; train on an '
-                'annotated split'
+                f'{next(names, "a sample")}: expected class ids from 0 as labels of a training '
+                f'sample, got {found}; train on an annotated split'
             )

@@ -1,7 +1,8 @@
 """Views of test videos whose pixels are cut and normalised when their turn comes.
 
-Shape legend: ``S`` videos of ``V`` views each (clips x crops), ``T`` frames of a view, ``h x w`` its pixels; ``U`` frames
-(``H x W`` pixels) of a video, ``N`` clips, ``C`` crops, ``k`` views of a batch.
+Shape legend: ``S`` videos of ``V`` views each (clips x crops), ``T`` frames of a view, ``h x w``
+its pixels; ``U`` frames (``H x W`` pixels) of a video, ``N`` clips, ``C`` crops, ``k`` views of a
+batch.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor
 
 
 class FrameViews(Sequence):
-    """The ``C * N`` views of a video, all clips of the first crop first, as ``FormatShape`` orders them.
+    """The ``C * N`` views of a video: all clips of the first crop first, as in ``FormatShape``.
 
     Args:
         frames: (U, H, W, 3) pixels, on the device where views shall be.
@@ -35,25 +36,23 @@ class FrameViews(Sequence):
             raise IndexError(f'view {i} of {len(self)}')
         crop, clip = divmod(i, len(self.clip_frames))
         x1, y1, x2, y2 = self.crops[crop]
-        return (
-            self.frames[:, y1:y2, x1:x2]
-            .index_select(0, self.clip_frames[clip])
-            .permute(3, 0, 1, 2)
-            .contiguous()
-        )
+        cut = self.frames[:, y1:y2, x1:x2].index_select(0, self.clip_frames[clip])
+        return cut.permute(3, 0, 1, 2).contiguous()
 
 
 class RawViews:
-    """The views of a batch of videos before normalisation; what is a plain tensor is normalised already.
+    """The views of a batch of videos before normalisation.
 
-    ``EgoExoDataPreprocessor`` makes them and ``EgoExoRecognizer`` takes them, a few at a time.
+    Pixels of this type are raw, and those of a plain tensor are normalised.
+    ``EgoExoDataPreprocessor`` makes raw views and ``EgoExoRecognizer`` takes them, a few at a time.
 
     Args:
-        videos: ``S`` times ``V`` views (3, T, h, w), as a (V, 3, T, h, w) tensor or ``FrameViews``.
-        normalize: from a list of k views to (k, 3, T, h, w) float32 on the model's device.
+        videos: ``S`` times ``V`` views (3, T, h, w), as a (V, 3, T, h, w) tensor or
+            ``FrameViews``.
+        normalize: From a list of k views to (k, 3, T, h, w) float32 on the model's device.
 
     Raises:
-        ValueError: for videos with unequally many views, or none.
+        ValueError: For videos with unequally many views, or none.
     """
 
     def __init__(
@@ -78,16 +77,15 @@ class RawViews:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the pixels as they are now."""
+        """Type of the raw pixels."""
         return self.videos[0][0].dtype
 
     def batches(self, limit: int | None = None) -> Iterator[Tensor]:
         """Normalised views in order, (k, 3, T, h, w) with at most ``limit`` of them."""
         places = [(video, i) for video in self.videos for i in range(len(video))]
-        for first in range(0, len(places), limit or len(places)):
-            yield self._normalize(
-                [video[i] for video, i in places[first : first + (limit or len(places))]]
-            )
+        limit = limit or len(places)
+        for first in range(0, len(places), limit):
+            yield self._normalize([video[i] for video, i in places[first : first + limit]])
 
     def normalized(self) -> Tensor:
         """(S, V, 3, T, h, w), all at once."""

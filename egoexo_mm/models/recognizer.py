@@ -34,14 +34,16 @@ class AuxiliaryLearning:
         tap: Where the heads read the backbone, as arguments of
             :class:`~egoexo_mm.models.feature_taps.FeatureTap` that differ from the preset of the
             backbone. The class head always gets the backbone's own output.
-        teachers: field of the data sample -> config of a teacher that makes it inside the training step for the samples
-            that lack it; see :class:`OnlineTeachers`. They are built by ``init_weights``, which training calls first.
-        teacher_amp: mixed precision of the teachers, ``'float16'`` or ``'bfloat16'``; None for none, whatever the
-            recognizer trains in.
+        teachers: Field of the data sample -> config of a teacher that makes it inside the training
+            step, for the samples that lack it; see :class:`OnlineTeachers`. ``init_weights`` builds
+            them, which training calls first.
+        teacher_amp: Mixed precision of the teachers, ``'float16'`` or ``'bfloat16'``. None is full
+            precision, whatever the recognizer trains in.
         **kwargs: Of the host's recognizer.
 
     Raises:
-        ValueError: if the data preprocessor blends clips (mixup, cutmix) and there are auxiliary heads.
+        ValueError: If the data preprocessor blends clips (mixup, cutmix) and there are auxiliary
+            heads.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class AuxiliaryLearning:
         tap: ConfigType | None = None,
         teachers: dict[str, ConfigType] | None = None,
         teacher_amp: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         taps, heads = {}, {}
@@ -65,9 +67,10 @@ class AuxiliaryLearning:
         blending = getattr(self.data_preprocessor, 'blending', None)
         if blending is not None and len(self.aux_heads):
             raise ValueError(
-                f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips and labels, '
-                f'but not the targets of model.aux_heads ({", ".join(self.aux_heads)}); set '
-                'model.data_preprocessor.blending=None, or model.aux_heads=None to train without targets'
+                f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips '
+                'and labels, but not the targets of model.aux_heads '
+                f'({", ".join(self.aux_heads)}); set model.data_preprocessor.blending=None, or '
+                'model.aux_heads=None to train without targets'
             )
         learned = {
             head.target: name
@@ -82,7 +85,6 @@ class AuxiliaryLearning:
             amp=teacher_amp,  # not a module: see there
             map_frames={name: getattr(geometry, name) for name in names if geometry},
         )
-
         if self.teachers.configs and isinstance(self.data_preprocessor, EgoExoDataPreprocessor):
             self.data_preprocessor.keep_raw = True
 
@@ -117,25 +119,26 @@ class AuxiliaryLearning:
         super().init_weights()
         self.teachers.build(next(self.parameters()).device)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], *args, **kwargs) -> EgoExoRecognizer:
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> EgoExoRecognizer:
         """Teachers follow to devices."""
         super()._apply(fn, *args, **kwargs)
         self.teachers.apply(fn)
         return self
 
-    def loss(self, inputs: Tensor, data_samples: SampleList, **kwargs) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: SampleList, **kwargs: Any) -> dict[str, Tensor]:
         """Losses of the class head and of every auxiliary head.
 
         Args:
             inputs: (N, V, 3, T, H, W) normalised clips, V views a sample; (N, T, 3, H, W) frames of
                 a 2D recognizer.
-            data_samples: N samples with ``gt_label`` and any of ``ego_score``, ``object_score``, ``interaction_map``.
+            data_samples: N samples with ``gt_label`` and any of ``ego_score``, ``object_score``,
+                ``interaction_map``.
 
         Returns:
             Named losses and accuracies; their ``loss*`` entries sum to the training loss.
 
         Raises:
-            ValueError: if two heads name a loss alike.
+            ValueError: If two heads name a loss alike.
         """
         data_samples = self.teachers.fill(self._clips(inputs), data_samples, self.data_preprocessor)
         with self._reading(inputs):
@@ -147,16 +150,17 @@ class AuxiliaryLearning:
                 for name, head in self.aux_heads.items()
             )
         for name, part in parts.items():
-            if losses.keys() & part.keys():
+            twice = sorted(losses.keys() & part.keys())
+            if twice:
                 raise ValueError(
-                    f'{name} names a loss that another head has: {sorted(losses.keys() & part.keys())}; '
-                    'give one of them another loss_name'
+                    f'{name} names a loss that another head has: {twice}; give one of them another '
+                    'loss_name'
                 )
             losses.update(part)
         return losses
 
     def aux_input(self, name: str, feats: Any) -> Any:
-        """What an auxiliary head learns from: the only place that decides it.
+        """What an auxiliary head learns from; the only place that decides it.
 
         Args:
             name: Of the head in ``aux_heads``.
@@ -187,8 +191,8 @@ class AuxiliaryLearning:
         """(N, V, 3, T, H, W), as online teachers take them."""
         return inputs
 
-    def extract_feat(self, inputs: Tensor | RawViews, *args, **kwargs) -> tuple:
-        """As the host's; raw views are normalised first, all at once."""
+    def extract_feat(self, inputs: Tensor | RawViews, *args: Any, **kwargs: Any) -> tuple:
+        """Features as of ``Recognizer3D``; raw views are normalised first, all at once."""
         if isinstance(inputs, RawViews):
             inputs = inputs.normalized()
         return super().extract_feat(inputs, *args, **kwargs)
@@ -196,19 +200,22 @@ class AuxiliaryLearning:
 
 @MODELS.register_module()
 class EgoExoRecognizer(AuxiliaryLearning, Recognizer3D):
-    """``Recognizer3D`` with auxiliary distillation heads (Ego-Exo, https://arxiv.org/abs/2104.07905).
+    """``Recognizer3D`` with auxiliary heads (Ego-Exo, https://arxiv.org/abs/2104.07905).
 
-    One pass of the backbone feeds the class head and every auxiliary head. Testing uses the class head alone, so neither
-    targets nor auxiliary compute are needed. ``backbone.*`` and ``cls_head.*`` are named as in the stock recognizer; all
-    that is added lives under ``aux_heads.*``.
+    One pass of the backbone feeds the class head and every auxiliary head. Testing uses the class
+    head alone, so it needs neither targets nor auxiliary compute. ``backbone.*`` and ``cls_head.*``
+    are named as in the stock recognizer. All that is added is named ``aux_heads.*``.
 
-    With ``test_cfg=dict(max_testing_views=k)`` the backbone sees k views at a time, of one or several samples, and only
-    their scores are kept, so that the memory for features does not grow with the views of a video.
+    With ``test_cfg=dict(max_testing_views=k)`` the backbone sees k views at a time, of one or
+    several samples, and only their scores are kept. The memory for features then does not grow with
+    the views of a video.
 
     The arguments that it adds to ``Recognizer3D`` are those of :class:`AuxiliaryLearning`.
     """
 
-    def predict(self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs) -> SampleList:
+    def predict(
+        self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs: Any
+    ) -> SampleList:
         """Predictions of the class head, in bounded batches of views.
 
         A :class:`~egoexo_mm.models.heads.ViewHead` and the heads of MMAction2 score the views of

@@ -1,43 +1,43 @@
-"""Scores of a video from the positions and views of its clips: pooling, activation, ensembling, accuracy.
+"""Scores of a video from the positions and views of its clips.
 
-Shape legend: ``N`` samples, ``V`` views a sample (clips x crops), ``D`` feature channels, ``P`` positions of the pooling
-window, ``C`` classes.
+Shape legend: ``N`` samples, ``V`` views a sample (clips x crops), ``D`` feature channels, ``P``
+positions of the pooling window, ``C`` classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ACTIVATIONS = ('softmax', 'sigmoid', None)
-ENSEMBLES = ('mean', 'max')
+from egoexo_mm.checks import check_choice
 
 
 def pool_positions(feats: Tensor | Sequence[Tensor], window: int | None = 7) -> Tensor:
-    """Average of every pathway over all frames and a square window that slides by one cell, in the order [fast | slow].
+    """Average over all frames and a square window that slides by one cell, pathway by pathway.
 
-    A network trained on 224-pixel crops pools 7 x 7 cells. At 256 pixels the same window fits at 2 x 2 positions, each of
-    which the reference code classifies (a fully convolutional test).
+    A network trained on 224-pixel crops pools 7 x 7 cells. At 256 pixels the same window fits at
+    2 x 2 positions, and the reference code classifies each of them (a fully convolutional test).
 
     Args:
-        feats: one (NV, D, T, H, W) or already pooled (NV, D) map, or the (slow, fast) pair of a SlowFast backbone.
-        window: cells of the window's side; a map that is smaller is pooled whole, as every map is with None.
+        feats: One (NV, D, T, H, W) or already pooled (NV, D) map, or the (slow, fast) pair of a
+            SlowFast backbone.
+        window: Side of the window in cells. A smaller map is pooled at once, as every map is with
+            None.
 
     Returns:
-        (NV, P, D) or (NV, P, D_fast + D_slow).
+        (NV, P, D), or (NV, P, D_fast + D_slow) in the order [fast | slow].
     """
     if not isinstance(feats, Tensor):
         return torch.cat([pool_positions(x, window) for x in reversed(feats)], dim=2)
     if feats.dim() == 2:
         return feats[:, None]
     size = feats.shape[-2:]
-    pooled = F.avg_pool2d(
-        feats.mean(2), size if window is None else [min(window, side) for side in size], stride=1
-    )
-    return pooled.flatten(2).transpose(1, 2)
+    kernel = size if window is None else [min(window, side) for side in size]
+    return F.avg_pool2d(feats.mean(2), kernel, stride=1).flatten(2).transpose(1, 2)
 
 
 def activate(logits: Tensor, activation: str | None) -> Tensor:
@@ -48,39 +48,37 @@ def activate(logits: Tensor, activation: str | None) -> Tensor:
 
 
 def position_scores(logits: Tensor, activation: str | None) -> Tensor:
-    """(NV, P, C) logits of every position -> (NV, C): activation first, mean over positions second."""
+    """(NV, P, C) logits -> (NV, C): activation first, mean over positions second."""
     return activate(logits, activation).mean(1)
 
 
 def ensemble_views(scores: Tensor, num_samples: int, ensemble: str) -> Tensor:
-    """(NV, C) scores, the views of a sample one after the other -> (N, C), their mean or maximum.
+    """(NV, C) scores, sample after sample -> (N, C): mean or maximum over the views of a sample.
 
     Raises:
-        ValueError: if the samples cannot have equally many views.
+        ValueError: If the samples cannot have equally many views.
     """
     if not num_samples or len(scores) % num_samples:
         raise ValueError(
-            f'{len(scores)} views do not divide among {num_samples} samples; every sample needs as many clips '
-            'and crops'
+            f'{len(scores)} views do not divide among {num_samples} samples; every sample needs as '
+            'many clips and crops'
         )
     views = scores.unflatten(0, (num_samples, -1))
     return views.amax(1) if ensemble == 'max' else views.mean(1)
 
 
 def check_view_options(activation: str | None, ensemble: str) -> None:
-    """Refuse unknown names.
+    """Refuse unknown names of an activation or an ensemble.
 
     Raises:
-        ValueError: in one sentence.
+        ValueError: For an unknown name.
     """
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be 'softmax', 'sigmoid' or None, got {activation!r}")
-    if ensemble not in ENSEMBLES:
-        raise ValueError(f"ensemble must be 'mean' or 'max', got {ensemble!r}")
+    check_choice('activation', activation, ('softmax', 'sigmoid', None))
+    check_choice('ensemble', ensemble, ('mean', 'max'))
 
 
-def join_batches(parts: Sequence[Tensor | dict | Sequence]) -> Tensor | dict | tuple:
-    """Concatenate scores that were made batch by batch; dicts and sequences of tensors keep their structure."""
+def join_batches(parts: Sequence[Any]) -> Any:
+    """Concatenate scores made batch by batch; dicts and sequences of tensors keep their form."""
     first = parts[0]
     if isinstance(first, Tensor):
         return first if len(parts) == 1 else torch.cat(list(parts))
@@ -90,6 +88,6 @@ def join_batches(parts: Sequence[Tensor | dict | Sequence]) -> Tensor | dict | t
 
 
 def top_k_accuracy(logits: Tensor, label: Tensor, k: int) -> Tensor:
-    """Share of (N,) labels among the ``k`` best of (N, C) logits, on their device: nothing is read back."""
+    """Share of (N,) labels among the ``k`` best of (N, C) logits; nothing is read back."""
     best = logits.detach().topk(min(k, logits.shape[1]), dim=1).indices
     return (best == label[:, None]).any(1).float().mean()

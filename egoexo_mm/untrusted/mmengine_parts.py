@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .pickle_parts import Pending, RefusedError
+from .pickle_parts import Pending, RefusedError, Standin
 from .quoting import quote
 
 MODULE = 'mmengine.logging.history_buffer'
@@ -73,15 +73,25 @@ def history_getattr(owner: Any, name: Any) -> _Statistic:
     )
 
 
-def _config_dict(content: Any = None) -> dict:
-    """A plain dict in place of a ``ConfigDict``."""
-    if type(content) not in (dict, type(None)):
-        raise RefusedError(f'a ConfigDict of {quote(content)}')
-    return dict(content or {})
+class _ConfigDict(Standin):
+    """Gives a plain dict in place of a ``ConfigDict``.
+
+    MMEngine 0.10 pickles a call with a dict. Older ones pickle an object with pairs for
+    ``__new__``, which sets nothing; the items follow.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *content: Any) -> dict:  # type: ignore[misc]
+        if all(type(pair) is tuple and len(pair) == 2 for pair in content):
+            return {}
+        if len(content) > 1 or type(content[0]) not in (dict, type(None)):
+            raise RefusedError(f'a ConfigDict of {quote(content)}')
+        return dict(content[0] or {})
 
 
 NAMES = {
-    ('mmengine.config.config', 'ConfigDict'): _config_dict,
+    ('mmengine.config.config', 'ConfigDict'): _ConfigDict,
     (MODULE, 'HistoryBuffer'): History,
     ('builtins', 'getattr'): history_getattr,
     **{(MODULE, f'HistoryBuffer.{name}'): method for name, method in _Statistic.known.items()},

@@ -145,6 +145,8 @@ class PickleMachine(PickleStack):
 
     def _build(self) -> None:
         state, target = self._stack.pop(), self._stack[-1]
+        if state is target and type(target) is dict:
+            return  # a ConfigDict of MMEngine 0.8 and 0.9 names itself as its state
         items, depth = self._sizes.of((state,))
         self._sizes.check_open(target)
         if isinstance(target, Pending):

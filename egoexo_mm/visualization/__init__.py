@@ -1,7 +1,7 @@
 """Pictures of videos and their targets, drawn with OpenCV.
 
-Every function takes and gives arrays: a frame or picture is (H, W, 3) uint8 RGB. Files are read and written in
-:mod:`.files` alone.
+Every function takes and gives arrays: a frame or picture is (H, W, 3) uint8 RGB. Only :mod:`.files`
+and :mod:`.class_names` read and write files.
 """
 
 from .class_names import imagenet_names, read_names

@@ -5,23 +5,21 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from egoexo_mm.video_lists import read_text
+
 from .files import VisualizationError
 
 
 def read_names(path: str | Path, count: int) -> list[str]:
-    """Names from a text file, one a line, line i for class i.
+    """Names from a text file, one per line, line i for class i.
 
     Raises:
-        VisualizationError: the file cannot be read or has not ``count`` names.
+        VisualizationError: The file cannot be read or does not have ``count`` names.
     """
     try:
-        names = Path(path).read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
-        raise VisualizationError(
-            f'{path}: cannot be read ({reason}); give a text file with a class name a line'
-        ) from None
-    names = [name.strip() for name in names]
+        names = [name.strip() for name in read_text(path).splitlines()]
+    except ValueError as error:
+        raise VisualizationError(str(error)) from None
     if len(names) != count or not all(names):
         empty = f', line {names.index("") + 1} is empty' if '' in names else ''
         raise VisualizationError(
@@ -32,7 +30,7 @@ def read_names(path: str | Path, count: int) -> list[str]:
 
 
 def imagenet_names() -> list[str] | None:
-    """The 1000 ImageNet names that torchvision carries, where it is installed and loads; else None."""
+    """The 1000 ImageNet names of torchvision; None where it is not installed or does not load."""
     if not find_spec('torchvision'):
         return None
     try:

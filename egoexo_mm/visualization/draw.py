@@ -13,7 +13,7 @@ from egoexo_mm.targets import Detections
 
 from .text import BLACK, WHITE, Colour, draw_label, place_labels, text_width
 
-# of Okabe and Ito, which all common kinds of colour vision tell apart
+# Colours of Okabe and Ito, which all common kinds of colour vision tell apart.
 COLOURS: dict[str, Colour] = dict(
     hand=(86, 180, 233), object=(230, 159, 0), ego=(0, 158, 115), score=(204, 121, 167)
 )
@@ -22,11 +22,11 @@ _THICKNESS = 2
 
 
 def linked_objects(found: Detections, size: tuple[int, int]) -> np.ndarray:
-    """The object that each hand touches: the one whose centre is nearest to the tip of the hand's offset vector.
+    """The object that each hand touches: its centre is nearest to the tip of the offset vector.
 
     Args:
-        found: of one frame.
-        size: (width, height) of the frame, since the nearest is meant in pixels.
+        found: Detections of one frame.
+        size: (width, height) of the frame, since distances are compared in pixels.
 
     Returns:
         (n,) int64 rows of ``found``; -1 for objects, and for hands without contact or offset.
@@ -53,13 +53,13 @@ def detection_label(found: Detections, i: int) -> str:
 
 
 def pixel_boxes(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(n, 4) int corners that lie within a frame of ``(width, height)``, of boxes in fractions."""
+    """(n, 4) boxes in fractions -> int corners within a frame of ``(width, height)``."""
     limit = np.array([*size, *size])
     return np.clip(np.rint(box * limit), 0, limit - 1).astype(int)
 
 
 def draw_detections(frame: np.ndarray, found: Detections) -> np.ndarray:
-    """The frame with the boxes of hands and objects, a line from each hand to its object, and labels."""
+    """The frame with labelled boxes, and a line from each hand to its object."""
     picture = np.ascontiguousarray(frame).copy()
     size = picture.shape[1], picture.shape[0]
     boxes = pixel_boxes(found.box, size)
@@ -87,7 +87,7 @@ def draw_link(picture: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
 
 
 def dim(frame: np.ndarray) -> np.ndarray:
-    """A dark grey copy, as the ground of an overlay."""
+    """A dark grey copy, as the background of an overlay."""
     grey = np.rint(frame.mean(2, keepdims=True) * 0.6).astype(np.uint8)
     return np.repeat(grey, 3, axis=2)
 
@@ -100,8 +100,8 @@ def overlay_map(
     Args:
         frame: (H, W, 3).
         cells: (h, w) in [0, 1].
-        colour: of the map.
-        opacity: in [0, 1].
+        colour: Of the map.
+        opacity: In [0, 1].
     """
     rows, columns = (
         np.arange(pixels) * count // pixels for pixels, count in zip(frame.shape[:2], cells.shape)

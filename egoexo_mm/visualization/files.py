@@ -13,19 +13,19 @@ from egoexo_mm.atomic_files import whole_file
 
 
 class VisualizationError(ValueError):
-    """Something cannot be drawn; the message is one sentence that says what, and what to do."""
+    """Something cannot be drawn; the message says why, and what to do."""
 
 
 class VideoFrames:
     """Frames of a video by number: numbers, pictures and times are those of training.
 
     Attributes:
-        num_frames: that can be shown.
-        fps: average frame rate, 0 where unknown.
+        num_frames: Number of frames that can be shown.
+        fps: Average frame rate, 0 where unknown.
         times: (num_frames,) seconds at which each frame is shown, from the first.
 
     Raises:
-        VisualizationError: the file is not there or is no video.
+        VisualizationError: The file does not exist or is no video.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -60,7 +60,7 @@ class VideoFrames:
         return max(1, int(np.searchsorted(self.times, seconds)))
 
     def evenly(self, count: int) -> list[int]:
-        """Numbers of ``count`` frames, from the middles of as many equal parts; fewer where the video is shorter."""
+        """Numbers of ``count`` frames (or fewer), from the middles of as many equal parts."""
         count = min(count, self.num_frames)
         return [(2 * i + 1) * self.num_frames // (2 * count) for i in range(count)]
 
@@ -70,7 +70,7 @@ class VideoFrames:
 
 
 def write_png(path: str | Path, picture: np.ndarray) -> None:
-    """Write a picture; the file is there whole or not at all."""
+    """Write a picture; the file appears complete or not at all."""
     with whole_file(path) as temporary:
         try:
             cv2.imwrite(temporary, picture[..., ::-1])
@@ -83,10 +83,13 @@ def write_png(path: str | Path, picture: np.ndarray) -> None:
 def write_mp4(
     path: str | Path, pictures: Iterable[np.ndarray], fps: float, codec: str = 'mp4v'
 ) -> int:
-    """:func:`egoexo_mm.video.write_mp4`: a video without sound; the number of its pictures.
+    """Write a video without sound, see :func:`egoexo_mm.video.write_mp4`.
+
+    Returns:
+        The number of its pictures.
 
     Raises:
-        VisualizationError: no encoder for ``codec``, no picture, or one of another size.
+        VisualizationError: No encoder for ``codec``, no picture, or one of another size.
     """
     try:
         return video.write_mp4(path, pictures, fps, codec)

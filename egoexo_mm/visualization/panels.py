@@ -1,4 +1,4 @@
-"""One frame with what the teachers say about it, and the scores of its video.
+"""One frame with the teachers' targets, and the scores of its video.
 
 Shape legend: ``H x W`` pixels of a frame, ``h x w`` cells of a map.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from egoexo_mm.interaction_maps import KINDS, boxes_to_maps
@@ -31,7 +30,10 @@ class ScoreBar(NamedTuple):
 
 
 def fit_short_side(frame: np.ndarray, short_side: int) -> np.ndarray:
-    """The frame with a shorter side of about ``short_side``; both sides are multiples of 4, which halves stay even for."""
+    """The frame with a shorter side of about ``short_side``.
+
+    Both sides are multiples of 4, so half of a side is even too.
+    """
     height, width = frame.shape[:2]
     scale = short_side / min(height, width)
     return resized(frame, *(max(4, 4 * round(side * scale / 4)) for side in (width, height)))
@@ -64,14 +66,15 @@ def frame_panel(
     cells: int = 7,
     min_score: float = 0.0,
 ) -> np.ndarray:
-    """A frame with its boxes under a caption, and right of it, smaller, the hand map over the object map.
+    """A frame with its boxes under a caption; on its right, smaller, the hand and object maps.
 
     Args:
         frame: (H, W, 3), sides multiples of 4 (see :func:`fit_short_side`).
-        caption: a line of text.
-        found: detections of the frame; None where none were asked for, which leaves the maps out too.
-        cells: of the maps along the shorter side of the frame. The default is the map of a 224 crop with cells of 32.
-        min_score: of the boxes that are drawn; the maps hold all.
+        caption: A line of text.
+        found: Detections of the frame; None leaves out boxes and maps.
+        cells: Cells of the maps along the shorter side of the frame. The default is the map of a
+            224 crop with cells of 32.
+        min_score: Lowest score of the boxes that are drawn; the maps hold all.
 
     Returns:
         (H + LINE, W, 3), with maps about half wider; both sides are even.
@@ -80,13 +83,8 @@ def frame_panel(
     if found is None:
         return np.vstack([heading([caption], width), frame])
     main = np.vstack([heading([caption], width), draw_detections(frame, above(found, min_score))])
-    return np.hstack(
-        [
-            main,
-            blank(_GAP, len(main)),
-            _map_column(frame, maps_of_frame(found, map_grid(frame, cells))),
-        ]
-    )
+    maps = _map_column(frame, maps_of_frame(found, map_grid(frame, cells)))
+    return np.hstack([main, blank(_GAP, len(main)), maps])
 
 
 def _map_column(frame: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -95,10 +93,9 @@ def _map_column(frame: np.ndarray, maps: np.ndarray) -> np.ndarray:
     ground = resized(dim(frame), 2 * round(height * frame.shape[1] / len(frame) / 2), height)
     parts = []
     for kind, cells in zip(KINDS, maps):
-        parts += [
-            heading([f'{kind} map'], ground.shape[1], COLOURS[kind]),
-            overlay_map(ground, cells, COLOURS[kind]),
-        ]
+        colour = COLOURS[kind]
+        parts += [heading([f'{kind} map'], ground.shape[1], colour)]
+        parts += [overlay_map(ground, cells, colour)]
     return np.vstack(parts)
 
 
@@ -110,9 +107,9 @@ def score_bars(
     Args:
         scores: (C,).
         kind: ``'logits'`` or ``'probabilities'``.
-        names: of the classes; None for their numbers.
-        top: how many.
-        colour: of the bars.
+        names: Of the classes; None for their numbers.
+        top: Number of bars.
+        colour: Of the bars.
     """
     share = shares(scores, kind)
     best = np.argsort(-share, kind='stable')[:top].tolist()
@@ -136,11 +133,8 @@ def score_strip(bars: Sequence[ScoreBar], width: int) -> np.ndarray:
     for number, bar in enumerate(bars):
         top = number * LINE
         draw_text(out, shorten(bar.name, name_width), 0, top)
-        cv2.rectangle(out, (left, top + 4), (right - 1, top + LINE - 5), (64,) * 3, cv2.FILLED)
-        length = round((right - left) * float(np.clip(bar.share, 0, 1)))
-        if length:
-            cv2.rectangle(
-                out, (left, top + 4), (left + length - 1, top + LINE - 5), bar.colour, cv2.FILLED
-            )
+        out[top + 4 : top + LINE - 4, left:right] = 64
+        end = left + round((right - left) * float(np.clip(bar.share, 0, 1)))
+        out[top + 4 : top + LINE - 4, left:end] = bar.colour
         draw_text(out, f'{bar.share:.3f}', right, top)
     return out

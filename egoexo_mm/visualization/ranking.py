@@ -21,35 +21,38 @@ TILE = 304, 180  # width, height of a frame
 
 
 def rank_by_ego(store: TargetStore) -> list[tuple[str, float]]:
-    """All videos with their Ego-Score in [0, 1], the most egocentric first; equal ones in the order of the store.
+    """All videos with their Ego-Score in [0, 1], the most egocentric first.
+
+    Equal ones keep the order of the store.
 
     Raises:
-        VisualizationError: a store of another signal, or an empty one.
+        VisualizationError: For a store of another signal, or an empty one.
     """
     check_ego_store(store)
     ids = store.video_ids
     if not ids:
         raise VisualizationError(f'{store.path}: holds no video; run the teacher first')
     scores = np.stack([store.scores(video_id) for video_id in ids])
-    order = np.argsort(
-        scores[:, 0] - scores[:, 1], kind='stable'
-    )  # where softmax is 1.0 for many, logits still differ
+    # By difference, since logits still differ where the softmax of many videos is 1.0.
+    order = np.argsort(scores[:, 0] - scores[:, 1], kind='stable')
     share = shares(scores, store.manifest.score_kind)[:, 1]
     return [(ids[i], float(share[i])) for i in order]
 
 
 def find_videos(where: str | Path, rule: str) -> dict[str, Path]:
-    """Videos by their id: all below a folder, or those of a list of ``path label`` lines (relative to the list).
+    """Videos by their id: all below a folder, or those of a list of ``path label`` lines.
+
+    Paths of a list are relative to it.
 
     Raises:
-        VisualizationError: neither, or no video in it.
+        VisualizationError: For neither of them, or no video in it.
     """
-    where = Path(where)
+    root = where = Path(where)
     if where.is_dir():
-        names = [
-            path.relative_to(where).as_posix() for path in files_below(where) if is_video(path)
-        ]
+        videos = filter(is_video, files_below(where))
+        names = [path.relative_to(where).as_posix() for path in videos]
     else:
+        root = where.parent
         try:
             names = listed_paths(where)
         except TargetStoreError as error:
@@ -58,31 +61,27 @@ def find_videos(where: str | Path, rule: str) -> dict[str, Path]:
             ) from None
     if not names:
         raise VisualizationError(
-            f'{where}: no video in it (.mp4, .mkv, .webm, ...); give a folder of videos or a list of '
-            '"path label" lines'
+            f'{where}: no video in it (.mp4, .mkv, .webm, ...); give a folder of videos or a list '
+            'of "path label" lines'
         )
-    root = where if where.is_dir() else where.parent
     return {video_id_from_path(name, rule): root / name for name in names}
 
 
 def ranking_sheet(
-    store: TargetStore,
-    videos: dict[str, Path],
-    count: int = 8,
-    columns: int = 4,
+    store: TargetStore, videos: dict[str, Path], count: int = 8, columns: int = 4
 ) -> tuple[np.ndarray, list[str]]:
-    """A picture with the middle frame of the ``count`` most and the ``count`` least egocentric videos.
+    """A picture with middle frames of the ``count`` most and the ``count`` least egocentric videos.
 
-    A store of fewer videos is shared out, the larger half to the most egocentric.
+    A store of fewer videos is divided, the larger half to the most egocentric.
 
     Args:
         store: Ego-Scores.
-        videos: id -> path. One that is not there is a grey tile.
-        count: of videos in each half, 1 or more.
-        columns: of tiles.
+        videos: Id -> path. A video without a path is a grey tile.
+        count: Number of videos in each half, 1 or more.
+        columns: Number of columns of tiles.
 
     Returns:
-        The picture, and a sentence for each video without a frame.
+        The picture, and a message for each video without a frame.
     """
     ranked = rank_by_ego(store)
     most = min(count, (len(ranked) + 1) // 2)
@@ -91,15 +90,13 @@ def ranking_sheet(
     parts: list[np.ndarray] = []
     for word, rows in halves.items():
         if rows:
-            tiles = grid(
-                [_tile(name, share, videos, missing) for name, share in rows], min(columns, most)
-            )
+            pictures = [_tile(name, share, videos, missing) for name, share in rows]
+            tiles = grid(pictures, min(columns, most))
             parts += [heading([f'{word} first-person'], tiles.shape[1]), tiles]
     width = max(part.shape[1] for part in parts)
     facts = [f'{store.manifest.dataset}, {len(ranked)} videos', store.manifest.teacher]
-    return stack(
-        [heading(['Ego-Score'], width), heading(facts, width, GREY), *parts], gap=6
-    ), missing
+    title = [heading(['Ego-Score'], width), heading(facts, width, GREY)]
+    return stack([*title, *parts], gap=6), missing
 
 
 def _tile(video_id: str, share: float, videos: dict[str, Path], missing: list[str]) -> np.ndarray:
@@ -110,13 +107,8 @@ def _tile(video_id: str, share: float, videos: dict[str, Path], missing: list[st
         draw_text(picture, 'no frame', 0, (height - LINE) // 2)
     else:
         picture = letterbox(frame, width, height)
-    return np.vstack(
-        [
-            picture,
-            heading([video_id], width),
-            score_strip([ScoreBar('ego', share, COLOURS['ego'])], width),
-        ]
-    )
+    bar = score_strip([ScoreBar('ego', share, COLOURS['ego'])], width)
+    return np.vstack([picture, heading([video_id], width), bar])
 
 
 def _middle_frame(video_id: str, videos: dict[str, Path], missing: list[str]) -> np.ndarray | None:

@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 
 
 def to_ascii(text: str) -> str:
-    """Letters without their accents, and ``?`` for what is left."""
+    """Letters without their accents, and ``?`` for other characters."""
     bare = (char for char in unicodedata.normalize('NFKD', text) if not unicodedata.combining(char))
     return ''.join(char if char.isascii() and char.isprintable() else '?' for char in bare)
 
@@ -30,7 +30,7 @@ def text_width(text: str) -> int:
 
 
 def shorten(text: str, width: int) -> str:
-    """The text, with its middle left out where it is wider than ``width`` pixels."""
+    """The text, without its middle where it is wider than ``width`` pixels."""
     if text_width(text) <= width:
         return text
     for kept in range(len(text) - 1, 0, -1):
@@ -60,11 +60,13 @@ def draw_label(
 def place_labels(
     boxes: Sequence[Sequence[int]], widths: Sequence[int], size: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """Corners for the labels of boxes: above, below or inside each, where no earlier label is; else the nearest free line.
+    """Corners for the labels of boxes, which do not overlap where the picture has space.
+
+    A label stands above, below or inside its box, or else on the nearest free line.
 
     Args:
         boxes: x1, y1, x2, y2 in pixels.
-        widths: of the labels, in pixels.
+        widths: Of the labels, in pixels.
         size: (width, height) of the picture, which labels stay within.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What the stores say about one video, ready to be drawn."""
+"""The targets of one video in its stores, ready to be drawn."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ class VideoTargets:
     """One video and its rows in any of the three stores.
 
     Args:
-        video: frames of the user's copy.
-        video_id: its id in the stores.
+        video: Frames of the user's copy.
+        video_id: Its id in the stores.
         stores: ``ego_score``, ``object_score``, ``interaction`` -> store; any of them.
-        object_names: of the classes of the Object-Scores; None for their numbers.
-        top: Object-Scores shown.
-        cells, min_score: see :func:`.frame_panel`.
-        short_side: of drawn frames, in pixels.
+        object_names: Of the classes of the Object-Scores; None for their numbers.
+        top: Number of Object-Scores shown.
+        cells: See :func:`.frame_panel`.
+        min_score: See :func:`.frame_panel`.
+        short_side: Short side of drawn frames, in pixels.
 
     Raises:
-        VisualizationError: a store lacks the video, or its Ego-Scores are not two per video.
+        VisualizationError: A store lacks the video, or its Ego-Scores are not two per video.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class VideoTargets:
             if video_id not in store:
                 example = f', for example {quote(store.video_ids[0])}' if len(store) else ''
                 raise VisualizationError(
-                    f'{store.path}: no video {quote(video_id)} among the {len(store)} of this store (ids by rule '
-                    f'{store.manifest.video_id!r}{example}); give its id with --video-id, or leave out '
-                    f'--{name.replace("_", "-")}'
+                    f'{store.path}: no video {quote(video_id)} among the {len(store)} of this '
+                    f'store (ids by rule {store.manifest.video_id!r}{example}); give its id with '
+                    f'--video-id, or leave out --{name.replace("_", "-")}'
                 )
         self.video, self.video_id, self.stores = video, video_id, stores
         self.cells, self.min_score, self.short_side = cells, min_score, short_side

@@ -4,8 +4,12 @@ import pytest
 import torch
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.engine.fused_sgd import can_fuse
 
 
+@pytest.mark.skipif(
+    not can_fuse(torch.device('cpu'), torch.float32), reason='this PyTorch cannot fuse on a CPU'
+)
 @pytest.mark.parametrize(
     'gradients', [(float('inf'), 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, float('inf'), 1.0)]
 )

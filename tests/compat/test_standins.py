@@ -91,7 +91,7 @@ def test_a_real_drn_without_torchvision_is_replaced(tmp_path):
     localizers = tmp_path / 'mmaction' / 'models' / 'localizers'
     (localizers / 'drn' / 'drn_utils').mkdir(parents=True)
     for folder in (
-        *(localizers / 'drn' / 'drn_utils').parents[:4],
+        *list((localizers / 'drn' / 'drn_utils').parents)[:4],
         localizers / 'drn' / 'drn_utils',
     ):
         (folder / '__init__.py').write_text('')

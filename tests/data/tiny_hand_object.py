@@ -21,7 +21,7 @@ model = dict(
         shared_head=dict(in_channels=32, channels=(128, 128)),
         bbox_roi_extractor=dict(out_channels=32, finest_scale=32, roi_layer=dict(sampling_ratio=2)),
         bbox_head=dict(in_channels=128),
-        # From random weights, in minutes: the reference's 0.1 suits a long training from ImageNet's.
+        # for minutes from random weights; the reference's 0.1 suits a long training from ImageNet's
         hand_head=dict(
             in_channels=128,
             dropout=0.1,

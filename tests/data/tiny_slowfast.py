@@ -1,4 +1,4 @@
-# A SlowFast of a few thousand parameters on 64-pixel clips: the shipped recipe, small enough for tests.
+# A SlowFast of a few thousand parameters on 64-pixel clips: the shipped recipe in small.
 _base_ = '../../configs/egoexo_slowfast_k400.py'
 
 root = '{{$TINY_DATA:data/tiny}}'

@@ -1,4 +1,4 @@
-# A hand-object detector of a few thousand parameters for tests: C4, as the shipped one, or with a pyramid.
+# A hand-object detector of a few thousand parameters: C4, as the shipped one, or with a pyramid.
 default_scope = 'mmdet'
 custom_imports = dict(
     imports=['egoexo_mm', 'egoexo_mm.models.detectors'], allow_failed_imports=False

@@ -1,8 +1,9 @@
 """A folder of 100DOH with drawn hands, small enough that a detector learns it in minutes.
 
-A hand is a palm, four fingers and a thumb. The thumb of a right hand, seen from its back with the fingers up, is on its
-left; a left hand is the mirror image. What it touches says the contact state: nothing (0), a skin-coloured arm (1), a round
-red head (2), a blue cup (3) or a wide green table (4).
+A hand is a palm, four fingers and a thumb. The thumb of a right hand, seen from its back with the
+fingers up, is on its left. A left hand is the mirror image. The contact state follows from the
+touched thing: nothing (0), a skin-coloured arm (1), a round red head (2), a blue cup (3) or a wide
+green table (4).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import cv2
 import numpy as np
 
 WIDTH, HEIGHT = 128, 96
-_OBJECTS = {  # contact state -> colour (BGR), half width and half height as shares of a hand's size, shape
+# contact state -> colour (BGR), half width and half height as shares of a hand's size, shape
+_OBJECTS = {
     1: ((110, 160, 225), (0.75, 0.25), 'ellipse'),
     2: ((60, 60, 190), (0.45, 0.45), 'ellipse'),
     3: ((190, 90, 30), (0.35, 0.5), 'box'),
@@ -22,7 +24,7 @@ _OBJECTS = {  # contact state -> colour (BGR), half width and half height as sha
 
 
 def write_drawn_hands(root: Path, train: int, test: int, seed: int = 0) -> Path:
-    """``JPEGImages``, ``Annotations`` and the lists ``trainval`` and ``test`` of ``ImageSets/Main``."""
+    """``JPEGImages``, ``Annotations``, and ``trainval`` and ``test`` of ``ImageSets/Main``."""
     for folder in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
         (root / folder).mkdir(parents=True)
     for split, count, stream in (('trainval', train, 0), ('test', test, 1)):
@@ -39,8 +41,11 @@ def write_drawn_hands(root: Path, train: int, test: int, seed: int = 0) -> Path:
 
 
 def draw_image(rng: np.random.Generator) -> tuple[np.ndarray, list[dict]]:
-    """An image (HEIGHT, WIDTH, 3) in BGR and its one or two hands: ``box``, ``side``, ``state`` and ``object`` box or None,
-    in pixels from 0, ends inside."""
+    """An image (HEIGHT, WIDTH, 3) in BGR and its one or two hands.
+
+    A hand has ``box``, ``side``, ``state`` and ``object`` box or None, in pixels from 0, ends
+    inside.
+    """
     shade = np.linspace(*rng.uniform(190, 250, 2), WIDTH)[None, :, None] + rng.normal(
         0, 4, (HEIGHT, WIDTH, 3)
     )

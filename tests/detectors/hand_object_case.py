@@ -1,4 +1,4 @@
-"""The detector of the shipped config with the recorded weights, and what the original code computed with them."""
+"""The shipped detector with the recorded weights, and the original code's results with them."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ def image_sample(height, width, scale):
 
 
 def pair_by_anchor(channels):
-    """(24, h, w) RPN scores of the original (12 background, 12 foreground) as (1, 24, h, w) foreground, background pairs."""
+    """(24, h, w) scores, 12 background, 12 foreground -> (1, 24, h, w) pairs, foreground first."""
     background, foreground = torch.from_numpy(channels).chunk(2)
     return torch.stack([foreground, background], dim=1).flatten(0, 1)[None]

@@ -18,7 +18,7 @@ C4, FPN = CONFIGS.values()
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_training_step(name):
-    """With few RoIs of a small image, which just holds the smallest anchor; weights are not fetched."""
+    """With few RoIs of an image as small as the smallest anchor; weights are not fetched."""
     from mmdet.registry import MODELS
 
     cfg = copy.deepcopy(CONFIGS[name].model)
@@ -96,7 +96,7 @@ def test_rates_by_epoch():
 
 
 def test_small_hands_have_an_anchor():
-    """A hand of 30 pixels overlaps an anchor of 128 by 5% only and is found among the positives all the same."""
+    """A hand of 30 pixels overlaps an anchor of 128 by 5% only, and is a positive nevertheless."""
     from mmdet.registry import TASK_UTILS
     from mmengine.structures import InstanceData
 

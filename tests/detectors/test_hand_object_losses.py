@@ -256,7 +256,7 @@ def test_annotations_without_hands_fields(tiny):
 
 
 def test_roi_align_has_a_gradient():
-    """Whatever does the work here, mmcv's compiled op or the stand-in: d(mean over bins) / d(cells) sums to 1 a channel."""
+    """Of mmcv's compiled op or the stand-in: d(mean over bins) / d(cells) sums to 1 a channel."""
     with DefaultScope.overwrite_default_scope('mmdet'):
         extractor = MODELS.build(CFG.model.roi_head.bbox_roi_extractor)
     feats = torch.randn(1, 1024, 9, 12, requires_grad=True)

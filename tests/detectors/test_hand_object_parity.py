@@ -1,4 +1,4 @@
-"""The whole detector against one recorded forward pass of the original code (image_a.npz), float32 on the CPU."""
+"""The detector against a recorded pass of the original code (image_a.npz), float32 on the CPU."""
 
 import cv2
 import numpy as np
@@ -51,8 +51,9 @@ def close(found, name, atol=1e-3, rows=slice(None)):
 
 
 def close_boxes(found, expected):
-    # The original against itself in float64 is 1.1e-3 off in one proposal corner of 1200 (anchors up to 1500 pixels wide
-    # multiply the rounding of the backbone), so 1e-3 for each corner would test one machine's rounding.
+    # The original against itself in float64 is 1.1e-3 off in one proposal corner of 1200: anchors
+    # up to 1500 pixels wide multiply the rounding of the backbone. So 1e-3 for each corner would
+    # test one machine's rounding.
     error = np.abs(found.numpy() - expected)
     assert np.quantile(error, 0.99) < 1e-3 and error.max() < 1e-2
 
@@ -77,7 +78,7 @@ def test_proposals(proposals):
 
 
 def test_proposals_from_recorded_outputs(model):
-    """The same scores and deltas give the same boxes, to the pixel's thousandth and in the same order."""
+    """The same scores and deltas give the same boxes in the same order, to 1e-3 pixels."""
     scores, deltas = pair_by_anchor(A['rpn_cls_score']), torch.from_numpy(A['rpn_bbox_pred'])[None]
     (found,) = model.rpn_head.predict_by_feat(
         [scores], [deltas], batch_img_metas=[dict(img_shape=SIZE)]
@@ -110,7 +111,7 @@ def test_hand_layers(outputs):
 
 @torch.no_grad()
 def test_swapped_clip_is_seen(model, feats, proposals, monkeypatch):
-    """The swap moves the lower right corner of RoIs near the border; all others, and hand side, stay as they are."""
+    """The swap moves the lower right corner of RoIs near the border; others and hand sides stay."""
     monkeypatch.setattr(model.roi_head, 'swap_clip', False)
     rois = torch.nn.functional.pad(proposals[0].bboxes[:40], (1, 0))
     found = model.roi_head.score_rois(feats, rois, [dict(img_shape=SIZE)])
@@ -123,7 +124,7 @@ def test_swapped_clip_is_seen(model, feats, proposals, monkeypatch):
 
 
 def rows(found, label):
-    """Detections of a class as the original lists them: box, score, state, magnitude, dx, dy, side."""
+    """Detections of a class as in the original: box, score, state, magnitude, dx, dy, side."""
     found = found[found.labels == label]
     return torch.cat(
         [
@@ -259,7 +260,7 @@ def test_empty_proposals_are_scored(model, blob, few_proposals, monkeypatch):
 
 
 def test_pipeline_and_preprocessor(model, blob, tmp_path):
-    """From an image file to the network input of the original, within float32 rounding of the resize."""
+    """From an image file to the original's network input, within float32 rounding of the resize."""
     from mmdet.registry import TRANSFORMS
     from mmengine.registry import DefaultScope
 

@@ -65,13 +65,19 @@ def test_own_test_script(data, short, tmp_path):
 
 @pytest.mark.slow
 def test_all_six_pass_80_on_held_out_images(tmp_path, monkeypatch):
-    """Trained by our script; tested by mmdet's, which needs mmcv's compiled ops before it reads the config: without them the
-    workarounds have to come first."""
+    """Trained by our script, tested by mmdet's.
+
+    mmdet's script needs mmcv's compiled ops before it reads the config; without them the
+    workarounds have to come first.
+    """
     monkeypatch.setenv(
         'DRAWN_HANDS', str(write_drawn_hands(tmp_path / 'data', train=400, test=200))
     )
     train(CONFIG, tmp_path / 'run', timeout=3600)
-    start = 'import sys, runpy, egoexo_mm; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")'
+    start = (
+        'import sys, runpy, egoexo_mm; sys.argv = sys.argv[1:]; '
+        'runpy.run_path(sys.argv[0], run_name="__main__")'
+    )
     launch(
         [
             sys.executable,
@@ -106,7 +112,7 @@ def validated(work_dir):
 
 
 def test_drawings_are_what_the_files_say(data):
-    """The same numbers again, read from the files; each offset leads from its hand to the middle of what that touches."""
+    """The same numbers, read from the files; each offset leads from hand to object centre."""
     rng = np.random.default_rng([0, 0])
     seen = set()
     for stem in read_stems(data / 'ImageSets' / 'Main' / 'trainval.txt'):

@@ -1,4 +1,4 @@
-"""Parts of the hand-object detector against single-component outputs of the original code (units.npz)."""
+"""Parts of the hand-object detector against those of the original code (units.npz)."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,8 @@ def test_box_decoding():
         UNITS['clip_out'],
         1e-4,
     )
-    # 10 pixels from 0 to 9: a zero delta gives 0 to 10; the scaled delta log(3) / 0.2 triples the side of 10 around 5
+    # 10 pixels from 0 to 9: a zero delta gives 0 to 10; the scaled delta log(3) / 0.2 triples the
+    # side of 10 around 5
     box = torch.tensor([[0.0, 0, 9, 9]])
     assert coder.decode(box, torch.zeros(1, 4)).tolist() == [[0, 0, 10, 10]]
     coder = InclusiveDeltaBoxCoder(target_stds=[0.1, 0.1, 0.2, 0.2])
@@ -97,7 +98,7 @@ def test_nms(name):
 
 
 def test_nms_keeps_a_box_at_the_threshold():
-    """The original's CUDA rule (> threshold), which made the published figures; its CPU rule (>=) keeps 0 and 3 at 0.50."""
+    """The original's CUDA rule (> threshold) made the published figures; its CPU rule is >=."""
     for threshold, expected in ((0.5, UNITS['nms_eq_keep_051']), (0.51, UNITS['nms_eq_keep_051'])):
         keep = nms(UNITS['nms_eq_boxes'], UNITS['nms_eq_scores'], threshold, offset=1)[1]
         assert sorted(keep.tolist()) == expected.tolist() == [0, 1, 2, 3]
@@ -139,7 +140,7 @@ def test_links():
 
 
 def test_stem_pool():
-    """Windows start at the first pixel: an odd side of 5 gives 2 cells (padding would give 3), an even one of 6 gives 3."""
+    """Windows start at the first pixel: a side of 5 gives 2 cells (padded: 3), 6 gives 3."""
     pool = CeilPoolResNet(
         depth=18, num_stages=1, strides=(1,), dilations=(1,), out_indices=(0,)
     ).maxpool

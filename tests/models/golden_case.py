@@ -1,4 +1,4 @@
-"""One training step and one evaluation of the official Ego-Exo code, recorded on the CPU in float32, beside a model."""
+"""A training step and an evaluation of the official code, recorded on the CPU, and a model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seeding import clip_for, seeded_array  # noqa: E402
 
 
 class GoldenCase:
-    """The model of a shipped config with the recorded weights, the batch, and what the reference computed.
+    """A shipped config's model with the recorded weights, the batch, and the reference's results.
 
     Args:
         name: of the files in ``tests/data/golden``.
@@ -76,7 +76,7 @@ class GoldenCase:
         return sample
 
     def step(self) -> dict[str, torch.Tensor]:
-        """Losses of one training step from the seeded weights, and their ``total``; gradients stay in the model."""
+        """Losses of a step from the seeded weights, and ``total``; gradients stay in the model."""
         self.reset()
         self.model.train()
         losses = self.model.loss(self.inputs, self.samples)
@@ -94,10 +94,12 @@ class GoldenCase:
 
     def check_gradient_norms(self) -> None:
         """Compare the gradients that :meth:`step` left with the recorded norms."""
-        # The norms go through the name map beside the parameters, so a misplaced gradient shows. A small batch behind batch
-        # normalisation amplifies float32 rounding: the same step in float64 is up to 4.6% from single recorded norms of the
-        # backbone, 0.09% in the median and 0.15% for all of them as a vector (k400_slowfast_r50; epic100_star: 5.1%, 0.08%,
-        # 0.13%); the number of threads alone moves them as much. A bound of 0.1% on each would test one machine's rounding.
+        # The norms pass through the name map like the parameters, so a misplaced gradient shows. A
+        # small batch behind batch normalisation amplifies float32 rounding: the same step in
+        # float64 is up to 4.6% from single recorded norms of the backbone, 0.09% in the median and
+        # 0.15% for all of them as a vector (k400_slowfast_r50; epic100_star: 5.1%, 0.08%, 0.13%).
+        # The number of threads alone moves them as much. A bound of 0.1% on each would test one
+        # machine's rounding.
         norms = {
             key: torch.full(self.info['shapes'][key], norm)
             for key, norm in self.info['grad_norms'].items()

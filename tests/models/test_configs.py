@@ -115,7 +115,7 @@ def test_lateral_kernels():
 
 
 def test_online_config():
-    """It differs from the stored one in its targets: each has a teacher, and none a store."""
+    """It differs from the stored one in the source of targets: a teacher for each, and no store."""
     online, stored = load('egoexo_slowfast_k400_online.py'), load('egoexo_slowfast_k400.py')
     teachers = online.model.pop('teachers')
     targets = online.train_dataloader.dataset.pop('targets')

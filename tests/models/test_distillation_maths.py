@@ -105,7 +105,8 @@ def test_maps_by_hand():
         num_frames=2,
         grid=(4, 4),
     )
-    # 0.3 * 4 = 1.2 -> 1 and 0.55 * 4 = 2.2 -> 2: columns 1 and 2 of row 0; the second box fills columns 2 and 3
+    # 0.3 * 4 = 1.2 -> 1 and 0.55 * 4 = 2.2 -> 2: columns 1 and 2 of row 0; the second box fills
+    # columns 2 and 3
     assert maps[0, 1].tolist() == pytest.approx(
         np.array([[0, 0.5, 0.9, 0.9], [0, 0, 0.9, 0.9], [0, 0, 0.9, 0.9], [0, 0, 0.9, 0.9]])
     )

@@ -1,7 +1,4 @@
-"""Every shipped fine-tuning config loads, builds, reads its data and takes a training step.
-
-The figures of the recipes are held too.
-"""
+"""Every fine-tuning config loads, builds, reads its data and trains; figures of the recipes."""
 
 from pathlib import Path
 
@@ -169,7 +166,7 @@ def test_model(name):
 
 @pytest.mark.parametrize('name', SHIPPED)
 def test_protocol(name):
-    """Jittered 224 crops in training, 10 clips x 3 crops of 256 in testing; maps for Ego-Exo*."""
+    """Jittered 224 crops to train, 10 clips x 3 crops of 256 to test; targets for Ego-Exo* only."""
     cfg = load(name)
     train, test = (
         {s.type: s for s in loader.dataset.pipeline}

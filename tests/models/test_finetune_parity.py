@@ -1,4 +1,4 @@
-"""Numbers of the official Ego-Exo* fine-tuning, from converted seeded weights, with the shipped configs."""
+"""Numbers of the official Ego-Exo* fine-tuning, with seeded weights and the shipped configs."""
 
 import numpy as np
 import pytest

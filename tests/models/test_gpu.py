@@ -149,7 +149,7 @@ def test_the_counter_of_syncs_counts():
     ids=['float32', 'float16', 'bfloat16'],
 )
 def test_no_step_waits_for_the_device(tmp_path, monkeypatch, wrapper):
-    """Whole steps of a run with every shipped hook: copy to the device, forward, backward, update, hooks after the step.
+    """Steps of a run with every shipped hook: copy, forward, backward, update, hooks after it.
 
     Steps that write a log line read the losses; that is what they are for.
     """

@@ -71,7 +71,7 @@ def test_stock_heads_score_as_in_the_host(average, limit):
     inputs = clips(1, 3)
     expected = scores_of(recognizer(STOCK[average], kind='Recognizer3D', limit=limit), inputs)
     found = scores_of(recognizer(STOCK[average], limit=limit), inputs)
-    # with a limit the host's linear layer sees all views at once, ours two: another order of summation
+    # with a limit the host's linear layer sees all views at once, ours two: sums in another order
     torch.testing.assert_close(
         found, expected, rtol=1e-5 if limit else 0, atol=1e-6 if limit else 0
     )
@@ -95,7 +95,7 @@ def test_a_neck_is_run():
 
 @pytest.mark.parametrize('views', [2, 6])
 def test_features_do_not_pile_up(views):
-    """However many views, the backbone sees two at a time and their features are gone when it sees the next."""
+    """The backbone sees two views at a time, and their features are gone when it sees the next."""
     model = recognizer(OURS, limit=2)
     batches, alive, most = [], [], []
 
@@ -193,7 +193,7 @@ def test_deferred_pixels_are_normalised_whatever_their_type(dtype, head):
 
 
 def test_normalised_clips_are_not_normalised_again():
-    """What is given to ``predict`` as a tensor is taken as it is, whatever the preprocessor would do."""
+    """``predict`` takes a tensor as normalised, whatever the preprocessor would do."""
     model = preprocessed(recognizer(OURS), defer_testing=True)
     expected = scores_of(recognizer(OURS), clips(1, 2))
     assert torch.equal(scores_of(model, clips(1, 2)), expected)

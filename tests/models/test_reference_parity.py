@@ -1,4 +1,4 @@
-"""Numbers of the official Ego-Exo code, from converted seeded weights, with the shipped pre-training configs."""
+"""Numbers of the official Ego-Exo code, with seeded weights and shipped pre-training configs."""
 
 import numpy as np
 import pytest

@@ -112,7 +112,8 @@ def test_prediction_of_positions_and_views():
     [
         (
             [-1, -1],
-            r'narration_id P01_11_3: expected class ids from 0 .*, got \[-1, -1\]; train on an annotated split',
+            r'narration_id P01_11_3: expected class ids from 0 .*, got \[-1, -1\]; '
+            'train on an annotated split',
         ),
         ([0, -1], r'got \[0, -1\]'),
         ([1], r'expected a label \[verb, noun\], got a tensor of shape \(1,\)'),

@@ -68,7 +68,7 @@ def test_activation_comes_before_the_mean_over_positions():
 
 
 def test_slowfast_at_256_as_a_window_of_crops():
-    """2 x 2 positions of 7 x 7 of an 8 x 8 map: the four corner crops of the map, each scored as in training at 224."""
+    """2 x 2 positions of 7 x 7 on an 8 x 8 map: its four corner crops, scored as in training."""
     torch.manual_seed(0)
     module = head(num_classes=5, in_channels=12).train(False)
     slow, fast = torch.randn(2, 8, 4, 8, 8), torch.randn(2, 4, 16, 8, 8)

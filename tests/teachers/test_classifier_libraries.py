@@ -1,9 +1,10 @@
 """Classifiers from timm, torchvision and mmpretrain.
 
-Where a library can be imported its real networks and transforms are compared. Most test machines have none of them (PyPI's
-torchvision does not import beside a CPU-only torch, and the other two need it), so the adapters are also run against
-STAND-INS: modules made here that offer the few functions in use and say what the real ones were seen to say. They show
-that the adapters read the settings rightly, not that the libraries still offer them.
+Where a library can be imported its real networks and transforms are compared. Most test machines
+have none of them (PyPI's torchvision does not import beside a CPU-only torch, and the other two
+need it), so the adapters are also run against STAND-INS: modules made here that offer the few
+functions in use and return what the real ones were seen to return. They show that the adapters read
+the settings rightly, not that the libraries still offer them.
 """
 
 import enum
@@ -41,7 +42,7 @@ SIZES = [(270, 480), (361, 641), (255, 303), (480, 271)]
 
 
 def assert_close(teacher: ObjectScoreTeacher, transform) -> None:
-    """Frames within a few grey levels, and a quarter of one on average (PIL rounds after each of two passes)."""
+    """Frames within a few grey levels, 0.25 on average (PIL rounds after both passes)."""
     for size in SIZES:
         frame = waves(*size)
         found = teacher.prepare(torch.from_numpy(frame).permute(2, 0, 1)[None])

@@ -1,4 +1,4 @@
-"""Resizing, cropping and normalising of batches against values by hand, MMAction2's transforms and OpenCV."""
+"""Resizing, cropping and normalising against values by hand, MMAction2's transforms and OpenCV."""
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ def batch(*frames: np.ndarray) -> torch.Tensor:
 
 
 def test_values():
-    """Means of 2 x 2 pixels are 25 and 45.25, rounded to 45; an odd room of 1 puts the crop left, or right with 'up'."""
+    """Means of 2 x 2 pixels are 25 and 45.25, rounded to 45; a spare pixel is on the right."""
     options = dict(size=1, resize=1, antialias=False, mean=[5, 5, 5], std=[10, 10, 20])
     assert FramePreprocessor(**options)(ROWS).tolist() == [[[[2.0]], [[2.0]], [[1.0]]]]
     assert FramePreprocessor(**options, start='up')(ROWS).tolist() == [[[[4.0]], [[4.0]], [[2.0]]]]
@@ -36,7 +36,7 @@ def test_values():
 
 
 def test_geometries():
-    """Squashed to one pixel: the mean of the four in the middle. Cropped first: half of the short side, 1 pixel."""
+    """Squashed to a pixel: mean of the four in the middle. Cropped first: half the side, 1."""
     options = dict(size=1, **PLAIN)
     middle = FramePreprocessor(resize=1, geometry='squash', **options)(ROWS)
     assert middle[0, 0].item() == (10 + 20 + 50 + 60) / 4
@@ -49,7 +49,7 @@ def test_geometries():
     'rule, expected', [('down', (2, 2, 121)), ('even', (2, 2, 121)), ('up', (3, 2, 122))]
 )
 def test_starts(rule, expected):
-    """Of 5, 4 and 242.875 pixels that are left; mmpretrain's share of the short side is no whole number."""
+    """Of 5, 4 and 242.875 spare pixels; mmpretrain's share of the short side is a fraction."""
     assert (
         tuple(_STARTS[rule](length, side) for length, side in ((9, 4), (8, 4), (480, 237.125)))
         == expected
@@ -74,7 +74,7 @@ def test_bicubic_stays_in_range():
     'height, width', [(270, 480), (144, 176), (361, 641), (480, 271), (255, 303), (256, 256)]
 )
 def test_equal_to_the_hosts_transforms(height, width):
-    """Within one grey level, and 0.2 on average, of Resize and CenterCrop; antialiasing would be further off."""
+    """Within a grey level, 0.2 on average, of Resize and CenterCrop; antialiased it is not."""
     frame = waves(height, width)
     results = dict(imgs=[frame], img_shape=(height, width), modality='RGB', num_clips=1, clip_len=1)
     for step in (Resize(scale=(-1, 256)), CenterCrop(224)):

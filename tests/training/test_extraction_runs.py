@@ -14,8 +14,9 @@ from egoexo_mm.targets.inspection.summary import summarize, summary_lines
 from egoexo_mm.targets.inspection.verification import listed_ids, verify_store
 from tests.engine.extraction_case import config, extract, rows
 
-# For each config: a run to measure by, then the same into another store, again and again in a process that is killed at some
-# moment, until one comes to its end. Moments are random, but the second and third run are killed at work, with a new shard.
+# For each config: a run to measure by, then the same into another store, again and again in a
+# process that is killed at some moment, until one finishes. Moments are random, but the second and
+# third run are killed at work, with a new shard.
 KILLER = """
 import os, random, signal, sys, time
 from pathlib import Path
@@ -61,7 +62,9 @@ for whole, killed in zip(sys.argv[3::2], sys.argv[4::2]):
     while code is None:
         before, until = shards(), time.monotonic() + draw.uniform(0.1, 0.8) * seconds
         at_work = attempt in (1, 2)
-        code = watch(start(killed), lambda: shards() > before if at_work else time.monotonic() > until)
+        code = watch(
+            start(killed), lambda: shards() > before if at_work else time.monotonic() > until
+        )
         attempt += 1
     print('ENDED', code, flush=True)
 """
@@ -139,10 +142,8 @@ def test_two_ranks_equal_one(videos, tmp_path):
     extract(begun)  # three videos by one rank
     path = dumped(config(videos, str(store)), tmp_path / 'config.py')
     said = test(path, 'none', tmp_path / 'work', procs=2)
-    assert (
-        f'{store}: 9 videos extracted (90 frames), 3 were there before; 1 failed, see {store}/failed.jsonl'
-        in said
-    )
+    counts = '9 videos extracted (90 frames), 3 were there before; 1 failed'
+    assert f'{store}: {counts}, see {store}/failed.jsonl' in said
     extract(config(videos, str(tmp_path / 'one')))
     assert rows(store) == rows(tmp_path / 'one')
     assert failed(store) == ['broken']

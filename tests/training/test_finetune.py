@@ -1,4 +1,4 @@
-"""Fine-tuning from end to end on each data set's layout: train, resume, 10 x 3 views, metrics, dump."""
+"""Fine-tuning end to end on each data set's layout: train, resume, 10 x 3 views, metrics, dump."""
 
 import json
 import sys
@@ -84,7 +84,7 @@ def shrink(shipped: str, data: dict, root: Path) -> str:
     return str(root / 'config.py')
 
 
-# two of them have a near twin among the others: EPIC-100 is of frames too, keysteps are of videos too
+# two of them have a near twin among the others: EPIC-100 has frames too, keysteps videos too
 @pytest.fixture(
     scope='module',
     params=[

@@ -5,6 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import sandbox
@@ -27,7 +28,7 @@ BOMB = (
 
 def shard(count, compression=None):
     schema = arrow_schema(stores.PROBS)
-    columns = {'video_id': ['a'] * count, 'score': [[0.25] * 4] * count}
+    columns = {'video_id': ['a'] * count, 'score': [np.full(4, 0.25, np.float16)] * count}
     batch = pa.record_batch(
         [pa.array(columns.get(field.name, [1] * count), field.type) for field in schema], schema
     )

@@ -153,6 +153,18 @@ def test_a_namespace_in_every_protocol(tmp_path, protocol):
     assert equal(value, checkpoints.load(tmp_path / 'n.pth'))
 
 
+@pytest.mark.parametrize('protocol', [2, 4])
+def test_a_config_of_an_older_mmengine(monkeypatch, tmp_path, protocol):
+    """MMEngine 0.8 and 0.9 leave the pickle of a ConfigDict to addict."""
+    if '__reduce_ex__' in vars(ConfigDict):
+        monkeypatch.delattr(ConfigDict, '__reduce_ex__')
+    value = dict(a=ConfigDict(), b=ConfigDict(x=ConfigDict(y=[1, None]), z=(2, 3)))
+    torch.save(value, tmp_path / 'c.pth', pickle_protocol=protocol)
+    found = checkpoints.load(tmp_path / 'c.pth')
+    assert found == dict(a={}, b=dict(x=dict(y=[1, None]), z=(2, 3)))
+    assert type(found['b']) is type(found['b']['x']) is dict
+
+
 class Attack:
     def __init__(self, function, *args):
         self.call = (function, args)

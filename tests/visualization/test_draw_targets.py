@@ -38,7 +38,7 @@ def test_edges_have_the_colour_of_their_kind():
     frame = np.full((200, 400, 3), 60, np.uint8)
     picture = draw_detections(frame, HELD)
     assert (frame == 60).all() and picture.shape == frame.shape
-    # hand x 40..120, y 100..180; object x 240..320, y 80..120; their inside stays but for the link
+    # hand x 40..120, y 100..180; object x 240..320, y 80..120; their inside stays, but for the link
     for y, x in ((140, 40), (140, 120), (180, 60)):
         assert tuple(picture[y, x]) == COLOURS['hand']
     for y, x in ((100, 320), (120, 300)):

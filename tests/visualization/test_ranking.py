@@ -91,7 +91,7 @@ def test_sheet_shows_middle_frames_best_first(tmp_path):
     store = ego_store(tmp_path / 's', dict(b=(0, 1), broken=(0, -3), a=(0, 2), gone=(0, -2)))
     picture, missing = ranking_sheet(store, find_videos(tmp_path / 'v', 'stem'), count=2)
     width, height = TILE
-    # two rows of two tiles, each below a line of text, with gaps: most a, b; least broken, gone
+    # two rows of two tiles, each after a line of text, within gaps: most a, b; least broken, gone
     row = height + 2 * LINE
     tops = [3 * LINE + 2 * 6 + LINE + 6 + 8]
     tops.append(tops[0] + row + 8 + 6 + LINE + 6 + 8)

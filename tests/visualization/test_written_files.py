@@ -25,7 +25,7 @@ def test_mp4_plays(tmp_path, codec):
     'name', ['av1_mp4', 'turned_90', 'variable_mp4', 'cover_first', 'h264_avi', 'h264_ts']
 )
 def test_frames_are_those_of_training(tmp_path, name):
-    """The same picture for the same number; `variable` shows frame 25 at (20 + 5 x 4) / 25 s."""
+    """The same picture for the same number: in `variable` frame 25 is at (20 + 5 x 4) / 25 s."""
     from mmaction.registry import TRANSFORMS
 
     from tests.video.kinds import KINDS

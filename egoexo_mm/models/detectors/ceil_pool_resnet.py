@@ -11,10 +11,11 @@ from torch import nn
 
 @MODELS.register_module()
 class CeilPoolResNet(ResNet):
-    """mmdet's ``ResNet`` (same arguments and parameter names) with an unpadded, ceil-mode stem pool.
+    """mmdet's ``ResNet`` (same arguments and names) with an unpadded, ceil-mode stem pool.
 
-    Released weights saw a 3x3 pool of stride 2 with padding 0 and ``ceil_mode``. Against mmdet's padding of 1 every window
-    is shifted by one pixel, and the map is one cell smaller where the stem's output has an odd side.
+    Released weights saw a 3x3 pool of stride 2 with padding 0 and ``ceil_mode``. Against mmdet's
+    padding of 1 every window is shifted by one pixel, and the map is one cell smaller where the
+    stem's output has an odd side.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

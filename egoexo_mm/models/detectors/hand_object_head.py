@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from egoexo_mm.interaction_maps import HAND_LABEL
+from egoexo_mm.interaction_maps import CONTACTS, HAND_LABEL
 
 from .hand_object_maths import scaled_offset
 
@@ -44,7 +44,7 @@ class HandObjectHead(BaseModule):
             nn.Linear(in_channels, contact_channels),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(contact_channels, 5),
+            nn.Linear(contact_channels, len(CONTACTS)),
         )
         self.offset = nn.Linear(in_channels, 3)
         self.side = nn.Linear(in_channels, 1)
@@ -60,8 +60,8 @@ class HandObjectHead(BaseModule):
             padded: (R, C, h, w) features of the enlarged RoIs, which show what a hand touches.
 
         Returns:
-            ``contact`` (R, 5) logits of none, self, other person, portable object, stationary object; ``offset`` (R, 3)
-            magnitude in thousands of pixels and direction of length 0.1; ``side`` (R,) logit of being a right hand.
+            ``contact`` (R, 5) logits, see ``CONTACTS``; ``offset`` (R, 3) magnitude in thousands of
+            pixels and direction of length 0.1; ``side`` (R,) logit of being a right hand.
         """
         around = padded.mean((2, 3))
         return dict(
@@ -71,15 +71,15 @@ class HandObjectHead(BaseModule):
         )
 
     def loss(self, outputs: dict[str, Tensor], targets: InstanceData) -> dict[str, Tensor]:
-        """Mean losses over the RoIs they concern; zero, with a gradient of zero, where there is none.
+        """Mean losses over the RoIs that they apply to; zero with a zero gradient for no RoI.
 
-        Contact state and side are learned on hands. The offset is learned on hands that touch something at a known place:
-        annotations without a direction have a magnitude of 0.
+        Contact state and side are learned on hands. The offset is learned on hands that touch
+        something at a known place: annotations without a direction have a magnitude of 0.
 
         Args:
             outputs: Of :meth:`forward`.
-            targets: What is annotated at each RoI: ``labels`` (R,), ``contact_state`` (R,), ``offset`` (R, 3) in pixels of
-                the original image / 1000 and at length 0.1, ``side`` (R,).
+            targets: Annotations at each RoI: ``labels`` (R,), ``contact_state`` (R,), ``offset``
+                (R, 3) in pixels of the original image / 1000 and at length 0.1, ``side`` (R,).
         """
         hand = (targets.labels == HAND_LABEL).float()
         touching = hand * (targets.contact_state > 0) * (targets.offset[:, 0] > 0)

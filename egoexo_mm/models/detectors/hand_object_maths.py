@@ -10,13 +10,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _UNIT_LENGTH = 0.1  # of a direction vector
-_REACH = 10000  # pixels per (magnitude 1 x direction 1): magnitude is in thousands of pixels, direction in tenths
+# Pixels per (magnitude 1 x direction 1): magnitude is in thousands of pixels, direction in tenths.
+_REACH = 10000
 
 
 def pad_proposals(boxes: Tensor, count: int) -> Tensor:
     """Boxes (R, 4) with zero rows added up to ``count``; a longer list stays as it is.
 
-    The original proposal layer returns a fixed number of rows and scores the empty ones like any other.
+    The original proposal layer returns a fixed number of rows and scores the empty ones too.
     """
     return F.pad(boxes, (0, 0, 0, max(0, count - len(boxes))))
 
@@ -27,9 +28,10 @@ def enlarge_rois(rois: Tensor, image_sizes: Tensor, ratio: float, swap_clip: boo
     Args:
         rois: (R, 5) as image index, x1, y1, x2, y2.
         image_sizes: (images, 2) as height, width of the network's input.
-        swap_clip: Clip x2 by the image's *height* and y2 by its width, as the reference does. In a landscape image this cuts
-            off the right side of RoIs, even to the left of x1 (RoIAlign then takes one cell). Weights trained with the
-            reference saw it so.
+        ratio: Share of the width or height that is added on every side.
+        swap_clip: Clip x2 by the image's *height* and y2 by its width, as the reference does. In a
+            landscape image this cuts off the right side of RoIs, even to the left of x1 (RoIAlign
+            then takes one cell). Weights trained with the reference saw it so.
 
     Returns:
         (R, 5).
@@ -47,20 +49,21 @@ def scaled_offset(raw: Tensor) -> Tensor:
 
 
 def offset_in_pixels(offset: Tensor) -> Tensor:
-    """(H, 2) vectors in pixels of the original image, from (H, 3) magnitudes and directions of :func:`scaled_offset`."""
+    """(H, 3) magnitudes and directions of :func:`scaled_offset` -> (H, 2) in image pixels."""
     return _REACH * offset[:, :1] * offset[:, 1:]
 
 
 def link_hands_to_objects(
     hands: Tensor, contact_state: Tensor, offset: Tensor, objects: Tensor
 ) -> Tensor:
-    """The object that each hand touches: the one whose centre is nearest to the tip of the hand's offset vector.
+    """The object that each hand touches: its centre is nearest to the tip of the offset vector.
+
+    Boxes must be in pixels of the original image, where the vector was learned.
 
     Args:
         hands: (H, 4).
         contact_state: (H,); 0 is no contact.
-        offset: (H, 3) magnitude and direction, see :func:`scaled_offset`. Boxes must be in pixels of the original image,
-            where the vector was learned.
+        offset: (H, 3) magnitude and direction, see :func:`scaled_offset`.
         objects: (O, 4).
 
     Returns:

@@ -14,9 +14,9 @@ from torch import Tensor
 class InclusiveDeltaBoxCoder(LegacyDeltaXYWHBBoxCoder):
     """mmdet's legacy coder (a side is x2 - x1 + 1) with the decoding of Shan et al.'s code.
 
-    Decoding sets the new corners to centre -+ side / 2 without giving the 1 back, so that a zero delta moves x2 and y2 by
-    one pixel, and does not bound the growth of a box. mmdet's legacy coder is half a pixel lower in all corners and bounds
-    it.
+    Decoding sets the new corners to centre -+ side / 2 without subtracting the 1 again, so a zero
+    delta moves x2 and y2 by one pixel. It does not bound the growth of a box. mmdet's legacy coder
+    is half a pixel lower in all corners and bounds the growth.
     """
 
     def decode(
@@ -31,15 +31,14 @@ class InclusiveDeltaBoxCoder(LegacyDeltaXYWHBBoxCoder):
         Args:
             bboxes: (N, 4) as x1, y1, x2, y2.
             pred_bboxes: (N, 4 K), for each of K classes dx, dy, dw, dh.
-            max_shape: (height, width) of the image; corners are clipped to its first and last pixel.
+            max_shape: (height, width) of the image; corners are clipped to its pixels.
             wh_ratio_clip: Not used: growth is not bounded.
 
         Returns:
             (N, 4 K).
         """
-        deltas = pred_bboxes.unflatten(1, (-1, 4)) * pred_bboxes.new_tensor(
-            self.stds
-        ) + pred_bboxes.new_tensor(self.means)
+        stds, means = pred_bboxes.new_tensor(self.stds), pred_bboxes.new_tensor(self.means)
+        deltas = pred_bboxes.unflatten(1, (-1, 4)) * stds + means
         side = (bboxes[:, 2:] - bboxes[:, :2] + 1)[:, None]
         centre = bboxes[:, None, :2] + 0.5 * side
         new_centre = deltas[..., :2] * side + centre

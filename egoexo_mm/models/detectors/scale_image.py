@@ -10,14 +10,15 @@ from mmdet.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ScaleImage(BaseTransform):
-    """Scale an image in float32 by one number for both axes. For inference: annotations are not scaled.
+    """Scale an image in float32 by one number for both axes, for inference only.
 
-    mmdet's ``Resize`` rounds to grey levels and scales each axis to a whole target size. Both are enough to change the
-    number of boxes.
+    Annotations are not scaled. mmdet's ``Resize`` rounds to grey levels and scales each axis to an
+    integer target size; either can change the number of boxes.
 
     Args:
         short_side: To reach, in pixels.
-        max_long_side: Never exceeded; None for no limit (the reference has 1000 in its demo and none in its evaluation).
+        max_long_side: Never exceeded. None for no limit: the reference has 1000 in its demo and no
+            limit in its evaluation.
     """
 
     def __init__(self, *, short_side: int = 600, max_long_side: int | None = 1000) -> None:
@@ -32,14 +33,11 @@ class ScaleImage(BaseTransform):
         return scale
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` (H, W, 3); set ``img_shape``, ``scale_factor`` (the same number twice) and ``keep_ratio``."""
+        """Replace ``img`` (H, W, 3); set ``img_shape``, ``scale_factor`` and ``keep_ratio``."""
         scale = self.factor(*results['img'].shape[:2])
+        pixels = results['img'].astype(np.float32)
         results['img'] = cv2.resize(
-            results['img'].astype(np.float32),
-            None,
-            fx=scale,
-            fy=scale,
-            interpolation=cv2.INTER_LINEAR,
+            pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR
         )
         results['img_shape'] = results['img'].shape[:2]
         results['scale_factor'] = (scale, scale)

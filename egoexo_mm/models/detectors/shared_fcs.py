@@ -11,15 +11,16 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class SharedFCs(BaseModule):
-    """Shared head for FPN features: the hidden layers of mmdet's ``Shared2FCBBoxHead``, where the hand layers see them too.
+    """The hidden layers of mmdet's ``Shared2FCBBoxHead`` as a shared head for FPN features.
 
-    In the C4 detector ResNet's last stage has this place. A mean of FPN features alone would not say where in its box a
-    thumb is.
+    The hand layers see their outputs too. In the C4 detector ResNet's last stage has this place. A
+    mean of FPN features alone would not say where in its box a thumb is.
 
     Args:
         in_channels: Of the RoI features.
         roi_feat_size: Their side in cells.
         channels: Units of each layer.
+        init_cfg: Of ``BaseModule``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Student of a teacher that scores whole clips (Ego-Score, Object-Score)."""
+"""Student of a teacher that scores clips (Ego-Score, Object-Score)."""
 
 from __future__ import annotations
 

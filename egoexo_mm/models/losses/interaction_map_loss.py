@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class InteractionMapLoss(nn.Module):
-    """``loss_weight`` x binary cross entropy with soft targets, mean over clips and cells (one map kind).
+    """``loss_weight`` x binary cross entropy with soft targets, mean over clips and cells.
+
+    It is the loss of one kind of map, hands or held objects.
 
     Args:
         loss_weight: 1.0 for each of hand and object in Kinetics pre-training.
-        pos_weight: weight of the positive term of every cell.
+        pos_weight: Weight of the positive term of every cell.
     """
 
     def __init__(self, *, loss_weight: float = 1.0, pos_weight: float = 1.0) -> None:
@@ -27,7 +29,7 @@ class InteractionMapLoss(nn.Module):
         Args:
             logits: (M, T, H, W) student map before the sigmoid, of the clips that have a target.
             target: (M, T, H, W) in [0, 1].
-            avg_factor: clips in the batch, with and without a target; ``M`` by default.
+            avg_factor: Clips in the batch, with and without a target; ``M`` by default.
 
         Returns:
             A scalar; zero with a gradient path when ``M`` is 0.
@@ -37,6 +39,7 @@ class InteractionMapLoss(nn.Module):
         logits, target = logits.float(), target.float()
         cost = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
         if self.pos_weight != 1:
-            # BCE is y * softplus(-x) + (1 - y) * softplus(x): the first term once more, weight - 1 times
+            # BCE is y * softplus(-x) + (1 - y) * softplus(x). The first term is added another
+            # pos_weight - 1 times.
             cost = cost + (self.pos_weight - 1) * target * F.softplus(-logits)
         return self.loss_weight * cost.flatten(1).mean(1).sum() / (avg_factor or len(logits))

@@ -5,21 +5,24 @@ from __future__ import annotations
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from egoexo_mm.checks import check_choice
 from egoexo_mm.models.distillation_maths import soft_target_divergence
 
 
 @MODELS.register_module()
 class SoftTargetLoss(nn.Module):
-    """``loss_weight`` x T^2 x KL(teacher || student), mean over clips (Ego-Score and Object-Score losses).
+    """``loss_weight`` x T^2 x KL(teacher || student), mean over clips.
+
+    It is the loss of Ego-Score and of Object-Score.
 
     Args:
-        temperature: softening of both sides, > 0.
-        target_kind: what the targets are, ``'logits'`` or ``'probabilities'``. Targets read by ``LoadTargets`` are
-            always logits.
+        temperature: Softening of both sides, > 0.
+        target_kind: What the targets are, ``'logits'`` or ``'probabilities'``. Targets read by
+            ``LoadTargets`` are always logits.
         loss_weight: 0.1 for Ego-Score and 0.5 for Object-Score in Kinetics pre-training.
 
     Raises:
-        ValueError: for a temperature that is not positive or an unknown ``target_kind``.
+        ValueError: For a temperature that is not positive or an unknown ``target_kind``.
     """
 
     def __init__(
@@ -28,10 +31,7 @@ class SoftTargetLoss(nn.Module):
         super().__init__()
         if temperature <= 0:
             raise ValueError(f'SoftTargetLoss: temperature must be positive, got {temperature}')
-        if target_kind not in ('logits', 'probabilities'):
-            raise ValueError(
-                f"SoftTargetLoss: target_kind must be 'logits' or 'probabilities', got {target_kind!r}"
-            )
+        check_choice('SoftTargetLoss: target_kind', target_kind, ('logits', 'probabilities'))
         self.temperature = temperature
         self.target_kind = target_kind
         self.loss_weight = loss_weight
@@ -42,7 +42,7 @@ class SoftTargetLoss(nn.Module):
         Args:
             logits: (M, C) student scores of the clips that have a target.
             target: (M, C) teacher scores.
-            avg_factor: clips in the batch, with and without a target; ``M`` by default.
+            avg_factor: Clips in the batch, with and without a target; ``M`` by default.
 
         Returns:
             A scalar; zero with a gradient path when ``M`` is 0.

@@ -1,4 +1,4 @@
-"""Teachers: frozen models that make the targets of Ego-Exo, for stores and inside the training step."""
+"""Teachers: frozen models that make the targets of Ego-Exo, for stores and in training."""
 
 from .base import ScoreTeacher, Teacher
 from .ego_score import EgoScoreTeacher

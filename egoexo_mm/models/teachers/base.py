@@ -1,7 +1,8 @@
-"""What every teacher of Ego-Exo offers, to extraction over a data set and to training that distils online.
+"""What every teacher of Ego-Exo offers, to extraction of stores and to online distillation.
 
-Shape legend: ``n`` items, ``L`` frames of an item (1 for teachers of single frames), ``H x W`` pixels of a frame, ``h x w``
-pixels as the network sees them, ``C`` scores, ``N`` clips of ``T`` frames.
+Shape legend: ``n`` items, ``L`` frames of an item (1 for teachers of single frames), ``H x W``
+pixels of a frame, ``h x w`` pixels as the network sees them, ``C`` scores, ``N`` clips of ``T``
+frames.
 """
 
 from __future__ import annotations
@@ -15,20 +16,26 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from egoexo_mm.checks import check_choice
 from egoexo_mm.probabilities import TRAINED_FLOOR
 from egoexo_mm.targets import Manifest
 
+# Named as in MMEngine's AmpOptimWrapper; the short names are aliases.
+HALF_DTYPES = dict(bfloat16=torch.bfloat16, float16=torch.float16)
+HALF_DTYPES.update(bf16=torch.bfloat16, fp16=torch.float16)
+
 
 class Teacher(BaseModule):
-    """A frozen model whose outputs are distilled; it takes raw RGB pixels and does its own resizing and normalisation.
+    """A frozen model whose outputs are distilled.
 
-    Extraction calls ``prepare`` on frames, ``infer`` on full batches of items, and ``row`` on all results of a video.
-    Training calls ``targets`` on the clips of a batch. Gradients are off and evaluation mode stays on, whatever the model
-    around it does (subclasses call ``freeze`` once they are built).
+    It takes raw RGB pixels and does its own resizing and normalisation. Extraction calls
+    ``prepare`` on frames, ``infer`` on full batches of items, and ``row`` on all results of a
+    video. Training calls ``targets`` on the clips of a batch. Gradients are off and evaluation mode
+    stays on, whatever the model around it does. Subclasses call ``freeze`` once they are built.
 
     Args:
-        name: of the teacher, for the manifest of its stores.
-        weights_sha256: SHA-256 of its checkpoint file, where there is one.
+        name: Of the teacher, for the manifest of its stores.
+        weights_sha256: SHA-256 of its checkpoint file, where it has one.
     """
 
     signal: str = ''  # ego_score, object_score or interaction
@@ -82,21 +89,22 @@ class Teacher(BaseModule):
 
         Args:
             items: (n, L, 3, h, w) prepared frames with one batch key.
-            frame_size: (H, W) of the frames before ``prepare``; of teachers whose ``batch_key`` leaves it out, any.
+            frame_size: (H, W) of the frames before ``prepare``. Where ``batch_key`` leaves it out,
+                it is that of any item.
         """
 
     @abstractmethod
     def row(self, results: list[Any], frames: np.ndarray) -> dict[str, Any]:
-        """What a store keeps of a video: arguments of ``StoreWriter.add_scores`` or ``add_detections``.
+        """A video's row: arguments of ``StoreWriter.add_scores`` or ``add_detections``.
 
         Args:
-            results: of every item of the video, in order.
+            results: Of every item of the video, in order.
             frames: (n, L) frame numbers of the items.
         """
 
     @abstractmethod
     def targets(self, pixels: Tensor) -> list[Tensor]:
-        """The ``target`` field of the samples of N training clips, as ``LoadTargets`` would leave it.
+        """Targets of N training clips, in the form that ``LoadTargets`` gives them.
 
         Args:
             pixels: (N, 3, T, H, W) RGB from 0 to 255, floating point.
@@ -104,22 +112,22 @@ class Teacher(BaseModule):
 
 
 class ScoreTeacher(Teacher):
-    """A classifier: the scores of a video are the mean over its items, as logits or as probabilities.
+    """A classifier; the scores of a video are the mean over its items.
 
     Subclasses give ``prepare``, ``logits`` and ``clip_items``.
 
     Args:
         num_scores: ``C``.
-        score_kind: ``'logits'`` (means of raw scores) or ``'probabilities'`` (means of softmax scores).
-        **kwargs: of :class:`Teacher`.
+        score_kind: ``'logits'`` (means of raw scores) or ``'probabilities'`` (means of softmax
+            scores).
+        **kwargs: Of :class:`Teacher`.
 
     Raises:
-        ValueError: for another ``score_kind``.
+        ValueError: For another ``score_kind``.
     """
 
     def __init__(self, *, num_scores: int, score_kind: str = 'logits', **kwargs: Any) -> None:
-        if score_kind not in ('logits', 'probabilities'):
-            raise ValueError(f"score_kind must be 'logits' or 'probabilities', got {score_kind!r}")
+        check_choice('score_kind', score_kind, ('logits', 'probabilities'))
         super().__init__(**kwargs)
         self.num_scores = num_scores
         self.score_kind = score_kind
@@ -136,7 +144,7 @@ class ScoreTeacher(Teacher):
 
     @abstractmethod
     def clip_items(self, num_frames: int) -> Tensor:
-        """(items, L) positions, in a training clip of ``num_frames`` frames, of the items that are scored."""
+        """Items of a training clip that are scored: (items, L) positions in its frames."""
 
     def _scores(self, items: Tensor) -> Tensor:
         scores = self.logits(items).float()
@@ -153,14 +161,13 @@ class ScoreTeacher(Teacher):
 
     @torch.no_grad()
     def targets(self, pixels: Tensor) -> list[Tensor]:
-        """(C,) float32 logits of each clip; mean probabilities become ``log p``."""
+        """(C,) float32 logits of each clip; mean probabilities ``p`` become ``log p``."""
         index = self.clip_items(pixels.shape[2])
-        # a pageable index is copied without waiting for the device; indexing with a host tensor would wait
+        # An index in pageable memory is copied without waiting for the device. Indexing with a host
+        # tensor would wait.
         places = index.flatten().to(pixels.device, non_blocking=True)
         frames = pixels.transpose(1, 2).index_select(1, places)  # (N, items * L, 3, H, W)
-        prepared = self.prepare(frames.flatten(0, 1)).unflatten(
-            0, (len(pixels) * len(index), index.shape[1])
-        )
+        prepared = self.prepare(frames.flatten(0, 1)).unflatten(0, (-1, index.shape[1]))
         scores = self._scores(prepared).unflatten(0, (len(pixels), len(index))).mean(1)
         if self.score_kind == 'probabilities':
             scores = scores.clamp(min=TRAINED_FLOOR).log()

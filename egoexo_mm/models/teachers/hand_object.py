@@ -1,7 +1,7 @@
 """Teacher of the Interaction-Map: a hand-object detector of mmdet.
 
-Shape legend: ``n`` images, ``D`` detections, ``N`` clips of ``T`` frames, ``S`` slow frames of a clip, ``H x W`` pixels of a
-frame, ``h x w`` pixels as the network sees them.
+Shape legend: ``n`` images, ``D`` detections, ``N`` clips of ``T`` frames, ``S`` slow frames of a
+clip, ``H x W`` pixels of a frame, ``h x w`` pixels as the network sees them.
 """
 
 from __future__ import annotations
@@ -26,32 +26,38 @@ from .detection_columns import COLUMNS, store_columns
 from .mmdet_model import build_detector, image_scaling, load_weights, read_config
 from .opencv_resize import scale_frames, scaled_size
 
-_ONE_FRAME = 2**30  # stride of a row of one frame, which then stands for the whole video
+_ONE_FRAME = 2**30  # stride of a row of one frame, which then stands for all of the video
 
 
 @MODELS.register_module()
 class HandObjectTeacher(Teacher):
     """Hands and the objects they touch, as boxes for stores and as maps inside the training step.
 
-    The detector is any mmdet model with a ``HandObjectRoIHead``. Frames are scaled and normalised as its config says and
-    its results are those of its own test pipeline. mmdet is imported when the teacher is built.
+    The detector is any mmdet model with a ``HandObjectRoIHead``. Frames are scaled and normalised
+    as its config says, and its results are those of its own test pipeline. mmdet is imported when
+    the teacher is built.
 
     Args:
         detector: mmdet config file, or a dict with ``model``.
-        checkpoint: of mmdet (as from tools/convert_hand_object_weights.py) or of the original code. None leaves random
-            weights, and says so.
-        hand_score_thr, object_score_thr: detections must score higher.
-        short_side, max_long_side: size of the network's input, see ``ScaleImage`` of the detectors. By default that of the
-            detector's ``test_pipeline``; with ``short_side``, None is no limit of the long side.
-        every: in training, the detector sees every k-th slow frame; the others take the boxes of the nearest, as from a
-            store of that ``frame_stride``.
-        time_stride, frame_sampling, cell_size, soft: of the maps, see :class:`MapGeometry`.
-        batch_size: images of a detector call in training.
-        name: for the manifest of stores; the config's name by default.
+        checkpoint: Of mmdet, as the converter of hand-object weights writes it, or of the original
+            code. None leaves random weights, with a warning.
+        hand_score_thr: Hands must score higher.
+        object_score_thr: Objects must score higher.
+        short_side: Short side of the network's input, see ``ScaleImage`` of the detectors. By
+            default that of the detector's ``test_pipeline``.
+        max_long_side: Limit of its long side; with ``short_side``, None is no limit.
+        every: In training, the detector sees every k-th slow frame. The others take the boxes of
+            the nearest, as from a store of that ``frame_stride``.
+        time_stride: Of the maps, see :class:`MapGeometry`.
+        frame_sampling: Of the maps.
+        cell_size: Of the maps.
+        soft: Of the maps.
+        batch_size: Images of a detector call in training.
+        name: For the manifest of stores; the config's name by default.
 
     Raises:
-        ImportError: without mmdet.
-        ValueError: a file is missing or is not what it should be; an option is impossible.
+        ImportError: Without mmdet.
+        ValueError: If a file is missing or not of its kind, or an option is impossible.
     """
 
     signal = 'interaction'
@@ -76,17 +82,14 @@ class HandObjectTeacher(Teacher):
     ) -> None:
         if every < 1 or batch_size < 1:
             raise ValueError(
-                f'HandObjectTeacher: every and batch_size must be 1 or more, got {every} and {batch_size}'
+                'HandObjectTeacher: every and batch_size must be 1 or more, got '
+                f'{every} and {batch_size}'
             )
         cfg = read_config(detector)
-        known_name = (
-            Path(detector).stem if isinstance(detector, (str, Path)) else 'hand_object_detector'
-        )
-        super().__init__(name=name or known_name)
-        cfg.model.test_cfg.rcnn.score_thr = [
-            object_score_thr,
-            hand_score_thr,
-        ]  # in the order of the detector's classes
+        by_file = isinstance(detector, (str, Path))
+        super().__init__(name=name or (Path(detector).stem if by_file else 'hand_object_detector'))
+        # In the order of DETECTOR_CLASSES.
+        cfg.model.test_cfg.rcnn.score_thr = [object_score_thr, hand_score_thr]
         self.detector = build_detector(cfg)
         if checkpoint is None:
             MMLogger.get_current_instance().warning(
@@ -111,7 +114,7 @@ class HandObjectTeacher(Teacher):
 
     @property
     def geometry(self) -> MapGeometry:
-        """Of the maps that :meth:`targets` makes."""
+        """Geometry of the maps that :meth:`targets` makes."""
         return MapGeometry(self.time_stride, self.frame_sampling, self.cell_size, self.soft)
 
     def batch_key(self, prepared: Tensor, frame_size: tuple[int, int]) -> Hashable:
@@ -126,14 +129,13 @@ class HandObjectTeacher(Teacher):
             pixels: (n, 3, H, W) RGB from 0 to 255, uint8 or floating point.
 
         Returns:
-            (n, 3, h, w) float32 in the detector's channel order, padded at the right and the bottom.
+            (n, 3, h, w) float32 in the detector's channel order, padded at right and bottom.
         """
         rgb, normalisation, divisor, pad_value = self._preparation
         frames = scale_frames(pixels, self.scaling.factor(*pixels.shape[-2:]))
         frames = frames if rgb else frames.flip(1)
-        for channel, (mean, std) in enumerate(
-            normalisation
-        ):  # numbers, so that nothing is sent to the device
+        # Channel by channel with numbers, so that nothing is sent to the device.
+        for channel, (mean, std) in enumerate(normalisation):
             frames[:, channel].sub_(mean).div_(std)
         height, width = frames.shape[-2:]
         return F.pad(frames, (0, -width % divisor, 0, -height % divisor), value=pad_value)
@@ -147,9 +149,10 @@ class HandObjectTeacher(Teacher):
             frame_size: (H, W) of the frames.
 
         Returns:
-            Per image ``box`` (D, 4) x1, y1, x2, y2 as fractions of frame width and height, ``score`` (D,), ``kind`` (D,),
-            ``side`` (D,), ``contact`` (D,) and ``offset`` (D, 2) to the centre of the touched object, as fractions: the
-            columns of a store (:class:`egoexo_mm.targets.Detections`). Best first.
+            Per image, best first, the columns of a store (:class:`egoexo_mm.targets.Detections`):
+            ``box`` (D, 4) x1, y1, x2, y2 as fractions of frame width and height, ``score`` (D,),
+            ``kind`` (D,), ``side`` (D,), ``contact`` (D,) and ``offset`` (D, 2) to the centre of
+            the touched object, as fractions.
         """
         from mmdet.structures import DetDataSample
 
@@ -168,12 +171,12 @@ class HandObjectTeacher(Teacher):
         return store_columns([sample.pred_instances for sample in samples], frame_size)
 
     def row(self, results: list[dict[str, np.ndarray]], frames: np.ndarray) -> dict[str, Any]:
-        """Arguments of ``StoreWriter.add_detections``, less those that describe the video.
+        """Arguments of ``StoreWriter.add_detections``, without those that describe the video.
 
         Args:
-            results: of every frame of the video that the detector saw, in order.
-            frames: (n, 1) their numbers. ``frame_stride`` is their greatest common divisor; one frame alone, number 0,
-                stands for the whole video.
+            results: Of every frame of the video that the detector saw, in order.
+            frames: (n, 1) their numbers. ``frame_stride`` is their greatest common divisor; one
+                frame alone, number 0, stands for all of the video.
         """
         columns = {name: np.concatenate([found[name] for found in results]) for name in COLUMNS}
         counts = [len(found['score']) for found in results]
@@ -184,13 +187,13 @@ class HandObjectTeacher(Teacher):
 
     @torch.no_grad()
     def targets(self, pixels: Tensor) -> list[Tensor]:
-        """(2, S, rows, columns) maps of each clip's crop, channel 0 hand and 1 object, as of ``LoadTargets``.
+        """(2, S, rows, columns) maps of each clip's crop, as ``LoadTargets`` makes them.
 
         Args:
             pixels: (N, 3, T, H, W) RGB from 0 to 255, floating point.
 
         Raises:
-            ValueError: if ``time_stride`` does not divide ``T``.
+            ValueError: If ``time_stride`` does not divide ``T``.
         """
         num_frames, height, width = pixels.shape[2:]
         try:
@@ -200,12 +203,10 @@ class HandObjectTeacher(Teacher):
         nearest = stored_frames(
             np.arange(len(slow)), VideoInfo(len(slow), 0, width, height, self.every)
         )
-        seen, source = np.unique(
-            nearest, return_inverse=True
-        )  # slow frame -> place among those that are seen
-        frames = torch.stack([pixels[:, :, int(slow[i])] for i in seen], dim=1).flatten(
-            0, 1
-        )  # (N * seen, 3, H, W)
+        # source: place of each slow frame's boxes among the frames that are seen
+        seen, source = np.unique(nearest, return_inverse=True)
+        frames = torch.stack([pixels[:, :, int(slow[i])] for i in seen], dim=1)
+        frames = frames.flatten(0, 1)  # (N * seen, 3, H, W)
         found = [
             result
             for part in frames.split(self.batch_size)
@@ -235,8 +236,13 @@ class HandObjectTeacher(Teacher):
 
 
 def _preparation(preprocessor: Any) -> tuple[bool, list[tuple[float, float]], int, float]:
-    """Of mmdet's data preprocessor: RGB or BGR, (mean, std) of each channel, what sides are padded to, and with what."""
-    normalisation = []
+    """What mmdet's data preprocessor does to a frame.
+
+    Returns:
+        Whether the network sees RGB; (mean, std) of each channel; the divisor that sides are padded
+        to; the value they are padded with.
+    """
+    normalisation: list[tuple[float, float]] = []
     if getattr(preprocessor, 'mean', None) is not None:
         pairs = zip(*(getattr(preprocessor, name).flatten().tolist() for name in ('mean', 'std')))
         normalisation = list(pairs)

@@ -1,4 +1,4 @@
-"""Building a hand-object detector of mmdet and loading its weights; mmdet is imported when a function is called."""
+"""A hand-object detector of mmdet and its weights; functions import mmdet when they are called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_config(detector: str | Path | dict[str, Any]) -> Config:
     """The config of a detector, from a file or a dict with ``model``.
 
     Raises:
-        ValueError: no such file, or no ``model`` with a second stage in it; one sentence.
+        ValueError: For no such file, or no ``model`` with a second stage.
     """
     if isinstance(detector, (str, Path)):
         if not Path(detector).is_file():
@@ -34,8 +34,8 @@ def read_config(detector: str | Path | dict[str, Any]) -> Config:
             import_modules_from_strings(**cfg.custom_imports)
     if 'rcnn' not in (cfg.get('model', {}).get('test_cfg') or {}):
         raise ValueError(
-            f'{_name(detector)}: expected an mmdet config whose model has test_cfg.rcnn, as that of a '
-            'HandObjectRoIHead; see configs/teachers/hand_object_r101_c4.py'
+            f'{_name(detector)}: expected an mmdet config whose model has test_cfg.rcnn, as that '
+            'of a HandObjectRoIHead; see configs/teachers/hand_object_r101_c4.py'
         )
     return cfg
 
@@ -45,7 +45,7 @@ def build_detector(cfg: Config) -> nn.Module:
 
     Raises:
         ImportError: mmdet is not installed.
-        ValueError: its second stage is not a ``HandObjectRoIHead``.
+        ValueError: Its second stage is not a ``HandObjectRoIHead``.
     """
     try:
         from mmdet.registry import MODELS
@@ -59,8 +59,8 @@ def build_detector(cfg: Config) -> nn.Module:
         detector = MODELS.build(cfg.model)
     if not isinstance(getattr(detector, 'roi_head', None), HandObjectRoIHead):
         raise ValueError(
-            f'{type(detector).__name__} of {_name(cfg.filename)} has no HandObjectRoIHead, which finds the '
-            "hands' sides and contacts; see configs/teachers/hand_object_r101_c4.py"
+            f'{type(detector).__name__} of {_name(cfg.filename)} has no HandObjectRoIHead, which '
+            "finds the hands' sides and contacts; see configs/teachers/hand_object_r101_c4.py"
         )
     return detector
 
@@ -81,7 +81,7 @@ def load_weights(detector: nn.Module, path: str | Path) -> None:
 
 
 def image_scaling(cfg: Config) -> dict[str, int | None]:
-    """``short_side`` and ``max_long_side`` of the detector's own test pipeline; 600 and 1000 where it says nothing."""
+    """``short_side`` and ``max_long_side`` of the test pipeline; by default 600 and 1000."""
     for step in cfg.get('test_pipeline', ()):
         if step['type'] == 'ScaleImage':
             return dict(

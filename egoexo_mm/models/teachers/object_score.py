@@ -1,4 +1,4 @@
-"""Object-Score: which ImageNet objects are in sight, by an image classifier on frames of the clip."""
+"""Object-Score: which ImageNet objects a clip shows, by an image classifier on its frames."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ class ObjectScoreTeacher(ScoreTeacher):
     """An ImageNet classifier by name as the Object-Score teacher; an item is one frame.
 
     Args:
-        classifier: arguments of :func:`egoexo_mm.models.teachers.classifiers.load_classifier`, for example
-            ``dict(kind='timm', name='convnext_tiny')``. The default works offline once its two wheels are installed.
-        score_kind: see :class:`ScoreTeacher`.
-        online_frames: frames of a training clip that are scored, evenly spaced.
-        name: for the manifest; by default that of the classifier.
+        classifier: Arguments of :func:`egoexo_mm.models.teachers.classifiers.load_classifier`, for
+            example ``dict(kind='timm', name='convnext_tiny')``. The default works offline once its
+            two wheels are installed.
+        score_kind: See :class:`ScoreTeacher`.
+        online_frames: Frames of a training clip that are scored, evenly spaced.
+        name: For the manifest; by default that of the classifier.
 
     Raises:
-        ImportError: the library of the classifier is missing.
-        ValueError: the classifier or its weights cannot be had.
+        ImportError: The library of the classifier is missing.
+        ValueError: The classifier is unknown or its weights cannot be read.
     """
 
     signal = 'object_score'

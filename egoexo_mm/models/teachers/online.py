@@ -12,30 +12,33 @@ from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
 from torch import Tensor, nn
 
-from .base import Teacher
+from egoexo_mm.checks import check_choice
 
-_AMP = {None: None, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
+from .base import HALF_DTYPES, Teacher
 
 
 class OnlineTeachers:
     """The teachers of a recognizer, outside its state dict, its parameters and its modules.
 
-    A plain object on purpose: what is not a module of the recognizer reaches no checkpoint, no optimizer, no DDP bucket,
-    no synchronised batch norm and no ``train()``. The recognizer passes its moves between devices on (:meth:`apply`).
+    A plain object on purpose: what is not a module of the recognizer reaches no checkpoint, no
+    optimizer, no DDP bucket, no synchronised batch norm and no ``train()``. The recognizer passes
+    its moves between devices on (:meth:`apply`).
 
-    Teachers are built, and their checkpoints read, at the start of training, so that a config can be built, tested and
-    exported without their files, and a missing file ends training before its first step.
+    Teachers are built, and their checkpoints read, at the start of training. A config can therefore
+    be built, tested and exported without their files, and a missing file ends training before its
+    first step.
 
     Args:
-        teachers: field of the data sample (``ego_score``, ``object_score``, ``interaction_map``) -> config of the teacher.
-        learned: fields that auxiliary heads learn from.
-        amp: ``'float16'`` or ``'bfloat16'`` runs teachers in mixed precision; None in that of their weights, also where the
-            recognizer trains in mixed precision.
+        teachers: Field of the data sample (``ego_score``, ``object_score``, ``interaction_map``) ->
+            config of the teacher.
+        learned: Fields that auxiliary heads learn from.
+        amp: ``'float16'`` or ``'bfloat16'`` runs teachers in mixed precision. None runs them in the
+            precision of their weights, whatever the recognizer trains in.
         map_frames: ``time_stride``, ``frame_sampling`` and ``cell_size`` of the recognizer's maps,
             where it knows them, for a ``HandObjectTeacher`` whose config does not state its own.
 
     Raises:
-        ValueError: for a teacher that no head learns from, or another ``amp``; one sentence.
+        ValueError: For a teacher that no head learns from, or another ``amp``.
     """
 
     def __init__(
@@ -50,59 +53,60 @@ class OnlineTeachers:
         learned = sorted(set(learned))
         for name in self.configs:
             if name not in learned:
-                known = ', '.join(learned) or 'nothing'
                 raise ValueError(
-                    f'teachers: no auxiliary head learns {name!r} (they learn {known}); add a head with that '
-                    f'target to aux_heads, or set model.teachers.{name}=None as well'
+                    f'teachers: no auxiliary head learns {name!r} (they learn '
+                    f'{", ".join(learned) or "nothing"}); add a head with that target to '
+                    f'aux_heads, or set model.teachers.{name}=None as well'
                 )
-        if amp not in _AMP:
-            raise ValueError(f"teacher_amp must be 'float16', 'bfloat16' or None, got {amp!r}")
-        self.amp = _AMP[amp]
+        if amp not in HALF_DTYPES:
+            check_choice('teacher_amp', amp, ('float16', 'bfloat16', None))
+        self.amp = amp and HALF_DTYPES[amp]
         self.map_frames = map_frames or {}
         self.built: dict[str, Teacher] = {}
 
     def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
-        """Move or convert the teachers with their recognizer; ``fn`` is that of ``nn.Module._apply``."""
+        """Move or convert the teachers; ``fn`` is that of ``nn.Module._apply``."""
         for teacher in self.built.values():
             teacher._apply(fn)
 
     def build(self, device: torch.device | str) -> None:
-        """Build the teachers that are not there yet; the random numbers of training stay as they are.
+        """Build the teachers that are not built yet; training's random numbers are not used.
 
         Raises:
-            ValueError: a teacher makes another target than its name says, or cannot read its files.
+            ValueError: If a teacher makes another target than its name says, or cannot read its
+                files.
         """
         with torch.random.fork_rng(devices=[]):
             for name, cfg in self.configs.items():
                 if name in self.built:
                     continue
-                cfg = copy.deepcopy(cfg)  # some parts of the hosts change their configs
+                cfg = copy.deepcopy(cfg)  # some classes of the hosts change their configs
                 if cfg.get('type') == 'HandObjectTeacher':
                     cfg = {**self.map_frames, **cfg}
                 teacher = MODELS.build(cfg)
                 if not isinstance(teacher, Teacher) or teacher.target != name:
                     made = repr(getattr(teacher, 'target', None))
                     raise ValueError(
-                        f'teachers: {type(teacher).__name__} makes {made}, but is given as {name!r}; give each '
-                        'teacher under the name of its target'
+                        f'teachers: {type(teacher).__name__} makes {made}, but is given as '
+                        f'{name!r}; give each teacher under the name of its target'
                     )
                 teacher.freeze()
                 self.built[name] = teacher.to(device)
 
     @torch.no_grad()
     def fill(self, inputs: Tensor, data_samples: SampleList, preprocessor: nn.Module) -> SampleList:
-        """Samples with every target that a teacher can make; a target that is there stays.
+        """Samples with every target that a teacher can make; a target that a sample has stays.
 
         Args:
             inputs: (N, 1, 3, T, H, W) clips, normalised by ``preprocessor``.
-            data_samples: N samples; they are not changed.
-            preprocessor: of the recognizer.
+            data_samples: N samples; they are not changed. Teachers see their ``raw_clip``.
+            preprocessor: Of the recognizer, for samples without ``raw_clip``.
 
         Returns:
             N samples; those with new targets are copies.
 
         Raises:
-            ValueError: for more than one view a sample.
+            ValueError: For more than one view a sample.
         """
         lacking = {
             name: [i for i, sample in enumerate(data_samples) if name not in sample]
@@ -112,8 +116,8 @@ class OnlineTeachers:
             return data_samples
         if inputs.shape[1] != 1:
             raise ValueError(
-                f'teachers: expected one view a sample, got {inputs.shape[1]}; train with num_clips=1 and one '
-                'crop'
+                f'teachers: expected one view a sample, got {inputs.shape[1]}; train with '
+                'num_clips=1 and one crop'
             )
         self.build(inputs.device)
         pixels = _raw_clips(inputs, data_samples, preprocessor)
@@ -142,7 +146,7 @@ def _raw_clips(inputs: Tensor, data_samples: SampleList, preprocessor: nn.Module
 def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
     """The RGB pixels that MMAction2's own preprocessor normalised, for it keeps no raw clips.
 
-    They are rounded to whole numbers, which restores uint8 frames exactly.
+    They are rounded to integers, which restores uint8 frames exactly.
 
     Args:
         clips: (N, 3, T, H, W) normalised.
@@ -157,13 +161,14 @@ def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
     """
     if not isinstance(preprocessor, ActionDataPreprocessor):
         raise ValueError(
-            f'teachers: cannot undo the normalisation of {type(preprocessor).__name__}; expected an '
-            'ActionDataPreprocessor, or targets in stores (train_dataloader.dataset.targets)'
+            f'teachers: cannot undo the normalisation of {type(preprocessor).__name__}; expected '
+            'an EgoExoDataPreprocessor or ActionDataPreprocessor, or targets in stores '
+            '(train_dataloader.dataset.targets)'
         )
     if preprocessor.blending is not None:
         raise ValueError(
-            f'teachers: cannot see the clips that {type(preprocessor.blending).__name__} blends; remove '
-            'blending of the data_preprocessor'
+            f'teachers: cannot see the clips that {type(preprocessor.blending).__name__} blends; '
+            'remove blending of the data_preprocessor'
         )
     pixels = clips.float()
     if getattr(preprocessor, 'mean', None) is not None:
