@@ -203,7 +203,7 @@ def clip_of(case: Case, frames: np.ndarray, store: str, model, flip: int):
 
 @torch.no_grad()
 def make_local(model) -> None:
-    """Convolutions average and attention adds nothing, so that a cell depends most on its pixels."""
+    """Convolutions average and attention adds nothing, so a cell depends on its pixels."""
     for module in model.modules():
         if isinstance(module, nn.modules.conv._ConvNd):
             weight = module.weight.abs_().clamp_(min=1e-6)
