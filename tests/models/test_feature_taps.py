@@ -302,6 +302,15 @@ def test_geometry_of_a_config():
     assert MapGeometry(8, 'middle', 16).frames(16).tolist() == [4, 12]
 
 
+def test_a_class_of_another_library_has_no_preset():
+    """For example torchvision's ResNet, which has other attributes."""
+
+    class ResNet(nn.Sequential):
+        pass
+
+    assert preset_of(ResNet()) is None
+
+
 def test_a_subclass_has_the_preset_of_its_base():
     class Mine(type(MODELS.build(dict(vit(), _scope_='mmaction')))):
         pass
