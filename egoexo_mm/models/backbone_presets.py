@@ -235,7 +235,9 @@ PRESETS: dict[str, Preset] = {
 def preset_of(backbone: nn.Module) -> FeatureTap | None:
     """The tap of a backbone of MMAction2 or of a class derived from one; None for others."""
     for kind in type(backbone).__mro__:
-        if kind.__name__ in PRESETS:
+        # Other libraries have a ResNet and a VisionTransformer too.
+        ours = kind.__module__.startswith(('mmaction.', 'egoexo_mm.'))
+        if ours and kind.__name__ in PRESETS:
             return PRESETS[kind.__name__](backbone)
     return None
 

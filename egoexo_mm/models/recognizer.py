@@ -91,7 +91,10 @@ class AuxiliaryLearning:
     def _tapped(
         self, cfg: ConfigType, changes: Mapping[str, Any]
     ) -> tuple[FeatureTap | None, ConfigType]:
-        """Tap and complete config of a head; no tap of an unknown backbone if channels are given."""
+        """Tap and complete config of a head.
+
+        An unknown backbone has no tap if the channels are given.
+        """
         cfg = dict(cfg)
         changes = {**changes, **(cfg.pop('tap', None) or {})}
         kind = cfg['type'] if isinstance(cfg['type'], type) else MODELS.get(cfg['type'])
@@ -133,6 +136,7 @@ class AuxiliaryLearning:
                 a 2D recognizer.
             data_samples: N samples with ``gt_label`` and any of ``ego_score``, ``object_score``,
                 ``interaction_map``.
+            **kwargs: Not used.
 
         Returns:
             Named losses and accuracies; their ``loss*`` entries sum to the training loss.
