@@ -1,10 +1,10 @@
-"""Write a submission to the EPIC-KITCHENS-100 action recognition challenge, or check one.
+r"""Write a submission to the EPIC-KITCHENS-100 action recognition challenge, or check one.
 
 Examples:
     bash tools/dist_test.sh CONFIG CHECKPOINT 8 --dump work_dirs/test.pkl
-    python tools/epic_submission.py work_dirs/test.pkl work_dirs/submission \\
+    python tools/epic_submission.py work_dirs/test.pkl work_dirs/submission \
         --annotation data/epic100/EPIC_100_test_timestamps.csv
-    python tools/epic_submission.py --check submission.zip \\
+    python tools/epic_submission.py --check submission.zip \
         --annotation data/epic100/EPIC_100_test_timestamps.csv
 """
 

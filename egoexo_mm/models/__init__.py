@@ -4,13 +4,14 @@ from .backbones import AvionTransformer, EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
-from .recognizer import EgoExoRecognizer
+from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
 from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
 
 __all__ = [
     'AvionTransformer',
     'EgoExoDataPreprocessor',
     'EgoExoRecognizer',
+    'EgoExoRecognizer2D',
     'EgoExoSlowFast',
     'EgoScoreTeacher',
     'HandObjectTeacher',

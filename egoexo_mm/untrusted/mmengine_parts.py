@@ -76,8 +76,8 @@ def history_getattr(owner: Any, name: Any) -> _Statistic:
 class _ConfigDict(Standin):
     """Gives a plain dict in place of a ``ConfigDict``.
 
-    MMEngine 0.10 pickles a call with a dict. Older ones pickle an object with pairs for ``__new__``,
-    which sets nothing; the items follow.
+    MMEngine 0.10 pickles a call with a dict. Older ones pickle an object with pairs for
+    ``__new__``, which sets nothing; the items follow.
     """
 
     __slots__ = ()

@@ -134,25 +134,25 @@ def clamped(path, start=None, stop=None, **options):
 
 
 def test_clamped_clips_step_by_time(slowing):
-    """Position k is k / 15 s: two of the first frames, or half of a later one.
+    """The last of 31 frames is shown to 2.1333 s, so position k is at 0.0688 k s.
 
-    The last frame is shown to 2.133 s, so there are 32 positions. Frame 20 is position 10.
+    That is two of the first frames, or half of a later one.
     """
-    # the span of 15 leaves room for 17, so the clip starts at floor(17 / 2) = 8, at frame 16
+    # the span of 15 leaves room for 16, so the clip starts at 16 / 2 = 8, at 0.5505 s: frame 16
     expected = [16, 20, 21, 22, 23, 24, 25, 26]
     assert clamped(slowing, clip_len=8, frame_interval=2) == expected
-    # the span of 29 leaves the starts 0 and 3; positions 3, 7, 11, 15, ... are at 0.2 s (frame 6),
-    # 0.467 s (14), 0.733 s (in the middle of 20), 1 s (in the middle of 22), ...
+    # the span of 29 leaves the starts 0 and 2; positions 2, 6, 10, 14, ... are at 0.1376 s (frame
+    # 4), 0.4129 s (12), 0.6882 s (20), 0.9634 s (22), ..., 2.0645 s (30)
     found = clamped(slowing, clip_len=8, frame_interval=4, num_clips=2)
     assert found[:8] == [0, 8, 16, 21, 23, 25, 27, 29]
-    assert found[8:] == [6, 14, 20, 22, 24, 26, 28, 30]
+    assert found[8:] == [4, 12, 20, 22, 24, 26, 28, 30]
 
 
 def test_clamped_clips_of_a_segment_step_by_time(slowing):
-    """From 1/3 s (frame 10) to 1 s (frame 22, shown to 16/15 s): 0.7333 s, 11 positions."""
-    # the span of 13 starts at floor(-2 / 2) = -1; positions -1, 3, 7, 11, clamped to 0 and 10, are
-    # at 1/3 + (0, 3, 7, 10) / 15 = 0.333, 0.533, 0.8, 1.0 s
-    assert clamped(slowing, 1 / 3, 1.0, clip_len=4, frame_interval=4) == [10, 16, 21, 22]
+    """From 1/3 s (frame 10) to 1 s (frame 22, shown to 16/15 s): 13 frames in 0.7333 s."""
+    # the span of 13 starts at 0; positions 0, 4, 8 and 12 of 0.0564 s are at 0.3333, 0.5590,
+    # 0.7846 and 1.0103 s
+    assert clamped(slowing, 1 / 3, 1.0, clip_len=4, frame_interval=4) == [10, 16, 20, 22]
     # in training no clip leaves the segment
     for seed in range(20):
         np.random.seed(seed)

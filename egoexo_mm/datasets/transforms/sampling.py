@@ -4,8 +4,7 @@ Shapes: N clips of T frames, L frames of the segment. Numbers in ``frame_inds`` 
 ``start_index`` of the source.
 
 In a video of variable rate (``frame_times``, from ``ClipReaderInit``) both samplers draw positions
-on the video's average frame grid, where position ``k`` stands for the time ``k / avg_fps``, and
-take the frame in sight at that time.
+that are evenly spaced in time and take the frame in sight at each.
 """
 
 from __future__ import annotations
@@ -82,8 +81,8 @@ class SampleClampedFrames(BaseTransform):
     ``num_clips`` starts at ``round(i * (L - span) / (num_clips - 1))``, a single one in the middle.
     Frames before the segment become its first, those after it its last.
 
-    In a video of variable rate L is the duration of the segment times ``avg_fps``, rounded, and the
-    step is ``frame_interval / avg_fps`` seconds.
+    In a video of variable rate the L positions of a segment are evenly spaced over its duration, so
+    that a step is ``frame_interval`` times the segment's mean time between frames.
 
     Required keys: ``total_frames`` (L), ``start_index``; ``segment_start`` for segments. Optional
     keys: ``frame_times``, ``avg_fps``, ``source_frames``. Added keys: ``frame_inds`` (N*T,),
@@ -129,8 +128,7 @@ class SampleClampedFrames(BaseTransform):
             return _add_clips(results, self, first + self._positions(total))
         start, after = times[first], first + total
         stop = times[after] if after < len(times) else duration(times, fps)
-        positions = self._positions(max(round((stop - start) * fps), 1))
-        frames = frame_at(times, start + positions / fps)
+        frames = frame_at(times, start + self._positions(total) * (stop - start) / total)
         return _add_clips(results, self, np.clip(frames, first, first + total - 1))
 
     def _positions(self, length: int) -> np.ndarray:

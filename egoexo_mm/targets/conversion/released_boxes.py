@@ -68,9 +68,8 @@ def convert_boxes(
     if not paths:
         raise TargetStoreError(f'{folder}: no .npy files; give the folder of <video>.npy')
     _check_pixels(paths, folder)
-    if (
-        first_frame != 1
-    ):  # in the manifest, so that a run with another value does not add to the store
+    if first_frame != 1:
+        # in the manifest, so that a run with another value does not add to the store
         notes = '; '.join(
             filter(None, (notes, f'row 0 of a file is frame number {first_frame}, counted from 1'))
         )
@@ -102,7 +101,7 @@ def convert_boxes(
     )
     if 0 < reach.max() < 0.6:
         print(
-            f'convert_targets: warning: no box reaches beyond {reach[0]:.0%} of the frame width '
+            f'targets: warning: no box reaches beyond {reach[0]:.0%} of the frame width '
             f'and {reach[1]:.0%} of its height; the frame size given may be too large',
             file=sys.stderr,
         )

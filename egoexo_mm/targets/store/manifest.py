@@ -74,17 +74,11 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        if self.signal not in _NUM_SCORES:
-            raise TargetStoreError(
-                f'signal is {quote(self.signal)}: expected one of {tuple(_NUM_SCORES)}'
-            )
+        self._check_choice('signal', tuple(_NUM_SCORES))
         for name in ('dataset', 'teacher'):
             if not isinstance(getattr(self, name), str):
                 raise TargetStoreError(f'{name} is {quote(getattr(self, name))}: expected a string')
-        if self.video_id not in _ID_RULES:
-            raise TargetStoreError(
-                f'video_id is {quote(self.video_id)}: expected one of {_ID_RULES}'
-            )
+        self._check_choice('video_id', _ID_RULES)
         if self.frame_size is not None:  # JSON has no tuples
             object.__setattr__(self, 'frame_size', tuple(self.frame_size))
             if len(self.frame_size) != 2 or not all(
@@ -105,12 +99,13 @@ class Manifest:
                 'leave them out'
             )
 
+    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value not in choices:
+            raise TargetStoreError(f'{name} is {quote(value)}: expected one of {choices}')
+
     def _check_scores(self) -> None:
-        if self.score_kind not in _SCORE_KINDS:
-            raise TargetStoreError(
-                f'score_kind is {quote(self.score_kind)}: expected one of {_SCORE_KINDS} '
-                f'for signal {quote(self.signal)}'
-            )
+        self._check_choice('score_kind', _SCORE_KINDS)
         if self.num_scores is None:
             object.__setattr__(self, 'num_scores', _NUM_SCORES[self.signal])
         if type(self.num_scores) is not int or not 1 <= self.num_scores < 2**31:
