@@ -64,14 +64,14 @@ class Clip(Converter):
             state = {name.removeprefix(_TOWER): value for name, value in state.items()}
         dropped = [name for name in self._LEFT if name in state]
         state = {name: value for name, value in state.items() if name not in dropped}
-        rows = self._rows(_depth(state, _INDEX))
+        layers = _depth(state, _INDEX)
+        rows = self._rows(layers)
         sizes = _sizes(state, rows, 'theirs')
         result = rename(
             state, rows, sizes, "exactly the ViT of CLIP's visual tower, which starts UniFormerV2"
         )
-        layers, grid = _depth(state, _INDEX), math.isqrt(sizes['N'] - 1)
         settings = dict(
-            input_resolution=grid * sizes['p'],
+            input_resolution=_pixels(sizes),
             patch_size=sizes['p'],
             width=sizes['C'],
             layers=layers,
@@ -162,7 +162,7 @@ class Avion(Converter):
         result = rename(state, rows, sizes, self._EXPECTED)
         settings = dict(
             num_frames=sizes['T'],
-            img_size=math.isqrt(sizes['N'] - 1) * sizes['p'],
+            img_size=_pixels(sizes),
             patch_size=sizes['p'],
             embed_dims=sizes['C'],
             num_heads=sizes['C'] // 64,
@@ -262,9 +262,19 @@ def _sizes(state: Mapping[str, Any], rows: list[Row], side: str) -> dict[str, in
     sizes = read_sizes(state, shapes)
     if 'P' in sizes:
         sizes['p'] = math.isqrt(sizes['P'] // 3)
-    elif 'p' in sizes:
+    if 'p' in sizes:
         sizes['P'] = 3 * sizes['p'] ** 2
     return {**sizes, 'Q': 3 * sizes['C']} if 'C' in sizes else sizes
+
+
+def _pixels(sizes: Mapping[str, int]) -> int:
+    """Height and width of a frame, from the positions."""
+    grid = math.isqrt(sizes['N'] - 1)
+    if grid**2 != sizes['N'] - 1:
+        raise ValueError(
+            f'has positions of {sizes["N"]} tokens; expected a class token and a square of patches'
+        )
+    return grid * sizes['p']
 
 
 def _settings(kind: str, settings: Mapping[str, Any]) -> str:

@@ -312,6 +312,15 @@ class HuggingFaceVideoMAE(VideoMAE):
 
         return _named(weights, bare)
 
+    def reverse(self, weights: dict[str, Tensor], task: str = '') -> Converted:
+        """To ``VideoMAEForVideoClassification``."""
+        converted = super().reverse(weights, task)
+        outside = tuple(row.theirs for row in (*self._layout.head, *self._layout.fc_norm))
+        state = _named(
+            converted.weights, lambda name: name if name in outside else f'videomae.{name}'
+        )
+        return Converted(state, converted.lines)
+
 
 def _named(weights: dict[str, Tensor], name_of: Callable[[str], str]) -> dict[str, Tensor]:
     """Weights by other names, which must stay different."""
