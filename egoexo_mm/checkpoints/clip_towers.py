@@ -40,7 +40,7 @@ class Clip(Converter):
     """
 
     name = 'clip'
-    origin = 'CLIP state dict with a ViT visual tower'
+    origin = 'state dict of CLIP with a ViT visual tower'
     keys = ('', 'state_dict', 'model')
     _NAMES = re.compile(r'(module\.)?(visual\.)?transformer\.resblocks\.0\.attn\.in_proj_weight$')
     _TEXT = (
@@ -50,10 +50,12 @@ class Clip(Converter):
     _LEFT = ('ln_post.weight', 'ln_post.bias', 'proj')
 
     def matches(self, weights: Mapping[str, Any], *, reverse: bool = False) -> bool:
-        """By the blocks and the class token of the visual tower; text towers have none."""
+        """By the blocks, and the class token, which text towers do not have; not of videos."""
         names = [str(name) for name in weights]
         image = any(name.endswith('class_embedding') for name in names)
-        return not reverse and image and any(self._NAMES.match(name) for name in names)
+        video = any(name.endswith('temporal_embedding') for name in names)
+        blocks = any(self._NAMES.match(name) for name in names)
+        return not reverse and blocks and image and not video
 
     def forward(self, weights: dict[str, Tensor]) -> Converted:
         """To ``backbone.*`` of ``UniFormerV2``."""
@@ -125,7 +127,7 @@ class Avion(Converter):
     """
 
     name = 'avion'
-    origin = 'AVION checkpoint'
+    origin = 'checkpoint of AVION'
     keys = ('state_dict', 'model', '')
     _NAMES = re.compile(r'(module\.)?visual\.temporal_embedding$')
     _PLAIN = {  # without flash attention: with it
@@ -225,7 +227,7 @@ class LaViLa(Converter):
     """LaViLa's TimeSformer (and EgoVLP's, Frozen in Time's), which is refused: see the message."""
 
     name = 'lavila'
-    origin = 'LaViLa checkpoint'
+    origin = 'checkpoint of LaViLa'
     keys = ('state_dict', 'model', '')
     _NAMES = re.compile(r'(.*\.)?blocks\.\d+\.timeattn\.')
 
@@ -269,7 +271,7 @@ def _sizes(state: Mapping[str, Any], rows: list[Row], side: str) -> dict[str, in
 
 def _pixels(sizes: Mapping[str, int]) -> int:
     """Height and width of a frame, from the positions."""
-    grid = math.isqrt(sizes['N'] - 1)
+    grid = math.isqrt(max(0, sizes['N'] - 1))
     if grid**2 != sizes['N'] - 1:
         raise ValueError(
             f'has positions of {sizes["N"]} tokens; expected a class token and a square of patches'

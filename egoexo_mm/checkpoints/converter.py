@@ -148,13 +148,15 @@ def read_sizes(weights: Mapping[str, Any], shapes: Mapping[str, str]) -> dict[st
         shapes: Name of a tensor that fixes sizes -> its shape in letters. Later ones count.
 
     Raises:
-        ValueError: A tensor has another number of dimensions.
+        ValueError: A tensor has another number of dimensions, or is empty.
     """
     sizes: dict[str, int] = {}
     for name, letters in shapes.items():
         shape = tuple(getattr(weights.get(name), 'shape', letters))
-        if len(shape) != len(letters):
-            raise ValueError(f'{name} has shape {shape}; expected {len(letters)} dimensions')
+        if len(shape) != len(letters) or 0 in shape:
+            raise ValueError(
+                f'{name} has shape {shape}; expected {len(letters)} dimensions, none of them empty'
+            )
         sizes.update(pair for pair in zip(letters, shape) if isinstance(pair[1], int))
     return sizes
 

@@ -316,6 +316,10 @@ def changed(**changes):
             dict(patch_embed__proj__weight=torch.zeros(32, 1, 2, 8, 8)),
             r'patch_embed\.proj\.weight \(32, 1, 2, 8, 8\) instead of \(32, 3, 2, 8, 8\)',
         ),
+        (
+            dict(patch_embed__proj__weight=torch.zeros(32, 3, 0, 8, 8)),
+            r'patch_embed\.proj\.weight has shape .* expected 5 dimensions, none of them empty',
+        ),
         (dict(head__weight=[1.0]), r'head\.weight is a list; expected a tensor'),
         (dict(patch_embed__proj__weight=None), r'1 missing key \(patch_embed\.proj\.weight\)'),
         (dict(blocks__0__attn__scale=torch.ones(4, 1, 1)), r'has cosine attention \(`attn\.scale`'),
