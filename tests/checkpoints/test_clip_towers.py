@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 import egoexo_mm  # noqa: F401  registers
 from egoexo_mm.checkpoints.clip_towers import Avion, Clip, LaViLa
+from egoexo_mm.models.backbone_presets import feature_tap
 
 WIDTH, HEADS, DEPTH, PATCH, SIZE, FRAMES = 64, 1, 2, 8, 32, 3
 TOKENS = (SIZE // PATCH) ** 2 + 1
@@ -280,3 +281,25 @@ def test_avion_transformer_trains_and_copies():
         other.train()(x).pow(2).sum().backward()
     assert all(value.grad is not None for value in other.parameters())
     assert 'patch_embed.projection.bias' not in other.state_dict()
+
+
+@torch.no_grad()
+def test_auxiliary_heads_see_avions_tokens():
+    """TimeSformer's tap: a bright patch lights up its own cell of its own frame."""
+    torch.manual_seed(0)
+    settings = dict(num_frames=2, img_size=24, patch_size=8, embed_dims=16, num_heads=2)
+    backbone = MODELS.build(dict(type='AvionTransformer', num_transformer_layers=1, **settings))
+    backbone.init_weights()
+    tap = feature_tap(backbone.eval())
+    assert (tap.channels, tap.time_stride, tap.cell_size) == (16, 1, 8)
+    seen = []
+    dict(backbone.named_modules())[tap.module].register_forward_hook(
+        lambda module, given, tokens: seen.append(tokens)
+    )
+    clip = torch.zeros(1, 3, 2, 24, 24)
+    backbone(clip)
+    clip[:, :, 1, 8:16, 16:24] = 1
+    backbone(clip)
+    before, after = (tokens[:, 1:].reshape(1, 3, 3, 2, 16) for tokens in seen)  # n (h w t) d
+    changed = (after - before).abs().sum(-1)[0]
+    assert changed.argmax() == (1 * 3 + 2) * 2 + 1

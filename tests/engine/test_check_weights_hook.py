@@ -35,7 +35,8 @@ def narrow(cfg):
     cfg.model.backbone.slow_pathway.base_channels = 8
     cfg.model.backbone.fast_pathway.base_channels = 1
     for head in (cfg.model.cls_head, *(cfg.model.get('aux_heads') or {}).values()):
-        head.in_channels //= 8
+        if 'in_channels' in head:  # else it is the backbone's
+            head.in_channels //= 8
     if 'aux_heads' in cfg.model:
         cfg.model.aux_heads.interaction_map.mid_channels //= 8
     return cfg
