@@ -112,7 +112,10 @@ class AuxiliaryLearning:
     def _tapped(
         self, cfg: ConfigType, changes: Mapping[str, Any]
     ) -> tuple[FeatureTap | None, ConfigType]:
-        """Tap and complete config of a head; no tap of an unknown backbone if channels are given."""
+        """Tap and complete config of a head.
+
+        An unknown backbone has no tap if the channels are given.
+        """
         cfg = dict(cfg)
         changes = {**changes, **(cfg.pop('tap', None) or {})}
         kind = cfg['type'] if isinstance(cfg['type'], type) else MODELS.get(cfg['type'])

@@ -104,5 +104,5 @@ class InteractionMapHead(AuxiliaryHead):
         return (
             f'the backbone makes maps of {tuple(pred.shape[1:])} and the targets are '
             f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets '
-            "to the backbone's strides, or neither of them beside CheckTargetsHook, which tells them"
+            "to the backbone's strides, or leave them out where CheckTargetsHook tells them"
         )
