@@ -17,6 +17,7 @@ from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.models.backbone_presets import feature_tap, preset_of
 from egoexo_mm.models.data_preprocessor import EgoExoDataPreprocessor
 from egoexo_mm.models.feature_taps import FeatureTap, TapReader
+from egoexo_mm.models.heads import InteractionMapHead, ScoreDistillHead
 from egoexo_mm.models.heads.base import AuxiliaryHead, Scores, StockHead, ViewHead, view_scorer
 from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.raw_views import RawViews
@@ -59,7 +60,7 @@ class AuxiliaryLearning:
         taps, heads = {}, {}
         for name, cfg in (aux_heads or {}).items():
             if cfg:
-                taps[name], cfg = self._tapped(cfg, tap or {})
+                taps[name], cfg = self._tapped(name, cfg, tap or {})
                 heads[name] = MODELS.build(cfg)
         self.aux_heads = ModuleDict(heads)
         self.taps = TapReader({name: one for name, one in taps.items() if one})
@@ -89,7 +90,7 @@ class AuxiliaryLearning:
             self.data_preprocessor.keep_raw = True
 
     def _tapped(
-        self, cfg: ConfigType, changes: Mapping[str, Any]
+        self, name: str, cfg: ConfigType, changes: Mapping[str, Any]
     ) -> tuple[FeatureTap | None, ConfigType]:
         """Tap and complete config of a head.
 
@@ -103,7 +104,17 @@ class AuxiliaryLearning:
         if not (asks or changes or preset_of(self.backbone)):
             return None, cfg
         tap = feature_tap(self.backbone, changes, self._frames_in_batch)
-        return tap, dict(cfg, in_channels=tap.channels) if asks else cfg
+        if asks:
+            return tap, dict(cfg, in_channels=tap.channels)
+        given, has = cfg.get('in_channels'), tap.channels
+        own = kind in (ScoreDistillHead, InteractionMapHead) and isinstance(given, int)
+        if own and given not in (sum(has), *has):
+            raise ValueError(
+                f'model.aux_heads.{name} has in_channels={given}, but '
+                f'{type(self.backbone).__name__} has {" and ".join(map(str, has))} there; set '
+                'in_channels=None, and the model tells it'
+            )
+        return tap, cfg
 
     @property
     def _frames_in_batch(self) -> bool:
