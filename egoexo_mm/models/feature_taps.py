@@ -108,7 +108,9 @@ class FeatureTap:
             for i in self.select:
                 output = output[i]
         except (IndexError, TypeError, KeyError):
-            raise ValueError(f'tap: {place} has no entry {self.select}: it is {_shape(output)}')
+            raise ValueError(
+                f'tap: {place} has no entry {self.select}: it is {_shape(output)}'
+            ) from None
         if isinstance(output, (tuple, list)) and all(isinstance(x, Tensor) for x in output):
             return tuple(self._map(x, clip, place) for x in output)
         if not isinstance(output, Tensor):
