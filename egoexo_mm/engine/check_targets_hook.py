@@ -17,6 +17,23 @@ from egoexo_mm.models.heads import InteractionMapHead
 
 from .runner_parts import bare_model, inner_datasets, own_transforms
 
+_INSTEAD = 'use ClipRandAugment (its geometric=False is the default) or colour operations'
+# Of torchvision, those that leave every pixel in its place.
+_COLOR_OPS = {
+    'ColorJitter',
+    'GaussianBlur',
+    'GaussianNoise',
+    'Grayscale',
+    'RandomAdjustSharpness',
+    'RandomAutocontrast',
+    'RandomEqualize',
+    'RandomErasing',
+    'RandomGrayscale',
+    'RandomInvert',
+    'RandomPosterize',
+    'RandomSolarize',
+}
+
 
 @HOOKS.register_module()
 class CheckTargetsHook(Hook):
@@ -27,6 +44,7 @@ class CheckTargetsHook(Hook):
     (:meth:`EgoExoRecognizer.map_geometry`). Which frames the maps show must agree before
     training (or the test of maps) starts, since maps of other frames have the same shape. The
     strides are compared in the first step, from what the backbone makes of the first clips.
+    Transforms of other libraries that warp frames are refused, since boxes cannot follow them.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -102,7 +120,32 @@ def _stored(dataset: Any, loader: str) -> Iterator[tuple[str, LoadTargets]]:
             if isinstance(transform, LoadTargets):
                 stores = transform.stores or getattr(one, 'stores', {})
                 if any(store.manifest.kind != 'scores' for store in stores.values()):
+                    check_warps(list(own_transforms(one)), loader)
                     yield f'LoadTargets of {loader}.dataset.pipeline', transform
+
+
+def check_warps(transforms: list, loader: str) -> None:
+    """Refuse transforms that move pixels where boxes cannot follow.
+
+    Raises:
+        ValueError: For one of them, with what to use instead.
+    """
+    for one in transforms:
+        kind = type(one).__name__
+        op = getattr(one, 'op', None) or type(getattr(one, 'trans', None)).__name__
+        if kind == 'ClipRandAugment' and one.geometric:
+            found = 'ClipRandAugment(geometric=True)'
+            remedy = 'set geometric=False'
+        elif kind in ('PytorchVideoWrapper', 'TorchVisionWrapper') and op not in _COLOR_OPS:
+            found, remedy = f'{kind}(op={op!r})', _INSTEAD
+        elif kind == 'ImgAug':
+            found, remedy = kind, _INSTEAD
+        else:
+            continue
+        raise ValueError(
+            f'{loader}.dataset.pipeline: {found} moves pixels, and LoadTargets cannot follow boxes '
+            f'through that; {remedy}, or train without interaction_map'
+        )
 
 
 def _online(model: nn.Module) -> Iterator[tuple[str, MapGeometry]]:

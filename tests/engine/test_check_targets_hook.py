@@ -169,6 +169,10 @@ def test_online_teachers_are_compared_too(cfg):
 def test_blending_is_refused_beside_targets(cfg):
     """Pixels and labels mix, targets would not; without auxiliary heads it stays allowed."""
     blends = dict(cfg.model.data_preprocessor, blending=dict(type='MixupBlending', num_classes=2))
+    MODELS.build(
+        {**cfg.model, 'data_preprocessor': blends}
+    )  # ours blends targets, see test_blending
+    blends['type'] = 'ActionDataPreprocessor'
     with pytest.raises(
         ValueError,
         match='blending is MixupBlending, which mixes clips and labels, but not the targets of '

@@ -11,6 +11,7 @@ from mmengine.model.weight_init import kaiming_init, normal_init
 from torch import Tensor, nn
 
 from egoexo_mm.interaction_maps import HAND, OBJECT
+from egoexo_mm.models.blending import Blend
 
 from .base import AuxiliaryHead, Feats, pathway_channels
 
@@ -89,6 +90,14 @@ class InteractionMapHead(AuxiliaryHead):
                 pred[:, OBJECT], target[:, OBJECT], avg_factor=num_clips
             ),
         )
+
+    def blend(self, target: Tensor, partner: Tensor, blend: Blend) -> Tensor:
+        """Maps (M, 2, T, H, W) of blended clips.
+
+        A cell holds the mean of both maps, weighed by the share of its pixels that each clip has.
+        The cross entropy is linear in its target, so this equals the weighed sum of both losses.
+        """
+        return blend.mix(target, partner, blend.own_share(target.shape[-2:]))
 
     def misfit(self, pred: Tensor, target: Tensor) -> str:
         """Other numbers of frames or cells."""
