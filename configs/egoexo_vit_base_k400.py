@@ -12,9 +12,7 @@ _base_ = [
 
 model = dict(
     type='EgoExoRecognizer',
-    cls_head=dict(
-        label_smooth_eps=0.1, loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)
-    ),
+    cls_head=dict(label_smooth_eps=0.1, loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)),
     aux_heads=_base_.aux_heads,
     data_preprocessor=dict(blending=_base_.blending),
 )

@@ -1,7 +1,9 @@
 # The same with the map loss. Targets are of the world's exact boxes: no detector is needed.
 _base_ = ['third_vit.py', '../_egoexo_base_/models/aux_heads.py']
 
-model = dict(aux_heads=dict(interaction_map=dict(_base_.aux_heads.interaction_map, mid_channels=32)))
+model = dict(
+    aux_heads=dict(interaction_map=dict(_base_.aux_heads.interaction_map, mid_channels=32))
+)
 # the model tells frames and cells
 pair_target_train, pair_target_test = (
     [dict(type='LoadTargets') if step['type'] == 'LoadTargets' else step for step in pipeline]

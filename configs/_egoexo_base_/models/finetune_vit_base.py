@@ -9,9 +9,7 @@ _base_ = 'vit_base.py'
 
 model = dict(
     type='EgoExoRecognizer',
-    cls_head=dict(
-        _delete_=True, in_channels=768, dropout_ratio=0.5, pool_size=None, init_std=2e-5
-    ),
+    cls_head=dict(_delete_=True, in_channels=768, dropout_ratio=0.5, pool_size=None, init_std=2e-5),
     data_preprocessor=dict(channel_order='rgb', defer_testing=True),
 )
 plain_weights = (  # VideoMAE's own, pre-trained and fine-tuned on Kinetics-400
