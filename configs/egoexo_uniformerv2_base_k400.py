@@ -1,5 +1,5 @@
-# Ego-Exo pre-training of UniFormerV2-B, from CLIP's weights, on Kinetics-400 with MMAction2's recipe.
-# Nobody has published results of this combination.
+# Ego-Exo pre-training of UniFormerV2-B, from CLIP's weights, on Kinetics-400 with MMAction2's
+# recipe. Nobody has published results of this combination.
 _base_ = [
     '_egoexo_base_/models/uniformerv2_base.py',
     '_egoexo_base_/models/aux_heads.py',

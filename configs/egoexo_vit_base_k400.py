@@ -1,6 +1,6 @@
 # Ego-Exo pre-training of VideoMAE's ViT-B on Kinetics-400, in place of VideoMAE's own fine-tuning
-# there and with its recipe. The weights of the five losses are those of SlowFast; nobody has published
-# results of this combination.
+# there and with its recipe. The weights of the five losses are those of SlowFast; nobody has
+# published results of this combination.
 _base_ = [
     '_egoexo_base_/models/vit_base.py',
     '_egoexo_base_/models/aux_heads.py',

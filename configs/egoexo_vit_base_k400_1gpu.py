@@ -1,5 +1,5 @@
-# The same on one GPU: 8 steps of 8 videos, so that rate and batch are those of 8 GPUs, and blocks that
-# compute their activations again. See docs/performance.md for the memory.
+# The same on one GPU: 8 steps of 8 videos, so that rate and batch are those of 8 GPUs, and blocks
+# that compute their activations again. See docs/performance.md for the memory.
 _base_ = 'egoexo_vit_base_k400.py'
 
 optim_wrapper = dict(accumulative_counts=8)

@@ -1,6 +1,6 @@
-# Third-person only with a ViT as VideoMAE's, of 0.48 million parameters and from random weights: the
-# verbs of the Kinetics-like list, no teacher. 8 frames of 48 pixels in tokens of 2 x 8 x 8, so that
-# maps have the 4 x 6 x 6 cells of the small SlowFast.
+# Third-person only with a ViT as VideoMAE's, of 0.48 million parameters and from random weights:
+# the verbs of the Kinetics-like list, no teacher. 8 frames of 48 pixels in tokens of 2 x 8 x 8, so
+# that maps have the 4 x 6 x 6 cells of the small SlowFast.
 _base_ = 'pretrain_third.py'
 
 model = dict(

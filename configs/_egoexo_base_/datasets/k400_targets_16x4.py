@@ -1,6 +1,6 @@
 # Kinetics-400 with teacher targets for transformers: clips of 16 frames, each 4 apart, with the
-# augmentation of VideoMAE and MViT. Their RandAugment, rand-m7-n4-mstd0.5-inc1, also shears, rotates
-# and shifts; boxes cannot follow that, so that ours has the colour operations alone.
+# augmentation of VideoMAE and MViT. Their RandAugment, rand-m7-n4-mstd0.5-inc1, also shears,
+# rotates and shifts; boxes cannot follow that, so that ours has the colour operations alone.
 _base_ = ['k400_targets.py', 'clips_16x4.py']
 
 clip = _base_.clip_16x4

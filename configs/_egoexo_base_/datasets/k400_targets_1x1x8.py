@@ -1,5 +1,5 @@
-# Kinetics-400 with teacher targets for 2D recognizers: 8 frames, one of each eighth of the video, in
-# the batch dimension, with MMAction2's augmentation of TSM.
+# Kinetics-400 with teacher targets for 2D recognizers: 8 frames, one of each eighth of the video,
+# in the batch dimension, with MMAction2's augmentation of TSM.
 _base_ = 'k400_targets.py'
 
 clip = dict(clip_len=1, frame_interval=1, num_clips=8)

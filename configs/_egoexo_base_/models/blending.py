@@ -1,5 +1,5 @@
-# Mixup (0.8) or cutmix (1.0) of every batch, each in half of them, as VideoMAE, MViT and AVION train.
-# Targets of teachers are blended with the clips.
+# Mixup (0.8) or cutmix (1.0) of every batch, each in half of them, as VideoMAE, MViT and AVION
+# train. Targets of teachers are blended with the clips.
 blending = dict(
     type='RandomBatchAugment',
     augments=[

@@ -2,9 +2,10 @@
 # AVION's on EPIC-KITCHENS-100,
 # https://github.com/zhaoyue-zephyrus/AVION/blob/main/scripts/main_lavila_finetune_cls.py
 #
-# load_from of the tasks' configs takes MMAction2's checkpoint, one of this package, or an official one
-# of VideoMAE: python tools/convert_weights.py IN.pth OUT.pth. Class heads and auxiliary heads that a
-# task does not have are not loaded. A backbone that does not fit is refused (CheckWeightsHook).
+# load_from of the tasks' configs takes MMAction2's checkpoint, one of this package, or an official
+# one of VideoMAE: python tools/convert_weights.py IN.pth OUT.pth. Class heads and auxiliary heads
+# that a task does not have are not loaded. A backbone that does not fit is refused
+# (CheckWeightsHook).
 _base_ = 'vit_base.py'
 
 model = dict(

@@ -1,6 +1,6 @@
-# ViT-B of VideoMAE as in MMAction2, for training: 16 frames in tokens of 2 x 16 x 16. Stochastic depth
-# of 0.1 and the small first weights of the class head (0.02 x 0.001) are defaults of VideoMAE's
-# fine-tuning, https://github.com/MCG-NJU/VideoMAE/blob/main/run_class_finetuning.py
+# ViT-B of VideoMAE as in MMAction2, for training: 16 frames in tokens of 2 x 16 x 16. Stochastic
+# depth of 0.1 and the small first weights of the class head (0.02 x 0.001) are defaults of
+# VideoMAE's fine-tuning, https://github.com/MCG-NJU/VideoMAE/blob/main/run_class_finetuning.py
 model = dict(
     type='Recognizer3D',
     backbone=dict(

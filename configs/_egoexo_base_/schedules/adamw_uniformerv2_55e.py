@@ -1,6 +1,6 @@
 # MMAction2's recipe of UniFormerV2-B from CLIP's weights, 55 epochs:
-# configs/recognition/uniformerv2/uniformerv2-base-p16-res224_clip_8xb32-u8_kinetics400-rgb.py. There
-# the rate is 1e-5 for 256 clips; here it is scaled to 8 GPUs x 8 clips.
+# configs/recognition/uniformerv2/uniformerv2-base-p16-res224_clip_8xb32-u8_kinetics400-rgb.py.
+# There the rate is 1e-5 for 256 clips; here it is scaled to 8 GPUs x 8 clips.
 max_epochs = 55
 warmup = 5
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=5, val_interval=5)

@@ -1,9 +1,10 @@
 # VideoMAE's fine-tuning of ViT-B on Kinetics-400, 75 epochs:
 # https://github.com/MCG-NJU/VideoMAE/tree/main/scripts/kinetics
-# (videomae_vit_base_patch16_224_tubemasking_ratio_0.9_epoch_1600/finetune.sh) for epochs, rate, decay
-# and betas; run_class_finetuning.py for layer decay, warm-up and its first and last rates. There the
-# rate is 5e-4 for 256 videos, on 64 GPUs x 6 videos. Here it is scaled to 8 GPUs x 8 videos; other
-# numbers of GPUs: --auto-scale-lr. Half precision is DeepSpeed's there and autocast's here.
+# (videomae_vit_base_patch16_224_tubemasking_ratio_0.9_epoch_1600/finetune.sh) for epochs, rate,
+# decay and betas; run_class_finetuning.py for layer decay, warm-up and its first and last rates.
+# There the rate is 5e-4 for 256 videos, on 64 GPUs x 6 videos. Here it is scaled to 8 GPUs x 8
+# videos; other numbers of GPUs: --auto-scale-lr. Half precision is DeepSpeed's there and
+# autocast's here.
 max_epochs = 75
 warmup = 5
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=5, val_interval=5)

@@ -1,8 +1,9 @@
 # MMAction2's recipe of TSM R50, 50 epochs:
-# configs/recognition/tsm/tsm_imagenet-pretrained-r50_8xb16-1x1x8-50e_kinetics400-rgb.py. There the rate
-# is 0.02 for 128 videos; here it is scaled to 8 GPUs x 8 videos. Its TSMOptimWrapperConstructor gives
-# five times the rate to the last layer of the model, which with auxiliary heads is one of them; the
-# same is written out here for the class head: biases twice the rate and no decay, no decay of norms.
+# configs/recognition/tsm/tsm_imagenet-pretrained-r50_8xb16-1x1x8-50e_kinetics400-rgb.py. There the
+# rate is 0.02 for 128 videos; here it is scaled to 8 GPUs x 8 videos. Its
+# TSMOptimWrapperConstructor gives five times the rate to the last layer of the model, which with
+# auxiliary heads is one of them; the same is written out here for the class head: biases twice the
+# rate and no decay, no decay of norms.
 max_epochs = 50
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=5, val_interval=5)
 val_cfg = dict(type='ValLoop')

@@ -1,6 +1,6 @@
-# VideoMAE's ViT-B on Charades-Ego from plain Kinetics-400 weights: the baseline. Rate, epochs and layer
-# decay are VideoMAE's on Something-Something V2, dropout is AVION's. Without mixup and cutmix, as
-# SlowFast here: labels are several classes a clip.
+# VideoMAE's ViT-B on Charades-Ego from plain Kinetics-400 weights: the baseline. Rate, epochs and
+# layer decay are VideoMAE's on Something-Something V2, dropout is AVION's. Without mixup and
+# cutmix, as SlowFast here: labels are several classes a clip.
 _base_ = [
     '../../_egoexo_base_/models/finetune_vit_base.py',
     '../../_egoexo_base_/models/charades_head.py',

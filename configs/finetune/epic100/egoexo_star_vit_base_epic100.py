@@ -1,5 +1,5 @@
-# Ego-Exo*: fine-tuning keeps the Interaction-Map loss, with SlowFast's weights: 3.0 (hand + object) +
-# CE verb + CE noun.
+# Ego-Exo*: fine-tuning keeps the Interaction-Map loss, with SlowFast's weights: 3.0 (hand +
+# object) + CE verb + CE noun.
 _base_ = ['egoexo_vit_base_epic100.py', '../../_egoexo_base_/models/aux_heads.py']
 
 map_loss = dict(type='InteractionMapLoss', loss_weight=3.0)
