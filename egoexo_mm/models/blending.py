@@ -9,6 +9,7 @@ Shape legend: ``N`` clips of a batch, ``C`` classes, ``H x W`` cells of a map.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +19,6 @@ import torch.nn.functional as F
 from mmaction.models import CutmixBlending, MixupBlending, RandomBatchAugment
 from mmaction.utils import SampleList
 from torch import Tensor
-
-Box = tuple  # x1, y1, x2, y2
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Blend:
 
     partners: tuple[int, ...]
     own: float
-    box: Box | None = None
+    box: tuple[float, float, float, float] | None = None
     index: Tensor | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -109,9 +108,8 @@ class TargetBlending:
             data_samples: N samples; their labels are changed.
         """
         blend = draw_blend(self.host, len(clips), clips.shape[-2:])
-        blend = Blend(
-            blend.partners, blend.own, blend.box, torch.tensor(blend.partners).to(clips.device)
-        )
+        index = torch.tensor(blend.partners).to(clips.device, non_blocking=True)
+        blend = dataclasses.replace(blend, index=index)
         labels = self._labels([sample.gt_label for sample in data_samples])
         if labels is not None:
             labels = blend.mix(labels, labels[blend.index])

@@ -97,8 +97,6 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='SampleSeedHook'),
     dict(type='CheckpointBlocksHook'),
-    dict(
-        type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.2, priority='ABOVE_NORMAL'
-    ),
+    dict(type='EMAHook', momentum=0.2),
 ]
 env_cfg = dict(cudnn_benchmark=False)

@@ -198,6 +198,37 @@ def test_a_training_step(kind):
     assert all(p.grad is not None for p in model.parameters())
 
 
+def test_frames_of_a_2d_recognizer():
+    """Frames are in the place of clips; cells are those of the same frames."""
+    cfg = CASES['TSM'].ours()
+    cfg['data_preprocessor'].update(type='EgoExoDataPreprocessor', blending=CUTMIX)
+    model = build(cfg)
+    clips = batch([0, 1, 2], (64, 64), 8)['inputs']
+    data = dict(
+        inputs=[clip[0].transpose(0, 1) for clip in clips],
+        data_samples=CASES['TSM'].samples(model, 3),
+    )
+    seeded(4)
+    inputs = model.data_preprocessor(data, training=True)
+    blend = inputs['data_samples'][0].blend
+    assert inputs['inputs'].shape == (3, 8, 3, 64, 64) and 0 < blend.own < 1
+    losses = model(**inputs, mode='loss')
+    assert losses['loss_hand'] > 0 and losses['loss_ego'] > 0
+
+
+@pytest.mark.parametrize('kind', ['mixup', 'cutmix'])
+def test_nothing_is_read_back_from_the_device(kind):
+    """The meta device has no values, so that reading one raises."""
+    model = model_of(KINDS[kind]).to('meta')
+    seeded(4)
+    clips = torch.zeros(3, 1, 3, 8, 64, 64, device='meta')
+    samples = [sample.to('meta') for sample in CASES['VideoMAE'].samples(model, 3)]
+    clips, samples = model.data_preprocessor.blending(clips, samples)
+    losses = model.loss(clips, samples)
+    assert {value.device.type for value in losses.values()} == {'meta'}
+    sum(losses.values()).backward()
+
+
 def test_teachers_see_clips_before_they_blend():
     ours = preprocessor('EgoExoDataPreprocessor', **MIXUP)
     ours.keep_raw = True
