@@ -8,32 +8,26 @@ Examples:
     python tools/targets.py convert boxes epic_handobj_predicts data/targets/epic100_interaction \
         --frame-size 456x256 --first-frame 0 --dataset epic100
     python tools/targets.py convert epic-boxes hand-objects data/targets/epic100_interaction
+    python tools/targets.py convert coco results.json data/targets/mine --annotations images.json
+    python tools/targets.py convert visor annotations data/targets/epic100_visor \
+        --frame-mapping frame_mapping.json --hold 15
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-from pathlib import Path
 
-from ..targets.conversion import BoxesReport
 from ..targets.conversion.epic_boxes import FRAME_SIZE, convert_epic_boxes
-from ..targets.conversion.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos
 from ..targets.conversion.released_boxes import convert_boxes
 from ..targets.conversion.released_scores import convert_scores
-from .command import UsageError, add_out, complain, set_run
-
-
-def frame_size(text: str) -> tuple[int, int]:
-    """``'WxH'`` as two positive integers."""
-    width, _, height = text.lower().partition('x')
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise argparse.ArgumentTypeError(f'{text!r} is not WxH, for example 512x288')
-    return int(width), int(height)
+from .command import UsageError, add_out, set_run
+from .conversion_options import add_sizes, check_fps, frame_size, sizes_of, tell
+from .convert_detections import add_detections
 
 
 def add_convert(parser: argparse.ArgumentParser, name: str = 'targets') -> None:
-    """Add ``scores``, ``boxes`` and ``epic-boxes``; messages begin with ``name``."""
+    """Add a subcommand per kind of file; messages begin with ``name``."""
     kinds = parser.add_subparsers(dest='files', required=True)
     scores = kinds.add_parser('scores', help='a pickle of scores per video')
     scores.add_argument('source', metavar='IN.pkl')
@@ -60,25 +54,7 @@ def add_convert(parser: argparse.ArgumentParser, name: str = 'targets') -> None:
 
     boxes = kinds.add_parser('boxes', help='a folder of <video>.npy with boxes in pixels')
     boxes.add_argument('source', metavar='FOLDER')
-    size = boxes.add_mutually_exclusive_group(required=True)
-    size.add_argument(
-        '--frame-size',
-        type=frame_size,
-        metavar='WxH',
-        help='frame size at which the boxes were detected, for all videos',
-    )
-    size.add_argument(
-        '--sizes',
-        metavar='CSV',
-        help='the same per video: header video_id,width,height[,fps,num_frames]',
-    )
-    size.add_argument(
-        '--short-side',
-        type=int,
-        metavar='PIXELS',
-        help='the same by short side; the aspect ratio comes from --videos',
-    )
-    boxes.add_argument('--videos', metavar='ROOT', help='folder of the videos, for --short-side')
+    add_sizes(boxes)
     boxes.add_argument(
         '--first-frame',
         type=int,
@@ -130,6 +106,7 @@ def add_convert(parser: argparse.ArgumentParser, name: str = 'targets') -> None:
             help='name for the manifest',
         )
         kind.add_argument('--teacher', help='name of the teacher for the manifest')
+    add_detections(kinds, name)
 
 
 def run_scores(args: argparse.Namespace) -> None:
@@ -149,21 +126,8 @@ def run_scores(args: argparse.Namespace) -> None:
 
 def run_boxes(name: str, args: argparse.Namespace) -> int:
     """Convert a folder of ``.npy`` files; the exit code."""
-    if (args.short_side is None) != (args.videos is None):
-        raise UsageError('--short-side and --videos go together')
-    if args.short_side is not None and args.short_side < 1:
-        raise UsageError('--short-side must be positive')
-    _check_fps(args)
-    notes = None
-    if args.frame_size:
-        size = FrameSize(*args.frame_size)
-        size_of = lambda video_id: size  # noqa: E731
-    elif args.sizes:
-        size_of = sizes_from_csv(args.sizes)
-        notes = f'frame sizes from {Path(args.sizes).name}'
-    else:
-        size_of = sizes_from_videos(args.videos, args.short_side)
-        notes = f'frame sizes: short side {args.short_side}, aspect ratio of the videos'
+    check_fps(args)
+    size_of, notes = sizes_of(args)
     report = convert_boxes(
         args.source,
         args.out,
@@ -176,7 +140,7 @@ def run_boxes(name: str, args: argparse.Namespace) -> int:
         first_frame=args.first_frame,
         skip_bad=args.skip_bad,
     )
-    return _tell(name, report, args.out)
+    return tell(name, report, args.out)
 
 
 def run_epic_boxes(name: str, args: argparse.Namespace) -> int:
@@ -184,7 +148,7 @@ def run_epic_boxes(name: str, args: argparse.Namespace) -> int:
     for key in ('hand_threshold', 'object_threshold'):
         if not 0 <= getattr(args, key) <= 1:
             raise UsageError(f'--{key.replace("_", "-")} must be from 0 to 1')
-    _check_fps(args)
+    check_fps(args)
     report = convert_epic_boxes(
         args.source,
         args.out,
@@ -196,21 +160,4 @@ def run_epic_boxes(name: str, args: argparse.Namespace) -> int:
         teacher=args.teacher,
         skip_bad=args.skip_bad,
     )
-    return _tell(name, report, args.out)
-
-
-def _check_fps(args: argparse.Namespace) -> None:
-    if not 0 <= args.fps < float('inf'):
-        raise UsageError('--fps must be a positive number')
-
-
-def _tell(name: str, report: BoxesReport, out: str) -> int:
-    """Print what a conversion of boxes did; its exit code."""
-    print(f'{out}: {report.written} videos written, {report.already} were there already')
-    if not report.failed:
-        return 0
-    return complain(
-        name,
-        f'{report.failed} bad file(s) left out, listed in {Path(out) / "failed.jsonl"}; '
-        'mend them and run again',
-    )
+    return tell(name, report, args.out)

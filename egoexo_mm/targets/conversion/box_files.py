@@ -1,4 +1,4 @@
-"""The loop that turns one file of boxes per video into rows of a store."""
+"""The loop that turns boxes, from one file per video or one for all, into rows of a store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ class BoxesReport(NamedTuple):
 
 
 def convert_files(
-    paths: Sequence[Path],
+    paths: Sequence[Path], out: str | Path, manifest: Manifest, read: ReadFile, **options: Any
+) -> BoxesReport:
+    """Write a row per file; the file stem is the video id. See :func:`convert_videos`."""
+    sources = [(video_id_from_path(path.name), path) for path in paths]
+    return convert_videos(sources, out, manifest, read, **options)
+
+
+def convert_videos(
+    sources: Sequence[tuple[str, Path]],
     out: str | Path,
     manifest: Manifest,
     read: ReadFile,
@@ -33,13 +41,13 @@ def convert_files(
     skip_bad: bool = False,
     rows_per_shard: int = 1024,
 ) -> BoxesReport:
-    """Write a row per file; files whose video is in the store already are not read.
+    """Write a row per video; what is in the store already is not read.
 
     Args:
-        paths: Files, one per video; the file stem is the video id.
+        sources: Video id and the file with its boxes.
         out: Folder of the store, new or begun with the same manifest.
         manifest: Description of the store.
-        read: Reads one file.
+        read: Reads the boxes of one video.
         label: What the line of progress says.
         skip_bad: List a bad file in ``failed.jsonl`` and go on, instead of stopping.
         rows_per_shard: Videos per shard.
@@ -50,9 +58,8 @@ def convert_files(
     failed = 0
     with StoreWriter(out, manifest, rows_per_shard) as writer:
         (writer.path / 'failed.jsonl').unlink(missing_ok=True)  # those are tried again below
-        todo = [p for p in paths if video_id_from_path(p.name) not in writer.done]
-        for path in track(todo, len(todo), label):
-            video_id = video_id_from_path(path.name)
+        todo = [source for source in sources if source[0] not in writer.done]
+        for video_id, path in track(todo, len(todo), label):
             try:
                 writer.add_detections(video_id, **read(path, video_id))
             except (TargetStoreError, OSError) as error:
@@ -60,4 +67,4 @@ def convert_files(
                     raise
                 writer.fail(video_id, error, path)
                 failed += 1
-    return BoxesReport(len(todo) - failed, len(paths) - len(todo), failed)
+    return BoxesReport(len(todo) - failed, len(sources) - len(todo), failed)
