@@ -3,6 +3,7 @@
 from .clip_reader_init import ClipReaderInit
 from .crops import RandomRescaleCrop, UniformThreeCrop
 from .geometry import TrackGeometry
+from .hand_crops import HandFocusedCrop
 from .load_targets import LoadTargets
 from .rand_augment import ClipRandAugment
 from .sampling import SampleClampedFrames, SampleTimeWindow
@@ -14,6 +15,7 @@ __all__ = [
     'ClipRandAugment',
     'ClipReaderInit',
     'FormatViews',
+    'HandFocusedCrop',
     'LoadTargets',
     'RandomRescaleCrop',
     'RepeatFrames',

@@ -54,9 +54,13 @@ class RandomRescaleCrop(BaseTransform):
         frames = results.pop('imgs')
         results = self.rescale.transform(results)
         resized = results['img_shape']
-        results = self.crop.transform(results)
+        results = self.crop_frames(results)
         results['imgs'] = crop_of_resized(frames, resized, results['crop_bbox'])
         return results
+
+    def crop_frames(self, results: dict) -> dict:
+        """Choose the crop and set the keys of ``RandomCrop``; there are no pixels yet."""
+        return self.crop.transform(results)
 
 
 @TRANSFORMS.register_module()

@@ -45,6 +45,20 @@ class TrackGeometry(BaseTransform):
         return results
 
 
+def frame_geometry(keypoint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Map from the source frame, in units of its size, to pixels of the frame as it is now.
+
+    Args:
+        keypoint: The probe of ``TrackGeometry``, (1, 1, 2, 2).
+
+    Returns:
+        scale (2,) and offset (2,), ``x, y``.
+    """
+    first, second = keypoint[0, 0]
+    scale = (second - first) / (_PROBE[1] - _PROBE[0])
+    return scale, first - scale * _PROBE[0]
+
+
 def view_geometry(results: dict) -> tuple[np.ndarray, np.ndarray]:
     """Map from the source frame to each crop, both in units of their own size.
 
@@ -63,9 +77,8 @@ def view_geometry(results: dict) -> tuple[np.ndarray, np.ndarray]:
             'LoadTargets cannot follow boxes: add dict(type="TrackGeometry") right after the '
             'decoding transform'
         )
-    first, second = results.pop('keypoint')[0, 0]
-    scale = (second - first) / (_PROBE[1] - _PROBE[0])
-    offset = (first - scale * _PROBE[0])[None]
+    scale, offset = frame_geometry(results.pop('keypoint'))
+    offset = offset[None]
     corners = np.asarray(results.get('crop_bbox', ()))
     if corners.ndim == 2:  # one row a frame: a multi-crop transform, which moves no keypoints
         frames_per_crop = len(results['frame_inds'])

@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 from egoexo_mm.checks import check_choice
 from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps, place_boxes
 from egoexo_mm.probabilities import STORED_FLOOR
-from egoexo_mm.targets import TargetStore, open_stores, video_id_from_path
+from egoexo_mm.targets import Detections, TargetStore, open_stores, video_id_from_path
 
 from .geometry import view_geometry
 
@@ -99,9 +99,7 @@ class LoadTargets(BaseTransform):
         """Add the targets of one sample."""
         stores = self.stores or results.pop('target_stores', {})
         missing = results.pop('missing_targets', self.missing)
-        video_id = results.get('video_id') or video_id_from_path(
-            results.get('filename') or results['frame_dir']
-        )
+        video_id = video_of(results)
         for name, store in stores.items():
             if missing == 'skip' and video_id not in store:
                 continue
@@ -134,15 +132,7 @@ class LoadTargets(BaseTransform):
         # More rows than num_clips if SampleFrames(twice_sample=True) or a dense sampling has them.
         frames = results['frame_inds'].reshape(-1, clip_len)[:, seen]
         frames = frames - results['start_index']
-        # of a segment, total_frames counts the segment and source_frames (None: unknown) the video
-        total_frames = results.get('source_frames', results.get('total_frames'))
-        found = store.detections(
-            video_id,
-            frames.ravel(),
-            total_frames=total_frames,
-            fps=results.get('avg_fps'),
-            frame_times=results.get('frame_times'),
-        )
+        found = stored_boxes(store, video_id, frames, results)
         scale, offsets = view_geometry(results)
         grid = self.geometry.grid(results['img_shape'])
         views = []
@@ -160,3 +150,24 @@ class LoadTargets(BaseTransform):
             views.append(maps.reshape(2, *frames.shape, *grid).swapaxes(0, 1))
         views = np.concatenate(views)
         return views[0] if len(views) == 1 else views
+
+
+def video_of(results: dict) -> str:
+    """Id of a sample's video in stores."""
+    return results.get('video_id') or video_id_from_path(
+        results.get('filename') or results['frame_dir']
+    )
+
+
+def stored_boxes(
+    store: TargetStore, video_id: str, frames: np.ndarray, results: dict
+) -> Detections:
+    """Stored detections on frames of a sample, numbered from 0, in units of the source frame."""
+    return store.detections(
+        video_id,
+        frames.ravel(),
+        # of a segment, total_frames counts the segment and source_frames (None: unknown) the video
+        total_frames=results.get('source_frames', results.get('total_frames')),
+        fps=results.get('avg_fps'),
+        frame_times=results.get('frame_times'),
+    )
