@@ -1,11 +1,13 @@
-"""Crops around stored hands: where they lie, that boxes and maps follow, and when they are usual."""
+"""Crops around stored hands: where they lie, what follows them, and when they are usual."""
 
 import copy
 import random
+import re
 
 import numpy as np
 import pytest
 from mmaction.datasets.transforms import Flip
+from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 
 import egoexo_mm  # noqa: F401
@@ -170,3 +172,18 @@ def test_maps_follow_the_crop(painted):  # noqa: F811
         random.seed(seed)
         packed = chain(dict(filename=video, label=0, start_index=0, modality='RGB', sample_idx=0))
         assert packed['data_samples'].interaction_map[0].max() > 0  # a hand in every crop
+
+
+def test_the_documented_option():
+    text = (CONFIGS.parent / 'docs/finetuning.md').read_text()
+    config, option = re.search(
+        r'(configs/\S+) 8 \\\n +--cfg-options (\S+)=HandFocusedCrop', text
+    ).groups()
+    cfg = Config.fromfile(CONFIGS.parent / config)
+    before = [step['type'] for step in cfg.train_dataloader.dataset.pipeline]
+    cfg.merge_from_dict({option: 'HandFocusedCrop'})
+    steps = cfg.train_dataloader.dataset.pipeline
+    changed = [(old, step['type']) for old, step in zip(before, steps) if old != step['type']]
+    assert changed == [('RandomRescaleCrop', 'HandFocusedCrop')]
+    step = TRANSFORMS.build(next(step for step in steps if step['type'] == 'HandFocusedCrop'))
+    assert isinstance(step, HandFocusedCrop) and step.prob == 1

@@ -3,14 +3,13 @@
 _base_ = 'loaders.py'
 
 clip = dict(clip_len=32, frame_interval=2)
-# 'HandFocusedCrop' crops around stored hands instead, where dataset.targets has a store
-crop_type = 'RandomRescaleCrop'
 num_maps = 8  # slow frames of the 8x8 models; each has a map
 train_pipeline = [
     dict(type='SeedAugmentations'),
     dict(type='SampleClampedFrames', **clip),
     dict(type='RawFrameDecode'),
-    dict(type=crop_type, scale_range=(256, 320), size=224),
+    # type='HandFocusedCrop' crops around stored hands instead, see docs/finetuning.md
+    dict(type='RandomRescaleCrop', scale_range=(256, 320), size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
