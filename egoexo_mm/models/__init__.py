@@ -1,6 +1,6 @@
 """Recognizers, backbones, heads, losses and teachers; importing registers them."""
 
-from .backbones import EgoExoSlowFast
+from .backbones import AvionTransformer, EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
@@ -8,6 +8,7 @@ from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
 from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
 
 __all__ = [
+    'AvionTransformer',
     'EgoExoDataPreprocessor',
     'EgoExoRecognizer',
     'EgoExoRecognizer2D',

@@ -97,12 +97,13 @@ class InteractionMapHead(AuxiliaryHead):
         A cell holds the mean of both maps, weighed by the share of its pixels that each clip has.
         The cross entropy is linear in its target, so this equals the weighed sum of both losses.
         """
-        return blend.mix(target, partner, blend.own_share(target.shape[-2:]))
+        height, width = target.shape[-2:]
+        return blend.mix(target, partner, blend.own_share((height, width)))
 
     def misfit(self, pred: Tensor, target: Tensor) -> str:
         """Other numbers of frames or cells."""
         return (
             f'the backbone makes maps of {tuple(pred.shape[1:])} and the targets are '
             f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets '
-            "to the backbone's strides, or neither of them beside CheckTargetsHook, which tells them"
+            "to the backbone's strides, or leave them out where CheckTargetsHook tells them"
         )
