@@ -13,6 +13,7 @@ from mmengine.registry import FUNCTIONS, PARAM_SCHEDULERS
 from mmengine.runner import Runner
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.checkpoints.videomae import VideoMAE
 from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.models.backbone_presets import map_geometry
 from egoexo_mm.models.raw_views import FrameViews
@@ -233,6 +234,22 @@ def test_tsm_rates():
     assert found['aux_heads.object_score.fc.bias'] == (2, 0)
     assert found['backbone.layer1.0.conv1.conv.net.weight'] == (1, 1e-4)
     assert found['backbone.conv1.bn.weight'] == (1, 0)
+
+
+@pytest.mark.parametrize('name', ['egoexo_vit_small_k400', 'vit_base_epic100'])
+def test_converted_weights_fit(name):
+    """An official pre-trained encoder, with its decoder, gives every tensor of the backbone."""
+    cfg = load(name)
+    cfg.model.backbone.depth = 1
+    model = MODELS.build(cfg.model)
+    backbone = {f'backbone.{key}': value for key, value in model.backbone.state_dict().items()}
+    official = VideoMAE().reverse(backbone).weights
+    norm = {f'norm.{key}': official.pop(f'fc_norm.{key}') for key in ('weight', 'bias')}
+    file = {f'encoder.{key}': value for key, value in {**official, **norm}.items()}
+    file['decoder.head.weight'] = torch.zeros(1536, 192)
+    converted = VideoMAE().forward(file).weights
+    assert set(converted) == set(backbone)
+    assert all(torch.equal(converted[key], value) for key, value in backbone.items())
 
 
 @pytest.mark.parametrize('name', MAPS)
