@@ -126,11 +126,11 @@ class Row(NamedTuple):
     """Where it differs from ``shape``."""
 
 
-def pair(theirs: str, ours: str, weight: str, bias: str | None = None) -> list[Row]:
+def pair(theirs: str, ours: str, weight: str) -> list[Row]:
     """Rows of the weight and bias of one module; a bias has the weight's first size."""
     return [
         Row(f'{theirs}.weight', f'{ours}.weight', weight),
-        Row(f'{theirs}.bias', f'{ours}.bias', weight[0] if bias is None else bias),
+        Row(f'{theirs}.bias', f'{ours}.bias', weight[0]),
     ]
 
 
@@ -157,7 +157,7 @@ def read_sizes(weights: Mapping[str, Any], shapes: Mapping[str, str]) -> dict[st
             raise ValueError(
                 f'{name} has shape {shape}; expected {len(letters)} dimensions, none of them empty'
             )
-        sizes.update(pair for pair in zip(letters, shape) if isinstance(pair[1], int))
+        sizes.update({letter: n for letter, n in zip(letters, shape) if isinstance(n, int)})
     return sizes
 
 

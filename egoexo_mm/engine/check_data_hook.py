@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmaction.datasets import RepeatAugDataset
 from mmaction.registry import HOOKS
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_world_size
@@ -67,18 +68,21 @@ def check_repeats(loader: Any) -> None:
     Raises:
         ValueError: With what to set.
     """
-    repeats = [getattr(data, 'num_repeats', 1) for data in inner_datasets(loader.dataset)]
+    data = [one for one in inner_datasets(loader.dataset) if isinstance(one, BaseDataset)]
+    repeats = [getattr(one, 'num_repeats', 1) for one in data]
+    lists = [isinstance(one, RepeatAugDataset) or n > 1 for one, n in zip(data, repeats)]
     collate = getattr(loader.collate_fn, 'func', loader.collate_fn)  # MMEngine makes a partial
     name = getattr(collate, '__name__', '')
-    if max(repeats) > 1 and name in ('pseudo_collate', 'default_collate'):
+    if any(lists) and name in ('pseudo_collate', 'default_collate'):
         raise ValueError(
             f'num_repeats={max(repeats)} gives lists of clips, and collate_fn of the loader is '
             f"{name}; set train_dataloader.collate_fn=dict(type='repeat_pseudo_collate')"
         )
-    if max(repeats) == 1 and name == 'repeat_pseudo_collate':
+    if not all(lists) and name == 'repeat_pseudo_collate':
         raise ValueError(
-            'train_dataloader.collate_fn is repeat_pseudo_collate, and the data set gives one clip '
-            'of a video; set train_dataloader.dataset.num_repeats, or remove collate_fn'
+            'train_dataloader.collate_fn is repeat_pseudo_collate, and '
+            f'{type(data[lists.index(False)]).__name__} gives one clip of a video; set num_repeats '
+            'of every data set, or remove collate_fn'
         )
 
 

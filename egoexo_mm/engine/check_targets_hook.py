@@ -73,28 +73,28 @@ class CheckTargetsHook(Hook):
         }
         tells = getattr(model, 'map_geometry', lambda name: None)
         known = {name: tells(name) for name in heads}
-        loads = dict(_stored(dataset, loader)) if heads else {}
+        loads = list(_stored(dataset, loader)) if heads else []
         _tell(runner, loads, [geometry for geometry in known.values() if geometry])
-        geometries = {where: one.geometry for where, one in loads.items()}
-        geometries.update(_online(model))
+        geometries = [(where, one.geometry) for where, one in loads]
+        geometries += _online(model)
         for name, head in heads.items():
-            for where, geometry in geometries.items():
+            for where, geometry in geometries:
                 _check_frames(runner, model, head.pathway, known[name], where, geometry)
             if geometries:
                 _FirstShapes(model, head, geometries)
 
 
-def _tell(runner: Runner, loads: dict[str, LoadTargets], known: list[MapGeometry]) -> None:
-    """Give ``LoadTargets`` what its config does not say."""
-    unsure = {where: one for where, one in loads.items() if not one.is_complete}
+def _tell(runner: Runner, loads: list[tuple[str, LoadTargets]], known: list[MapGeometry]) -> None:
+    """Give ``LoadTargets`` of every data set what its config does not say."""
+    unsure = [(where, one) for where, one in loads if not one.is_complete]
     if not unsure or not known:
         return
     if len(set(known)) > 1:
         raise ValueError(
-            f'{next(iter(unsure))} cannot make maps for heads of different taps: {known}; give it '
+            f'{unsure[0][0]} cannot make maps for heads of different taps: {known}; give it '
             'time_stride, frame_sampling, cell_size and join_clips'
         )
-    for where, transform in unsure.items():
+    for where, transform in unsure:
         former = transform.geometry
         transform.adopt(known[0])
         if transform.geometry != former and _workers_run(runner):
@@ -202,7 +202,7 @@ class _FirstShapes:
     """Compares strides in the first forward pass, then removes itself."""
 
     def __init__(
-        self, model: nn.Module, head: nn.Module, geometries: dict[str, MapGeometry]
+        self, model: nn.Module, head: nn.Module, geometries: list[tuple[str, MapGeometry]]
     ) -> None:
         self.geometries = geometries
         self.frames_in_batch = isinstance(model, Recognizer2D)
@@ -225,7 +225,7 @@ class _FirstShapes:
         if len(self.clip) != 3:  # (T, H, W) of a 3D backbone
             return
         (frames, *pixels), (slow, *cells) = self.clip, tuple(maps.shape[2:])
-        for where, geometry in self.geometries.items():
+        for where, geometry in self.geometries:
             wrong = {}
             if frames != slow * geometry.time_stride:
                 wrong['time_stride'] = frames / slow

@@ -18,6 +18,7 @@ from egoexo_mm.models.backbone_presets import feature_tap, preset_of
 from egoexo_mm.models.blending import TargetBlending
 from egoexo_mm.models.data_preprocessor import EgoExoDataPreprocessor
 from egoexo_mm.models.feature_taps import FeatureTap, TapReader
+from egoexo_mm.models.heads import InteractionMapHead, ScoreDistillHead
 from egoexo_mm.models.heads.base import (
     AuxiliaryHead,
     Scores,
@@ -67,7 +68,7 @@ class AuxiliaryLearning:
         taps, heads = {}, {}
         for name, cfg in (aux_heads or {}).items():
             if cfg:
-                taps[name], cfg = self._tapped(cfg, tap or {})
+                taps[name], cfg = self._tapped(name, cfg, tap or {})
                 heads[name] = MODELS.build(cfg)
         self.aux_heads = ModuleDict(heads)
         self.taps = TapReader({name: one for name, one in taps.items() if one})
@@ -110,7 +111,7 @@ class AuxiliaryLearning:
                 )
 
     def _tapped(
-        self, cfg: ConfigType, changes: Mapping[str, Any]
+        self, name: str, cfg: ConfigType, changes: Mapping[str, Any]
     ) -> tuple[FeatureTap | None, ConfigType]:
         """Tap and complete config of a head.
 
@@ -124,7 +125,17 @@ class AuxiliaryLearning:
         if not (asks or changes or preset_of(self.backbone)):
             return None, cfg
         tap = feature_tap(self.backbone, changes, self._frames_in_batch)
-        return tap, dict(cfg, in_channels=tap.channels) if asks else cfg
+        if asks:
+            return tap, dict(cfg, in_channels=tap.channels)
+        given, has = cfg.get('in_channels'), tap.channels
+        own = kind in (ScoreDistillHead, InteractionMapHead) and isinstance(given, int)
+        if own and given not in (sum(has), *has):
+            raise ValueError(
+                f'model.aux_heads.{name} has in_channels={given}, but '
+                f'{type(self.backbone).__name__} has {" and ".join(map(str, has))} there; set '
+                'in_channels=None, and the model tells it'
+            )
+        return tap, cfg
 
     @property
     def _frames_in_batch(self) -> bool:

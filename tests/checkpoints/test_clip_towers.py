@@ -291,7 +291,7 @@ def test_auxiliary_heads_see_avions_tokens():
     backbone = MODELS.build(dict(type='AvionTransformer', num_transformer_layers=1, **settings))
     backbone.init_weights()
     tap = feature_tap(backbone.eval())
-    assert (tap.channels, tap.time_stride, tap.cell_size) == (16, 1, 8)
+    assert (tap.channels, tap.time_stride, tap.cell_size) == ((16,), (1,), 8)
     seen = []
     dict(backbone.named_modules())[tap.module].register_forward_hook(
         lambda module, given, tokens: seen.append(tokens)

@@ -201,6 +201,16 @@ def test_the_model_tells_what_the_config_does_not_say(cfg, sampling):
     assert torch.isfinite(step(model, dataset)['loss_hand'])
 
 
+def test_every_data_set_is_told_and_compared(cfg):
+    first, second = dataset_of(cfg, **UNSAID), dataset_of(cfg, **UNSAID)
+    model = model_of(cfg, slow_sampling='stride')
+    check(model, ConcatDataset([first, second]))
+    expected = MapGeometry(4, 'stride', 32)
+    assert loads_of(first).geometry == loads_of(second).geometry == expected
+    with pytest.raises(ValueError, match="has frame_sampling='linspace'"):
+        check(model, ConcatDataset([dataset_of(cfg, frame_sampling='linspace'), second]))
+
+
 def test_of_other_backbones_too(cfg):
     """A ViT has maps of tubelets of two frames, with cells of 16 pixels."""
     case = CASES['VideoMAE']

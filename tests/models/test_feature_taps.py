@@ -295,6 +295,20 @@ def test_channels_that_a_user_states_need_no_tap():
     assert model.aux_input('ego_score', feats) is feats
 
 
+def test_channels_of_another_backbone():
+    """A config whose base is of SlowFast."""
+    cfg = CASES['VideoMAE'].ours()
+    cfg['aux_heads']['object_score']['in_channels'] = 2304
+    with pytest.raises(
+        ValueError,
+        match='aux_heads.object_score has in_channels=2304, but VisionTransformer has 24 there; '
+        'set in_channels=None',
+    ):
+        build(cfg)
+    cfg['aux_heads']['object_score']['in_channels'] = None
+    assert build(cfg).aux_heads['object_score'].fc.in_features == 24
+
+
 def test_geometry_of_a_config():
     assert map_geometry(CASES['VideoMAE'].ours()) == MapGeometry(2, 'stride', 16)
     assert map_geometry(CASES['TSM'].ours()) == MapGeometry(1, 'stride', 32, join_clips=True)

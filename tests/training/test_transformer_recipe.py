@@ -18,7 +18,7 @@ from egoexo_mm.checkpoints.stripping import strip
 from egoexo_mm.engine.check_data_hook import check_repeats
 from egoexo_mm.engine.check_targets_hook import check_warps
 from tests.tiny import make_data
-from tests.training.runs import log
+from tests.training.runs import log, train
 
 CONFIG = Path(__file__).parents[1] / 'data' / 'tiny_vit.py'
 
@@ -111,6 +111,15 @@ def test_a_resumed_run_equals_a_whole_one(trained, tmp_path):
         torch.testing.assert_close(value, trained.averaged[name], rtol=0, atol=1e-6, msg=name)
 
 
+@pytest.mark.slow
+def test_two_processes(data, tmp_path):
+    """Each blends its own batches; every parameter gets a gradient, or DDP would stop."""
+    train(CONFIG, tmp_path, procs=2)
+    records = log(tmp_path)
+    assert len(records) == 2 * 2 and all('loss_hand' in record for record in records)
+    assert {'state_dict', 'ema_state_dict'} <= set(read_checkpoint(tmp_path / 'epoch_2.pth'))
+
+
 def gradients(cfg, batches, **options):
     """Of the step after these batches."""
     torch.manual_seed(0)
@@ -169,8 +178,18 @@ def test_loaders_that_do_not_fit_repeats(data):
         check_repeats(loader)
     cfg = Config.fromfile(CONFIG)
     cfg.train_dataloader.dataset.num_repeats = 1
-    with pytest.raises(ValueError, match='is repeat_pseudo_collate, and the data set gives one'):
+    one = cfg.train_dataloader.dataset
+    with pytest.raises(
+        ValueError, match='is repeat_pseudo_collate, and VideoTargetDataset gives o'
+    ):
         check_repeats(Runner.build_dataloader(cfg.train_dataloader))
+    cfg.train_dataloader.dataset = dict(
+        type='ConcatDataset', datasets=[dict(one, num_repeats=2), one]
+    )
+    with pytest.raises(ValueError, match='gives one clip of a video; set num_repeats of every'):
+        check_repeats(Runner.build_dataloader(cfg.train_dataloader))
+    cfg.train_dataloader.dataset = dict(type='ConcatDataset', datasets=[dict(one, num_repeats=2)])
+    check_repeats(Runner.build_dataloader(cfg.train_dataloader))
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ class AuxiliaryHead(BaseModule):
         Raises:
             ValueError: If targets have another shape than the predictions.
         """
-        mix = getattr(self, 'blend', None)
+        mix = getattr(self, 'blend', _cannot_mix)
         pred, target = gather_targets(data_samples, self.target, self(feats), mix)
         if pred.shape != target.shape:
             raise ValueError(f'{self.target}: {self.misfit(pred, target)}')
@@ -191,11 +191,15 @@ def can_blend(head: nn.Module) -> bool:
     return hasattr(head, 'blend') and (loss is None or hasattr(loss, 'blend'))
 
 
+def _cannot_mix(target: Tensor, partner: Tensor, blend: Blend) -> Tensor:
+    raise ValueError('the clips are blended (mixup, cutmix), and the head has no method blend')
+
+
 def gather_targets(
     data_samples: SampleList,
     field: str,
     pred: Tensor,
-    mix: Callable[[Tensor, Tensor, Blend], Tensor] | None = None,
+    mix: Callable[[Tensor, Tensor, Blend], Tensor] = _cannot_mix,
 ) -> tuple[Tensor, Tensor]:
     """Predictions of the clips whose sample has ``field``, beside their targets.
 

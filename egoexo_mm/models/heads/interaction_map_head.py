@@ -97,7 +97,8 @@ class InteractionMapHead(AuxiliaryHead):
         A cell holds the mean of both maps, weighed by the share of its pixels that each clip has.
         The cross entropy is linear in its target, so this equals the weighed sum of both losses.
         """
-        return blend.mix(target, partner, blend.own_share(target.shape[-2:]))
+        height, width = target.shape[-2:]
+        return blend.mix(target, partner, blend.own_share((height, width)))
 
     def misfit(self, pred: Tensor, target: Tensor) -> str:
         """Other numbers of frames or cells."""
