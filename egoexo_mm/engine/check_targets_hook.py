@@ -22,7 +22,7 @@ from .runner_parts import bare_model, inner_datasets, own_transforms
 class CheckTargetsHook(Hook):
     """Compare the geometry of Interaction-Map targets with the model's, at start.
 
-    ``LoadTargets`` of the pipeline and an online ``HandObjectTeacher`` make maps; the backbone and
+    ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
     its ``InteractionMapHead`` predict them. Which frames the maps show must agree before
     training (or the test of maps) starts, since maps of other frames have the same shape. The
     strides are compared in the first step, from what the backbone makes of the first clips.
