@@ -1,7 +1,8 @@
-"""Builds what pyproject.toml cannot say: the folder ``egoexo_mm/.mim``, in the layout of MMAction2's own wheel.
+"""Builds the folder ``egoexo_mm/.mim``, in the layout of MMAction2's own wheel.
 
-``configs`` and ``tools`` stand once in the repository. A wheel gets copies of them and an editable install gets links, so
-that MMEngine (``egoexo_mm::config.py``), mim and ``python -m egoexo_mm`` find them.
+``configs`` and ``tools`` are in the repository once. A wheel gets copies of them, an editable
+install gets links. There MMEngine (``egoexo_mm::config.py``), mim and ``python -m egoexo_mm`` find
+them.
 """
 
 import os
@@ -30,6 +31,7 @@ class BuildWithMim(build_py):
     """``build_py`` that adds ``.mim``."""
 
     def run(self) -> None:
+        """Build the package, then ``.mim``."""
         super().run()
         if getattr(self, 'editable_mode', False):
             link(ROOT / 'egoexo_mm' / '.mim')
@@ -58,7 +60,10 @@ def copy(target: Path) -> None:
 
 
 def link(target: Path) -> None:
-    """``.mim`` of a checkout: links to the folders beside the package. Without links, the checkout itself is found."""
+    """Make ``.mim`` of a checkout: links to the folders beside the package.
+
+    Where there are no links, the folders of the checkout itself are found.
+    """
     target.mkdir(exist_ok=True)
     for name in SHIPPED:
         try:

@@ -6,5 +6,3 @@ _base_ = [
     '_egoexo_base_/schedules/sgd_200e.py',
     '_egoexo_base_/default_runtime.py',
 ]
-
-model = dict(aux_heads=dict(ego_score=dict(in_channels=2048), object_score=dict(in_channels=2048)))

@@ -16,10 +16,6 @@ model = dict(
     cls_head=dict(loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.5)),
     aux_heads=_base_.aux_heads,
 )
-for head in model['aux_heads'].values():
-    head['in_channels'] = 768
-del head
-
 # a token is of two frames, and a map belongs to the first of them
 token_frames = _base_.model.backbone.patch_size[0]
 stock_train_pipeline = [

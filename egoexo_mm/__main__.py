@@ -1,12 +1,14 @@
 """The tools of this package, from any folder.
 
-    python -m egoexo_mm TOOL ...              a tool of ours: train, test, targets, data/prepare_epic, dist_train ...
-    python -m egoexo_mm run SCRIPT ...        a tool of MMAction2 (a file, or a name such as confusion_matrix), with
-                                              this package and its workarounds imported first
-    python -m egoexo_mm doctor                what is installed, what is worked around, what is wrong
-    python -m egoexo_mm configs [NAME]        the shipped configs, or the file of one
+    python -m egoexo_mm TOOL ...         our tools: train, test, targets, data/prepare_epic ...
+    python -m egoexo_mm run SCRIPT ...   a script of MMAction2 (a file, or a name such as
+                                         confusion_matrix), with this package imported first
+    python -m egoexo_mm doctor           what is installed, what is worked around, what is wrong
+    python -m egoexo_mm configs [NAME]   the shipped configs, or the path of one
 
-Where a tool takes a config, egoexo_mm::NAME is a shipped one: python -m egoexo_mm train egoexo_mm::slowfast_k400.py
+Where a tool takes a config, egoexo_mm::NAME is a shipped one:
+
+    python -m egoexo_mm train egoexo_mm::slowfast_k400.py
 """
 
 from __future__ import annotations
@@ -95,10 +97,11 @@ def start_own_tool(name: str, args: list[str]) -> int:
 
 
 def run_host_tool(args: list[str]) -> int:
-    """Run a script of MMAction2 in this process, after ``import egoexo_mm`` has registered everything."""
+    """Run a script of MMAction2 in this process, with everything of ours registered."""
     if not args:
         raise FileNotFoundError(
-            'run: which script? For example: python -m egoexo_mm run confusion_matrix CONFIG CHECKPOINT'
+            'run: which script? For example: python -m egoexo_mm run confusion_matrix CONFIG '
+            'CHECKPOINT'
         )
     script = host_script(args[0])
     from egoexo_mm import register

@@ -1,4 +1,4 @@
-"""``python -m egoexo_mm.doctor``: what is installed, what was cured, what is wrong, how to mend it.
+"""``python -m egoexo_mm.doctor``: what is installed, worked around and wrong, and how to repair it.
 
 Works with any package missing or broken. Exit code 0 when training can run, 1 when it cannot.
 """
@@ -55,7 +55,7 @@ NEEDED = {
     'opencv': 'pip install opencv-python',
     'pyarrow': 'pip install "pyarrow>=14.0.1"',
 }
-# The lowest version that works and the first that does not, None where none is known; mmcv is below.
+# The lowest version that works and the first that does not, None if unknown; mmcv is below.
 RANGES = {
     'torch': ((2, 0, 0), None),
     'mmengine': ((0, 8, 0), (1, 0, 0)),
@@ -66,7 +66,7 @@ RANGES = {
 
 @dataclass(frozen=True)
 class Problem:
-    """A sentence, the command that mends it, and whether training has to wait for that."""
+    """A sentence, the command that repairs it, and whether training has to wait for that."""
 
     sentence: str
     remedy: str
@@ -150,7 +150,7 @@ def _missing(facts: Facts) -> list[Problem]:
             found.append(Problem(f'{name} is not installed', remedy, True))
         elif name in facts.broken:
             found.append(
-                Problem(f'{name} does not import: {facts.broken[name]}', _mend(facts, name), True)
+                Problem(f'{name} does not import: {facts.broken[name]}', _remedy(facts, name), True)
             )
     # mmaction2 cannot import where another package is missing or wrong: name the cause only.
     hosts = [problem for problem in found if not problem.sentence.startswith('mmaction2 does not')]
@@ -159,14 +159,14 @@ def _missing(facts: Facts) -> list[Problem]:
         found.append(
             Problem(
                 f'egoexo_mm does not import: {facts.broken["egoexo_mm"]}',
-                _mend(facts, 'egoexo_mm'),
+                _remedy(facts, 'egoexo_mm'),
                 True,
             )
         )
     return found
 
 
-def _mend(facts: Facts, name: str) -> str:
+def _remedy(facts: Facts, name: str) -> str:
     """Command for a package that is installed but does not import; none replaces torch."""
     torch = next(iter(facts.versions.get('torch', {}).values()), None)
     absent = re.search(r"No module named '(\w+)", facts.broken[name])
@@ -273,8 +273,8 @@ def _no_reader(facts: Facts) -> list[Problem]:
     if not facts.has('PyAV') and not facts.has('decord'):
         found.append(
             Problem(
-                'neither PyAV, which the configs read video with, nor decord is there; OpenCV reads video, '
-                'slowly and not all of it',
+                'neither PyAV, which the configs read video with, nor decord is installed; OpenCV '
+                'reads video slowly, and not every file',
                 'pip install av',
                 False,
             )
@@ -291,7 +291,7 @@ def _detector(facts: Facts) -> list[Problem]:
             Problem(
                 'mmdet, which only the hand-object teacher needs, does not import: '
                 f'{facts.broken["mmdet"]}',
-                _mend(facts, 'mmdet'),
+                _remedy(facts, 'mmdet'),
                 False,
             )
         )

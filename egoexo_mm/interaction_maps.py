@@ -30,7 +30,7 @@ UNKNOWN = -1  # of side and contact
 DETECTOR_CLASSES = ('targetobject', 'hand')
 OBJECT_LABEL, HAND_LABEL = 0, 1
 
-FRAME_SAMPLINGS = ('linspace', 'stride')
+FRAME_SAMPLINGS = ('middle', 'linspace', 'stride')
 # A box that reaches less of the crop than this only touches it: the host's scale factors are
 # float32.
 _TOUCH = 1e-5
@@ -43,10 +43,11 @@ class MapGeometry:
     Args:
         time_stride: Frames of the clip per frame of the map: 4 for SlowFast with alpha 4, 1 for
             SlowOnly.
-        frame_sampling: Which frames those are, ``'linspace'`` or ``'stride'``, see
+        frame_sampling: Which frames those are, ``'linspace'``, ``'stride'`` or ``'middle'``, see
             :func:`slow_frame_index`.
         cell_size: Pixels per cell, the spatial stride of the backbone.
         soft: Cells hold detection scores (True) or ones (False).
+        join_clips: The clips of a sample are one clip, as 2D recognizers see their frames.
 
     Raises:
         ValueError: For a number below 1 or an unknown sampling.
@@ -56,6 +57,7 @@ class MapGeometry:
     frame_sampling: str = 'linspace'
     cell_size: int = 32
     soft: bool = True
+    join_clips: bool = False
 
     def __post_init__(self) -> None:
         if self.time_stride < 1 or self.cell_size < 1:
@@ -87,7 +89,8 @@ def slow_frame_index(num_frames: int, num_slow: int, sampling: str = 'linspace')
     """Positions of the slow pathway's frames in a clip.
 
     The reference code takes evenly spaced frames that include the last one (0, 4, 8, 13, 17, 22,
-    26, 31 of 32). MMAction2 takes every ``num_frames // num_slow``-th (0, 4, ..., 28).
+    26, 31 of 32). MMAction2 takes every ``num_frames // num_slow``-th (0, 4, ..., 28). ``'middle'``
+    is the middle of as many frames (2, 6, ..., 30).
 
     Returns:
         (num_slow,) int64 indices into the ``num_frames`` frames.
@@ -102,7 +105,8 @@ def slow_frame_index(num_frames: int, num_slow: int, sampling: str = 'linspace')
     check_choice('slow frame sampling', sampling, FRAME_SAMPLINGS)
     if sampling == 'linspace':
         return torch.linspace(0, num_frames - 1, num_slow).long()
-    return torch.arange(num_slow) * (num_frames // num_slow)
+    stride = num_frames // num_slow
+    return torch.arange(num_slow) * stride + (stride // 2 if sampling == 'middle' else 0)
 
 
 def place_boxes(

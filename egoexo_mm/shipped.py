@@ -27,7 +27,8 @@ def shipped(name: str) -> Path:
         return beside
     raise FileNotFoundError(
         f'{PACKAGE} has no {name}: expected {PACKAGE / ".mim" / name}, which every wheel of '
-        'egoexo_mm has, or a checkout around it; install a wheel, or this package with pip install -e'
+        'egoexo_mm has, or a checkout around it; install a wheel, or this package with '
+        'pip install -e'
     )
 
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from egoexo_mm import compat, doctor, doctor_trials
 from egoexo_mm.doctor import Facts, Problem, find_problems, report

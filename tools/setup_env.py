@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Install what this checkout needs and the environment lacks, with standard library and pip alone.
 
-A package that is there in another version stays as it is, unless ``--exact`` (the checkout's own .venv).
+A package that is installed in another version stays as it is, unless ``--exact`` is given (for the
+checkout's own .venv).
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def is_missing(entry: Requirement, exact: bool) -> bool:
 def to_install(entries: list[Requirement], exact: bool) -> list[str]:
     """What to give to pip.
 
-    All of ``OPENCV`` install the same module, so that one that is there is enough. mmaction2 asks for
-    opencv-contrib-python whatever is there: it is then kept to the major version of the other.
+    All of ``OPENCV`` install the same module, so one of them is enough. mmaction2 asks for
+    opencv-contrib-python whatever is installed: it is kept to the major version of the other.
     """
     missing = [entry for entry in entries if is_missing(entry, exact)]
     there = None if exact else next(filter(None, map(installed, OPENCV)), None)
@@ -93,13 +94,17 @@ def pip_install(*arguments: str) -> None:
 
 
 def write_caches() -> None:
-    """Import yapf once: MMEngine's first import leaves a cache in the home folder, which two processes that start together
-    find half written (yapf renames the file before it is flushed)."""
+    """Import yapf once.
+
+    MMEngine's first import of it leaves a cache in the home folder. Two processes that start
+    together find that file half written, since yapf renames it before it is flushed.
+    """
     if installed('yapf'):
         subprocess.run([sys.executable, '-c', 'import yapf'])
 
 
 def main() -> None:
+    """Install what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         '--exact', action='store_true', help='replace versions that differ from requirements.txt'
@@ -108,12 +113,14 @@ def main() -> None:
     args = parser.parse_args()
     if sys.version_info < (3, 9):
         sys.exit(
-            f'Python 3.9 or newer is needed, this is {sys.version.split()[0]}; make an environment with a newer one'
+            f'Python 3.9 or newer is needed, this is {sys.version.split()[0]}; make an environment '
+            'with a newer one'
         )
     torch = installed('torch')
     if torch and int(torch.partition('.')[0]) < 2:
         sys.exit(
-            f'torch 2.0 or newer is needed, {torch} is installed; make an environment with a newer one'
+            f'torch 2.0 or newer is needed, {torch} is installed; make an environment with a '
+            'newer one'
         )
     missing = to_install(requirements(args.extra), args.exact)
     if missing:

@@ -118,7 +118,7 @@ def versions(python: Path) -> str:
 
 
 def run_tests(python: Path, tests: list[str]) -> str:
-    """pytest's counts."""
+    """Counts that pytest prints."""
     done = subprocess.run(
         [str(python), '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *tests],
         cwd=ROOT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mmaction.models import ResNet3dSlowFast
+from mmaction.models import Recognizer2D
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -22,10 +22,16 @@ from .runner_parts import bare_model, inner_datasets, own_transforms
 class CheckTargetsHook(Hook):
     """Compare the geometry of Interaction-Map targets with the model's, at start.
 
-    ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
-    its ``InteractionMapHead`` predict them. Which frames the maps show must agree before
-    training (or the test of maps) starts, since maps of other frames have the same shape. The
-    strides are compared in the first step, from what the backbone makes of the first clips.
+    <<<<<<< HEAD
+        ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
+        its ``InteractionMapHead`` predict them. Which frames the maps show must agree before
+    =======
+        ``LoadTargets`` of the pipeline and an online ``HandObjectTeacher`` make maps; the backbone and
+        its ``InteractionMapHead`` predict them. What ``LoadTargets`` does not say is told by the model
+        (:meth:`EgoExoRecognizer.map_geometry`). Which frames the maps show must agree before
+    >>>>>>> main
+        training (or the test of maps) starts, since maps of other frames have the same shape. The
+        strides are compared in the first step, from what the backbone makes of the first clips.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -47,27 +53,61 @@ class CheckTargetsHook(Hook):
     @staticmethod
     def _check(runner: Runner, dataset: Any, loader: str) -> None:
         model = bare_model(runner)
-        heads = [
-            head
-            for head in getattr(model, 'aux_heads', {}).values()
+        heads = {
+            name: head
+            for name, head in getattr(model, 'aux_heads', {}).items()
             if isinstance(head, InteractionMapHead)
-        ]
-        geometries = {**dict(_stored(dataset, loader)), **dict(_online(model))}
-        for head in heads:
+        }
+        tells = getattr(model, 'map_geometry', lambda name: None)
+        known = {name: tells(name) for name in heads}
+        loads = dict(_stored(dataset, loader)) if heads else {}
+        _tell(runner, loads, [geometry for geometry in known.values() if geometry])
+        geometries = {where: one.geometry for where, one in loads.items()}
+        geometries.update(_online(model))
+        for name, head in heads.items():
             for where, geometry in geometries.items():
-                _check_frames(runner, model.backbone, head.pathway, where, geometry)
+                _check_frames(runner, model, head.pathway, known[name], where, geometry)
             if geometries:
-                _FirstShapes(model.backbone, head, geometries)
+                _FirstShapes(model, head, geometries)
 
 
-def _stored(dataset: Any, loader: str) -> Iterator[tuple[str, MapGeometry]]:
-    """Where a pipeline reads maps from stores, and their geometry."""
+def _tell(runner: Runner, loads: dict[str, LoadTargets], known: list[MapGeometry]) -> None:
+    """Give ``LoadTargets`` what its config does not say."""
+    unsure = {where: one for where, one in loads.items() if not one.is_complete}
+    if not unsure or not known:
+        return
+    if len(set(known)) > 1:
+        raise ValueError(
+            f'{next(iter(unsure))} cannot make maps for heads of different taps: {known}; give it '
+            'time_stride, frame_sampling, cell_size and join_clips'
+        )
+    for where, transform in unsure.items():
+        former = transform.geometry
+        transform.adopt(known[0])
+        if transform.geometry != former and _workers_run(runner):
+            raise ValueError(
+                f'{where} does not say {known[0]}, and its workers have started with '
+                f'{former}: IterBasedTrainLoop starts them before any hook; set time_stride='
+                f'{known[0].time_stride}, frame_sampling={known[0].frame_sampling!r}, '
+                f'cell_size={known[0].cell_size} and join_clips={known[0].join_clips} there'
+            )
+
+
+def _workers_run(runner: Runner) -> bool:
+    """Whether the loop of training has a running iterator with processes of its own."""
+    loop = getattr(runner, '_train_loop', None)
+    loader = getattr(runner, 'train_dataloader', None)
+    return hasattr(loop, 'dataloader_iterator') and getattr(loader, 'num_workers', 0) > 0
+
+
+def _stored(dataset: Any, loader: str) -> Iterator[tuple[str, LoadTargets]]:
+    """Where a pipeline reads maps from stores."""
     for one in inner_datasets(dataset):
         for transform in own_transforms(one):
             if isinstance(transform, LoadTargets):
                 stores = transform.stores or getattr(one, 'stores', {})
                 if any(store.manifest.kind != 'scores' for store in stores.values()):
-                    yield f'LoadTargets of {loader}.dataset.pipeline', transform.geometry
+                    yield f'LoadTargets of {loader}.dataset.pipeline', transform
 
 
 def _online(model: nn.Module) -> Iterator[tuple[str, MapGeometry]]:
@@ -78,17 +118,31 @@ def _online(model: nn.Module) -> Iterator[tuple[str, MapGeometry]]:
 
 
 def _check_frames(
-    runner: Runner, backbone: nn.Module, pathway: int, where: str, geometry: MapGeometry
+    runner: Runner,
+    model: nn.Module,
+    pathway: int,
+    known: MapGeometry | None,
+    where: str,
+    geometry: MapGeometry,
 ) -> None:
     """Compare the sampling of frames; with a stride of 1 both are the same."""
+    backbone = model.backbone
+    if where.startswith('LoadTargets') and known and known.join_clips != geometry.join_clips:
+        raise ValueError(
+            f'{where} has join_clips={geometry.join_clips}, but {type(model).__name__} '
+            f'{"is" if known.join_clips else "is not"} a 2D recognizer, which sees the frames of '
+            f'all clips as one clip; set join_clips={known.join_clips} there'
+        )
     setting = getattr(backbone, 'slow_sampling', None) if pathway == 0 else None
-    sampling = setting or 'stride'  # what strides and patches of convolutions do
+    # 'stride' is what strides and patches of convolutions do
+    sampling = setting or (known.frame_sampling if known else 'stride')
     if geometry.time_stride == 1 or geometry.frame_sampling == sampling:
         return
     side = (
         f'model.backbone.slow_sampling={setting!r}'
         if setting
         else f'{type(backbone).__name__} sees every {geometry.time_stride}th frame'
+        + (' and the middle of as many' if sampling == 'middle' else '')
     )
     frames = [
         MapGeometry(geometry.time_stride, kind).frames(8 * geometry.time_stride).tolist()
@@ -100,7 +154,7 @@ def _check_frames(
         f'{frames[1]}; set frame_sampling={sampling!r} there'
         + (f', or model.backbone.slow_sampling={geometry.frame_sampling!r}' if setting else '')
     )
-    if setting is None and not isinstance(backbone, ResNet3dSlowFast):
+    if setting is None and known is None:
         runner.logger.warning(f'{message}, unless the backbone chooses its frames itself')
     else:
         raise ValueError(message)
@@ -110,21 +164,26 @@ class _FirstShapes:
     """Compares strides in the first forward pass, then removes itself."""
 
     def __init__(
-        self, backbone: nn.Module, head: nn.Module, geometries: dict[str, MapGeometry]
+        self, model: nn.Module, head: nn.Module, geometries: dict[str, MapGeometry]
     ) -> None:
         self.geometries = geometries
+        self.frames_in_batch = isinstance(model, Recognizer2D)
+        self.frames = 0
         self.clip: tuple[int, ...] = ()
         self.handles = [
-            backbone.register_forward_pre_hook(self.see_clip),
+            model.backbone.register_forward_pre_hook(self.see_clip),
             head.register_forward_hook(self.see_maps),
         ]
 
     def see_clip(self, backbone: nn.Module, args: tuple[Tensor, ...]) -> None:
         self.clip = tuple(args[0].shape[2:]) if args else ()
+        self.frames = len(args[0]) if args else 0
 
     def see_maps(self, head: nn.Module, args: tuple, maps: Tensor) -> None:
         for handle in self.handles:
             handle.remove()
+        if self.frames_in_batch and len(self.clip) == 2:  # (N T, 3, H, W)
+            self.clip = (self.frames // len(maps), *self.clip)
         if len(self.clip) != 3:  # (T, H, W) of a 3D backbone
             return
         (frames, *pixels), (slow, *cells) = self.clip, tuple(maps.shape[2:])

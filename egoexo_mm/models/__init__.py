@@ -4,17 +4,26 @@ from .backbones import EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
-from .recognizer import EgoExoRecognizer
-from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
+from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
+from .teachers import (
+    BoxTeacher,
+    EgoScoreTeacher,
+    HandObjectTeacher,
+    MediaPipeHandTeacher,
+    ObjectScoreTeacher,
+)
 
 __all__ = [
+    'BoxTeacher',
     'EgoExoDataPreprocessor',
     'EgoExoRecognizer',
+    'EgoExoRecognizer2D',
     'EgoExoSlowFast',
     'EgoScoreTeacher',
     'HandObjectTeacher',
     'InteractionMapHead',
     'InteractionMapLoss',
+    'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
     'ScoreDistillHead',
     'SoftTargetLoss',

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
-from mmaction.models import Recognizer3D
+from mmaction.models import Recognizer2D, Recognizer3D
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from egoexo_mm.interaction_maps import MapGeometry
+from egoexo_mm.models.backbone_presets import feature_tap, preset_of
 from egoexo_mm.models.data_preprocessor import EgoExoDataPreprocessor
+from egoexo_mm.models.feature_taps import FeatureTap, TapReader
 from egoexo_mm.models.heads.base import AuxiliaryHead, Scores, StockHead, ViewHead, view_scorer
 from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.raw_views import RawViews
@@ -19,27 +24,22 @@ from egoexo_mm.models.teachers import OnlineTeachers
 from egoexo_mm.models.view_scoring import join_batches
 
 
-@MODELS.register_module()
-class EgoExoRecognizer(Recognizer3D):
-    """``Recognizer3D`` with auxiliary heads (Ego-Exo, https://arxiv.org/abs/2104.07905).
-
-    One pass of the backbone feeds the class head and every auxiliary head. Testing uses the class
-    head alone, so it needs neither targets nor auxiliary compute. ``backbone.*`` and ``cls_head.*``
-    are named as in the stock recognizer. All that is added is named ``aux_heads.*``.
-
-    With ``test_cfg=dict(max_testing_views=k)`` the backbone sees k views at a time, of one or
-    several samples, and only their scores are kept. The memory for features then does not grow with
-    the views of a video.
+class AuxiliaryLearning:
+    """Auxiliary heads and online teachers of a recognizer; a base beside the host's class.
 
     Args:
         aux_heads: Name -> config of an :class:`~egoexo_mm.models.heads.AuxiliaryHead`, or of any
-            module with ``loss(feats, data_samples) -> dict``.
+            module with ``loss(feats, data_samples) -> dict``. ``in_channels`` of our heads may be
+            left out. ``tap`` of a config is as below, for that head alone.
+        tap: Where the heads read the backbone, as arguments of
+            :class:`~egoexo_mm.models.feature_taps.FeatureTap` that differ from the preset of the
+            backbone. The class head always gets the backbone's own output.
         teachers: Field of the data sample -> config of a teacher that makes it inside the training
             step, for the samples that lack it; see :class:`OnlineTeachers`. ``init_weights`` builds
             them, which training calls first.
         teacher_amp: Mixed precision of the teachers, ``'float16'`` or ``'bfloat16'``. None is full
             precision, whatever the recognizer trains in.
-        **kwargs: Of ``Recognizer3D``.
+        **kwargs: Of the host's recognizer.
 
     Raises:
         ValueError: If the data preprocessor blends clips (mixup, cutmix) and there are auxiliary
@@ -50,14 +50,20 @@ class EgoExoRecognizer(Recognizer3D):
         self,
         *,
         aux_heads: dict[str, ConfigType] | None = None,
+        tap: ConfigType | None = None,
         teachers: dict[str, ConfigType] | None = None,
         teacher_amp: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.aux_heads = ModuleDict(
-            {name: MODELS.build(cfg) for name, cfg in (aux_heads or {}).items() if cfg}
-        )
+        taps, heads = {}, {}
+        for name, cfg in (aux_heads or {}).items():
+            if cfg:
+                taps[name], cfg = self._tapped(cfg, tap or {})
+                heads[name] = MODELS.build(cfg)
+        self.aux_heads = ModuleDict(heads)
+        self.taps = TapReader({name: one for name, one in taps.items() if one})
+        self._tapped_kind = type(self.backbone)
         blending = getattr(self.data_preprocessor, 'blending', None)
         if blending is not None and len(self.aux_heads):
             raise ValueError(
@@ -66,21 +72,47 @@ class EgoExoRecognizer(Recognizer3D):
                 f'({", ".join(self.aux_heads)}); set model.data_preprocessor.blending=None, or '
                 'model.aux_heads=None to train without targets'
             )
-        heads = self.aux_heads.values()
-        self.teachers = OnlineTeachers(  # not a module, see its docstring
+        learned = {
+            head.target: name
+            for name, head in self.aux_heads.items()
+            if isinstance(head, AuxiliaryHead)
+        }
+        geometry = self.map_geometry(learned.get('interaction_map', ''))
+        names = ('time_stride', 'frame_sampling', 'cell_size')
+        self.teachers = OnlineTeachers(
             teachers or {},
-            learned=[head.target for head in heads if isinstance(head, AuxiliaryHead)],
-            amp=teacher_amp,
-            map_frames=self.map_frames(),
+            learned=learned,
+            amp=teacher_amp,  # not a module: see there
+            map_frames={name: getattr(geometry, name) for name in names if geometry},
         )
         if self.teachers.configs and isinstance(self.data_preprocessor, EgoExoDataPreprocessor):
             self.data_preprocessor.keep_raw = True
 
-    def map_frames(self) -> dict[str, Any]:
-        """``time_stride`` and ``frame_sampling`` of the backbone's map, where it states them."""
-        settings = dict(time_stride='resample_rate', frame_sampling='slow_sampling')
-        stated = {name: getattr(self.backbone, own, None) for name, own in settings.items()}
-        return {name: value for name, value in stated.items() if value}
+    def _tapped(
+        self, cfg: ConfigType, changes: Mapping[str, Any]
+    ) -> tuple[FeatureTap | None, ConfigType]:
+        """Tap and complete config of a head; no tap of an unknown backbone if channels are given."""
+        cfg = dict(cfg)
+        changes = {**changes, **(cfg.pop('tap', None) or {})}
+        kind = cfg['type'] if isinstance(cfg['type'], type) else MODELS.get(cfg['type'])
+        asks = kind is not None and 'in_channels' in signature(kind).parameters
+        asks = asks and issubclass(kind, AuxiliaryHead) and cfg.get('in_channels') is None
+        if not (asks or changes or preset_of(self.backbone)):
+            return None, cfg
+        tap = feature_tap(self.backbone, changes, self._frames_in_batch)
+        return tap, dict(cfg, in_channels=tap.channels) if asks else cfg
+
+    @property
+    def _frames_in_batch(self) -> bool:
+        return isinstance(self, Recognizer2D)
+
+    def map_geometry(self, head: str = 'interaction_map') -> MapGeometry | None:
+        """Frames and cells of the maps of a head; None where no tap tells."""
+        tap = self.taps.taps.get(head)
+        if tap is None or type(self.backbone) is not self._tapped_kind:
+            return None
+        pathway = getattr(self.aux_heads[head], 'pathway', 0)
+        return tap.geometry(pathway, join_clips=self._frames_in_batch)
 
     def init_weights(self) -> None:
         """Initial weights; teachers are built and read their checkpoints."""
@@ -97,10 +129,10 @@ class EgoExoRecognizer(Recognizer3D):
         """Losses of the class head and of every auxiliary head.
 
         Args:
-            inputs: (N, V, 3, T, H, W) normalised clips, V views a sample.
+            inputs: (N, V, 3, T, H, W) normalised clips, V views a sample; (N, T, 3, H, W) frames of
+                a 2D recognizer.
             data_samples: N samples with ``gt_label`` and any of ``ego_score``, ``object_score``,
                 ``interaction_map``.
-            **kwargs: Not used.
 
         Returns:
             Named losses and accuracies; their ``loss*`` entries sum to the training loss.
@@ -108,12 +140,15 @@ class EgoExoRecognizer(Recognizer3D):
         Raises:
             ValueError: If two heads name a loss alike.
         """
-        data_samples = self.teachers.fill(inputs, data_samples, self.data_preprocessor)
-        feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
-        losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
-        parts = {'neck': loss_kwargs.get('loss_aux', {})}
-        for name, head in self.aux_heads.items():
-            parts[name] = head.loss(self.aux_input(name, feats), data_samples)
+        data_samples = self.teachers.fill(self._clips(inputs), data_samples, self.data_preprocessor)
+        with self._reading(inputs):
+            feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
+            losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
+            parts = {'neck': loss_kwargs.get('loss_aux', {})}
+            parts.update(
+                (name, head.loss(self.aux_input(name, feats), data_samples))
+                for name, head in self.aux_heads.items()
+            )
         for name, part in parts.items():
             twice = sorted(losses.keys() & part.keys())
             if twice:
@@ -131,13 +166,52 @@ class EgoExoRecognizer(Recognizer3D):
             name: Of the head in ``aux_heads``.
             feats: What ``extract_feat`` returned for the batch, as the class head sees it.
         """
-        return feats
+        return self.taps.maps(name, feats)
+
+    def aux_predictions(self, inputs: Tensor | RawViews, name: str) -> Tensor:
+        """What an auxiliary head predicts of every view, before its activation.
+
+        Args:
+            inputs: As of :meth:`loss`, or raw views.
+            name: Of the head in ``aux_heads``.
+        """
+        with self._reading(inputs):
+            feats, _ = self.extract_feat(inputs)
+            return self.aux_heads[name](self.aux_input(name, feats))
+
+    @contextmanager
+    def _reading(self, inputs: Tensor | RawViews) -> Iterator[None]:
+        """Taps are read while the backbone runs."""
+        clips = inputs.shape[0] * (1 if self._frames_in_batch else inputs.shape[1])
+        clip = (clips, *inputs.shape[-2:])
+        with self.taps.reading(self.backbone, clip, self.with_neck):
+            yield
+
+    def _clips(self, inputs: Tensor) -> Tensor:
+        """(N, V, 3, T, H, W), as online teachers take them."""
+        return inputs
 
     def extract_feat(self, inputs: Tensor | RawViews, *args: Any, **kwargs: Any) -> tuple:
         """Features as of ``Recognizer3D``; raw views are normalised first, all at once."""
         if isinstance(inputs, RawViews):
             inputs = inputs.normalized()
         return super().extract_feat(inputs, *args, **kwargs)
+
+
+@MODELS.register_module()
+class EgoExoRecognizer(AuxiliaryLearning, Recognizer3D):
+    """``Recognizer3D`` with auxiliary heads (Ego-Exo, https://arxiv.org/abs/2104.07905).
+
+    One pass of the backbone feeds the class head and every auxiliary head. Testing uses the class
+    head alone, so it needs neither targets nor auxiliary compute. ``backbone.*`` and ``cls_head.*``
+    are named as in the stock recognizer. All that is added is named ``aux_heads.*``.
+
+    With ``test_cfg=dict(max_testing_views=k)`` the backbone sees k views at a time, of one or
+    several samples, and only their scores are kept. The memory for features then does not grow with
+    the views of a video.
+
+    The arguments that it adds to ``Recognizer3D`` are those of :class:`AuxiliaryLearning`.
+    """
 
     def predict(
         self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs: Any
@@ -177,3 +251,18 @@ class EgoExoRecognizer(Recognizer3D):
         """Scores of normalised views (k, 3, T, H, W); their features are freed on return."""
         feats, head_kwargs = self.extract_feat(views[None], test_mode=True)
         return head.view_scores(feats, **head_kwargs)
+
+
+@MODELS.register_module()
+class EgoExoRecognizer2D(AuxiliaryLearning, Recognizer2D):
+    """``Recognizer2D`` with auxiliary distillation heads: TSN, TSM, TRN, TIN, TANet, TPN on frames.
+
+    Maps are those of the sampled frames, whether they are sampled evenly or densely: a sample has
+    the targets of one clip of as many frames. Testing is the host's, with ``fcn_test``,
+    ``twice_sample`` and several crops. The arguments that it adds to ``Recognizer2D`` are those of
+    :class:`AuxiliaryLearning`.
+    """
+
+    def _clips(self, inputs: Tensor) -> Tensor:
+        """(N, T, 3, H, W) frames as (N, 1, 3, T, H, W)."""
+        return inputs.transpose(1, 2)[:, None]

@@ -197,3 +197,49 @@ def test_boxes_outside_the_crop(stores):
         results['img_shape'] = (32, 32)
         maps = steps.transforms[1](results)['interaction_map']
         assert bool(maps[1].any()) == lit
+
+
+# -- frames of 2D recognizers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'sampler, frames',
+    [
+        (dict(type='SampleFrames', clip_len=1, num_clips=4, test_mode=True), [[1, 3, 5, 7]]),
+        (
+            dict(type='SampleFrames', clip_len=1, num_clips=4, twice_sample=True, test_mode=True),
+            [[1, 3, 5, 7], [0, 2, 4, 6]],
+        ),
+        (
+            dict(
+                type='DenseSampleFrames',
+                clip_len=1,
+                num_clips=4,
+                sample_range=4,
+                num_sample_positions=2,
+                test_mode=True,
+            ),
+            [[0, 1, 2, 3], [4, 5, 6, 7]],
+        ),
+    ],
+    ids=['evenly', 'twice', 'densely'],
+)
+def test_the_clips_of_a_2d_recognizer_are_one(stores, sampler, frames):
+    """One map a view, of all its frames in order, as Recognizer2D sees them."""
+    results = TRANSFORMS.build(sampler)(dict(clip([0]), frame_inds=None))
+    assert results['frame_inds'].reshape(len(frames), -1).tolist() == frames
+    results['imgs'] = [np.zeros((64, 64, 3), np.uint8)] * len(results['frame_inds'])
+    maps = load(results, dict(interaction_map=str(stores / 'maps')), join_clips=True)[
+        'interaction_map'
+    ]
+    maps = maps if maps.dim() == 5 else maps[None]
+    lit = [[int(t) for t in np.flatnonzero(view[0, :, 0, 0])] for view in maps]
+    assert lit == [[i for i, frame in enumerate(view) if frame % 2 == 0] for view in frames]
+
+
+def test_every_second_frame_of_a_2d_recognizer(stores):
+    """TSM with temporal pooling makes half as many maps."""
+    results = dict(clip([0, 1, 2, 3]), num_clips=4, clip_len=1)
+    options = dict(join_clips=True, time_stride=2, frame_sampling='stride')
+    found = load(results, dict(interaction_map=str(stores / 'maps')), **options)['interaction_map']
+    assert found.shape == (2, 2, 2, 2) and found[0, :, 0, 0].tolist() == [0.5, 0.5]  # frames 0, 2

@@ -11,7 +11,10 @@ from mmengine.registry import init_default_scope
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.datasets import VideoTargetDataset
+from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.engine import CheckTargetsHook
+from egoexo_mm.interaction_maps import MapGeometry
+from tests.models.backbone_cases import CASES, build
 from tests.tiny import CONFIG, make_data
 
 
@@ -153,8 +156,6 @@ def test_scores_alone_have_no_geometry(cfg):
 
 
 def test_online_teachers_are_compared_too(cfg):
-    from egoexo_mm.interaction_maps import MapGeometry
-
     model = model_of(cfg)
     model.teachers.built = dict(interaction_map=SimpleNamespace(geometry=MapGeometry(4, 'stride')))
     with pytest.raises(
@@ -176,3 +177,65 @@ def test_blending_is_refused_beside_targets(cfg):
     ):
         MODELS.build({**cfg.model, 'data_preprocessor': blends})
     MODELS.build({**cfg.model, 'data_preprocessor': blends, 'aux_heads': None})
+
+
+# -- what LoadTargets does not say ------------------------------------------------------------
+
+UNSAID = dict(time_stride=None, frame_sampling=None, cell_size=None)
+
+
+def loads_of(dataset):
+    return next(one for one in dataset.pipeline.transforms if isinstance(one, LoadTargets))
+
+
+@pytest.mark.parametrize('sampling', ['linspace', 'stride'])
+def test_the_model_tells_what_the_config_does_not_say(cfg, sampling):
+    model, dataset = model_of(cfg, slow_sampling=sampling), dataset_of(cfg, **UNSAID)
+    assert loads_of(dataset).geometry == MapGeometry()  # without the hook
+    assert check(model, dataset) == []
+    assert loads_of(dataset).geometry == MapGeometry(4, sampling, 32)
+    assert torch.isfinite(step(model, dataset)['loss_hand'])
+
+
+def test_of_other_backbones_too(cfg):
+    """A ViT has maps of tubelets of two frames, with cells of 16 pixels."""
+    case = CASES['VideoMAE']
+    model, dataset = build(case.ours()), dataset_of(cfg, **UNSAID)
+    assert check(model, dataset) == []
+    assert dataset[0]['data_samples'].interaction_map.shape == (2, 8, 4, 4)  # 16 frames, 64 pixels
+    with pytest.raises(ValueError, match='VisionTransformer sees every 2th frame: of 16 frames'):
+        check(model, dataset_of(cfg, time_stride=2, frame_sampling='linspace'))
+    check(model, dataset_of(cfg, time_stride=2, frame_sampling='stride', cell_size=16))
+
+
+def test_a_2d_recognizer_joins_clips(cfg):
+    model, dataset = build(CASES['TSM'].ours()), dataset_of(cfg, **UNSAID)
+    assert check(model, dataset) == []
+    assert loads_of(dataset).geometry == MapGeometry(1, 'stride', 32, join_clips=True)
+    with pytest.raises(ValueError, match='join_clips=False, but EgoExoRecognizer2D is a 2D recog'):
+        check(model, dataset_of(cfg, join_clips=False))
+    with pytest.raises(ValueError, match='join_clips=True, but EgoExoRecognizer is not a 2D recog'):
+        check(model_of(cfg), dataset_of(cfg, join_clips=True))
+
+
+def test_workers_that_run_already(cfg):
+    """IterBasedTrainLoop makes its iterator before the first hook; workers hold a copy by then."""
+    runner = SimpleNamespace(
+        model=build(CASES['VideoMAE'].ours()),
+        train_dataloader=SimpleNamespace(dataset=dataset_of(cfg, **UNSAID), num_workers=2),
+        _train_loop=SimpleNamespace(dataloader_iterator=iter(())),
+    )
+    with pytest.raises(ValueError, match=r'workers have started .*set time_stride=2, frame_samp'):
+        CheckTargetsHook().before_train(runner)
+    runner.train_dataloader.num_workers = 0
+    CheckTargetsHook().before_train(runner)
+
+
+def test_strides_of_2d_recognizers_are_compared_in_the_first_step(cfg):
+    case = CASES['TSM']
+    model = build(case.ours())
+    check(model, dataset_of(cfg, time_stride=2, frame_sampling='stride', join_clips=True))
+    with pytest.raises(
+        ValueError, match='has time_stride=2, .*a map of 8 frames of 2 x 2 cells from 8'
+    ):
+        model.loss(case.inputs(), case.samples(model))

@@ -4,6 +4,8 @@ On that device tensors have shapes and no values. Reading one on the host raises
 it with a tensor that a module forgot to move. This does not show a step on a GPU: see test_gpu.py.
 """
 
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import rehearsal  # noqa: E402
 
 sys.path.remove(str(ROOT / 'tools' / 'benchmarks'))
 NAMES = rehearsal.recognizers()
+ONE_SIZE = ('VisionTransformer', 'TimeSformer', 'UniFormerV2', 'MViT')  # tested as they are trained
 
 
 def test_all_of_them():
@@ -45,12 +48,21 @@ def steps(name):
     model.train(False)
     model.backbone.register_forward_pre_hook(lambda _, args: seen.append(tuple(args[0].shape)))
     frames, _ = rehearsal.clip(cfg)
+    size = rehearsal.test_crop(cfg)  # 256, but for position embeddings of one size
     with torch.no_grad():
-        (sample,) = model.test_step(rehearsal.video(cfg, clips=10, size=256, width=340, frames=40))
+        if rehearsal.on_frames(cfg):
+            data = rehearsal.test_frames(cfg, size)
+        else:
+            data = rehearsal.video(cfg, clips=10, size=size, width=340, frames=40)
+        (sample,) = model.test_step(data)
     scores = sample.pred_score
     for score in scores.values() if isinstance(scores, dict) else [scores]:
         assert score.device.type == 'meta' and score.dim() == 1
-    assert seen == [(10, 3, frames, 256, 256)] * 3
+    if rehearsal.on_frames(cfg):
+        assert seen == [(3 * frames, 3, size, size)]
+    else:
+        assert seen == [(10, 3, frames, size, size)] * 3
+        assert size == 256 or model.backbone.__class__.__name__ in ONE_SIZE
 
 
 @pytest.mark.parametrize('name', [name for name in NAMES if 'r101' not in name])
@@ -62,6 +74,19 @@ def test_steps(name):
 @pytest.mark.parametrize('name', [name for name in NAMES if 'r101' in name])
 def test_steps_of_deeper_networks(name):
     steps(name)
+
+
+def test_the_config_of_the_docs(tmp_path):
+    """VideoMAE as docs/backbones.md writes it down."""
+    text = (ROOT / 'docs' / 'backbones.md').read_text(encoding='utf-8')
+    code = next(
+        part for part in re.findall('```python\n(.*?)```', text, re.S) if '_base_ = ' in part
+    )
+    shutil.copytree(ROOT / 'configs' / '_egoexo_base_', tmp_path / '_egoexo_base_')
+    (tmp_path / 'my_videomae.py').write_text(code, encoding='utf-8')
+    cfg = rehearsal.load(tmp_path / 'my_videomae.py')
+    assert rehearsal.clip(cfg) == (16, 224) and rehearsal.map_size(cfg) == (8, 14, 14)
+    steps(tmp_path / 'my_videomae.py')
 
 
 def test_it_finds_what_it_looks_for():

@@ -14,10 +14,12 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.interaction_maps import MapGeometry
+from egoexo_mm.models.backbone_presets import map_geometry
 from egoexo_mm.models.raw_views import FrameViews
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-RECOGNIZERS = ('EgoExoRecognizer', 'Recognizer3D', 'InteractionMapRecognizer')
+RECOGNIZERS = ('EgoExoRecognizer', 'EgoExoRecognizer2D', 'Recognizer3D', 'InteractionMapRecognizer')
 
 
 def load(name: str | Path) -> Config:
@@ -55,9 +57,15 @@ def pipeline(cfg: Config) -> list[dict]:
     return (data if 'pipeline' in data else data.datasets[0]).pipeline
 
 
+def on_frames(cfg: Config) -> bool:
+    """Whether the recognizer has frames in the batch dimension."""
+    return cfg.model.type == 'EgoExoRecognizer2D'
+
+
 def clip(cfg: Config) -> tuple[int, int]:
     """Frames and pixels of a training clip."""
-    frames = next(step['clip_len'] for step in pipeline(cfg) if 'clip_len' in step)
+    sampler = next(step for step in pipeline(cfg) if 'clip_len' in step)
+    frames = sampler['clip_len'] * (sampler['num_clips'] if on_frames(cfg) else 1)
     sizes = dict(
         RandomRescaleCrop='size', RandomCrop='size', CenterCrop='crop_size', Resize='scale'
     )
@@ -70,26 +78,34 @@ def targets(cfg: Config) -> dict | None:
     return next((dict(step) for step in pipeline(cfg) if step['type'] == 'LoadTargets'), None)
 
 
+def map_size(cfg: Config) -> tuple[int, int, int]:
+    """Frames, rows and columns of a training map; those of the backbone where nothing is said."""
+    frames, size = clip(cfg)
+    loads = targets(cfg) or {}
+    said = {name: loads[name] for name in ('time_stride', 'cell_size') if loads.get(name)}
+    if 'time_stride' in said:
+        geometry = MapGeometry(**said)  # cells of 32 pixels, or the pipeline says it
+    else:
+        geometry = map_geometry(cfg.model)
+    return (frames // geometry.time_stride, *geometry.grid((size, size)))
+
+
 def samples(cfg: Config, count: int) -> list[ActionDataSample]:
     """Samples with random labels and targets, as the pipeline leaves them."""
-    frames, size = clip(cfg)
     head, made = cfg.model.cls_head, []
+    heads = [learner for learner in (cfg.model.get('aux_heads') or {}).values() if learner]
+    scored = [learner for learner in heads if learner.type == 'ScoreDistillHead']
+    maps = map_size(cfg) if len(scored) < len(heads) else None
     for _ in range(count):
         sample = ActionDataSample()
         if head.type == 'VerbNounHead':
             sample.set_gt_label(torch.tensor([0, 1]))
         else:
             sample.set_gt_label(torch.ones(head.num_classes) if head.get('multi_class') else 0)
-        for learner in (cfg.model.get('aux_heads') or {}).values():
-            if learner and learner.type == 'ScoreDistillHead':
-                sample.set_field(torch.randn(learner.num_classes), learner.target)
-            elif learner:
-                loads = targets(cfg)
-                side = -(-size // loads.get('cell_size', 32))
-                sample.set_field(
-                    torch.rand(2, frames // loads.get('time_stride', 4), side, side),
-                    'interaction_map',
-                )
+        for learner in scored:
+            sample.set_field(torch.randn(learner.num_classes), learner.target)
+        if maps:
+            sample.set_field(torch.rand(2, *maps), 'interaction_map')
         made.append(sample)
     return made
 
@@ -97,12 +113,25 @@ def samples(cfg: Config, count: int) -> list[ActionDataSample]:
 def batch(cfg: Config, count: int, seed: int = 0) -> dict:
     """A training batch of random uint8 clips, as ``pseudo_collate`` leaves it."""
     frames, size = clip(cfg)
+    shape = (frames, 3, size, size) if on_frames(cfg) else (1, 3, frames, size, size)
     generator = torch.Generator().manual_seed(seed)
     clips = [
-        torch.randint(0, 256, (1, 3, frames, size, size), dtype=torch.uint8, generator=generator)
-        for _ in range(count)
+        torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator) for _ in range(count)
     ]
     return dict(inputs=clips, data_samples=samples(cfg, count))
+
+
+def test_crop(cfg: Config) -> int:
+    """Pixels of the crops that are tested."""
+    steps = cfg.test_dataloader.dataset.pipeline
+    return [step['crop_size'] for step in steps if 'crop_size' in step][-1]
+
+
+def test_frames(cfg: Config, size: int) -> dict:
+    """A test batch of a 2D recognizer: frames of one video, with 3 crops."""
+    frames = clip(cfg)[0]
+    clips = torch.randint(0, 256, (3 * frames, 3, size, size), dtype=torch.uint8)
+    return dict(inputs=[clips], data_samples=[ActionDataSample()])
 
 
 def video(cfg: Config, clips: int, size: int, width: int, frames: int) -> dict:

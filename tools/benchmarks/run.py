@@ -32,6 +32,7 @@ BENCHMARKS = (
     'memory',
     'scaling',
     'teachers',
+    'backbones',
 )
 
 

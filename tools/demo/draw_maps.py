@@ -37,8 +37,8 @@ COLUMNS = [
 def predict_maps(model: torch.nn.Module, sample: dict) -> np.ndarray:
     """Predicted maps (2, T, S, S) of one sample, in [0, 1]."""
     data = model.data_preprocessor(pseudo_collate([sample]), False)
-    feats, _ = model.extract_feat(data['inputs'], data_samples=data['data_samples'])
-    return model.aux_heads['interaction_map'](feats)[0].sigmoid().cpu().numpy()
+    logits = model.aux_predictions(data['inputs'], 'interaction_map')
+    return logits[0].sigmoid().cpu().numpy()
 
 
 def draw(rows: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]], path: Path) -> None:

@@ -68,7 +68,7 @@ def view_geometry(results: dict) -> tuple[np.ndarray, np.ndarray]:
     offset = (first - scale * _PROBE[0])[None]
     corners = np.asarray(results.get('crop_bbox', ()))
     if corners.ndim == 2:  # one row a frame: a multi-crop transform, which moves no keypoints
-        frames_per_crop = results['num_clips'] * results['clip_len']
+        frames_per_crop = len(results['frame_inds'])
         if len(corners) != 3 * frames_per_crop:
             raise NotImplementedError('LoadTargets follows ThreeCrop and single crops, not TenCrop')
         offset = offset - corners[::frames_per_crop, :2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
@@ -37,10 +39,13 @@ class LoadTargets(BaseTransform):
             data sets).
         missing: A video that a store lacks is an ``'error'``, or its target is left out
             (``'skip'``, zero loss).
-        time_stride: Like ``frame_sampling`` and ``cell_size`` a field of :class:`MapGeometry`. The
-            three must match the backbone; ``CheckTargetsHook`` compares them at start.
+        time_stride: Like ``frame_sampling``, ``cell_size`` and ``join_clips`` a field of
+            :class:`MapGeometry`. What is None is told by the model at start (``CheckTargetsHook``);
+            without the hook it is SlowFast's (4, ``'linspace'``, 32, False). What is given is
+            compared with the model.
         frame_sampling: The backbone's ``slow_sampling``.
         cell_size: The backbone's spatial stride.
+        join_clips: Whether the model is a 2D recognizer.
         outside: See :func:`place_boxes`.
         soft: See :class:`MapGeometry`.
 
@@ -54,17 +59,35 @@ class LoadTargets(BaseTransform):
         *,
         stores: dict[str, str] | None = None,
         missing: str = 'error',
-        time_stride: int = 4,
-        frame_sampling: str = 'linspace',
-        cell_size: int = 32,
+        time_stride: int | None = None,
+        frame_sampling: str | None = None,
+        cell_size: int | None = None,
+        join_clips: bool | None = None,
         outside: str = 'drop',
         soft: bool = True,
     ) -> None:
         check_choice('LoadTargets: missing', missing, ('error', 'skip'))
         self.stores = open_stores(stores or {})
         self.missing = missing
-        self.geometry = MapGeometry(time_stride, frame_sampling, cell_size, soft)
         self.outside = outside
+        self._given = dict(
+            time_stride=time_stride,
+            frame_sampling=frame_sampling,
+            cell_size=cell_size,
+            join_clips=join_clips,
+            soft=soft,
+        )
+        self._given = {name: value for name, value in self._given.items() if value is not None}
+        self.adopt(MapGeometry())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the config says all about the maps."""
+        return {'time_stride', 'frame_sampling', 'cell_size', 'join_clips'} <= self._given.keys()
+
+    def adopt(self, geometry: MapGeometry) -> None:
+        """Take from ``geometry`` what the config does not say; call it before workers start."""
+        self.geometry = dataclasses.replace(geometry, **self._given)
         self._seen: dict[int, np.ndarray] = {}  # clip length -> frames that the map shows
 
     @property
@@ -99,14 +122,17 @@ class LoadTargets(BaseTransform):
 
     def _maps(self, store: TargetStore, video_id: str, results: dict) -> np.ndarray:
         """(2, T, H, W), or (V, 2, T, H, W) for more than one view."""
-        clip_len, num_clips = results['clip_len'], results['num_clips']
+        clip_len = results['clip_len']
+        if self.geometry.join_clips:
+            clip_len *= results['num_clips']
         if clip_len not in self._seen:
             try:
                 self._seen[clip_len] = self.geometry.frames(clip_len).numpy()
             except ValueError as error:
                 raise ValueError(f'LoadTargets: {error}') from None
         seen = self._seen[clip_len]
-        frames = results['frame_inds'].reshape(num_clips, clip_len)[:, seen]
+        # More rows than num_clips where SampleFrames(twice_sample=True) or a dense sampling has them.
+        frames = results['frame_inds'].reshape(-1, clip_len)[:, seen]
         frames = frames - results['start_index']
         # of a segment, total_frames counts the segment and source_frames (None: unknown) the video
         total_frames = results.get('source_frames', results.get('total_frames'))
@@ -131,6 +157,6 @@ class LoadTargets(BaseTransform):
                 grid=grid,
                 soft=self.geometry.soft,
             )
-            views.append(maps.reshape(2, num_clips, len(seen), *grid).swapaxes(0, 1))
+            views.append(maps.reshape(2, *frames.shape, *grid).swapaxes(0, 1))
         views = np.concatenate(views)
         return views[0] if len(views) == 1 else views

@@ -166,6 +166,19 @@ class AuxiliaryHead(BaseModule):
         return self.losses(pred, target, len(data_samples))
 
 
+def pathway_channels(in_channels: int | Sequence[int] | None) -> tuple[int, ...]:
+    """``in_channels`` of a head, one number for each pathway.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if in_channels is None:
+        raise ValueError(
+            'in_channels is not known; build the head in aux_heads of EgoExoRecognizer, or give it'
+        )
+    return (in_channels,) if isinstance(in_channels, int) else tuple(in_channels)
+
+
 def gather_targets(data_samples: SampleList, field: str, pred: Tensor) -> tuple[Tensor, Tensor]:
     """Predictions of the clips whose sample has ``field``, beside their targets.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from egoexo_mm.interaction_maps import HAND, OBJECT
 
-from .base import AuxiliaryHead, Feats
+from .base import AuxiliaryHead, Feats, pathway_channels
 
 
 @MODELS.register_module()
@@ -19,7 +20,7 @@ class InteractionMapHead(AuxiliaryHead):
     """Convolutions 1x3x3 and 1x1x1 on the last feature map: a channel of hands, one of objects.
 
     Args:
-        in_channels: Channels of the map, 2048 for the slow pathway of SlowFast-R50.
+        in_channels: Channels of the map, or of those of each pathway. None: the recognizer tells.
         mid_channels: Channels between the convolutions.
         pathway: Which map of a multi-pathway backbone; 0 is the slow pathway. A single map is taken
             as it is.
@@ -35,7 +36,7 @@ class InteractionMapHead(AuxiliaryHead):
     def __init__(
         self,
         *,
-        in_channels: int,
+        in_channels: int | Sequence[int] | None = None,
         mid_channels: int = 512,
         pathway: int = 0,
         target: str = 'interaction_map',
@@ -55,6 +56,8 @@ class InteractionMapHead(AuxiliaryHead):
             loss_held_object = {**loss_held_object, **loss_object}
         self.pathway = pathway
         self.init_std = init_std
+        channels = pathway_channels(in_channels)
+        in_channels = channels[pathway if len(channels) > 1 else 0]
         self.conv = nn.Conv3d(in_channels, mid_channels, (1, 3, 3), padding=(0, 1, 1))
         self.relu = nn.ReLU(inplace=True)
         self.conv_map = nn.Conv3d(mid_channels, 2, 1)
@@ -92,5 +95,5 @@ class InteractionMapHead(AuxiliaryHead):
         return (
             f'the backbone makes maps of {tuple(pred.shape[1:])} and the targets are '
             f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets '
-            "to the backbone's strides"
+            "to the backbone's strides, or neither of them beside CheckTargetsHook, which tells them"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType
 from mmengine.model.weight_init import normal_init
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 
 from egoexo_mm.models.distillation_maths import pool_features
 
-from .base import AuxiliaryHead, Feats
+from .base import AuxiliaryHead, Feats, pathway_channels
 
 
 @MODELS.register_module()
@@ -19,7 +21,8 @@ class ScoreDistillHead(AuxiliaryHead):
     Args:
         target: Field of the data sample that holds the (C,) teacher scores, e.g. ``ego_score``.
         num_classes: ``C``, 2 for Ego-Score (column 1 is ego), 1000 for Object-Score.
-        in_channels: Channels of the pooled feature, 2304 for SlowFast-R50 (fast and slow).
+        in_channels: Channels of the pooled feature, or those of each pathway. None: the recognizer
+            tells.
         loss: Config of the loss, which also says the temperature and what kind of scores the
             targets are.
         loss_name: Key of the loss in the log. By default it is made from ``target``: ``loss_ego``
@@ -34,7 +37,7 @@ class ScoreDistillHead(AuxiliaryHead):
         *,
         target: str,
         num_classes: int,
-        in_channels: int,
+        in_channels: int | Sequence[int] | None = None,
         loss: ConfigType = dict(type='SoftTargetLoss'),
         loss_name: str | None = None,
         dropout_ratio: float = 0.0,
@@ -46,7 +49,7 @@ class ScoreDistillHead(AuxiliaryHead):
         self.loss_name = loss_name or 'loss_' + target.removesuffix('_score')
         self.init_std = init_std
         self.dropout = nn.Dropout(dropout_ratio)
-        self.fc = nn.Linear(in_channels, num_classes)
+        self.fc = nn.Linear(sum(pathway_channels(in_channels)), num_classes)
         self.loss_fn = MODELS.build(loss)
 
     def init_weights(self) -> None:

@@ -35,8 +35,8 @@ class OnlineTeachers:
         learned: Fields that auxiliary heads learn from.
         amp: ``'float16'`` or ``'bfloat16'`` runs teachers in mixed precision. None runs them in the
             precision of their weights, whatever the recognizer trains in.
-        map_frames: ``time_stride`` and ``frame_sampling`` of the recognizer, where it has them, for
-            a ``DetectionTeacher`` whose config does not state its own.
+        map_frames: ``time_stride``, ``frame_sampling`` and ``cell_size`` of the recognizer's maps,
+            where it knows them, for a ``DetectionTeacher`` whose config does not state its own.
 
     Raises:
         ValueError: For a teacher that no head learns from, or another ``amp``.
@@ -144,7 +144,8 @@ def _makes_maps(kind: Any) -> bool:
 def _raw_clips(inputs: Tensor, data_samples: SampleList, preprocessor: nn.Module) -> list[Tensor]:
     """(3, T, H, W) RGB pixels of each clip, those that the preprocessor kept where it did."""
     if all('raw_clip' in sample for sample in data_samples):
-        return [sample.raw_clip[0] for sample in data_samples]
+        clips = [sample.raw_clip for sample in data_samples]  # (T, 3, H, W) of 2D recognizers
+        return [clip[0] if clip.dim() == 5 else clip.transpose(0, 1) for clip in clips]
     return list(raw_pixels(inputs[:, 0], preprocessor))
 
 
@@ -177,7 +178,8 @@ def raw_pixels(clips: Tensor, preprocessor: nn.Module) -> Tensor:
         )
     pixels = clips.float()
     if getattr(preprocessor, 'mean', None) is not None:
-        pixels = pixels * preprocessor.std + preprocessor.mean
-    if preprocessor.to_rgb:  # the host's switch reverses the channels, whatever their order
+        # of 2D recognizers they have no axis of frames
+        pixels = pixels * preprocessor.std.view(-1, 1, 1, 1) + preprocessor.mean.view(-1, 1, 1, 1)
+    if preprocessor.to_rgb:  # the host's switch reverses the channels, whatever its name
         pixels = pixels.flip(1)
     return pixels.round().clamp(0, 255)

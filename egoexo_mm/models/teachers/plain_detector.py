@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
@@ -68,7 +69,7 @@ class PlainDetector(nn.Module):
         # The weights of its backbone come with the checkpoint: nothing is downloaded for them.
         cfg.model.get('backbone', {}).pop('init_cfg', None)
         with DefaultScope.overwrite_default_scope('mmdet'):
-            self.network = MODELS.build(cfg.model)
+            self.network = revert_sync_batchnorm(MODELS.build(cfg.model))
         self.classes = _class_names(self.network, classes, CocoDataset.METAINFO, self.name)
         self.weights_sha256 = None
         if checkpoint is None:

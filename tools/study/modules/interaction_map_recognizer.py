@@ -51,8 +51,7 @@ class InteractionMapRecognizer(EgoExoRecognizer):
                 f'InteractionMapRecognizer predicts maps of single views, got {inputs.shape[1]} a '
                 'sample; test with one clip and one crop'
             )
-        feats, _ = self.extract_feat(inputs, data_samples=data_samples)
-        logits = self.aux_heads[self.map_head](self.aux_input(self.map_head, feats))
+        logits = self.aux_predictions(inputs, self.map_head)
         for sample, maps in zip(data_samples, logits.float().sigmoid()):
             sample.set_field(maps, 'pred_interaction_map')
         return data_samples
