@@ -26,7 +26,7 @@ class CheckTargetsHook(Hook):
         ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
         its ``InteractionMapHead`` predict them. Which frames the maps show must agree before
     =======
-        ``LoadTargets`` of the pipeline and an online ``HandObjectTeacher`` make maps; the backbone and
+        ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
         its ``InteractionMapHead`` predict them. What ``LoadTargets`` does not say is told by the model
         (:meth:`EgoExoRecognizer.map_geometry`). Which frames the maps show must agree before
     >>>>>>> main
