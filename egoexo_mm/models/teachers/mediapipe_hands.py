@@ -46,6 +46,9 @@ class MediaPipeHandTeacher(DetectionTeacher):
         side_thr: Below this probability a side is unknown.
         max_hands: Of a frame.
         model: ``'full'`` or ``'lite'``, of both networks.
+        squares: Look at overlapping squares of the frame's short side as well. The palm detector
+            sees 192 x 192 pixels, and misses small hands of a wide frame; each square costs as much
+            as a frame.
         margin: Growth of a box on each side, as a share of its width or height: landmarks lie
             inside the fingers.
         **kwargs: Of :class:`DetectionTeacher`.
@@ -63,6 +66,7 @@ class MediaPipeHandTeacher(DetectionTeacher):
         side_thr: float = 0.8,
         max_hands: int = 4,
         model: str = 'full',
+        squares: bool = False,
         margin: float = 0.1,
         name: str | None = None,
         **kwargs: Any,
@@ -77,7 +81,7 @@ class MediaPipeHandTeacher(DetectionTeacher):
         folder = _folder()
         super().__init__(name=name or f'mediapipe_hands_{model}', **kwargs)
         self.weights_sha256 = sha256_of(folder / _NETWORKS[0].format(model))
-        self.side_thr, self.margin = side_thr, margin
+        self.side_thr, self.margin, self.squares = side_thr, margin, squares
         self._options = dict(
             side_inputs=dict(
                 model_complexity=int(model == 'full'),
@@ -106,22 +110,43 @@ class MediaPipeHandTeacher(DetectionTeacher):
     def _columns(self, frame: np.ndarray) -> dict[str, np.ndarray]:
         if self._graph is None:  # not in the constructor: its threads come after workers are forked
             self._graph = _start(**self._options)
+        size = np.array(frame.shape[1::-1])  # width, height
+        rows = [self._hands(frame)]
+        for low, high in _squares(size) if self.squares else ():
+            box, *rest = self._hands(
+                np.ascontiguousarray(frame[low[1] : high[1], low[0] : high[0]])
+            )
+            box = (np.tile(low, 2) + box * np.tile(high - low, 2)) / np.tile(size, 2)
+            rows.append((box, *rest))
+        box, score, side = map(np.concatenate, zip(*rows))
+        kept = _distinct(box, score)
+        return plain_columns(box[kept], score[kept], np.full(len(kept), HAND), side[kept])
+
+    def _hands(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Box (D, 4), score (D,) and side (D,) of each hand of an (H, W, 3) picture."""
         found = self._graph.process(dict(image=frame))
         marks = [
-            np.array([(mark.x, mark.y) for mark in hand.landmark])
+            [(mark.x, mark.y) for mark in hand.landmark]
             for hand in found.multi_hand_landmarks or ()
         ]
         if not marks:
-            return plain_columns(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
+            return np.zeros((0, 4)), np.zeros(0), np.zeros(0, int)
         low, high = np.min(marks, axis=1), np.max(marks, axis=1)  # (D, 2)
         grown = self.margin * (high - low)
         box = np.concatenate([low - grown, high + grown], axis=1).clip(0, 1)
         sides = [hand.classification[0] for hand in found.multi_handedness]
         side = [_SIDES[x.label] if x.score >= self.side_thr else UNKNOWN for x in sides]
-        score = _palm_scores((low + high) / 2, found.palm_detections)
-        kept = _distinct(box, score)
-        columns = box[kept], score[kept], np.full(len(kept), HAND), np.array(side)[kept]
-        return plain_columns(*columns)
+        return box, _palm_scores((low + high) / 2, found.palm_detections), np.array(side)
+
+
+def _squares(size: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Corners of squares of the short side, spread evenly, that overlap by a third or more."""
+    short = size.min()
+    count = int(np.ceil((size.max() - short) / (short * 2 / 3))) + 1
+    if count == 1:
+        return []
+    corners = np.rint(np.linspace(0, size - short, count)).astype(int)
+    return [(corner, corner + short) for corner in corners]
 
 
 def _palm_scores(centres: np.ndarray, palms: list[Any]) -> np.ndarray:
@@ -136,7 +161,7 @@ def _palm_scores(centres: np.ndarray, palms: list[Any]) -> np.ndarray:
 
 
 def _distinct(box: np.ndarray, score: np.ndarray, overlap: float = 0.5) -> list[int]:
-    """Boxes without those that two palms of one hand led to: the best of an intersection / union."""
+    """Places of the best boxes, without those that two palms of one hand led to."""
     kept: list[int] = []
     area = np.prod(box[:, 2:] - box[:, :2], axis=1)
     for i in np.argsort(-score, kind='stable'):
