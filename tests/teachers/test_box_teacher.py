@@ -58,7 +58,7 @@ def weights(tmp_path_factory):
 
 
 def build(**options):
-    return MODELS.build(dict(type='BoxTeacher', **options))
+    return MODELS.build({'type': 'BoxTeacher', **options})
 
 
 @pytest.mark.parametrize('size', [(96, 128), (61, 83), (300, 200)])
@@ -248,18 +248,24 @@ def assert_stored_equals(teacher, clip, online, seen, folder):
     torch.testing.assert_close(stored, online, rtol=6e-4, atol=1e-6)
 
 
-def test_frames_of_the_recognizer_reach_it(weights, tmp_path):
+def test_online_distillation(weights):
+    """Samples of a batch get its maps, of the frames that the recognizer's maps show."""
+    from mmaction.structures import ActionDataSample
+
     from egoexo_mm.models.teachers import OnlineTeachers
 
+    given = dict(type='BoxTeacher', hands=weights, hand_score_thr=0.1, object_score_thr=0.1)
     frames = dict(time_stride=2, frame_sampling='stride')
     online = OnlineTeachers(
-        dict(interaction_map=dict(type='BoxTeacher', hands=weights)),
-        learned=['interaction_map'],
-        map_frames=frames,
+        dict(interaction_map=given), learned=['interaction_map'], map_frames=frames
     )
-    online.build('cpu')
-    geometry = online.built['interaction_map'].geometry
-    assert (geometry.time_stride, geometry.frame_sampling) == (2, 'stride')
+    clips = images(8, (64, 64)).transpose(0, 1)[None, None].float()
+    sample = ActionDataSample()
+    sample.set_field(clips[0], 'raw_clip')
+    (filled,) = online.fill(clips, [sample], preprocessor=None)
+    (expected,) = build(**{**given, **frames}).targets(clips[0])
+    assert expected.shape == (2, 4, 2, 2) and (expected.amax((1, 2, 3)) > 0).all()
+    torch.testing.assert_close(filled.interaction_map, expected)
 
 
 def test_checksum_of_two_files(weights, tmp_path):
