@@ -13,7 +13,7 @@ from clips import CLASSES, SPLITS, read_frames, read_list
 from egoexo_mm.models import MediaPipeHandTeacher
 from egoexo_mm.targets import StoreWriter
 
-STRIDE = 2  # every second frame is looked at; training takes the boxes of the nearest
+STRIDE = 4  # every fourth frame is looked at; training takes the boxes of the nearest
 NO_WHEEL = 3  # exit status where the networks cannot be had
 
 
