@@ -109,6 +109,7 @@ def gather() -> Facts:
         _attempt(facts, 'mmaction2', compat.import_mmaction_models)
         _attempt(facts, 'egoexo_mm', _import_own_modules)
     if facts.has('torch') and facts.has('mmaction2') and 'egoexo_mm' not in facts.broken:
+        _attempt(facts, 'config', doctor_trials.try_config)
         facts.optimizer = _attempt(facts, 'optimizer', doctor_trials.try_optimizer) or ''
         facts.checkpoint = _attempt(facts, 'checkpoint', doctor_trials.try_checkpoint) or ''
     if facts.has('mmcv'):
@@ -239,6 +240,15 @@ def _other_version(name: str) -> str:
 
 def _failed_trials(facts: Facts) -> list[Problem]:
     found = []
+    if 'config' in facts.broken:
+        found.append(
+            Problem(
+                'MMEngine cannot write a config as text, as each run does: '
+                f'{facts.broken["config"]}',
+                'pip install "yapf<0.40.2", or mmengine==0.10.7',
+                True,
+            )
+        )
     if 'optimizer' in facts.broken:
         found.append(
             Problem(

@@ -31,6 +31,13 @@ def try_optimizer() -> str:
     return f'{type(wrapper.optimizer).__name__}, {"fused" if fused else "not fused"}'
 
 
+def try_config() -> None:
+    """Write a config as text, as a Runner does before the first step."""
+    from mmengine.config import Config
+
+    Config(dict(model=dict(type='A'))).pretty_text  # noqa: B018
+
+
 def try_checkpoint() -> str:
     """Write a checkpoint as MMEngine does and read it as ``resume`` and as our tools do."""
     import torch

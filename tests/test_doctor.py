@@ -129,7 +129,12 @@ def test_oldest_versions_that_work(name, version):
 
 
 @pytest.mark.parametrize(
-    'trial, remedy', [('optimizer', "type='SGD'"), ('checkpoint', 'mmengine==0.10.7')]
+    'trial, remedy',
+    [
+        ('optimizer', "type='SGD'"),
+        ('checkpoint', 'mmengine==0.10.7'),
+        ('config', 'yapf<0.40.2'),
+    ],
 )
 def test_a_failed_trial_stops_training(trial, remedy):
     (found,) = problems_with({trial: 'TypeError: unexpected keyword'})
@@ -143,6 +148,18 @@ def test_the_optimizer_is_tried(monkeypatch):
         doctor_trials.try_optimizer()
     monkeypatch.undo()
     assert doctor_trials.try_optimizer().startswith('FusedSGD, ')
+
+
+def test_writing_a_config_is_tried(monkeypatch):
+    """MMEngine before 0.8.5 and yapf from 0.40.2 on do not fit."""
+    doctor_trials.try_config()
+
+    def refuse(*args, **kwargs):
+        raise TypeError("FormatCode() got an unexpected keyword argument 'verify'")
+
+    monkeypatch.setattr('mmengine.config.config.FormatCode', refuse)
+    with pytest.raises((TypeError, SyntaxError)):
+        doctor_trials.try_config()
 
 
 def test_the_checkpoint_is_tried(monkeypatch):

@@ -1,82 +1,23 @@
 """Families of foreign checkpoints that can be converted: one :class:`Converter` each.
 
-To add one, write its name map in a module beside ``pyslowfast.py``, subclass ``Converter`` here and
-append it to ``FAMILIES``. ``tools/convert_weights.py`` and its ``--from`` then know it.
+To add one, write its name map in a module beside ``pyslowfast.py``, subclass ``Converter`` there or
+here and append it to ``FAMILIES``. ``tools/convert_weights.py`` and its ``--from`` then know it.
 """
 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from . import hand_object
+from .clip_towers import Avion, Clip, LaViLa
+from .converter import Converted, Converter
 from .pyslowfast import Layout, to_mmaction, to_pyslowfast
-from .reading import weights_of
-
-
-@dataclass(frozen=True)
-class Converted:
-    """Converted weights, and lines for the user: what was found, which config fits."""
-
-    weights: dict[str, Tensor]
-    lines: list[str]
-
-
-class Converter(ABC):
-    """Renames the weights of one family of networks, strictly: a misfit is an error that names it.
-
-    Attributes:
-        name: Of the family, for ``--from``.
-        origin: What its files are, for messages.
-        keys: Where its files may keep the weights; the first is what :meth:`reverse` writes.
-    """
-
-    name: str
-    origin: str
-    keys: tuple[str, ...]
-
-    @abstractmethod
-    def matches(self, weights: Mapping[str, Any], *, reverse: bool = False) -> bool:
-        """Whether names look like this family's, or with ``reverse`` like those it writes."""
-
-    def read(self, checkpoint: dict[str, Any], path: Path) -> dict[str, Tensor]:
-        """The weights of a file of this family.
-
-        Raises:
-            ValueError: There are none, or the file is of a variant that cannot be converted.
-        """
-        key = next((key for key in self.keys if key in checkpoint), self.keys[0])
-        return weights_of(checkpoint, key, path, self.origin)
-
-    @abstractmethod
-    def forward(self, weights: dict[str, Tensor]) -> Converted:
-        """Convert to the names of MMAction2 or mmdet.
-
-        Raises:
-            ValueError: Weights are missing, unknown or of another shape. Names no file.
-        """
-
-    def reverse(self, weights: dict[str, Tensor], task: str = '') -> Converted:
-        """Convert back.
-
-        Args:
-            weights: As :meth:`forward` returns them.
-            task: Name of the downstream task, where the family has it in its names.
-
-        Raises:
-            ValueError: As :meth:`forward`; or the family has no way back.
-        """
-        raise ValueError(f'--reverse: weights of {self.name} cannot be converted back')
-
-    def warning(self, name: str) -> str | None:
-        """A warning about the file ``name`` (without its suffix), or None."""
-        return None
+from .videomae import HuggingFaceVideoMAE, VideoMAE
 
 
 class PySlowFast(Converter):
@@ -163,9 +104,11 @@ class HandObject(Converter):
         """By the prefix of Faster R-CNN's modules."""
         return not reverse and any(str(name).startswith('RCNN_') for name in weights)
 
-    def read(self, checkpoint: dict[str, Any], path: Path) -> dict[str, Tensor]:
+    def read(
+        self, checkpoint: dict[str, Any], path: Path, key: str | None = None
+    ) -> dict[str, Tensor]:
         """The weights of a model that was trained with RoIAlign."""
-        return hand_object.original_weights(checkpoint, path)
+        return hand_object.original_weights(checkpoint, path, key or self.keys[0])
 
     def forward(self, weights: dict[str, Tensor]) -> Converted:
         """To mmdet."""
@@ -178,32 +121,54 @@ class HandObject(Converter):
         return hand_object.ego_warning(name)
 
 
-FAMILIES: dict[str, Converter] = {one.name: one for one in (PySlowFast(), HandObject())}
+_CONVERTERS = (
+    PySlowFast(),
+    HandObject(),
+    VideoMAE(),
+    HuggingFaceVideoMAE(),
+    Avion(),
+    Clip(),
+    LaViLa(),
+)
+FAMILIES: dict[str, Converter] = {one.name: one for one in _CONVERTERS}
 
 
-def family_of(checkpoint: Mapping[str, Any], path: Path, *, reverse: bool = False) -> Converter:
+def find_family(checkpoint: Mapping[str, Any], key: str | None = None) -> Converter | None:
+    """The family whose names a checkpoint has (under ``key``), None if there is no such family."""
+    return next((one for one in FAMILIES.values() if one.key_of(checkpoint, key) is not None), None)
+
+
+def family_of(
+    checkpoint: Mapping[str, Any], path: Path, *, reverse: bool = False, key: str | None = None
+) -> Converter:
     """The family whose names a checkpoint has.
 
     Args:
         checkpoint: Content of the file.
         path: Of the file, for the message.
         reverse: The weights are in our names, for the way back.
+        key: Where its weights are; None: where families have them.
 
     Raises:
         ValueError: None of the families matches.
     """
-    for family in FAMILIES.values():
-        for key in ('state_dict',) if reverse else family.keys:
-            weights = checkpoint.get(key)
-            if isinstance(weights, dict) and family.matches(weights, reverse=reverse):
-                return family
+    if not reverse:
+        found = find_family(checkpoint, key)
+    else:
+        ours = checkpoint.get('state_dict')
+        ours = ours if isinstance(ours, dict) else {}
+        found = next((one for one in FAMILIES.values() if one.matches(ours, reverse=True)), None)
+    if found is not None:
+        return found
     if reverse:
         raise ValueError(
             f'{path}: no family of checkpoints has a way back for its weights; expected '
-            '`state_dict` with the names of a SlowFast or Slow recognizer of MMAction2'
+            '`state_dict` with the names of a SlowFast or Slow recognizer of MMAction2, of its '
+            'VisionTransformer or of AvionTransformer'
         )
     known = ' or '.join(
-        f'a {family.origin} with `{"` or `".join(family.keys)}`' for family in FAMILIES.values()
+        f'a {family.origin} with `{"` or `".join(filter(None, family.keys))}`'
+        for family in FAMILIES.values()
     )
     raise ValueError(
         f'{path}: its weights are of no known family; expected {known}. Name the family with '

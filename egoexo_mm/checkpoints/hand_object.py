@@ -62,18 +62,21 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
     return weights, str(recorded or Path(path).name)[:1000]
 
 
-def original_weights(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Tensor]:
+def original_weights(
+    checkpoint: dict[str, Any], path: str | Path, key: str = 'model'
+) -> dict[str, Tensor]:
     """Weights of a checkpoint of the original code, in its own names.
 
     Args:
         checkpoint: Content of the file.
         path: Of the file, for messages.
+        key: Where the weights are.
 
     Raises:
         ValueError: There are none, or the model was trained with another pooling than the one that
             ``configs/teachers`` builds.
     """
-    weights = weights_of(checkpoint, 'model', path, ORIGIN)
+    weights = weights_of(checkpoint, key, path, ORIGIN)
     pooling = checkpoint.get('pooling_mode', 'align')
     if pooling != 'align':
         raise ValueError(

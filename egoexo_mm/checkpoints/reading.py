@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from egoexo_mm.untrusted import quote, quote_names, shorten
 from egoexo_mm.untrusted.pickle_parts import RefusedError
 from egoexo_mm.untrusted.torch_files import load_torch
 
+# Counters that MMEngine's and torch's averaged models keep beside their `module.`
+COUNTERS = ('steps', 'n_averaged')
+
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Load a checkpoint on the CPU; no code from the file is run.
+    """Load a checkpoint, or a ``.safetensors`` file, on the CPU; no code from the file is run.
 
     Raises:
         ValueError: No such file, not a PyTorch file, damaged, not a dict, or in need of classes
@@ -24,6 +28,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f'{path} is not a file; expected a PyTorch checkpoint')
+    if path.suffix == '.safetensors':
+        return _read_safetensors(path)
     try:
         checkpoint = load_torch(path, 'cpu')
     except (pickle.UnpicklingError, OSError) as error:
@@ -46,26 +52,57 @@ def weights_of(
 
     Args:
         checkpoint: Content of a file.
-        key: Where its weights are.
+        key: Where its weights are; '' is the file itself.
         path: Of the file, for the message.
         expected: What the file should be, for the message.
 
     Raises:
         ValueError: There is no such key, or no dict of names and tensors under it.
     """
-    weights = checkpoint.get(key)
+    weights = checkpoint.get(key) if key else checkpoint
+    where = f' under `{key}`' if key else ''
     if not isinstance(weights, dict) or not weights or not all(isinstance(k, str) for k in weights):
         found = quote_names(sorted(checkpoint, key=str)) or 'nothing'
-        raise ValueError(
-            f'{path} has no weights under `{key}` (found: {found}); expected a {expected}'
-        )
+        raise ValueError(f'{path} has no weights{where} (found: {found}); expected a {expected}')
     for name, value in weights.items():
         if not isinstance(value, Tensor):
             raise ValueError(
-                f'{path}: {quote(name)} under `{key}` is {quote(value)}, not a tensor; '
+                f'{path}: {quote(name)}{where} is {quote(value)}, not a tensor; '
                 f'expected a {expected}'
             )
     return weights
+
+
+def unwrapped(weights: dict[str, Any], source: str | Path) -> tuple[dict[str, Any], Counter]:
+    """Weights by the names that the recognizer itself has.
+
+    Wrappers add to names: DistributedDataParallel and averaged models ``module.`` in front,
+    torch.compile ``_orig_mod.`` in front of what it compiles, one inside the other in any order.
+
+    Returns:
+        The weights, and for each prefix how many names had it.
+
+    Raises:
+        ValueError: Two tensors have the same name without it.
+    """
+    found, prefixes = {}, Counter()
+    for name, value in weights.items():
+        parts = [part for part in name.split('.') if part != '_orig_mod'] or [name]
+        while parts[0] == 'module' and len(parts) > 1:
+            parts = parts[1:]
+        own = '.'.join(parts)
+        if own in found:
+            raise ValueError(
+                f'{source} has two tensors for {own}, one of them as {name}; expected '
+                'the weights of one model'
+            )
+        found[own] = value
+        if own != name:
+            front = name[: -len(own)] if name.endswith(own) else '_orig_mod.'
+            prefixes[front] += 1
+    if prefixes:
+        found = {name: value for name, value in found.items() if name not in COUNTERS}
+    return found, prefixes
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
@@ -81,12 +118,9 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
     Raises:
         ValueError: The file is missing, damaged or holds no weights. The message names the path.
     """
-    if Path(path).suffix == '.safetensors':
-        weights = _read_safetensors(path)
-    else:
-        checkpoint = read_checkpoint(path)
-        inner = (checkpoint.get(key) for key in ('state_dict', 'model'))
-        weights = next((value for value in inner if isinstance(value, dict)), checkpoint)
+    checkpoint = read_checkpoint(path)
+    inner = (checkpoint.get(key) for key in ('state_dict', 'model'))
+    weights = next((value for value in inner if isinstance(value, dict)), checkpoint)
     weights = {str(name).removeprefix('module.'): value for name, value in weights.items()}
     if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
         found = quote_names(weights, 3) or 'nothing'
@@ -117,8 +151,7 @@ def _read_safetensors(path: str | Path) -> dict[str, Tensor]:
         ) from None
     except Exception as error:  # SafetensorError comes from Rust
         raise ValueError(
-            f'{path}: is missing or not a safetensors file ({shorten(str(error))}); copy or '
-            'download it again'
+            f'{path}: is not a safetensors file ({shorten(str(error))}); copy or download it again'
         ) from None
 
 

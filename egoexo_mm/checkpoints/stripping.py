@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from .reading import read_checkpoint, weights_of
+from .reading import read_checkpoint, unwrapped, weights_of
 from .writing import check_destination, write_checkpoint
 
 # Mean and std of the preprocessor are not persistent in MMAction2, which would not expect them.
 DROPPED = ('aux_heads.', 'teachers.', 'data_preprocessor.')
-# Counters that MMEngine's and torch's averaged models keep beside their `module.`
-COUNTERS = ('steps', 'n_averaged')
 
 
 def strip(source: Path, destination: Path) -> str:
@@ -27,7 +24,7 @@ def strip(source: Path, destination: Path) -> str:
     check_destination(source, destination)
     checkpoint = read_checkpoint(source)
     weights = weights_of(checkpoint, 'state_dict', source)
-    weights, prefixes = _unwrapped(weights, source)
+    weights, prefixes = unwrapped(weights, source)
     kept = {name: value for name, value in weights.items() if not name.startswith(DROPPED)}
     if not kept:
         raise ValueError(
@@ -51,38 +48,6 @@ def strip(source: Path, destination: Path) -> str:
         lines.append(f'dropped {", ".join(others)}')
     sizes = [path.stat().st_size / 1e6 for path in (source, destination)]
     return '\n'.join([*lines, f'{sizes[0]:.1f} MB -> {sizes[1]:.1f} MB', f'wrote {destination}'])
-
-
-def _unwrapped(weights: dict[str, Any], source: Path) -> tuple[dict[str, Any], Counter]:
-    """Weights by the names that the recognizer itself has.
-
-    Wrappers add to names: DistributedDataParallel and averaged models ``module.`` in front,
-    torch.compile ``_orig_mod.`` in front of what it compiles, one inside the other in any order.
-
-    Returns:
-        The weights, and for each prefix how many names had it.
-
-    Raises:
-        ValueError: Two tensors have the same name without it.
-    """
-    found, prefixes = {}, Counter()
-    for name, value in weights.items():
-        parts = [part for part in name.split('.') if part != '_orig_mod']
-        while parts[0] == 'module' and len(parts) > 1:
-            parts = parts[1:]
-        own = '.'.join(parts)
-        if own in found:
-            raise ValueError(
-                f'{source} has two tensors for {own}, one of them as {name}; expected '
-                'the weights of one model'
-            )
-        found[own] = value
-        if own != name:
-            front = name[: -len(own)] if name.endswith(own) else '_orig_mod.'
-            prefixes[front] += 1
-    if prefixes:
-        found = {name: value for name, value in found.items() if name not in COUNTERS}
-    return found, prefixes
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..checkpoints.families import FAMILIES, family_of
 from ..checkpoints.reading import read_checkpoint, sha256_of, weights_of
 from ..checkpoints.writing import check_destination, write_checkpoint
-from .command import UsageError, add_out, make_parser, run_command, set_run
+from .command import UsageError, add_out, make_parser, positive, run_command, set_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         '--from', dest='family', choices=FAMILIES, help='family of the checkpoint; default: found'
     )
     parser.add_argument(
-        '--reverse', action='store_true', help='from MMAction2 back to the family (pyslowfast)'
+        '--reverse',
+        action='store_true',
+        help='from MMAction2 back to the family (pyslowfast, videomae, videomae_hf, avion)',
     )
     parser.add_argument(
         '--task',
@@ -35,6 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         help='with --reverse to pyslowfast: TASK of its config, the class head becomes head<NAME> '
         '(charades-ego, epic, epic100); without it, the Kinetics head',
     )
+    parser.add_argument(
+        '--key',
+        metavar='NAME',
+        help='where the file keeps the weights, such as model_ema; default: found',
+    )
+    for name, text in (('frames', 'frames of a clip'), ('size', 'pixels of a frame')):
+        parser.add_argument(
+            f'--{name}',
+            type=positive(int),
+            metavar='N',
+            help=f'{text}, for positions that are no weights (videomae)',
+        )
     set_run(parser, run)
     return run_command('convert_weights', parser, argv, exits=True)
 
@@ -45,7 +59,10 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(
             "--task is for --reverse: without it the task is read from the head's name"
         )
-    options = dict(family=args.family, reverse=args.reverse, task=args.task)
+    if args.reverse and (args.key or args.frames or args.size):
+        raise UsageError('--key, --frames and --size are for the way to MMAction2, not --reverse')
+    names = ('family', 'reverse', 'task', 'key', 'frames', 'size')
+    options = {name: getattr(args, name) for name in names}
     print(convert(args.source, args.out, **options))
 
 
@@ -56,6 +73,9 @@ def convert(
     family: str | None = None,
     reverse: bool = False,
     task: str = '',
+    key: str | None = None,
+    frames: int | None = None,
+    size: int | None = None,
 ) -> str:
     """Convert one file.
 
@@ -65,6 +85,9 @@ def convert(
         family: A key of ``FAMILIES``; None finds it from the weights.
         reverse: From the names of MMAction2 to those of the family.
         task: See ``--task``.
+        key: Where the file keeps the weights; None finds them.
+        frames: See ``--frames``.
+        size: See ``--size``.
 
     Returns:
         A summary of a few lines.
@@ -74,25 +97,30 @@ def convert(
     """
     check_destination(source, destination)
     checkpoint = read_checkpoint(source)
-    if family is None:
-        converter = family_of(checkpoint, source, reverse=reverse)
-    else:
+    if family is not None:
         converter = FAMILIES[family]
+    else:
+        converter = family_of(checkpoint, source, reverse=reverse, key=key)
     if reverse:
         weights = weights_of(checkpoint, 'state_dict', source)
     else:
-        weights = converter.read(checkpoint, source)
+        weights = converter.read(checkpoint, source, key)
     try:
+        converter = converter.for_clips(frames, size)
         converted = converter.reverse(weights, task) if reverse else converter.forward(weights)
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from None
     if reverse:
-        result = {converter.keys[0]: converted.weights}
+        key = converter.keys[0]
+        result = {key: converted.weights} if key else converted.weights
     else:
         meta = {'converted_from': source.name, 'sha256': sha256_of(source)}
         result = {'state_dict': converted.weights, 'meta': meta}
     write_checkpoint(result, destination)
     lines = [*converted.lines, f'wrote {destination}']
+    others = [] if reverse or key else converter.other_keys(checkpoint)
+    if others:
+        lines.insert(0, f'took `{converter.key_of(checkpoint)}`; --key takes {", ".join(others)}')
     warning = None if reverse else converter.warning(source.stem)
     return '\n'.join(lines + ([f'warning: {warning}'] if warning else []))
 

@@ -16,6 +16,7 @@ from . import (
     checkpoints,
     color_jitter,
     cpu_dist,
+    data_samples,
     drn,
     find_loader,
     fused_sgd,
@@ -32,7 +33,7 @@ from .workaround import Workaround
 
 __all__ = ['Workaround', 'active_workarounds', 'apply', 'import_mmaction_models']
 
-# In this order: color_jitter imports a part of mmaction2, which needs those before it.
+# In this order: color_jitter and data_samples import parts of mmaction2, which need those before.
 _MODULES = (
     find_loader,
     numpy_names,
@@ -45,6 +46,7 @@ _MODULES = (
     mmengine_configs,
     multimodal,
     color_jitter,
+    data_samples,
     checkpoint_files,
     resume,
     fused_sgd,

@@ -6,11 +6,13 @@ from .check_data_hook import CheckDataHook
 from .check_gradients_hook import CheckGradientsHook
 from .check_targets_hook import CheckTargetsHook
 from .check_weights_hook import CheckWeightsHook
+from .checkpoint_blocks_hook import CheckpointBlocksHook
 from .deferred_runtime_info_hook import DeferredRuntimeInfoHook
 from .extraction_loop import ExtractTargetsLoop
 from .finite_loss_hook import FiniteLossHook
 from .frozen_model_wrapper import FrozenModelWrapper
 from .fused_sgd import FusedSGD
+from .layer_decay import EgoExoLayerDecay
 from .sample_seed_hook import SampleSeedHook
 from .warmup_cosine_lr import WarmupCosineLR
 
@@ -21,7 +23,9 @@ __all__ = [
     'CheckGradientsHook',
     'CheckTargetsHook',
     'CheckWeightsHook',
+    'CheckpointBlocksHook',
     'DeferredRuntimeInfoHook',
+    'EgoExoLayerDecay',
     'ExtractTargetsLoop',
     'FiniteLossHook',
     'FrozenModelWrapper',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmaction.datasets import RepeatAugDataset
 from mmaction.registry import HOOKS
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_world_size
@@ -17,7 +18,8 @@ from .runner_parts import bare_model, built_loop, inner_datasets
 class CheckDataHook(Hook):
     """Refuse a training list smaller than one batch of all ranks, and labels beyond the class head.
 
-    Both would show late: in an epoch without a step, and in an index error on the device.
+    Both would show late: in an epoch without a step, and in an index error on the device. The
+    ``collate_fn`` of repeated augmentation is checked too.
     """
 
     def before_run(self, runner: Runner) -> None:
@@ -29,6 +31,7 @@ class CheckDataHook(Hook):
         loops = {name: built_loop(runner, name) for name in ('train', 'val', 'test')}
         if loops['train']:
             check_batches(loops['train'].dataloader)
+            check_repeats(loops['train'].dataloader)
         head = getattr(bare_model(runner), 'cls_head', None)
         for loop in filter(None, loops.values()):
             for dataset in inner_datasets(loop.dataloader.dataset):
@@ -57,6 +60,30 @@ def check_batches(loader: Any) -> None:
         f'--auto-scale-lr, since the learning rate is that of larger batches), {fewer}or set '
         'train_dataloader.drop_last=False'
     )
+
+
+def check_repeats(loader: Any) -> None:
+    """Refuse lists of clips of a video in a loader that does not join them, and the reverse.
+
+    Raises:
+        ValueError: With what to set.
+    """
+    data = [one for one in inner_datasets(loader.dataset) if isinstance(one, BaseDataset)]
+    repeats = [getattr(one, 'num_repeats', 1) for one in data]
+    lists = [isinstance(one, RepeatAugDataset) or n > 1 for one, n in zip(data, repeats)]
+    collate = getattr(loader.collate_fn, 'func', loader.collate_fn)  # MMEngine makes a partial
+    name = getattr(collate, '__name__', '')
+    if any(lists) and name in ('pseudo_collate', 'default_collate'):
+        raise ValueError(
+            f'num_repeats={max(repeats)} gives lists of clips, and collate_fn of the loader is '
+            f"{name}; set train_dataloader.collate_fn=dict(type='repeat_pseudo_collate')"
+        )
+    if not all(lists) and name == 'repeat_pseudo_collate':
+        raise ValueError(
+            'train_dataloader.collate_fn is repeat_pseudo_collate, and '
+            f'{type(data[lists.index(False)]).__name__} gives one clip of a video; set num_repeats '
+            'of every data set, or remove collate_fn'
+        )
 
 
 def check_labels(dataset: Any, head: Any) -> None:

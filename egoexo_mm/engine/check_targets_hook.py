@@ -17,21 +17,34 @@ from egoexo_mm.models.heads import InteractionMapHead
 
 from .runner_parts import bare_model, inner_datasets, own_transforms
 
+_INSTEAD = 'use ClipRandAugment (its geometric=False is the default) or colour operations'
+# Of torchvision, those that leave every pixel in its place.
+_COLOR_OPS = {
+    'ColorJitter',
+    'GaussianBlur',
+    'GaussianNoise',
+    'Grayscale',
+    'RandomAdjustSharpness',
+    'RandomAutocontrast',
+    'RandomEqualize',
+    'RandomErasing',
+    'RandomGrayscale',
+    'RandomInvert',
+    'RandomPosterize',
+    'RandomSolarize',
+}
+
 
 @HOOKS.register_module()
 class CheckTargetsHook(Hook):
     """Compare the geometry of Interaction-Map targets with the model's, at start.
 
-    <<<<<<< HEAD
-        ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
-        its ``InteractionMapHead`` predict them. Which frames the maps show must agree before
-    =======
-        ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
-        its ``InteractionMapHead`` predict them. What ``LoadTargets`` does not say is told by the model
-        (:meth:`EgoExoRecognizer.map_geometry`). Which frames the maps show must agree before
-    >>>>>>> main
-        training (or the test of maps) starts, since maps of other frames have the same shape. The
-        strides are compared in the first step, from what the backbone makes of the first clips.
+    ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
+    its ``InteractionMapHead`` predict them. What ``LoadTargets`` does not say is told by the model
+    (:meth:`EgoExoRecognizer.map_geometry`). Which frames the maps show must agree before
+    training (or the test of maps) starts, since maps of other frames have the same shape. The
+    strides are compared in the first step, from what the backbone makes of the first clips.
+    Transforms of other libraries that warp frames are refused, since boxes cannot follow them.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -60,28 +73,28 @@ class CheckTargetsHook(Hook):
         }
         tells = getattr(model, 'map_geometry', lambda name: None)
         known = {name: tells(name) for name in heads}
-        loads = dict(_stored(dataset, loader)) if heads else {}
+        loads = list(_stored(dataset, loader)) if heads else []
         _tell(runner, loads, [geometry for geometry in known.values() if geometry])
-        geometries = {where: one.geometry for where, one in loads.items()}
-        geometries.update(_online(model))
+        geometries = [(where, one.geometry) for where, one in loads]
+        geometries += _online(model)
         for name, head in heads.items():
-            for where, geometry in geometries.items():
+            for where, geometry in geometries:
                 _check_frames(runner, model, head.pathway, known[name], where, geometry)
             if geometries:
                 _FirstShapes(model, head, geometries)
 
 
-def _tell(runner: Runner, loads: dict[str, LoadTargets], known: list[MapGeometry]) -> None:
-    """Give ``LoadTargets`` what its config does not say."""
-    unsure = {where: one for where, one in loads.items() if not one.is_complete}
+def _tell(runner: Runner, loads: list[tuple[str, LoadTargets]], known: list[MapGeometry]) -> None:
+    """Give ``LoadTargets`` of every data set what its config does not say."""
+    unsure = [(where, one) for where, one in loads if not one.is_complete]
     if not unsure or not known:
         return
     if len(set(known)) > 1:
         raise ValueError(
-            f'{next(iter(unsure))} cannot make maps for heads of different taps: {known}; give it '
+            f'{unsure[0][0]} cannot make maps for heads of different taps: {known}; give it '
             'time_stride, frame_sampling, cell_size and join_clips'
         )
-    for where, transform in unsure.items():
+    for where, transform in unsure:
         former = transform.geometry
         transform.adopt(known[0])
         if transform.geometry != former and _workers_run(runner):
@@ -107,7 +120,32 @@ def _stored(dataset: Any, loader: str) -> Iterator[tuple[str, LoadTargets]]:
             if isinstance(transform, LoadTargets):
                 stores = transform.stores or getattr(one, 'stores', {})
                 if any(store.manifest.kind != 'scores' for store in stores.values()):
+                    check_warps(list(own_transforms(one)), loader)
                     yield f'LoadTargets of {loader}.dataset.pipeline', transform
+
+
+def check_warps(transforms: list, loader: str) -> None:
+    """Refuse transforms that move pixels where boxes cannot follow.
+
+    Raises:
+        ValueError: For one of them, with what to use instead.
+    """
+    for one in transforms:
+        kind = type(one).__name__
+        op = getattr(one, 'op', None) or type(getattr(one, 'trans', None)).__name__
+        if kind == 'ClipRandAugment' and one.geometric:
+            found = 'ClipRandAugment(geometric=True)'
+            remedy = 'set geometric=False'
+        elif kind in ('PytorchVideoWrapper', 'TorchVisionWrapper') and op not in _COLOR_OPS:
+            found, remedy = f'{kind}(op={op!r})', _INSTEAD
+        elif kind == 'ImgAug':
+            found, remedy = kind, _INSTEAD
+        else:
+            continue
+        raise ValueError(
+            f'{loader}.dataset.pipeline: {found} moves pixels, and LoadTargets cannot follow boxes '
+            f'through that; {remedy}, or train without interaction_map'
+        )
 
 
 def _online(model: nn.Module) -> Iterator[tuple[str, MapGeometry]]:
@@ -164,7 +202,7 @@ class _FirstShapes:
     """Compares strides in the first forward pass, then removes itself."""
 
     def __init__(
-        self, model: nn.Module, head: nn.Module, geometries: dict[str, MapGeometry]
+        self, model: nn.Module, head: nn.Module, geometries: list[tuple[str, MapGeometry]]
     ) -> None:
         self.geometries = geometries
         self.frames_in_batch = isinstance(model, Recognizer2D)
@@ -187,7 +225,7 @@ class _FirstShapes:
         if len(self.clip) != 3:  # (T, H, W) of a 3D backbone
             return
         (frames, *pixels), (slow, *cells) = self.clip, tuple(maps.shape[2:])
-        for where, geometry in self.geometries.items():
+        for where, geometry in self.geometries:
             wrong = {}
             if frames != slow * geometry.time_stride:
                 wrong['time_stride'] = frames / slow

@@ -9,7 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from egoexo_mm.checkpoints.matching import compare
+from egoexo_mm.checkpoints.families import find_family
+from egoexo_mm.checkpoints.matching import Misfit, compare
 
 from .runner_parts import bare_model, built_loop
 
@@ -37,6 +38,12 @@ class CheckWeightsHook(Hook):
                 f'{name} is a PySlowFast checkpoint; convert it with tools/convert_pyslowfast.py, '
                 'now tools/convert_weights.py, and load the result'
             )
+        family = find_family(checkpoint)
+        if family is not None:
+            raise ValueError(
+                f'{name} is a {family.origin}; convert it with tools/convert_weights.py and load '
+                'the result'
+            )
         state = checkpoint.get('state_dict', checkpoint)
         names = {key.removeprefix('module.'): key for key in state}
         own = bare_model(runner).state_dict()
@@ -47,7 +54,10 @@ class CheckWeightsHook(Hook):
             file_conv = state.get(names.get(_LATERAL_CONV))
             raise ValueError(
                 f'{name} lacks {len(list(unfit))} tensors that the model needs: {unfit}; '
-                + _advice(list(unfit), own.get(_LATERAL_CONV), file_conv)
+                + (
+                    _position_advice(unfit)
+                    or _advice(list(unfit), own.get(_LATERAL_CONV), file_conv)
+                )
             )
         for key in misfit.shapes:
             del state[names[key]]
@@ -57,6 +67,26 @@ class CheckWeightsHook(Hook):
                 ' for this task; trained from random weights' if trains else '; not used in testing'
             )
             runner.logger.info(f'{name}: {", ".join(fresh)} not in it{then}')
+
+
+# Embeddings of positions, whose sizes follow from the clip
+_POSITIONS = {
+    'backbone.pos_embed': 'num_frames and img_size',  # VisionTransformer: of both; TimeSformer
+    'backbone.time_embed': 'num_frames',
+    'backbone.positional_embedding': 'input_resolution',
+}
+
+
+def _position_advice(unfit: Misfit) -> str | None:
+    """What to do where only clips differ in length or size; None where more differs."""
+    if unfit.unknown or unfit.missing or not unfit.shapes.keys() <= _POSITIONS.keys():
+        return None
+    settings = ' and '.join(_POSITIONS[name] for name in unfit.shapes)
+    return (
+        f'the file is for clips of another length or size: set {settings} of model.backbone to '
+        "the file's; a fixed table of positions (VideoMAE) is made for others by "
+        'tools/convert_weights.py --frames and --size'
+    )
 
 
 def _advice(unfit: list[str], own_conv: Tensor | None, file_conv: Tensor | None) -> str:

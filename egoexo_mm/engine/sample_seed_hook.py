@@ -36,9 +36,10 @@ class SampleSeedHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Seed dropout at the first iteration of an epoch."""
+        """Seed dropout, mixup and cutmix at the first iteration of an epoch."""
         # Not earlier: a new iterator of the loader draws from torch's generator, and one that
         # reuses persistent workers does not.
         if batch_idx == 0:
-            words = np.random.SeedSequence([runner.seed, runner.iter, get_rank()]).generate_state(1)
+            words = np.random.SeedSequence([runner.seed, runner.iter, get_rank()]).generate_state(2)
             torch.manual_seed(int(words[0]))
+            np.random.seed(words[1])  # RandomBatchAugment chooses with it

@@ -1,6 +1,6 @@
 """Recognizers, backbones, heads, losses and teachers; importing registers them."""
 
-from .backbones import EgoExoSlowFast
+from .backbones import AvionTransformer, EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
@@ -14,6 +14,7 @@ from .teachers import (
 )
 
 __all__ = [
+    'AvionTransformer',
     'BoxTeacher',
     'EgoExoDataPreprocessor',
     'EgoExoRecognizer',

@@ -14,7 +14,7 @@ from typing import Any
 
 from mmaction.models import Recognizer2D
 from mmaction.registry import MODELS
-from mmaction.utils import ConfigType, get_str_type
+from mmaction.utils import ConfigType
 from mmengine.model import is_model_wrapper
 from torch import nn
 
@@ -235,7 +235,9 @@ PRESETS: dict[str, Preset] = {
 def preset_of(backbone: nn.Module) -> FeatureTap | None:
     """The tap of a backbone of MMAction2 or of a class derived from one; None for others."""
     for kind in type(backbone).__mro__:
-        if kind.__name__ in PRESETS:
+        # Other libraries have a ResNet and a VisionTransformer too.
+        ours = kind.__module__.startswith(('mmaction.', 'egoexo_mm.'))
+        if ours and kind.__name__ in PRESETS:
             return PRESETS[kind.__name__](backbone)
     return None
 
@@ -293,7 +295,8 @@ def map_geometry(
     if isinstance(model, nn.Module):
         return (model.module if is_model_wrapper(model) else model).map_geometry(head)
     cfg = dict(model.get('aux_heads') or {}).get(head) or {}
-    in_batch = issubclass(MODELS.get(get_str_type(model['type'])), Recognizer2D)
+    kind = MODELS.get(model['type']) if isinstance(model['type'], str) else model['type']
+    in_batch = issubclass(kind, Recognizer2D)
     backbone = MODELS.build(copy.deepcopy(model['backbone']))
     changes = {**(model.get('tap') or {}), **(cfg.get('tap') or {})}
     tap = feature_tap(backbone, changes, in_batch)

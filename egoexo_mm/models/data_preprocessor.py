@@ -12,6 +12,7 @@ from mmengine.model import stack_batch
 from torch import Tensor
 
 from egoexo_mm.checks import check_choice
+from egoexo_mm.models.blending import TargetBlending
 from egoexo_mm.models.labelled_samples import check_labelled
 from egoexo_mm.models.raw_views import FrameViews, RawViews
 
@@ -36,7 +37,8 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
         non_blocking: The host does not wait until a batch is copied to the device. With
             ``pin_memory=True`` of the loader it then never waits in a training step.
         **kwargs: Of ``ActionDataPreprocessor``, without ``to_rgb``; ``mean`` and ``std`` are in the
-            order of ``channel_order``.
+            order of ``channel_order``. ``blending`` (mixup, cutmix) blends the targets of auxiliary
+            heads too, see :class:`~egoexo_mm.models.blending.TargetBlending`.
 
     Raises:
         ValueError: For another order, or ``to_rgb``.
@@ -56,6 +58,8 @@ class EgoExoDataPreprocessor(ActionDataPreprocessor):
             raise ValueError('EgoExoDataPreprocessor takes channel_order instead of to_rgb')
         # The host's switch is named to_rgb, but reverses the channels whatever their order.
         super().__init__(to_rgb=channel_order == 'bgr', **kwargs)
+        if TargetBlending.follows(self.blending):
+            self.blending = TargetBlending(self.blending)
         self.channel_order = channel_order
         self.defer_testing = defer_testing
         self.keep_raw = keep_raw

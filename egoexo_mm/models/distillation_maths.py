@@ -48,9 +48,47 @@ def soft_target_divergence(
     Returns:
         (N,) float32, zero where student and teacher agree.
     """
+    log_p = _softened(target, temperature, target_kind)
+    log_q = F.log_softmax(logits.float() / temperature, dim=1)
+    return (log_p.exp() * (log_p - log_q)).sum(1) * temperature**2
+
+
+def blend_scores(
+    target: Tensor,
+    partner: Tensor,
+    own: float,
+    temperature: float = 1.0,
+    target_kind: str = 'logits',
+) -> Tensor:
+    r"""Teacher scores of a clip blended from two: the mixture of both *softened* distributions.
+
+    The divergence of a student :math:`q` from a teacher :math:`p` is
+    :math:`\sum p \log p - \sum p \log q`, and only its second term, linear in :math:`p`, has a
+    gradient. So the mixture :math:`\lambda p_a + (1 - \lambda) p_b`, of distributions at the
+    temperature of the loss, trains exactly as
+    :math:`\lambda KL(p_a \| q) + (1 - \lambda) KL(p_b \| q)` does. The values differ by a constant,
+    the divergence of the two teachers, without which the loss is zero at its optimum. A mixture of
+    logits would be another target: a product of both distributions.
+
+    Args:
+        target: (M, C) scores of the clip itself.
+        partner: (M, C) scores of its partner.
+        own: Share of the clip itself, :math:`\lambda`.
+        temperature: Of the loss.
+        target_kind: Kind of the scores, and of what is returned.
+
+    Returns:
+        (M, C) scores for :func:`soft_target_divergence` with this temperature and kind.
+    """
+    logs = [_softened(x, temperature, target_kind) for x in (target, partner)]
+    weights = torch.tensor([own, 1 - own]).log().tolist()
+    mixed = temperature * torch.logaddexp(logs[0] + weights[0], logs[1] + weights[1])
+    return mixed if target_kind == 'logits' else mixed.softmax(1)
+
+
+def _softened(target: Tensor, temperature: float, target_kind: str) -> Tensor:
+    """Log-probabilities of the teacher at a temperature."""
     teacher = target.float()
     if target_kind == 'probabilities':
         teacher = teacher.clamp(min=TRAINED_FLOOR).log()
-    log_p = F.log_softmax(teacher / temperature, dim=1)
-    log_q = F.log_softmax(logits.float() / temperature, dim=1)
-    return (log_p.exp() * (log_p - log_q)).sum(1) * temperature**2
+    return F.log_softmax(teacher / temperature, dim=1)

@@ -15,7 +15,7 @@ import torch
 from einops import EinopsError, rearrange
 from torch import Tensor, nn
 
-from egoexo_mm.checks import first_line
+from egoexo_mm.checks import check_choice, first_line
 from egoexo_mm.interaction_maps import FRAME_SAMPLINGS, MapGeometry
 
 AXES = 'n d t h w'
@@ -63,10 +63,7 @@ class FeatureTap:
                 f"tap: order must name n, d, t, h and w once each, as in 'n (t h w) d', got "
                 f'{self.order!r}'
             )
-        if self.frame_sampling not in FRAME_SAMPLINGS:
-            raise ValueError(
-                f'tap: frame_sampling must be one of {FRAME_SAMPLINGS}, got {self.frame_sampling!r}'
-            )
+        check_choice('tap: frame_sampling', self.frame_sampling, FRAME_SAMPLINGS)
 
     @property
     def is_complete(self) -> bool:
@@ -108,7 +105,9 @@ class FeatureTap:
             for i in self.select:
                 output = output[i]
         except (IndexError, TypeError, KeyError):
-            raise ValueError(f'tap: {place} has no entry {self.select}: it is {_shape(output)}')
+            raise ValueError(
+                f'tap: {place} has no entry {self.select}: it is {_shape(output)}'
+            ) from None
         if isinstance(output, (tuple, list)) and all(isinstance(x, Tensor) for x in output):
             return tuple(self._map(x, clip, place) for x in output)
         if not isinstance(output, Tensor):

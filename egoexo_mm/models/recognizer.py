@@ -15,9 +15,18 @@ from torch import Tensor
 
 from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.models.backbone_presets import feature_tap, preset_of
+from egoexo_mm.models.blending import TargetBlending
 from egoexo_mm.models.data_preprocessor import EgoExoDataPreprocessor
 from egoexo_mm.models.feature_taps import FeatureTap, TapReader
-from egoexo_mm.models.heads.base import AuxiliaryHead, Scores, StockHead, ViewHead, view_scorer
+from egoexo_mm.models.heads import InteractionMapHead, ScoreDistillHead
+from egoexo_mm.models.heads.base import (
+    AuxiliaryHead,
+    Scores,
+    StockHead,
+    ViewHead,
+    can_blend,
+    view_scorer,
+)
 from egoexo_mm.models.heads.class_loss import class_head_loss
 from egoexo_mm.models.raw_views import RawViews
 from egoexo_mm.models.teachers import OnlineTeachers
@@ -42,8 +51,8 @@ class AuxiliaryLearning:
         **kwargs: Of the host's recognizer.
 
     Raises:
-        ValueError: If the data preprocessor blends clips (mixup, cutmix) and there are auxiliary
-            heads.
+        ValueError: If the data preprocessor blends clips (mixup, cutmix) and cannot blend the
+            targets of the auxiliary heads.
     """
 
     def __init__(
@@ -59,19 +68,12 @@ class AuxiliaryLearning:
         taps, heads = {}, {}
         for name, cfg in (aux_heads or {}).items():
             if cfg:
-                taps[name], cfg = self._tapped(cfg, tap or {})
+                taps[name], cfg = self._tapped(name, cfg, tap or {})
                 heads[name] = MODELS.build(cfg)
         self.aux_heads = ModuleDict(heads)
         self.taps = TapReader({name: one for name, one in taps.items() if one})
         self._tapped_kind = type(self.backbone)
-        blending = getattr(self.data_preprocessor, 'blending', None)
-        if blending is not None and len(self.aux_heads):
-            raise ValueError(
-                f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips '
-                'and labels, but not the targets of model.aux_heads '
-                f'({", ".join(self.aux_heads)}); set model.data_preprocessor.blending=None, or '
-                'model.aux_heads=None to train without targets'
-            )
+        self._check_blending()
         learned = {
             head.target: name
             for name, head in self.aux_heads.items()
@@ -88,10 +90,33 @@ class AuxiliaryLearning:
         if self.teachers.configs and isinstance(self.data_preprocessor, EgoExoDataPreprocessor):
             self.data_preprocessor.keep_raw = True
 
+    def _check_blending(self) -> None:
+        blending = getattr(self.data_preprocessor, 'blending', None)
+        if blending is None or not len(self.aux_heads):
+            return
+        if not isinstance(blending, TargetBlending):
+            raise ValueError(
+                f'model.data_preprocessor.blending is {type(blending).__name__}, which mixes clips '
+                'and labels, but not the targets of model.aux_heads '
+                f'({", ".join(self.aux_heads)}); set model.data_preprocessor.blending=None, or '
+                'model.aux_heads=None to train without targets, or use EgoExoDataPreprocessor, '
+                'where MixupBlending, CutmixBlending and RandomBatchAugment mix targets too'
+            )
+        for name, head in self.aux_heads.items():
+            if not can_blend(head):
+                raise ValueError(
+                    f'model.data_preprocessor.blending mixes clips, but model.aux_heads.{name} '
+                    f'({type(head).__name__}) cannot mix its targets; give it and its loss a '
+                    'method blend, see AuxiliaryHead, or set model.data_preprocessor.blending=None'
+                )
+
     def _tapped(
-        self, cfg: ConfigType, changes: Mapping[str, Any]
+        self, name: str, cfg: ConfigType, changes: Mapping[str, Any]
     ) -> tuple[FeatureTap | None, ConfigType]:
-        """Tap and complete config of a head; no tap of an unknown backbone if channels are given."""
+        """Tap and complete config of a head.
+
+        An unknown backbone has no tap if the channels are given.
+        """
         cfg = dict(cfg)
         changes = {**changes, **(cfg.pop('tap', None) or {})}
         kind = cfg['type'] if isinstance(cfg['type'], type) else MODELS.get(cfg['type'])
@@ -100,7 +125,17 @@ class AuxiliaryLearning:
         if not (asks or changes or preset_of(self.backbone)):
             return None, cfg
         tap = feature_tap(self.backbone, changes, self._frames_in_batch)
-        return tap, dict(cfg, in_channels=tap.channels) if asks else cfg
+        if asks:
+            return tap, dict(cfg, in_channels=tap.channels)
+        given, has = cfg.get('in_channels'), tap.channels
+        own = kind in (ScoreDistillHead, InteractionMapHead) and isinstance(given, int)
+        if own and given not in (sum(has), *has):
+            raise ValueError(
+                f'model.aux_heads.{name} has in_channels={given}, but '
+                f'{type(self.backbone).__name__} has {" and ".join(map(str, has))} there; set '
+                'in_channels=None, and the model tells it'
+            )
+        return tap, cfg
 
     @property
     def _frames_in_batch(self) -> bool:
@@ -133,6 +168,7 @@ class AuxiliaryLearning:
                 a 2D recognizer.
             data_samples: N samples with ``gt_label`` and any of ``ego_score``, ``object_score``,
                 ``interaction_map``.
+            **kwargs: Not used.
 
         Returns:
             Named losses and accuracies; their ``loss*`` entries sum to the training loss.

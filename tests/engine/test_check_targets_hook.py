@@ -169,6 +169,10 @@ def test_online_teachers_are_compared_too(cfg):
 def test_blending_is_refused_beside_targets(cfg):
     """Pixels and labels mix, targets would not; without auxiliary heads it stays allowed."""
     blends = dict(cfg.model.data_preprocessor, blending=dict(type='MixupBlending', num_classes=2))
+    MODELS.build(
+        {**cfg.model, 'data_preprocessor': blends}
+    )  # ours blends targets, see test_blending
+    blends['type'] = 'ActionDataPreprocessor'
     with pytest.raises(
         ValueError,
         match='blending is MixupBlending, which mixes clips and labels, but not the targets of '
@@ -195,6 +199,16 @@ def test_the_model_tells_what_the_config_does_not_say(cfg, sampling):
     assert check(model, dataset) == []
     assert loads_of(dataset).geometry == MapGeometry(4, sampling, 32)
     assert torch.isfinite(step(model, dataset)['loss_hand'])
+
+
+def test_every_data_set_is_told_and_compared(cfg):
+    first, second = dataset_of(cfg, **UNSAID), dataset_of(cfg, **UNSAID)
+    model = model_of(cfg, slow_sampling='stride')
+    check(model, ConcatDataset([first, second]))
+    expected = MapGeometry(4, 'stride', 32)
+    assert loads_of(first).geometry == loads_of(second).geometry == expected
+    with pytest.raises(ValueError, match="has frame_sampling='linspace'"):
+        check(model, ConcatDataset([dataset_of(cfg, frame_sampling='linspace'), second]))
 
 
 def test_of_other_backbones_too(cfg):

@@ -35,7 +35,8 @@ def narrow(cfg):
     cfg.model.backbone.slow_pathway.base_channels = 8
     cfg.model.backbone.fast_pathway.base_channels = 1
     for head in (cfg.model.cls_head, *(cfg.model.get('aux_heads') or {}).values()):
-        head.in_channels //= 8
+        if 'in_channels' in head:  # else it is the backbone's
+            head.in_channels //= 8
     if 'aux_heads' in cfg.model:
         cfg.model.aux_heads.interaction_map.mid_channels //= 8
     return cfg
@@ -259,3 +260,62 @@ def test_testing_needs_the_class_head(files):
         match=r'official\.pth lacks 4 tensors .*cls_head\.fc_verb.*test with the config that',
     ):
         CheckWeightsHook().after_load_checkpoint(Testing(), checkpoint)
+
+
+def check(model, checkpoint, name='file.pth'):
+    """As a test run loads it."""
+
+    class Testing:
+        cfg = dict(load_from=name)
+
+    Testing.model = model
+    CheckWeightsHook().after_load_checkpoint(Testing(), checkpoint)
+
+
+def small_vit(**changes):
+    backbone = dict(
+        type='VisionTransformer',
+        img_size=32,
+        patch_size=8,
+        embed_dims=32,
+        depth=1,
+        num_heads=2,
+        num_frames=4,
+    )
+    head = dict(type='TimeSformerHead', num_classes=5, in_channels=32)
+    return MODELS.build(dict(type='Recognizer3D', backbone={**backbone, **changes}, cls_head=head))
+
+
+@pytest.mark.parametrize('bare', [True, False])
+def test_files_of_other_code_are_to_be_converted(bare):
+    """Whatever key they keep their weights under."""
+    weights = {'blocks.0.attn.q_bias': torch.zeros(32)}
+    with pytest.raises(
+        ValueError,
+        match=r'file\.pth is a VideoMAE checkpoint; convert it with tools/convert_weights\.py and',
+    ):
+        check(small_vit(), weights if bare else {'module': weights})
+
+
+@pytest.mark.parametrize(
+    ('changes', 'found'), [(dict(num_frames=8), (1, 64, 32)), (dict(img_size=48), (1, 72, 32))]
+)
+def test_positions_of_other_clips(changes, found):
+    """The sizes, and where to set them."""
+    given = small_vit(**changes).state_dict()
+    with pytest.raises(ValueError) as error:
+        check(small_vit(), dict(state_dict=given))
+    assert str(error.value).startswith(
+        'file.pth lacks 1 tensors that the model needs: 1 key of another shape '
+        f'(backbone.pos_embed {found} instead of (1, 32, 32)); the file is for clips of another '
+        'length or size: set num_frames and img_size of model.backbone'
+    )
+    assert '--frames and --size' in str(error.value)
+    check(small_vit(**changes), dict(state_dict=given))
+
+
+def test_positions_are_not_blamed_where_more_differs():
+    given = small_vit(num_frames=8).state_dict()
+    del given['backbone.fc_norm.weight']
+    with pytest.raises(ValueError, match='take a config of the backbone that the file was'):
+        check(small_vit(), dict(state_dict=given))

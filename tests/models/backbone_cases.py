@@ -330,7 +330,7 @@ CASES = {
         head('MViTHead', 32, with_cls_token=False),
     ),
     'TSN': on_frames(resnet('ResNet'), head('TSNHead', 512), frames=4),
-    'TSM': on_frames(resnet('ResNetTSM'), head('TSMHead', 512, **TSM_HEAD)),
+    'TSM': on_frames(resnet('ResNetTSM', pretrained2d=False), head('TSMHead', 512, **TSM_HEAD)),
     'TSM with temporal pooling': on_frames(
         resnet('ResNetTSM', temporal_pool=True),
         head('TSMHead', 512, temporal_pool=True, **TSM_HEAD),

@@ -1,4 +1,4 @@
-"""Where heads read the backbone: orders of tokens, changes to presets, unknown backbones, checkpointing."""
+"""Where heads read the backbone: orders of tokens, other taps, unknown backbones."""
 
 import copy
 
@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.models.backbone_presets import feature_tap, map_geometry, preset_of
 from egoexo_mm.models.feature_taps import FeatureTap
+from egoexo_mm.models.teachers.base import Teacher
 from tests.models.backbone_cases import AUX_HEADS, CASES, Case, build, head, vit
 
 # -- orders -----------------------------------------------------------------------------------
@@ -58,8 +59,8 @@ def test_frames_in_the_batch_and_nested_outputs():
         (
             dict(module='norm', order='n (t h w) d', cell_size=16),
             torch.zeros(2, 1569, 8),
-            r"norm is \(2, 1569, 8\), which is not 'n \(t h w\) d' for 2 clips of 64 x 96 pixels and "
-            'cells of 16; set order, class_tokens or cell_size',
+            r"norm is \(2, 1569, 8\), which is not 'n \(t h w\) d' for 2 clips of 64 x 96 "
+            'pixels and cells of 16; set order, class_tokens or cell_size',
         ),
         (dict(select=(3,)), (MAPS,), r'has no entry \(3,\): it is a tuple of a tensor \(2, 5,'),
         ({}, [[MAPS], None], r'is a list of .*; say which with tap=dict\(select=...\)'),
@@ -161,6 +162,43 @@ def test_online_teachers_get_the_geometry_too():
     )
 
 
+class PixelTeacher(Teacher):
+    """Keeps what it is shown."""
+
+    signal = target = 'ego_score'
+    prepare = infer = row = None  # of extraction
+
+    def __init__(self):
+        super().__init__(name='pixels')
+        self.seen = []
+
+    def targets(self, pixels):
+        self.seen.append(pixels)
+        return [torch.zeros(2) for _ in pixels]
+
+
+MODELS.register_module(name='PixelTeacherForTest', module=PixelTeacher, force=True)
+
+
+@pytest.mark.parametrize('kind', ['ActionDataPreprocessor', 'EgoExoDataPreprocessor'])
+@pytest.mark.parametrize('name', ['VideoMAE', 'TSN'])
+def test_online_teachers_see_the_pixels_of_clips_and_of_frames(name, kind):
+    """Raw, in the order of time, whatever dimension the frames are in."""
+    case = CASES[name]
+    cfg = case.ours(teachers=dict(ego_score=dict(type='PixelTeacherForTest')))
+    cfg['data_preprocessor']['type'] = kind
+    model = build(cfg)
+    frames = torch.randint(0, 256, (2, case.frames, 3, 64, 64), dtype=torch.uint8)
+    samples = case.samples(model)
+    for sample in samples:
+        del sample.ego_score
+    inputs = frames if case.frames_in_batch else frames.transpose(1, 2)[:, None]
+    data = model.data_preprocessor(dict(inputs=list(inputs), data_samples=samples), True)
+    model(**data, mode='loss')
+    (seen,) = model.teachers.built['ego_score'].seen
+    assert torch.equal(seen, frames.transpose(1, 2).float())
+
+
 # -- gradient checkpointing -------------------------------------------------------------------
 
 
@@ -257,11 +295,34 @@ def test_channels_that_a_user_states_need_no_tap():
     assert model.aux_input('ego_score', feats) is feats
 
 
+def test_channels_of_another_backbone():
+    """A config whose base is of SlowFast."""
+    cfg = CASES['VideoMAE'].ours()
+    cfg['aux_heads']['object_score']['in_channels'] = 2304
+    with pytest.raises(
+        ValueError,
+        match='aux_heads.object_score has in_channels=2304, but VisionTransformer has 24 there; '
+        'set in_channels=None',
+    ):
+        build(cfg)
+    cfg['aux_heads']['object_score']['in_channels'] = None
+    assert build(cfg).aux_heads['object_score'].fc.in_features == 24
+
+
 def test_geometry_of_a_config():
     assert map_geometry(CASES['VideoMAE'].ours()) == MapGeometry(2, 'stride', 16)
     assert map_geometry(CASES['TSM'].ours()) == MapGeometry(1, 'stride', 32, join_clips=True)
     assert map_geometry(CASES['C3D'].ours()) == MapGeometry(8, 'middle', 16)
     assert MapGeometry(8, 'middle', 16).frames(16).tolist() == [4, 12]
+
+
+def test_a_class_of_another_library_has_no_preset():
+    """For example torchvision's ResNet, which has other attributes."""
+
+    class ResNet(nn.Sequential):
+        pass
+
+    assert preset_of(ResNet()) is None
 
 
 def test_a_subclass_has_the_preset_of_its_base():

@@ -31,6 +31,11 @@ def test_all_of_them():
         'slowfast_k400.py',
         'slowonly_k400.py',
         'egoexo_swin_tiny_k400.py',
+        'egoexo_vit_small_k400.py',
+        'egoexo_vit_base_k400.py',
+        'egoexo_uniformerv2_base_k400.py',
+        'egoexo_mvit_small_k400.py',
+        'egoexo_tsm_r50_k400.py',
     } <= set(NAMES) and len(NAMES) > 20
     assert not any(name.startswith('_') for name in NAMES)
 
@@ -48,7 +53,7 @@ def steps(name):
     model.train(False)
     model.backbone.register_forward_pre_hook(lambda _, args: seen.append(tuple(args[0].shape)))
     frames, _ = rehearsal.clip(cfg)
-    size = rehearsal.test_crop(cfg)  # 256, but for position embeddings of one size
+    size = rehearsal.test_crop(cfg) if cfg.model.backbone.type in ONE_SIZE else 256
     with torch.no_grad():
         if rehearsal.on_frames(cfg):
             data = rehearsal.test_frames(cfg, size)
@@ -62,7 +67,6 @@ def steps(name):
         assert seen == [(3 * frames, 3, size, size)]
     else:
         assert seen == [(10, 3, frames, size, size)] * 3
-        assert size == 256 or model.backbone.__class__.__name__ in ONE_SIZE
 
 
 @pytest.mark.parametrize('name', [name for name in NAMES if 'r101' not in name])
@@ -128,6 +132,20 @@ def test_counted_memory():
     assert memory.fixed(cfg) == 12 * sum(
         p.numel() for p in rehearsal.build(cfg, 'meta').parameters()
     )
+
+
+@pytest.mark.skipif(not can_checkpoint(), reason='needs a newer PyTorch on the meta device')
+def test_counted_memory_of_a_transformer():
+    """Of a block that is computed again its input alone: 4 x 6 x 6 tokens of 96 channels."""
+    cfg = rehearsal.load('miniworld/interaction_map_vit.py')
+    few, many = cfg.copy(), cfg.copy()
+    few.model.backbone.depth, many.model.backbone.depth = 2, 5
+    more = memory.kept(many, 2, blocks=True) - memory.kept(few, 2, blocks=True)
+    assert more == 3 * 2 * (4 * 6 * 6) * 96 * 4
+    assert memory.blocks_of(few) == ['blocks.0', 'blocks.1']
+    assert memory.blocks_of(rehearsal.load('slowonly_k400.py')) == []
+    # weights, gradients and two moments of AdamW
+    assert memory.fixed(cfg, moments=2) == memory.fixed(cfg) // 12 * 16
 
 
 def test_largest_batch():

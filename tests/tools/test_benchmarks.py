@@ -10,7 +10,17 @@ import torch
 from egoexo_mm.interaction_maps import boxes_to_maps
 
 FOLDER = Path(__file__).parents[2] / 'tools' / 'benchmarks'
-NAMES = ('run', 'measuring', 'step', 'store', 'loader', 'multi_view', 'scaling', 'raster')
+NAMES = (
+    'run',
+    'measuring',
+    'step',
+    'store',
+    'loader',
+    'multi_view',
+    'scaling',
+    'raster',
+    'backbones',
+)
 
 
 @pytest.fixture
@@ -102,3 +112,14 @@ def test_bad_usage_of_the_entry_point(bench, capsys, args, message):
     with pytest.raises(SystemExit):
         bench('run').main(args)
     assert message in capsys.readouterr().err
+
+
+def test_heads_beside_a_backbone(bench):
+    """FLOPs of the map head, by hand: 512 x 9 and 2 sums of products for each of its cells."""
+    (row,) = bench('backbones').run(bench('measuring').Options(rounds=1, quick=True))
+    assert (row['recognizer'], row['map, T x H x W']) == ('X3D-M', '16 x 7 x 7')
+    channels, cells = 432, 16 * 7 * 7
+    maps = 2 * cells * 512 * (9 * channels + 2)
+    scores = 2 * channels * (2 + 1000)
+    assert row['heads, GFLOP'] == f'{(maps + scores) / 1e9:.2f}'
+    assert float(row['heads, % of CPU time']) > 0

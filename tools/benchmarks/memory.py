@@ -12,34 +12,50 @@ import rehearsal
 import torch
 from mmengine.config import Config
 
+from egoexo_mm.engine.checkpoint_blocks_hook import checkpoint_modules
+from egoexo_mm.models.backbone_layers import block_names
+
 CARDS = (11, 16, 24, 40, 80)  # GiB
 SPARE = 1.5  # GiB of a card for the CUDA context and what kernels need on the way
 GIB = 2**30
 
 
-def kept(cfg: Config, clips: int, half: bool = False) -> int:
+def kept(cfg: Config, clips: int, half: bool = False, blocks: bool = False) -> int:
     """Bytes kept for the backward pass of ``clips`` clips, with inputs and without weights.
 
     In half precision convolutions, linear layers and what follows them are two bytes wide, as under
-    autocast; statistics and losses stay float32.
+    autocast; statistics and losses stay float32. With ``blocks`` the blocks of a transformer keep
+    their inputs alone (``CheckpointBlocksHook``).
     """
     storages = {}
 
     def keep(x: torch.Tensor) -> torch.Tensor:
-        storages[x.untyped_storage()._cdata] = x
+        storages[_key(x)] = x
         return x
 
     model = rehearsal.build(cfg, 'meta')
     data = model.data_preprocessor(rehearsal.batch(cfg, clips), True)
+    if blocks:
+        checkpoint_modules(model.backbone)
+        for name in block_names(model.backbone):
+            block = model.backbone.get_submodule(name)
+            block.register_forward_pre_hook(
+                lambda _, args: storages.update({_key(args[0]): args[0]})
+            )
     if half:
         for part in model.modules():
             if isinstance(part, (torch.nn.Conv3d, torch.nn.Linear)):
                 part.bfloat16()
         data['inputs'] = data['inputs'].bfloat16()
-    own = {x.untyped_storage()._cdata for x in (*model.parameters(), *model.buffers())}
+    own = {_key(x) for x in (*model.parameters(), *model.buffers())}
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
         model.parse_losses(model(**data, mode='loss'))
     return sum(x.untyped_storage().nbytes() for key, x in storages.items() if key not in own)
+
+
+def _key(x: torch.Tensor) -> int:
+    """The storage, which views share."""
+    return x.untyped_storage()._cdata
 
 
 def checkpointed(cfg: Config) -> Config:
@@ -55,9 +71,21 @@ def checkpointed(cfg: Config) -> Config:
     return cfg
 
 
-def fixed(cfg: Config, half: bool = False) -> int:
-    """Bytes of weights, gradients and momentum, and of autocast's half-precision weights."""
-    return sum((14 if half else 12) * p.numel() for p in rehearsal.build(cfg, 'meta').parameters())
+def fixed(cfg: Config, half: bool = False, moments: int = 1) -> int:
+    """Bytes of weights, gradients and momentum, and of autocast's half-precision weights.
+
+    AdamW keeps two ``moments``, SGD one.
+    """
+    size = 8 + 4 * moments + (2 if half else 0)
+    return sum(size * p.numel() for p in rehearsal.build(cfg, 'meta').parameters())
+
+
+def blocks_of(cfg: Config) -> list[str]:
+    """Names of the blocks of a transformer; none of other backbones."""
+    try:
+        return block_names(rehearsal.build(cfg, 'meta').backbone)
+    except ValueError:
+        return []
 
 
 def largest(memory: int, per_clip: float) -> str:
@@ -70,11 +98,18 @@ def largest(memory: int, per_clip: float) -> str:
 def row(name: str, precision: str) -> dict:
     """Of a config trained in fp32 or bf16, with or without gradient checkpointing."""
     cfg = rehearsal.load(name)
-    if 'checkpointing' in precision:
+    half, again = precision.startswith('bf16'), 'checkpointing' in precision
+    blocks = blocks_of(cfg)
+    if again and not blocks:
         cfg = checkpointed(cfg)
-    half = precision.startswith('bf16')
-    one, two = (kept(cfg, clips, half) for clips in (2, 3))
-    weights = fixed(cfg, half)
+    one, two = (kept(cfg, clips, half, again and bool(blocks)) for clips in (2, 3))
+    if again and blocks:  # beside the inputs of all blocks, one of them at a time
+        one, two = (
+            few + (kept(cfg, clips, half) - few) // len(blocks)
+            for clips, few in ((2, one), (3, two))
+        )
+    adam = cfg.optim_wrapper.optimizer.type == 'AdamW'
+    weights = fixed(cfg, half, moments=1 + adam)
     frames, size = rehearsal.clip(cfg)
     ours = cfg.train_dataloader.batch_size
     return {
@@ -97,8 +132,9 @@ def run(options: measuring.Options) -> list[dict]:
     )
     rows = []
     for name in names:
-        # autocast keeps the Swin's layer normalisations in float32, which this count does not know
-        kinds = ['fp32'] if 'swin' in name else ['fp32', 'bf16']
+        # autocast keeps layer normalisations and softmax in float32, which this count does not know
+        transformer = blocks_of(rehearsal.load(name))
+        kinds = ['fp32'] if transformer else ['fp32', 'bf16']
         if 'swin' not in name and '/' not in name:
             kinds += [f'{kind}, gradient checkpointing' for kind in kinds]
         rows += [row(name, kind) for kind in kinds]

@@ -6,6 +6,7 @@ dataset_type = 'Ego4DFHODataset'
 data_root = 'data/ego4d/clips'  # <clip_uid>.mp4
 ann_file_train = 'data/ego4d/annotations/fho_lta_train.json'
 ann_file_val = 'data/ego4d/annotations/fho_lta_val.json'
+interaction_store = 'data/targets/ego4d_interaction'
 
 ids = dict(meta_keys=('narration_id', 'clip_uid', 'action_idx', 'video_id'))
 train_pipeline, star_train_pipeline, val_pipeline, test_pipeline = (

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from mmengine.fileio import FileClient
 
 from egoexo_mm.checks import check_choice, check_share
 
+from ..repeated_augmentation import repeat_clips
 from ..transforms import SeedAugmentations
 from .errors import CompletePictures, MediaError, media_error, media_source, undecoded_frame
 from .failed_list import FailedMedia
@@ -44,6 +45,11 @@ class BrokenMedia:
         failed_file: JSON lines ``video_id``, ``path``, ``reason``, appended to. By default
             ``failed.jsonl`` in the work dir, which ``BrokenMediaHook`` sets; without the hook
             broken files are logged only.
+        num_repeats: In training, clips that are cut from a video each time it is decoded (repeated
+            augmentation, https://arxiv.org/abs/1901.09335), each with random draws and targets of
+            its own. A batch then has ``batch_size * num_repeats`` clips, and the data loader needs
+            ``collate_fn=dict(type='repeat_pseudo_collate')``.
+        sample_once: These clips have the same frames, and differ in crops and colours.
         *args, **kwargs: Passed to the next base class.
 
     Raises:
@@ -56,10 +62,17 @@ class BrokenMedia:
         broken_videos: str = 'error',
         max_broken_share: float = 0.05,
         failed_file: str | None = None,
+        num_repeats: int = 1,
+        sample_once: bool = False,
         **kwargs: Any,
     ) -> None:
         check_choice('broken_videos', broken_videos, ('error', 'skip'))
         check_share('max_broken_share', max_broken_share)
+        if num_repeats < 1 or num_repeats > 1 and kwargs.get('test_mode'):
+            raise ValueError(
+                f'num_repeats must be 1 or more in training and 1 in testing, got {num_repeats}'
+            )
+        self.num_repeats, self.sample_once = num_repeats, sample_once
         self.broken_videos, self.max_broken_share = broken_videos, max_broken_share
         self.failed = FailedMedia(failed_file)
         self._never_opens: dict[str, str] = {}  # path -> reason, as met in this process
@@ -76,8 +89,10 @@ class BrokenMedia:
         """Announce the epoch to every worker, for pipelines without ``SeedAugmentations``."""
         self._draw_seed.copy_(torch.tensor([seed, epoch]))
 
-    def prepare_data(self, idx: int) -> dict | None:
+    def prepare_data(self, idx: int) -> dict | list[dict] | None:
         """The sample ``idx``, or in training its replacement, see ``broken_videos``.
+
+        A list of samples with ``num_repeats``.
 
         Raises:
             RuntimeError: Media cannot be read, or too many of them.
@@ -96,7 +111,7 @@ class BrokenMedia:
             f'({media_source(info)}); correct data_prefix or get the files again'
         )
 
-    def _try(self, info: dict, refused: Counter[str]) -> dict | None:
+    def _try(self, info: dict, refused: Counter[str]) -> dict | list[dict] | None:
         """The sample of a row; None where its file is broken or the pipeline gives nothing.
 
         ``refused`` counts failed clips by file; a file with ``_PICTURE_TRIES`` is not tried again.
@@ -118,14 +133,21 @@ class BrokenMedia:
                 self._check_share()
         return None
 
-    def _run_pipeline(self, info: dict, path: str) -> dict | None:
+    def _run_pipeline(self, info: dict, path: str) -> dict | list[dict] | None:
         """The pipeline's result; None where a transform gives none.
 
         Raises:
             MediaError: The sample's media cannot be read.
         """
-        results = info
-        for step in getattr(self.pipeline, 'transforms', None) or [self.pipeline]:
+        steps = getattr(self.pipeline, 'transforms', None) or [self.pipeline]
+        if self.num_repeats == 1:
+            return self._run_steps(steps, info, path)
+        return repeat_clips(
+            steps, info, self.num_repeats, self.sample_once, partial(self._run_steps, path=path)
+        )
+
+    def _run_steps(self, steps: Sequence, results: dict, path: str) -> dict | None:
+        for step in steps:
             decoded = 'imgs' in results
             if isinstance(step, RawFrameDecode) and step.file_client is None:
                 step.file_client = CompletePictures(FileClient(step.io_backend, **step.kwargs))

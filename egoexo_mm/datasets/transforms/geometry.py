@@ -21,7 +21,7 @@ class TrackGeometry(BaseTransform):
     ``RandomResizedCrop``, ``CenterCrop``, ``Flip``, in any order) move keypoints with the pixels.
     So ``LoadTargets`` can read off where the source frame went and carry boxes there. Put it right
     after decoding. Transforms with ``lazy=True`` refuse keypoints with an error. Wrappers of other
-    libraries that warp frames (RandAugment) are not followed.
+    libraries that warp frames (RandAugment) are not followed; ``CheckTargetsHook`` refuses them.
 
     Required keys: ``img_shape``. Added keys: ``keypoint`` (removed again by ``LoadTargets``).
 

@@ -131,7 +131,7 @@ class LoadTargets(BaseTransform):
             except ValueError as error:
                 raise ValueError(f'LoadTargets: {error}') from None
         seen = self._seen[clip_len]
-        # More rows than num_clips where SampleFrames(twice_sample=True) or a dense sampling has them.
+        # More rows than num_clips if SampleFrames(twice_sample=True) or a dense sampling has them.
         frames = results['frame_inds'].reshape(-1, clip_len)[:, seen]
         frames = frames - results['start_index']
         # of a segment, total_frames counts the segment and source_frames (None: unknown) the video

@@ -1,5 +1,6 @@
 """Backbones that differ from MMAction2's."""
 
+from .avion_transformer import AvionTransformer
 from .egoexo_slowfast import EgoExoSlowFast
 
-__all__ = ['EgoExoSlowFast']
+__all__ = ['AvionTransformer', 'EgoExoSlowFast']

@@ -7,7 +7,7 @@ classes.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Union
 
 import torch
@@ -17,6 +17,7 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
+from egoexo_mm.models.blending import Blend, blend_of
 from egoexo_mm.models.view_scoring import (
     check_view_options,
     ensemble_views,
@@ -120,7 +121,9 @@ def view_scorer(head: nn.Module) -> ViewHead | StockHead | None:
 class AuxiliaryHead(BaseModule):
     """A head that learns a teacher's outputs; ``EgoExoRecognizer`` trains it and tests without it.
 
-    Subclasses give ``forward``, ``losses`` and ``misfit``.
+    Subclasses give ``forward``, ``losses`` and ``misfit``, and for mixup and cutmix
+    ``blend(target, partner, blend)``: the targets (M, ...) of M clips that each show themselves and
+    a partner, see :class:`~egoexo_mm.models.blending.Blend`.
 
     Args:
         target: Field of the data sample that holds the target of a clip. A sample that lacks the
@@ -157,10 +160,13 @@ class AuxiliaryHead(BaseModule):
     def loss(self, feats: Any, data_samples: SampleList) -> dict[str, Tensor]:
         """Weighted losses, mean over all N clips; a clip without a target adds zero.
 
+        A blended clip (mixup, cutmix) has a target if it and its partner have one.
+
         Raises:
             ValueError: If targets have another shape than the predictions.
         """
-        pred, target = gather_targets(data_samples, self.target, self(feats))
+        mix = getattr(self, 'blend', _cannot_mix)
+        pred, target = gather_targets(data_samples, self.target, self(feats), mix)
         if pred.shape != target.shape:
             raise ValueError(f'{self.target}: {self.misfit(pred, target)}')
         return self.losses(pred, target, len(data_samples))
@@ -179,7 +185,22 @@ def pathway_channels(in_channels: int | Sequence[int] | None) -> tuple[int, ...]
     return (in_channels,) if isinstance(in_channels, int) else tuple(in_channels)
 
 
-def gather_targets(data_samples: SampleList, field: str, pred: Tensor) -> tuple[Tensor, Tensor]:
+def can_blend(head: nn.Module) -> bool:
+    """Whether an auxiliary head can blend its targets, and its loss can if that does it."""
+    loss = getattr(head, 'loss_fn', None)
+    return hasattr(head, 'blend') and (loss is None or hasattr(loss, 'blend'))
+
+
+def _cannot_mix(target: Tensor, partner: Tensor, blend: Blend) -> Tensor:
+    raise ValueError('the clips are blended (mixup, cutmix), and the head has no method blend')
+
+
+def gather_targets(
+    data_samples: SampleList,
+    field: str,
+    pred: Tensor,
+    mix: Callable[[Tensor, Tensor, Blend], Tensor] = _cannot_mix,
+) -> tuple[Tensor, Tensor]:
     """Predictions of the clips whose sample has ``field``, beside their targets.
 
     No value is read back from the device.
@@ -188,15 +209,26 @@ def gather_targets(data_samples: SampleList, field: str, pred: Tensor) -> tuple[
         data_samples: N samples.
         field: ``ego_score``, ``object_score`` or ``interaction_map``.
         pred: (N, ...) predictions in the order of the samples.
+        mix: ``blend`` of the head, for a batch that was blended.
 
     Returns:
         (M, ...) predictions and (M, ...) targets on their device.
     """
+    blend = blend_of(data_samples)
     present = [i for i, sample in enumerate(data_samples) if field in sample]
+    if blend is not None:
+        having, partners = set(present), blend.partners
+        present = [i for i in present if partners[i] in having]
     if not present:
         return pred[:0], pred[:0].detach()
-    targets = [torch.as_tensor(data_samples[i].get(field)) for i in present]
+    targets = _stacked(data_samples, field, present)
+    if blend is not None:
+        targets = mix(targets, _stacked(data_samples, field, [partners[i] for i in present]), blend)
     if len(present) < len(pred):
         # Stacking rows, unlike indexing with a list, sends no index to the device: no wait.
         pred = torch.stack([pred[i] for i in present])
-    return pred, torch.stack(targets).to(pred.device)
+    return pred, targets.to(pred.device)
+
+
+def _stacked(data_samples: SampleList, field: str, rows: Sequence[int]) -> Tensor:
+    return torch.stack([torch.as_tensor(data_samples[i].get(field)) for i in rows])

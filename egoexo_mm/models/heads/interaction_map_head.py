@@ -11,6 +11,7 @@ from mmengine.model.weight_init import kaiming_init, normal_init
 from torch import Tensor, nn
 
 from egoexo_mm.interaction_maps import HAND, OBJECT
+from egoexo_mm.models.blending import Blend
 
 from .base import AuxiliaryHead, Feats, pathway_channels
 
@@ -90,10 +91,19 @@ class InteractionMapHead(AuxiliaryHead):
             ),
         )
 
+    def blend(self, target: Tensor, partner: Tensor, blend: Blend) -> Tensor:
+        """Maps (M, 2, T, H, W) of blended clips.
+
+        A cell holds the mean of both maps, weighed by the share of its pixels that each clip has.
+        The cross entropy is linear in its target, so this equals the weighed sum of both losses.
+        """
+        height, width = target.shape[-2:]
+        return blend.mix(target, partner, blend.own_share((height, width)))
+
     def misfit(self, pred: Tensor, target: Tensor) -> str:
         """Other numbers of frames or cells."""
         return (
             f'the backbone makes maps of {tuple(pred.shape[1:])} and the targets are '
             f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets '
-            "to the backbone's strides, or neither of them beside CheckTargetsHook, which tells them"
+            "to the backbone's strides, or leave them out where CheckTargetsHook tells them"
         )

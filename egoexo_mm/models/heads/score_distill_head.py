@@ -9,6 +9,7 @@ from mmaction.utils import ConfigType
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
+from egoexo_mm.models.blending import Blend
 from egoexo_mm.models.distillation_maths import pool_features
 
 from .base import AuxiliaryHead, Feats, pathway_channels
@@ -70,6 +71,10 @@ class ScoreDistillHead(AuxiliaryHead):
     def losses(self, pred: Tensor, target: Tensor, num_clips: int) -> dict[str, Tensor]:
         """Weighted distillation loss of (M, C) scores."""
         return {self.loss_name: self.loss_fn(pred, target, avg_factor=num_clips)}
+
+    def blend(self, target: Tensor, partner: Tensor, blend: Blend) -> Tensor:
+        """Targets (M, C) of blended clips, as the loss mixes them."""
+        return self.loss_fn.blend(target, partner, blend.own)
 
     def misfit(self, pred: Tensor, target: Tensor) -> str:
         """Other numbers of classes."""

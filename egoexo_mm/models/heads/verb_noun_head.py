@@ -12,6 +12,7 @@ from mmaction.utils import ConfigType, SampleList
 from torch import Tensor, nn
 
 from egoexo_mm.models.action_pairs import action_table
+from egoexo_mm.models.blending import Blend, blend_of, has_soft_labels
 from egoexo_mm.models.distillation_maths import pool_features
 from egoexo_mm.models.labelled_samples import check_labelled
 from egoexo_mm.models.view_scoring import top_k_accuracy
@@ -98,7 +99,8 @@ class VerbNounHead(ViewHead):
 
         Args:
             feats: Features of N clips.
-            data_samples: N samples with a (2,) ``gt_label``: verb, noun.
+            data_samples: N samples with a (2,) ``gt_label``: verb, noun. In a training that blends
+                clips (mixup, cutmix) there are no accuracies.
             **kwargs: Not used.
 
         Raises:
@@ -112,21 +114,40 @@ class VerbNounHead(ViewHead):
         verb, noun = self(feats)
         label = torch.stack([sample.gt_label for sample in data_samples]).to(verb.device)
         verb_label, noun_label = label.unbind(1)
-        losses = dict(
-            loss_verb=self.loss_verb(verb, verb_label),
-            loss_noun=self.loss_noun(noun, noun_label),
-            verb_top1_acc=top_k_accuracy(verb, verb_label, 1),
-            noun_top1_acc=top_k_accuracy(noun, noun_label, 1),
-        )
+        if has_soft_labels(data_samples):
+            return self._blended_losses(verb, noun, label, blend_of(data_samples))
+        losses = self._losses(verb, noun, label)
+        losses['verb_top1_acc'] = top_k_accuracy(verb, verb_label, 1)
+        losses['noun_top1_acc'] = top_k_accuracy(noun, noun_label, 1)
         if self.action_pairs is not None:
-            scores = self.action_scores(verb, noun)
             action_label = self.action_table[verb_label, noun_label]
-            losses['action_top1_acc'] = top_k_accuracy(scores, action_label, 1)
-            if self.loss_action_weight:
-                # a sum over N, since a mean over no listed pair would be NaN
-                nll = F.cross_entropy(scores, action_label, ignore_index=-1, reduction='sum')
-                losses['loss_action'] = self.loss_action_weight * nll / len(label)
+            losses['action_top1_acc'] = top_k_accuracy(
+                self.action_scores(verb, noun), action_label, 1
+            )
         return losses
+
+    def _losses(self, verb: Tensor, noun: Tensor, label: Tensor) -> dict[str, Tensor]:
+        """Losses of (N, num_verbs) and (N, num_nouns) logits for labels (N, 2)."""
+        losses = dict(
+            loss_verb=self.loss_verb(verb, label[:, 0]), loss_noun=self.loss_noun(noun, label[:, 1])
+        )
+        if self.action_pairs is not None and self.loss_action_weight:
+            scores = self.action_scores(verb, noun)
+            action_label = self.action_table[label[:, 0], label[:, 1]]
+            # a sum over N, since a mean over no listed pair would be NaN
+            nll = F.cross_entropy(scores, action_label, ignore_index=-1, reduction='sum')
+            losses['loss_action'] = self.loss_action_weight * nll / len(label)
+        return losses
+
+    def _blended_losses(
+        self, verb: Tensor, noun: Tensor, label: Tensor, blend: Blend | None
+    ) -> dict[str, Tensor]:
+        """Losses for the labels of both clips, by their shares; of soft labels if unweighted."""
+        losses = self._losses(verb, noun, label)
+        if blend is None:
+            return losses
+        partner = self._losses(verb, noun, label[blend.index])
+        return {name: blend.mix(loss, partner[name]) for name, loss in losses.items()}
 
     def action_scores(self, verb: Tensor, noun: Tensor) -> Tensor:
         """(N, A) log-scores of the listed actions from (N, num_verbs) and (N, num_nouns) logits."""

@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from egoexo_mm.checks import check_choice
-from egoexo_mm.models.distillation_maths import soft_target_divergence
+from egoexo_mm.models.distillation_maths import blend_scores, soft_target_divergence
 
 
 @MODELS.register_module()
@@ -35,6 +35,13 @@ class SoftTargetLoss(nn.Module):
         self.temperature = temperature
         self.target_kind = target_kind
         self.loss_weight = loss_weight
+
+    def blend(self, target: Tensor, partner: Tensor, own: float) -> Tensor:
+        """Targets (M, C) of clips that show themselves by ``own`` and a partner by the rest.
+
+        See :func:`~egoexo_mm.models.distillation_maths.blend_scores`.
+        """
+        return blend_scores(target, partner, own, self.temperature, self.target_kind)
 
     def forward(self, logits: Tensor, target: Tensor, avg_factor: int | None = None) -> Tensor:
         """Weighted loss of a batch.
