@@ -17,6 +17,7 @@ model = dict(
     data_preprocessor=dict(blending=_base_.blending),
 )
 custom_hooks = [*_base_.custom_hooks, dict(type='CheckWeightsHook')]
-# VideoMAE's encoder after 1600 epochs of pre-training on Kinetics-400, from its MODEL_ZOO.md:
+# VideoMAE's encoder after 1600 epochs of pre-training on Kinetics-400, from its MODEL_ZOO.md (see
+# docs/weights.md):
 #   python tools/convert_weights.py checkpoint.pth checkpoints/videomae_vit_base_k400_pretrain.pth
 load_from = 'checkpoints/videomae_vit_base_k400_pretrain.pth'

@@ -72,6 +72,7 @@ STEP='checking DEMO_DIR'
 CONFIG=configs/demo/egoexo_slowfast_demo.py
 CLIPS=$DEMO_DIR/clips
 TARGETS=$DEMO_DIR/targets
+MEDIAPIPE=$DEMO_DIR/mediapipe
 TRAIN=$DEMO_DIR/train
 TEST=$DEMO_DIR/test
 RESULTS=$DEMO_DIR/results
@@ -94,25 +95,45 @@ python tools/demo/cut_clips.py "$CLIPS"
 step '2/7 Object-Scores: a real ImageNet classifier on every clip'
 python tools/demo/score_objects.py "$CLIPS" "$TARGETS/object_score" --names "$TARGETS/object_names.txt"
 
-step '3/7 boxes and Ego-Scores: stand-ins of the demo (skin colour, motion), no trained teachers'
-python tools/demo/standin_teachers.py "$CLIPS" "$TARGETS/interaction" "$TARGETS/ego_score"
+step '3/7 hand boxes: the networks of the mediapipe wheel; Ego-Scores: a stand-in of the demo (motion), no trained teacher'
+# into a folder of the demo: the wheel asks for a protobuf and a NumPy that the environment may not have
+if [ ! -d "$MEDIAPIPE/mediapipe" ] && ! python -m pip install --quiet --no-deps --target "$MEDIAPIPE" \
+    mediapipe==0.10.21 absl-py flatbuffers attrs 'protobuf>=4.25.3,<5' 2> "$DEMO_DIR/mediapipe.log"; then
+    rm -rf "$MEDIAPIPE"
+    echo "   mediapipe==0.10.21 does not install here ($(grep -m1 ERROR "$DEMO_DIR/mediapipe.log"))"
+fi
+MAP=(--interaction "$TARGETS/interaction")
+NO_MAP=()
+STATUS=0
+PYTHONPATH=$MEDIAPIPE${PYTHONPATH:+:$PYTHONPATH} python tools/demo/detect_hands.py "$CLIPS" "$TARGETS/interaction" \
+    2> "$DEMO_DIR/hands.log" || STATUS=$?
+if [ "$STATUS" -eq 3 ]; then
+    echo '   so the demo trains without a hand map'
+    MAP=()
+    NO_MAP=(model.aux_heads.interaction_map=None train_dataloader.dataset.targets.interaction_map=None)
+elif [ "$STATUS" -ne 0 ]; then
+    tail -n 20 "$DEMO_DIR/hands.log" >&2
+    exit 1
+fi
+python tools/demo/standin_teachers.py "$CLIPS" "$TARGETS/ego_score"
 
 step "4/7 train on $PROCESSES process(es), stopped after epoch 8 of 16 and resumed"
 rm -rf "$TRAIN" "$TEST" "$RESULTS"
 mkdir -p "$RESULTS"
 launch "$RESULTS/train_1.log" bash tools/dist_train.sh "$CONFIG" "$PROCESSES" --work-dir "$TRAIN" \
-    --cfg-options train_cfg.max_epochs=8
-launch "$RESULTS/train_2.log" bash tools/dist_train.sh "$CONFIG" "$PROCESSES" --work-dir "$TRAIN" --resume
+    --cfg-options train_cfg.max_epochs=8 ${NO_MAP[@]+"${NO_MAP[@]}"}
+launch "$RESULTS/train_2.log" bash tools/dist_train.sh "$CONFIG" "$PROCESSES" --work-dir "$TRAIN" --resume \
+    ${NO_MAP:+--cfg-options} ${NO_MAP[@]+"${NO_MAP[@]}"}
 if ! grep -q 'resumed epoch: 8' "$RESULTS/train_2.log"; then
     echo "$RESULTS/train_2.log does not say that epoch 8 was resumed" >&2
     exit 1
 fi
-python tools/demo/show_losses.py "$TRAIN"
+python tools/demo/show_losses.py "$TRAIN" ${NO_MAP:+--no-map}
 CHECKPOINT=$TRAIN/$(basename "$(cat "$TRAIN/last_checkpoint")")
 
 step '5/7 test: 2 clips x 3 crops of every validation video'
 launch "$RESULTS/test.log" bash tools/dist_test.sh "$CONFIG" "$CHECKPOINT" "$PROCESSES" --work-dir "$TEST" \
-    --dump "$RESULTS/scores.pkl"
+    --dump "$RESULTS/scores.pkl" ${NO_MAP:+--cfg-options "${NO_MAP[0]}"}
 
 step '6/7 strip the checkpoint, load it in a stock MMAction2 recognizer, compare the scores'
 python tools/strip_aux.py "$CHECKPOINT" "$RESULTS/slowfast_plain.pth"
@@ -120,21 +141,24 @@ python -W ignore tools/demo/load_in_stock.py "$CONFIG" "$RESULTS/slowfast_plain.
     2>&1 | without_notes
 
 step '7/7 pictures: targets of one clip, clips by Ego-Score, target and predicted maps'
-python tools/targets.py draw "$CLIPS/videos/carphone_val_02.mp4" "$RESULTS" --ego-score "$TARGETS/ego_score" \
+python tools/targets.py draw "$CLIPS/videos/bigbuckbunny_val_02.mp4" "$RESULTS" --ego-score "$TARGETS/ego_score" \
     --object-score "$TARGETS/object_score" --object-names "$TARGETS/object_names.txt" \
-    --interaction "$TARGETS/interaction" --frames 6
+    ${MAP[@]+"${MAP[@]}"} --frames 6
 python tools/targets.py rank "$TARGETS/ego_score" "$RESULTS" --videos "$CLIPS/videos"
-python -W ignore tools/demo/draw_maps.py "$CONFIG" "$CHECKPOINT" "$RESULTS/interaction_maps.png" 2>&1 |
-    without_notes
+if [ -z "${NO_MAP:-}" ]; then
+    python -W ignore tools/demo/draw_maps.py "$CONFIG" "$CHECKPOINT" "$RESULTS/interaction_maps.png" 2>&1 |
+        without_notes
+fi
 
 step "done, made in $DEMO_DIR:"
 cat <<END
    clips                 $CLIPS (videos/, train.txt, val.txt)
    target stores         $TARGETS/object_score (real classifier)
-                         $TARGETS/interaction, $TARGETS/ego_score (stand-ins)
+                         $TARGETS/interaction (real hand detector)
+                         $TARGETS/ego_score (stand-in)
    checkpoint            $CHECKPOINT
    for stock MMAction2   $RESULTS/slowfast_plain.pth
-   pictures of targets   $RESULTS/targets_carphone_val_02.mp4 and .png
+   pictures of targets   $RESULTS/targets_bigbuckbunny_val_02.mp4 and .png
                          $RESULTS/ranking_ego_score.png (stand-in Ego-Scores)
    target and prediction $RESULTS/interaction_maps.png
    logs                  $RESULTS/*.log, $TRAIN

@@ -149,7 +149,9 @@ def run_training(python: Path, name: str, checkpoints: Path | None) -> str:
             resumes from each one of the others.
     """
     with tempfile.TemporaryDirectory() as folder:
-        code = 'import egoexo_mm; from pathlib import Path; from tests.tiny import make_data; '
+        # conftest.py sees to it that `tests` is this project's, also beside a package of that name
+        code = 'import sys; sys.path.insert(0, "tests"); import conftest, egoexo_mm; '
+        code += 'from pathlib import Path; from tests.tiny import make_data; '
         error = _run(python, folder, '-c', f'{code}make_data(Path({folder!r}, "data"))')
         if not error:
             error = _train(python, folder, 'work', 1)

@@ -22,7 +22,12 @@ model = dict(
     aux_heads=dict(
         ego_score=dict(in_channels=8 * (slow_channels + fast_channels)),
         object_score=dict(in_channels=8 * (slow_channels + fast_channels)),
-        interaction_map=dict(in_channels=8 * slow_channels, mid_channels=64),
+        # no detector of objects comes in a package, so the hand map is learnt alone
+        interaction_map=dict(
+            in_channels=8 * slow_channels,
+            mid_channels=64,
+            loss_held_object=dict(loss_weight=0),
+        ),
     ),
 )
 

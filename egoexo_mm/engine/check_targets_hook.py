@@ -39,7 +39,7 @@ _COLOR_OPS = {
 class CheckTargetsHook(Hook):
     """Compare the geometry of Interaction-Map targets with the model's, at start.
 
-    ``LoadTargets`` of the pipeline and an online ``HandObjectTeacher`` make maps; the backbone and
+    ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
     its ``InteractionMapHead`` predict them. What ``LoadTargets`` does not say is told by the model
     (:meth:`EgoExoRecognizer.map_geometry`). Which frames the maps show must agree before
     training (or the test of maps) starts, since maps of other frames have the same shape. The

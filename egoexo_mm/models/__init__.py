@@ -5,10 +5,17 @@ from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
 from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
-from .teachers import EgoScoreTeacher, HandObjectTeacher, ObjectScoreTeacher
+from .teachers import (
+    BoxTeacher,
+    EgoScoreTeacher,
+    HandObjectTeacher,
+    MediaPipeHandTeacher,
+    ObjectScoreTeacher,
+)
 
 __all__ = [
     'AvionTransformer',
+    'BoxTeacher',
     'EgoExoDataPreprocessor',
     'EgoExoRecognizer',
     'EgoExoRecognizer2D',
@@ -17,6 +24,7 @@ __all__ = [
     'HandObjectTeacher',
     'InteractionMapHead',
     'InteractionMapLoss',
+    'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
     'ScoreDistillHead',
     'SoftTargetLoss',

@@ -137,15 +137,14 @@ def test_counted_memory():
 @pytest.mark.skipif(not can_checkpoint(), reason='needs a newer PyTorch on the meta device')
 def test_counted_memory_of_a_transformer():
     """Of a block that is computed again its input alone: 4 x 6 x 6 tokens of 96 channels."""
-    cfg = rehearsal.load('miniworld/interaction_map_vit.py')
-    few, many = cfg.copy(), cfg.copy()
+    few, many = (rehearsal.load('miniworld/interaction_map_vit.py') for _ in range(2))
     few.model.backbone.depth, many.model.backbone.depth = 2, 5
     more = memory.kept(many, 2, blocks=True) - memory.kept(few, 2, blocks=True)
     assert more == 3 * 2 * (4 * 6 * 6) * 96 * 4
     assert memory.blocks_of(few) == ['blocks.0', 'blocks.1']
     assert memory.blocks_of(rehearsal.load('slowonly_k400.py')) == []
     # weights, gradients and two moments of AdamW
-    assert memory.fixed(cfg, moments=2) == memory.fixed(cfg) // 12 * 16
+    assert memory.fixed(few, moments=2) == memory.fixed(few) // 12 * 16
 
 
 def test_largest_batch():

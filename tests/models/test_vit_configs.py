@@ -10,13 +10,16 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import FUNCTIONS, PARAM_SCHEDULERS
+from mmengine.runner import Runner
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.checkpoints.videomae import VideoMAE
 from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.models.backbone_presets import map_geometry
 from egoexo_mm.models.raw_views import FrameViews
 from tests import finetune_data
 from tests.media import write_kinetics, write_stores
+from tests.training.runs import log
 
 ROOT = Path(__file__).parents[2] / 'configs'
 PRETRAINING = {  # name -> learning rate for 64 videos, epochs, warm-up, frames, blends, repeats
@@ -233,6 +236,22 @@ def test_tsm_rates():
     assert found['backbone.conv1.bn.weight'] == (1, 0)
 
 
+@pytest.mark.parametrize('name', ['egoexo_vit_small_k400', 'vit_base_epic100'])
+def test_converted_weights_fit(name):
+    """An official pre-trained encoder, with its decoder, gives every tensor of the backbone."""
+    cfg = load(name)
+    cfg.model.backbone.depth = 1
+    model = MODELS.build(cfg.model)
+    backbone = {f'backbone.{key}': value for key, value in model.backbone.state_dict().items()}
+    official = VideoMAE().reverse(backbone).weights
+    norm = {f'norm.{key}': official.pop(f'fc_norm.{key}') for key in ('weight', 'bias')}
+    file = {f'encoder.{key}': value for key, value in {**official, **norm}.items()}
+    file['decoder.head.weight'] = torch.zeros(1536, 192)
+    converted = VideoMAE().forward(file).weights
+    assert set(converted) == set(backbone)
+    assert all(torch.equal(converted[key], value) for key, value in backbone.items())
+
+
 @pytest.mark.parametrize('name', MAPS)
 def test_pretraining_data(name, tmp_path):
     """The pipelines as shipped, on small videos (one test clip, to be quick)."""
@@ -401,3 +420,44 @@ def test_finetuning_data(name, tmp_path):
 def test_hooks_exist():
     for name in [*PRETRAINING, *FINETUNING]:
         assert all(hook.type in HOOKS for hook in load(name).custom_hooks)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['egoexo_vit_base_k400_1gpu', pytest.param('egoexo_tsm_r50_k400', marks=pytest.mark.slow)],
+)
+def test_a_run(name, tmp_path):
+    """The shipped config with a small backbone: hooks, targets, an epoch, validation and test."""
+    cfg = load(name)
+    stores = write_stores(tmp_path, write_kinetics(tmp_path, 4, num_frames=70), num_frames=70)
+    if in_batch(cfg):
+        cfg.model.backbone.update(depth=18, pretrained2d=False)  # no download
+        cfg.model.cls_head.in_channels = 512
+    else:
+        cfg.model.backbone.update(embed_dims=24, depth=2, num_heads=2)
+        cfg.model.cls_head.in_channels = 24
+        cfg.optim_wrapper.update(type='OptimWrapper', accumulative_counts=2)  # AMP wants a GPU
+        cfg.optim_wrapper.pop('loss_scale')
+    cfg.model.aux_heads.interaction_map.mid_channels = 8
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        loader.dataset.update(
+            ann_file=str(tmp_path / 'list.txt'), data_prefix=dict(video=f'{tmp_path}/videos')
+        )
+    cfg.train_dataloader.dataset.targets = stores
+    cfg.train_cfg.update(max_epochs=1, val_begin=1, val_interval=1)
+    cfg.default_hooks.logger.interval = 1
+    cfg.load_from, cfg.work_dir, cfg.experiment_name = None, str(tmp_path / 'work'), name
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert 0 <= runner.test()['acc/top1'] <= 1
+    records = log(tmp_path / 'work')
+    assert len(records) == 2
+    for record in records:
+        names = {key for key in record if key.startswith('loss_')}
+        assert names == {f'loss_{x}' for x in ('cls', 'ego', 'object', 'hand', 'held_object')}
+        assert all(record[key] > 0 for key in names)
+    optimizer = runner.optim_wrapper.optimizer
+    if not in_batch(cfg):  # two batches, one step
+        assert {state['step'].item() for state in optimizer.state.values()} == {1}

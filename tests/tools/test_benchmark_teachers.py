@@ -190,6 +190,24 @@ def test_calls_fill_the_time(tool, monkeypatch):
     assert tool.measure(calls.append, 2.5) == (3, 3.0) and calls == [0, 0, 1, 2]
 
 
+def test_multiply_adds_of_a_frame(tool):
+    """A 1 x 1 convolution from 3 to 2 channels on 24 x 32 pixels: 6 x 768."""
+    frames, cpu = np.zeros((10, 48, 64, 3), np.uint8), torch.device('cpu')
+    assert tool.count_gmacs(ToyClipTeacher(), frames, cpu) == pytest.approx(6 * 24 * 32 / 1e9)
+    assert tool.count_gmacs(ToyFrameTeacher(), frames, cpu) is None
+
+
+def test_another_clock(tool):
+    clock = iter([1.0, 3.5])
+    assert tool.measure(lambda i: None, 2, lambda: next(clock)) == (1, 2.5)
+
+
+def test_random_weights_of_every_part(tool):
+    cfg = dict(checkpoint='a', hands=dict(checkpoint='b', detector='d'), objects=None)
+    tool._drop_checkpoints(cfg)
+    assert cfg == dict(checkpoint=None, hands=dict(checkpoint=None, detector='d'), objects=None)
+
+
 def test_wrong_number_of_results(tool, monkeypatch):
     monkeypatch.setattr(ToyFrameTeacher, 'infer', lambda *_: [])
     with pytest.raises(

@@ -12,12 +12,15 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools' / 'demo'))
 
 import cut_clips  # noqa: E402
+import detect_hands  # noqa: E402
 import score_objects  # noqa: E402
 import show_losses  # noqa: E402
 import standin_teachers  # noqa: E402
 from clips import CLASSES, read_list  # noqa: E402
 
-from egoexo_mm.targets import Manifest, StoreWriter, TargetStore  # noqa: E402
+from egoexo_mm.models.teachers import DetectionTeacher  # noqa: E402
+from egoexo_mm.models.teachers.detection import plain_columns  # noqa: E402
+from egoexo_mm.targets import HAND, Manifest, StoreWriter, TargetStore  # noqa: E402
 from tests.media import write_video  # noqa: E402
 
 
@@ -58,19 +61,6 @@ def test_missing_list(tmp_path):
         read_list(tmp_path, 'train')
 
 
-def test_skin_and_motion_are_found():
-    frame = np.zeros((100, 200, 3), np.uint8)
-    frame[20:60, 40:80] = (200, 140, 110)  # skin
-    ((box, score),) = standin_teachers.skin_regions(frame)
-    np.testing.assert_allclose(box, [0.2, 0.2, 0.4, 0.6], atol=0.03)
-    assert score > 0.9
-    moved = np.zeros_like(frame)
-    moved[50:90, 150:190] = 255
-    ((box, score),) = standin_teachers.moving_regions(np.zeros_like(frame), moved)
-    np.testing.assert_allclose(box, [0.75, 0.5, 0.95, 0.9], atol=0.05)
-    assert 0.5 < score <= 1
-
-
 def test_moving_camera_looks_first_person():
     rng = np.random.default_rng(0)
     scene = np.repeat(np.repeat(rng.integers(0, 255, (30, 90, 3), dtype=np.uint8), 6, 0), 6, 1)
@@ -80,32 +70,67 @@ def test_moving_camera_looks_first_person():
     assert exo[0] > exo[1] and ego[1] > ego[0]
 
 
-def test_standin_stores(tmp_path, monkeypatch):
+def write_clips(folder):
     for split in ('train', 'val'):
         names = [f'{name}_{split}.mp4' for name in CLASSES]
-        (tmp_path / f'{split}.txt').write_text(
+        (folder / f'{split}.txt').write_text(
             ''.join(f'{name} {i}\n' for i, name in enumerate(names))
         )
         for name in names:
             frames = np.random.default_rng(len(name)).integers(
                 0, 255, (6, 48, 64, 3), dtype=np.uint8
             )
-            write_video(tmp_path / 'videos' / name, frames)
-    monkeypatch.setattr(
-        sys,
-        'argv',
-        ['standin_teachers.py', *map(str, (tmp_path, tmp_path / 'boxes', tmp_path / 'ego'))],
-    )
+            write_video(folder / 'videos' / name, frames)
+
+
+def test_standin_store(tmp_path, monkeypatch):
+    write_clips(tmp_path)
+    monkeypatch.setattr(sys, 'argv', ['standin_teachers.py', str(tmp_path), str(tmp_path / 'ego')])
     standin_teachers.main()
     standin_teachers.main()  # a second run has nothing to do
-    boxes, ego = TargetStore(tmp_path / 'boxes'), TargetStore(tmp_path / 'ego')
-    assert len(boxes) == len(ego) == 6
-    assert boxes.manifest.teacher.startswith('demo stand-in') and ego.manifest.teacher.startswith(
-        'demo stand-in'
-    )
-    assert boxes.info('bikes_val').frame_stride == 2 and ego.scores(
-        'bikes_val'
-    ).sum() == pytest.approx(0, abs=1e-3)
+    ego = TargetStore(tmp_path / 'ego')
+    assert len(ego) == 6 and ego.manifest.teacher.startswith('demo stand-in')
+    assert ego.scores('bikes_val').sum() == pytest.approx(0, abs=1e-3)
+
+
+class OneHand(DetectionTeacher):
+    """A hand in every frame."""
+
+    def __init__(self, **kwargs):
+        super().__init__(name='one')
+
+    def prepare(self, pixels):
+        return pixels
+
+    def infer(self, items, frame_size):
+        assert items.shape[1:] == (1, 3, *frame_size)
+        return [plain_columns([[0, 0, 0.5, 0.5]], np.ones(1), np.full(1, HAND))] * len(items)
+
+
+def test_hand_store(tmp_path, monkeypatch, capsys):
+    write_clips(tmp_path)
+    monkeypatch.setattr(detect_hands, 'MediaPipeHandTeacher', OneHand)
+    monkeypatch.setattr(sys, 'argv', ['detect_hands.py', str(tmp_path), str(tmp_path / 'boxes')])
+    detect_hands.main()
+    detect_hands.main()
+    said = capsys.readouterr().out
+    assert 'bikes: 4 hand boxes on 4 frames (2 clips)' in said and '(0 clips)' in said
+    store = TargetStore(tmp_path / 'boxes')
+    assert len(store) == 6 and store.info('bikes_val').frame_stride == 4
+    assert store.detection_frames('bikes_val').tolist() == [0, 4]
+
+
+def test_no_hand_networks(tmp_path, monkeypatch, capsys):
+    """The status that makes tools/run_demo.sh train without a hand map."""
+    for split in ('train', 'val'):
+        (tmp_path / f'{split}.txt').touch()
+    monkeypatch.setitem(sys.modules, 'mediapipe', None)
+    monkeypatch.setattr(sys, 'argv', ['detect_hands.py', str(tmp_path), str(tmp_path / 'boxes')])
+    with pytest.raises(SystemExit) as stop:
+        detect_hands.main()
+    assert stop.value.code == detect_hands.NO_WHEEL == 3
+    assert 'take BoxTeacher' in capsys.readouterr().out
+    assert '"$STATUS" -eq 3' in (ROOT / 'tools' / 'run_demo.sh').read_text()
 
 
 def test_names_of_objects_for_pictures(tmp_path, monkeypatch, capsys):
@@ -195,3 +220,13 @@ def test_losses_by_epoch(tmp_path):
     assert {epoch: rows['loss_hand'] for epoch, rows in means.items()} == {1: 1.5, 2: 2.5, 3: 3.5}
     with pytest.raises(SystemExit, match='no log of a training run'):
         show_losses.epoch_means(tmp_path / '1' / 'vis_data')
+
+
+def test_losses_without_a_map(tmp_path):
+    (tmp_path / '1' / 'vis_data').mkdir(parents=True)
+    row = dict(epoch=1, **{name: 1 for name in show_losses.LOSSES[:-2]})
+    (tmp_path / '1' / 'vis_data' / 'scalars.json').write_text(json.dumps(row) + '\n')
+    with pytest.raises(SystemExit, match='no loss_hand, loss_held_object'):
+        show_losses.epoch_means(tmp_path)
+    means = show_losses.epoch_means(tmp_path, show_losses.LOSSES[:-2])
+    assert set(means[1]) == set(show_losses.LOSSES) - set(show_losses.MAP_LOSSES)

@@ -4,7 +4,9 @@ Decodes a video (its own, drawn with OpenCV, unless one is given), then runs eac
 ``prepare`` and ``infer`` on its frames, batch after batch. Decoding and inference are timed one
 after the other; the decode share is what decoding would take of a process that does both in turn,
 at the best batch. Weights do not change the speed of a network, but how much a detector finds does;
-``--cfg-options model.checkpoint=None`` measures with random weights.
+``--random`` measures with random weights. Multiplications of convolutions and matrices are counted
+(``gmacs_per_frame``; none of networks outside torch). On a machine that does other work as well,
+``--processor-time`` gives frames per second of a core.
 
 Example:
     python tools/benchmarks/teachers.py configs/teachers/*_k400.py --video clip.mp4 \
@@ -110,7 +112,11 @@ class PeakMemory:
 
 
 def build_teacher(
-    path: str, changes: dict[str, Any] | None, device: torch.device, channels_last: bool
+    path: str,
+    changes: dict[str, Any] | None,
+    device: torch.device,
+    channels_last: bool,
+    random: bool = False,
 ) -> Teacher:
     """The ``model`` of a config file.
 
@@ -121,6 +127,8 @@ def build_teacher(
 
     cfg = Config.fromfile(path)
     cfg.merge_from_dict(changes or {})
+    if random:
+        _drop_checkpoints(cfg.get('model'))
     teacher = MODELS.build(cfg.model) if cfg.get('model') else None
     if not isinstance(teacher, Teacher):
         raise ValueError(
@@ -134,6 +142,14 @@ def build_teacher(
             if parameter.dim() in formats:
                 parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])
     return teacher
+
+
+def _drop_checkpoints(cfg: Any) -> None:
+    if isinstance(cfg, dict):
+        for name, value in cfg.items():
+            if name == 'checkpoint':
+                cfg[name] = None
+            _drop_checkpoints(value)
 
 
 def item_length(teacher: Teacher, num_frames: int) -> int:
@@ -162,18 +178,31 @@ def run_batch(
     return results
 
 
-def measure(call: Callable[[int], Any], seconds: float) -> tuple[int, float]:
+def count_gmacs(teacher: Teacher, frames: np.ndarray, device: torch.device) -> float | None:
+    """Billions of multiply-adds of a frame; None where torch does not compute."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    length = item_length(teacher, len(frames))
+    with FlopCounterMode(display=False) as counter:
+        run_batch(teacher, item_frames(frames, length, 1, 0), 1, device)
+    return counter.get_total_flops() / 2e9 / length or None
+
+
+def measure(
+    call: Callable[[int], Any], seconds: float, clock: Callable[[], float] | None = None
+) -> tuple[int, float]:
     """Number of calls, 1 or more, that fill so many seconds, and the seconds they took.
 
     The results of a call are on the host, so a call that has returned is done on the device too.
     One more call comes first, untimed.
     """
+    clock = clock or time.perf_counter
     call(0)
-    begin, count = time.perf_counter(), 0
+    begin, count = clock(), 0
     while True:
         call(count)
         count += 1
-        took = time.perf_counter() - begin
+        took = clock() - begin
         if took >= seconds:
             return count, took
 
@@ -194,6 +223,7 @@ def measure_batches(
                         teacher, item_frames(frames, length, n, i * n), n, args.device
                     ),
                     args.seconds,
+                    time.process_time if args.processor_time else None,
                 )
         except torch.OutOfMemoryError:
             print(f'  batch {batch}: out of memory', file=sys.stderr)
@@ -305,6 +335,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='changes to every config',
     )
+    parser.add_argument('--random', action='store_true', help='no checkpoints: random weights')
+    parser.add_argument(
+        '--processor-time', action='store_true', help="seconds of the process's cores, not the wall"
+    )
     parser.add_argument('--json', type=Path, metavar='OUT', help='also write all figures there')
     args = parser.parse_args(argv)
     if min(args.frames, *args.batches, *args.size, args.threads or 1) < 1 or args.seconds < 0:
@@ -327,11 +361,14 @@ def measure_teachers(args: argparse.Namespace) -> tuple[list[dict[str, Any]], np
             draw_video(path, args.frames, tuple(args.size))
         frames, decoded = decode_rate(path, args.frames, rounds=3)
     for config in args.configs:
-        teacher = build_teacher(config, args.cfg_options, args.device, args.channels_last)
+        teacher = build_teacher(
+            config, args.cfg_options, args.device, args.channels_last, args.random
+        )
         print(f'{config}: {teacher.name}', file=sys.stderr)
         found = measure_batches(teacher, frames, args)
         if found:
             rows.append(summary(config, teacher, item_length(teacher, len(frames)), found, decoded))
+            rows[-1]['gmacs_per_frame'] = count_gmacs(teacher, frames, args.device)
         del teacher
     return rows, frames, decoded
 
@@ -388,6 +425,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     facts = dict(
         device=device,
         amp=args.amp,
+        clock='processor' if args.processor_time else 'wall',
         channels_last=args.channels_last,
         cfg_options=args.cfg_options,
         frame_size=list(frames.shape[2:0:-1]),
@@ -397,7 +435,17 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
         torch=torch.__version__,
         cpus=os.cpu_count(),
     )
-    print(table(rows) + '\n\n' + ', '.join(f'{name} {value}' for name, value in facts.items()))
+    counted = [
+        f'{row["name"]}: {row["gmacs_per_frame"]:.3g} billion multiply-adds a frame\n'
+        for row in rows
+        if row['gmacs_per_frame']
+    ]
+    print(
+        table(rows)
+        + '\n\n'
+        + ''.join(counted)
+        + ', '.join(f'{name} {value}' for name, value in facts.items())
+    )
     if args.json:
         args.json.write_text(json.dumps(dict(facts, rows=rows), indent=2) + '\n')
     return rows

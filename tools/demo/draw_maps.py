@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draw the Interaction-Maps of a few validation clips: what the targets say, what is predicted."""
+"""Draw the hand maps of a few validation clips: what the targets say, what is predicted."""
 
 from __future__ import annotations
 
@@ -16,21 +16,14 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
-from egoexo_mm.interaction_maps import slow_frame_index
+from egoexo_mm.interaction_maps import HAND, slow_frame_index
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
 
-# blue and orange of Okabe and Ito, which all common kinds of colour vision tell apart
-COLOURS = dict(hand='#56b4e9', object='#e69f00')
-COLUMNS = [
-    'frame (centre crop)',
-    '"hand" target',
-    '"hand" predicted',
-    '"object" target',
-    '"object" predicted',
-]
+COLOUR = '#56b4e9'
+COLUMNS = ['frame (centre crop)', 'hand target', 'hand predicted']
 
 
 @torch.inference_mode()
@@ -45,34 +38,28 @@ def draw(rows: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]], path: Path)
     """Write the picture.
 
     Args:
-        rows: name, frame (H, W, 3) uint8, target (2, S, S) and prediction (2, S, S) of each clip.
+        rows: name, frame (H, W, 3) uint8, target (S, S) and prediction (S, S) of each clip.
         path: PNG to write.
     """
-    figure = plt.figure(figsize=(13, 2.62 * len(rows) + 1.6), layout='constrained')
-    grid = figure.add_gridspec(len(rows) + 1, 5, height_ratios=[*[1] * len(rows), 0.05])
-    axes = np.array([[figure.add_subplot(grid[i, k]) for k in range(5)] for i in range(len(rows))])
-    bars = {}
+    figure = plt.figure(figsize=(8.2, 2.62 * len(rows) + 1.6), layout='constrained')
+    grid = figure.add_gridspec(len(rows) + 1, 3, height_ratios=[*[1] * len(rows), 0.05])
+    axes = np.array([[figure.add_subplot(grid[i, k]) for k in range(3)] for i in range(len(rows))])
     for line, (name, frame, target, pred) in zip(axes, rows):
         line[0].imshow(frame, interpolation='bicubic')
         line[0].set_ylabel(name, fontsize=12)
-        panels = zip(
-            line[1:], ('hand', 'hand', 'object', 'object'), (target[0], pred[0], target[1], pred[1])
-        )
-        for axis, kind, values in panels:
-            bars[kind] = overlay(axis, frame, values, COLOURS[kind])
+        for axis, values in zip(line[1:], (target, pred)):
+            cells = overlay(axis, frame, values, COLOUR)
     for axis, title in zip(axes[0], COLUMNS):
         axis.set_title(title, fontsize=13)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
-    for kind, columns in (('hand', slice(1, 3)), ('object', slice(3, 5))):
-        axis = figure.add_subplot(grid[-1, columns])
-        axis.set_facecolor('0.25')  # as the dim frames below the cells
-        bar = figure.colorbar(bars[kind], cax=axis, orientation='horizontal')
-        bar.set_label(f'"{kind}" score of a cell', fontsize=12)
+    axis = figure.add_subplot(grid[-1, 1:])
+    axis.set_facecolor('0.25')  # as the dim frames below the cells
+    bar = figure.colorbar(cells, cax=axis, orientation='horizontal')
+    bar.set_label('hand score of a cell', fontsize=12)
     figure.suptitle(
-        "Interaction-Maps of validation clips after the demo's training\n"
-        'The targets come from the demo\'s stand-in teachers: "hand" is skin colour, "object" is '
-        'motion',
+        "Hand maps of validation clips after the demo's training\n"
+        "The targets come from MediaPipe's hand networks",
         fontsize=13,
     )
     figure.savefig(path, dpi=100)
@@ -118,7 +105,7 @@ def main() -> None:
         slot = target.shape[1] // 2
         index = slow_frame_index(clip.shape[1], target.shape[1], 'stride')[slot]
         frame = clip[:, index].permute(1, 2, 0).numpy()
-        rows.append((name, frame, target[:, slot], maps[:, slot]))
+        rows.append((name, frame, target[HAND, slot], maps[HAND, slot]))
     draw(rows, args.picture)
     print(f'wrote {args.picture}')
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 _RUNNING = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'CUDA_VISIBLE_DEVICES', 'PYTHONWARNINGS')
 # variables that configs compute other values from, which count
 _LATER_VARIABLES = ('num_maps', 'load_targets', 'maps_train_pipeline', 'charades_head')
+# channels that the variable ``aux_heads`` of the base configs stated, before heads found their own
+_STATED_CHANNELS = dict(ego_score=2304, object_score=2304, interaction_map=2048)
 _RENAMED = ('loss_held_object', 'loss_object')  # now, and in the markers of earlier studies
 
 
@@ -114,12 +116,16 @@ def _flatten(value: object, name: str = '') -> Iterator[tuple[str, str]]:
 
 
 def _leave_out_later(values: dict) -> None:
-    """Remove what configs got after studies had been run, and what decides nothing.
+    """Undo what configs got after studies had been run, and what decides nothing.
 
     The markers of those studies stay valid.
     """
     for name in _LATER_VARIABLES:
         values.pop(name, None)
+    for name, channels in _STATED_CHANNELS.items():
+        head = values.get('aux_heads', {}).get(name)
+        if head and head.get('in_channels') is None:
+            head['in_channels'] = channels
     imports = values.get('custom_imports', {}).get('imports', [])
     if 'study.modules' in imports:
         imports.remove('study.modules')

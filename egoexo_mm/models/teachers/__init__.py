@@ -1,14 +1,20 @@
 """Teachers: frozen models that make the targets of Ego-Exo, for stores and in training."""
 
 from .base import ScoreTeacher, Teacher
+from .boxes import BoxTeacher
+from .detection import DetectionTeacher
 from .ego_score import EgoScoreTeacher
 from .hand_object import HandObjectTeacher
+from .mediapipe_hands import MediaPipeHandTeacher
 from .object_score import ObjectScoreTeacher
 from .online import OnlineTeachers
 
 __all__ = [
+    'BoxTeacher',
+    'DetectionTeacher',
     'EgoScoreTeacher',
     'HandObjectTeacher',
+    'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
     'OnlineTeachers',
     'ScoreTeacher',

@@ -9,7 +9,7 @@ import torch
 
 from egoexo_mm.interaction_maps import HAND, HAND_LABEL, OBJECT, UNKNOWN
 
-COLUMNS = ('box', 'score', 'kind', 'side', 'contact', 'offset')
+from .detection import COLUMNS
 
 
 def store_columns(found: list[Any], frame_size: tuple[int, int]) -> list[dict[str, np.ndarray]]:

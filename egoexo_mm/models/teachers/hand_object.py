@@ -1,12 +1,10 @@
 """Teacher of the Interaction-Map: a hand-object detector of mmdet.
 
-Shape legend: ``n`` images, ``D`` detections, ``N`` clips of ``T`` frames, ``S`` slow frames of a
-clip, ``H x W`` pixels of a frame, ``h x w`` pixels as the network sees them.
+Shape legend: ``n`` images, ``H x W`` pixels of a frame, ``h x w`` pixels as the network sees them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,15 @@ from mmengine.logging import MMLogger
 from torch import Tensor
 
 from egoexo_mm.checkpoints.reading import sha256_of
-from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps
-from egoexo_mm.targets import VideoInfo, stored_frames
 
-from .base import Teacher
-from .detection_columns import COLUMNS, store_columns
+from .detection import DetectionTeacher
+from .detection_columns import store_columns
 from .mmdet_model import build_detector, image_scaling, load_weights, read_config
 from .opencv_resize import scale_frames, scaled_size
 
-_ONE_FRAME = 2**30  # stride of a row of one frame, which then stands for all of the video
-
 
 @MODELS.register_module()
-class HandObjectTeacher(Teacher):
+class HandObjectTeacher(DetectionTeacher):
     """Hands and the objects they touch, as boxes for stores and as maps inside the training step.
 
     The detector is any mmdet model with a ``HandObjectRoIHead``. Frames are scaled and normalised
@@ -46,22 +40,13 @@ class HandObjectTeacher(Teacher):
         short_side: Short side of the network's input, see ``ScaleImage`` of the detectors. By
             default that of the detector's ``test_pipeline``.
         max_long_side: Limit of its long side; with ``short_side``, None is no limit.
-        every: In training, the detector sees every k-th slow frame. The others take the boxes of
-            the nearest, as from a store of that ``frame_stride``.
-        time_stride: Of the maps, see :class:`MapGeometry`.
-        frame_sampling: Of the maps.
-        cell_size: Of the maps.
-        soft: Of the maps.
-        batch_size: Images of a detector call in training.
         name: For the manifest of stores; the config's name by default.
+        **kwargs: Of :class:`DetectionTeacher`.
 
     Raises:
         ImportError: Without mmdet.
         ValueError: If a file is missing or not of its kind, or an option is impossible.
     """
-
-    signal = 'interaction'
-    target = 'interaction_map'
 
     def __init__(
         self,
@@ -72,22 +57,13 @@ class HandObjectTeacher(Teacher):
         object_score_thr: float = 0.1,
         short_side: int | None = None,
         max_long_side: int | None = None,
-        every: int = 1,
-        time_stride: int = 4,
-        frame_sampling: str = 'linspace',
-        cell_size: int = 32,
-        soft: bool = True,
-        batch_size: int = 16,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        if every < 1 or batch_size < 1:
-            raise ValueError(
-                'HandObjectTeacher: every and batch_size must be 1 or more, got '
-                f'{every} and {batch_size}'
-            )
         cfg = read_config(detector)
         by_file = isinstance(detector, (str, Path))
-        super().__init__(name=name or (Path(detector).stem if by_file else 'hand_object_detector'))
+        name = name or (Path(detector).stem if by_file else 'hand_object_detector')
+        super().__init__(name=name, **kwargs)
         # In the order of DETECTOR_CLASSES.
         cfg.model.test_cfg.rcnn.score_thr = [object_score_thr, hand_score_thr]
         self.detector = build_detector(cfg)
@@ -102,24 +78,8 @@ class HandObjectTeacher(Teacher):
 
         given = dict(short_side=short_side, max_long_side=max_long_side)
         self.scaling = ScaleImage(**(image_scaling(cfg) if short_side is None else given))
-        self.every = every
-        self.time_stride = time_stride
-        self.frame_sampling = frame_sampling
-        self.cell_size = cell_size
-        self.soft = soft
-        _ = self.geometry  # wrong settings fail here, not in training
-        self.batch_size = batch_size
-        self._preparation = _preparation(self.detector.data_preprocessor)
+        self._preparation = preparation(self.detector.data_preprocessor)
         self.freeze()
-
-    @property
-    def geometry(self) -> MapGeometry:
-        """Geometry of the maps that :meth:`targets` makes."""
-        return MapGeometry(self.time_stride, self.frame_sampling, self.cell_size, self.soft)
-
-    def batch_key(self, prepared: Tensor, frame_size: tuple[int, int]) -> Hashable:
-        """Images of one size before and after scaling: boxes are scaled back together."""
-        return tuple(prepared.shape), tuple(frame_size)
 
     @torch.no_grad()
     def prepare(self, pixels: Tensor) -> Tensor:
@@ -142,18 +102,7 @@ class HandObjectTeacher(Teacher):
 
     @torch.no_grad()
     def infer(self, items: Tensor, frame_size: tuple[int, int]) -> list[dict[str, np.ndarray]]:
-        """Detections of n images in one call of the detector.
-
-        Args:
-            items: (n, 1, 3, h, w) of ``prepare``.
-            frame_size: (H, W) of the frames.
-
-        Returns:
-            Per image, best first, the columns of a store (:class:`egoexo_mm.targets.Detections`):
-            ``box`` (D, 4) x1, y1, x2, y2 as fractions of frame width and height, ``score`` (D,),
-            ``kind`` (D,), ``side`` (D,), ``contact`` (D,) and ``offset`` (D, 2) to the centre of
-            the touched object, as fractions.
-        """
+        """Detections of n images in one call of the detector."""
         from mmdet.structures import DetDataSample
 
         scale = self.scaling.factor(*frame_size)
@@ -170,72 +119,8 @@ class HandObjectTeacher(Teacher):
         samples = self.detector.predict(items[:, 0].to(dtype), samples, rescale=True)
         return store_columns([sample.pred_instances for sample in samples], frame_size)
 
-    def row(self, results: list[dict[str, np.ndarray]], frames: np.ndarray) -> dict[str, Any]:
-        """Arguments of ``StoreWriter.add_detections``, without those that describe the video.
 
-        Args:
-            results: Of every frame of the video that the detector saw, in order.
-            frames: (n, 1) their numbers. ``frame_stride`` is their greatest common divisor; one
-                frame alone, number 0, stands for all of the video.
-        """
-        columns = {name: np.concatenate([found[name] for found in results]) for name in COLUMNS}
-        counts = [len(found['score']) for found in results]
-        stride = int(np.gcd.reduce(frames[:, 0]))
-        return dict(
-            columns, frame=np.repeat(frames[:, 0], counts), frame_stride=stride or _ONE_FRAME
-        )
-
-    @torch.no_grad()
-    def targets(self, pixels: Tensor) -> list[Tensor]:
-        """(2, S, rows, columns) maps of each clip's crop, as ``LoadTargets`` makes them.
-
-        Args:
-            pixels: (N, 3, T, H, W) RGB from 0 to 255, floating point.
-
-        Raises:
-            ValueError: If ``time_stride`` does not divide ``T``.
-        """
-        num_frames, height, width = pixels.shape[2:]
-        try:
-            slow = self.geometry.frames(num_frames)
-        except ValueError as error:
-            raise ValueError(f'HandObjectTeacher: {error}') from None
-        nearest = stored_frames(
-            np.arange(len(slow)), VideoInfo(len(slow), 0, width, height, self.every)
-        )
-        # source: place of each slow frame's boxes among the frames that are seen
-        seen, source = np.unique(nearest, return_inverse=True)
-        frames = torch.stack([pixels[:, :, int(slow[i])] for i in seen], dim=1)
-        frames = frames.flatten(0, 1)  # (N * seen, 3, H, W)
-        found = [
-            result
-            for part in frames.split(self.batch_size)
-            for result in self.infer(self.prepare(part)[:, None], (height, width))
-        ]
-        maps = [
-            self._maps([found[first + i] for i in source], (height, width))
-            for first in range(0, len(found), len(seen))
-        ]
-        return [torch.from_numpy(clip).to(pixels.device) for clip in maps]
-
-    def _maps(self, results: list[dict[str, np.ndarray]], size: tuple[int, int]) -> np.ndarray:
-        """(2, S, rows, columns) of the detections of S frames."""
-        box, score, kind = (
-            np.concatenate([found[name] for found in results]) for name in ('box', 'score', 'kind')
-        )
-        slot = np.repeat(np.arange(len(results)), [len(found['score']) for found in results])
-        return boxes_to_maps(
-            box,
-            score,
-            kind,
-            slot,
-            num_frames=len(results),
-            grid=self.geometry.grid(size),
-            soft=self.soft,
-        )
-
-
-def _preparation(preprocessor: Any) -> tuple[bool, list[tuple[float, float]], int, float]:
+def preparation(preprocessor: Any) -> tuple[bool, list[tuple[float, float]], int, float]:
     """What mmdet's data preprocessor does to a frame.
 
     Returns:

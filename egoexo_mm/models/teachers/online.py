@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from egoexo_mm.checks import check_choice
 
 from .base import HALF_DTYPES, Teacher
+from .detection import DetectionTeacher
 
 
 class OnlineTeachers:
@@ -35,7 +36,7 @@ class OnlineTeachers:
         amp: ``'float16'`` or ``'bfloat16'`` runs teachers in mixed precision. None runs them in the
             precision of their weights, whatever the recognizer trains in.
         map_frames: ``time_stride``, ``frame_sampling`` and ``cell_size`` of the recognizer's maps,
-            where it knows them, for a ``HandObjectTeacher`` whose config does not state its own.
+            where it knows them, for a ``DetectionTeacher`` whose config does not state its own.
 
     Raises:
         ValueError: For a teacher that no head learns from, or another ``amp``.
@@ -81,7 +82,7 @@ class OnlineTeachers:
                 if name in self.built:
                     continue
                 cfg = copy.deepcopy(cfg)  # some classes of the hosts change their configs
-                if cfg.get('type') == 'HandObjectTeacher':
+                if _makes_maps(cfg.get('type')):
                     cfg = {**self.map_frames, **cfg}
                 teacher = MODELS.build(cfg)
                 if not isinstance(teacher, Teacher) or teacher.target != name:
@@ -133,6 +134,11 @@ class OnlineTeachers:
                 samples[i] = samples[i].new() if samples[i] is data_samples[i] else samples[i]
                 samples[i].set_field(target, name)
         return samples
+
+
+def _makes_maps(kind: Any) -> bool:
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(found, type) and issubclass(found, DetectionTeacher)
 
 
 def _raw_clips(inputs: Tensor, data_samples: SampleList, preprocessor: nn.Module) -> list[Tensor]:
