@@ -176,9 +176,8 @@ def test_maps_follow_the_crop(painted):  # noqa: F811
 
 def test_the_documented_option():
     text = (CONFIGS.parent / 'docs/finetuning.md').read_text()
-    config, option = re.search(
-        r'(configs/\S+) 8 \\\n +--cfg-options (\S+)=HandFocusedCrop', text
-    ).groups()
+    text = text[text.index('Crops around hands') :]
+    config, option = re.search(r'`(configs/\S+)`[^:]*:\s+`(\S+)=HandFocusedCrop`', text).groups()
     cfg = Config.fromfile(CONFIGS.parent / config)
     before = [step['type'] for step in cfg.train_dataloader.dataset.pipeline]
     cfg.merge_from_dict({option: 'HandFocusedCrop'})
