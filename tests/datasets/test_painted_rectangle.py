@@ -10,6 +10,7 @@ from mmcv.transforms import Compose
 from mmengine.config import Config
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.models.backbone_presets import map_geometry
 from egoexo_mm.models.raw_views import FrameViews
 from egoexo_mm.targets import HAND, OBJECT, Manifest, StoreWriter
 from tests.media import write_video
@@ -24,7 +25,8 @@ def shipped_chains():
     for path in sorted(CONFIGS.glob('egoexo_*.py')):
         cfg = Config.fromfile(path)
         for name in ('train_pipeline', 'stock_train_pipeline', 'val_pipeline', 'test_pipeline'):
-            if name in cfg:
+            # LoadTargets refuses TenCrop, with which TSM is tested
+            if name in cfg and 'TenCrop' not in [step['type'] for step in cfg[name]]:
                 yield pytest.param(cfg, name, id=f'{path.stem}-{name}')
 
 
@@ -66,8 +68,13 @@ def painted(tmp_path_factory):
 
 
 def build(cfg, name, store):
-    """The shipped chain; where it loads no targets (testing), the same chain with targets in it."""
+    """The shipped chain; where it loads no targets (testing), the same chain with targets in it.
+
+    Augmentations of colour and erasing are left out. They change pixels, not places, and
+    ``test_painted_recipes.py`` shows that maps are the same with them.
+    """
     steps = [dict(step) for step in cfg[name]]
+    steps = [step for step in steps if step['type'] not in ('ClipRandAugment', 'RandomErasing')]
     types = [step['type'] for step in steps]
     if 'LoadTargets' not in types:
         ours = next(
@@ -81,7 +88,11 @@ def build(cfg, name, store):
     for step in steps:
         if step['type'] == 'LoadTargets':
             step['stores'] = dict(interaction_map=store)
-    return Compose(steps)
+    chain = Compose(steps)
+    for transform in chain.transforms:
+        if type(transform).__name__ == 'LoadTargets' and not transform.is_complete:
+            transform.adopt(map_geometry(cfg.model))  # as CheckTargetsHook does at start
+    return chain
 
 
 def touched(pixels: np.ndarray, grid: tuple[int, int], margin: int) -> np.ndarray:
@@ -112,6 +123,8 @@ def test_map_lights_up_where_pixels_are(painted, cfg, name):
         ).numpy()
         maps = packed['data_samples'].interaction_map.numpy()
         maps = maps if maps.ndim == 5 else maps[None]  # (V, 2, T', S, S)
+        if views.ndim == 4:  # (V T, 3, H, W) of a 2D recognizer
+            views = views.reshape(len(maps), -1, *views.shape[1:]).swapaxes(1, 2)
         assert maps.shape[:2] == (len(views), 2)
         seen = np.arange(0, views.shape[2], views.shape[2] // maps.shape[2])
         if stride.frame_sampling == 'linspace':
@@ -119,8 +132,10 @@ def test_map_lights_up_where_pixels_are(painted, cfg, name):
         for view, (v, kind, t) in zip(
             maps.reshape(-1, *maps.shape[3:]), np.ndindex(maps.shape[:3])
         ):
-            pixels = views[v, CHANNEL[kind], seen[t]] > 127
-            inside, near = touched(pixels, view.shape, -2), touched(pixels, view.shape, 3)
+            paint = views[v, CHANNEL[kind], seen[t]]
+            pixels = paint > 127
+            # a border that half covers a column has 127 or 128 there, by rounding
+            inside, near = touched(pixels, view.shape, -2), touched(paint > 120, view.shape, 3)
             assert set(np.unique(view)) <= {0, SCORES[kind]}
             assert (view[inside] == SCORES[kind]).all(), (seed, v, kind, t)
             assert (view[~near] == 0).all(), (seed, v, kind, t)
