@@ -90,7 +90,7 @@ def build(cfg, name, store):
             step['stores'] = dict(interaction_map=store)
     chain = Compose(steps)
     for transform in chain.transforms:
-        if type(transform).__name__ == 'LoadTargets' and not transform.is_complete:
+        if type(transform).__name__ == 'LoadTargets' and 'model' in cfg:
             transform.adopt(map_geometry(cfg.model))  # as CheckTargetsHook does at start
     return chain
 

@@ -177,3 +177,27 @@ def test_unknown_and_missing_readers(monkeypatch):
     assert check_reader(None) == check_reader('auto') == 'pyav'
     with pytest.raises(ValueError, match="reader 'other' needs the package no_such_module"):
         check_reader('other')
+
+
+def test_a_forked_process_does_not_wait_for_readers_of_its_parent(tmp_path):
+    """As a data worker that collects garbage: decord's threads are the parent's alone."""
+    pytest.importorskip('decord')
+    from egoexo_mm.video.decord_reader import open_video
+
+    path = write_video(tmp_path / 'a.mp4', ramp())
+    code = (
+        'import gc, os, sys\n'
+        'from egoexo_mm.video.decord_reader import open_video\n'
+        'cycle = [open_video(sys.argv[1])]\n'
+        'cycle[0][3]\n'
+        'cycle.append(cycle)\n'
+        'del cycle\n'
+        'child = os.fork()\n'
+        'if not child:\n'
+        '    gc.collect()\n'
+        '    os._exit(7)\n'
+        'sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n'
+    )
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code, str(path)], timeout=100)
+    assert done.returncode == 7
+    assert len(open_video(path)) == len(ramp())
