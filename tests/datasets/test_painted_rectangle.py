@@ -1,5 +1,6 @@
 """A rectangle painted into source frames lands where its map lights up, in every shipped chain."""
 
+import functools
 import random
 from pathlib import Path
 
@@ -67,6 +68,12 @@ def painted(tmp_path_factory):
     return str(write_video(root / 'painted.avi', frames, codec='FFV1')), str(root / 'store')
 
 
+@functools.cache
+def geometry_of(path):
+    """Of the config's model, whose backbone is built for it: once for all of its chains."""
+    return map_geometry(Config.fromfile(path).model)
+
+
 def build(cfg, name, store):
     """The shipped chain; where it loads no targets (testing), the same chain with targets in it.
 
@@ -91,7 +98,7 @@ def build(cfg, name, store):
     chain = Compose(steps)
     for transform in chain.transforms:
         if type(transform).__name__ == 'LoadTargets' and 'model' in cfg:
-            transform.adopt(map_geometry(cfg.model))  # as CheckTargetsHook does at start
+            transform.adopt(geometry_of(cfg.filename))  # as CheckTargetsHook does at start
     return chain
 
 
