@@ -3,8 +3,8 @@
 The vocabulary and the maths of targets (https://arxiv.org/abs/2104.07905) that stores, data sets,
 teachers and the model share.
 
-Shape legend: ``B`` boxes, ``T`` frames of a map, ``H x W`` cells of a map, 2 kinds of map (hand,
-object).
+Shape legend: ``B`` boxes, ``T`` frames of a map, ``H x W`` cells of a map, ``K`` kinds of map (2 in
+Ego-Exo: hand, object).
 """
 
 from __future__ import annotations
@@ -148,6 +148,7 @@ def boxes_to_maps(
     num_frames: int,
     grid: tuple[int, int],
     soft: bool = True,
+    num_kinds: int = len(KINDS),
 ) -> np.ndarray:
     """Interaction-Map: every cell that a box touches holds the best score of its boxes.
 
@@ -158,17 +159,18 @@ def boxes_to_maps(
     Args:
         box: (B, 4) float32 ``x1, y1, x2, y2`` in [0, 1] of the crop.
         score: (B,) detection scores.
-        kind: (B,) ``HAND`` or ``OBJECT``.
+        kind: (B,) ``HAND`` or ``OBJECT``, or the number of another kind.
         slot: (B,) frame of the map, in [0, num_frames).
         num_frames: ``T``.
         grid: ``(H, W)``.
         soft: Cells hold scores (True) or ones (False).
+        num_kinds: ``K``, kinds of boxes.
 
     Returns:
-        (2, T, H, W) float32, channels ``HAND`` and ``OBJECT``.
+        (K, T, H, W) float32, by default the channels ``HAND`` and ``OBJECT``.
     """
     height, width = grid
-    maps = np.zeros(2 * num_frames * height * width, np.float32)
+    maps = np.zeros(num_kinds * num_frames * height * width, np.float32)
     if len(box):
         cells = np.array([width, height, width, height], np.float32)
         # Clipped to >= 0 first, so that the conversion to whole numbers is a floor.
@@ -181,4 +183,4 @@ def boxes_to_maps(
         corner = ((kind.astype(np.intp) * num_frames + slot) * height + y1) * width + x1
         value = score if soft else np.ones_like(score)
         np.maximum.at(maps, corner[owner] + row * width + column, value.astype(np.float32)[owner])
-    return maps.reshape(2, num_frames, height, width)
+    return maps.reshape(num_kinds, num_frames, height, width)

@@ -93,11 +93,12 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Print all faults of a store; the exit code."""
-    listed = listed_ids(args.list, read_manifest(Path(args.store)).video_id) if args.list else None
+    manifest = read_manifest(Path(args.store))
+    listed = listed_ids(args.list, manifest.video_id) if args.list else None
     result = verify_store(args.store, listed)
     for fault in result.faults:
         print(fault)
-    what = f'{result.rows} videos in {result.shards} shard(s)'
+    what = f'{result.rows} {manifest.rows} in {result.shards} shard(s)'
     if result.faults:
         return _complain(
             f'{args.store}: {len(result.faults)} fault(s), {what} read; mend them as said above'
@@ -120,7 +121,7 @@ def run_merge(args: argparse.Namespace) -> None:
     """Join stores."""
     report = merge_stores(args.stores, args.out, keep_first=args.keep == 'first')
     left_out = f', {report.left_out} rows left out as double' if args.keep else ''
-    print(f'{args.out}: {report.rows} videos{left_out}')
+    print(f'{args.out}: {report.rows} {read_manifest(Path(args.out)).rows}{left_out}')
 
 
 def convert_targets_main(argv: Sequence[str] | None = None) -> int:

@@ -32,7 +32,9 @@ class EgoExo4DKeystepDataset(MediaDataset):
 
     and ``label_mapping.csv`` has the columns label_id, step_unique_id, step_name, scenario_name. A
     sample is the clip of one camera, with ``label`` (int), ``segment_id`` and ``video_id`` (the
-    clip's name without extension), ``take_uid``, ``take_name`` and ``is_ego``. Files without
+    clip's name without extension), ``take_uid``, ``take_name`` and ``is_ego``; with a store of
+    segments among the ``targets`` also ``cut_from``, take_uid, start and stop, under which that
+    store has the targets of all cameras (see ``LoadTargets``). Files without
     ``label_id`` need ``test_mode=True`` and give the label -1. The format is described in
     ``docs/benchmarks/keystep`` of https://github.com/EGO4D/Ego-Exo4D-docs.
 
@@ -99,7 +101,7 @@ class EgoExo4DKeystepDataset(MediaDataset):
     def _parse(self, row: Row, root: str, labelled: bool) -> list[dict]:
         ego = row.text('ego_segment_name')
         take_name, take_uid = row.text('take_name'), row.text('take_uid')
-        row.span('start_time', 'end_time')
+        span = row.span('start_time', 'end_time')
         names = row.value('segment_name_list') if self.views != 'ego' else [ego]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise row.bad(f'segment_name_list is {quote(names)}, expected a list of clip names')
@@ -123,6 +125,8 @@ class EgoExo4DKeystepDataset(MediaDataset):
                     is_ego=name == ego,
                 )
             )
+            if any(store.manifest.has_segments for store in self.stores.values()):
+                infos[-1]['cut_from'] = (take_uid, *span)
         return infos
 
 

@@ -9,8 +9,10 @@ from mmengine.fileio import exists
 from mmengine.logging import MMLogger
 
 from egoexo_mm.checks import check_choice
-from egoexo_mm.targets import TargetStoreError, open_stores
+from egoexo_mm.targets import TargetStore, TargetStoreError, open_stores
 from egoexo_mm.untrusted import quote
+
+from .transforms.load_targets import own_span
 
 
 class TargetRows:
@@ -20,8 +22,8 @@ class TargetRows:
     which have a ``video_id``, through :meth:`keep_covered`.
 
     Args:
-        targets: Target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder.
-            None or an empty path leaves a target out.
+        targets: Target name (``ego_score``, ``object_score``, ``interaction_map``, or of any other
+            signal, see ``LoadTargets``) -> store folder. None or an empty path leaves a target out.
         missing_targets: What to do with a video that a store lacks: ``'error'`` (at start),
             ``'skip'`` (its loss is zero) or ``'drop'`` (its rows are not used).
         *args, **kwargs: Passed to the next base class.
@@ -49,29 +51,33 @@ class TargetRows:
         Raises:
             TargetStoreError: A store lacks videos and the policy is ``'error'``, or no row is left.
         """
-        videos = list(dict.fromkeys(row['video_id'] for row in rows))
         lacking, log = set(), MMLogger.get_current_instance().info
         for name, store in self.stores.items():
-            absent = store.coverage(videos)
+            of_store = [_place(row, store) for row in rows]
+            wanted = list(dict.fromkeys(of_store))
+            absent = [place for place in wanted if not store.covers(*place)]
+            what = store.manifest.rows
             log(
-                f'{name}: {store.path} covers {len(videos) - len(absent)} of {len(videos)} videos '
+                f'{name}: {store.path} covers {len(wanted) - len(absent)} of {len(wanted)} {what} '
                 f'of {self.ann_file}'
             )
             if absent and self.missing_targets == 'error':
+                first = quote(absent[0][0]) if what == 'videos' else quote(absent[0][:2])
                 raise TargetStoreError(
-                    f'{store.path}: {len(absent)} of {len(videos)} videos of {self.ann_file} have '
-                    f'no {name}, the first is {quote(absent[0])}; extract them, or set '
+                    f'{store.path}: {len(absent)} of {len(wanted)} {what} of {self.ann_file} have '
+                    f'no {name}, the first is {first}; extract them, or set '
                     "missing_targets to 'skip' (no loss) or 'drop' (no sample)"
                 )
-            lacking.update(absent)
+            without = set(absent)
+            lacking.update(i for i, place in enumerate(of_store) if place in without)
         if self.missing_targets != 'drop' or not lacking:
             return rows
-        kept = [row for row in rows if row['video_id'] not in lacking]
+        kept = [row for i, row in enumerate(rows) if i not in lacking]
         log(f'{len(rows) - len(kept)} rows without targets dropped')
         if not kept:
             raise TargetStoreError(
                 f'{self.ann_file}: no video has all targets ({", ".join(self.stores)}); the video '
-                f'ids of list and store differ, e.g. {quote(videos[0])}'
+                f'ids of list and store differ, e.g. {quote(rows[0]["video_id"])}'
             )
         return kept
 
@@ -106,3 +112,11 @@ class TargetRows:
         """Classes of row ``idx``, for MMEngine's ``ClassBalancedDataset``; [] without labels."""
         label = BaseDataset.get_data_info(self, idx)['label']
         return [label for label in (label if isinstance(label, list) else [label]) if label >= 0]
+
+
+def _place(row: dict, store: TargetStore) -> tuple:
+    """Arguments of ``TargetStore.covers`` for a row; any segment of its video where it has none."""
+    if not store.manifest.has_segments:
+        return (row['video_id'],)
+    longer, own = own_span(row)
+    return longer or row['video_id'], own, own

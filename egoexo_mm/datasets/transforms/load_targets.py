@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
@@ -12,7 +13,15 @@ from mmcv.transforms import BaseTransform
 from egoexo_mm.checks import check_choice
 from egoexo_mm.interaction_maps import MapGeometry, boxes_to_maps, place_boxes
 from egoexo_mm.probabilities import STORED_FLOOR
-from egoexo_mm.targets import Detections, TargetStore, open_stores, video_id_from_path
+from egoexo_mm.targets import (
+    Detections,
+    TargetStore,
+    TargetStoreError,
+    open_stores,
+    video_id_from_path,
+)
+from egoexo_mm.targets.store.segments import Span
+from egoexo_mm.untrusted import quote
 
 from .geometry import view_geometry
 
@@ -28,15 +37,22 @@ class LoadTargets(BaseTransform):
     ``keypoint`` (of ``TrackGeometry``, for boxes), and ``video_id`` or ``filename``. Optional key:
     ``frame_times``. Added keys, each only if its store has the video:
 
-    - ``ego_score``, ``object_score``: (C,) float32 logits; stored probabilities become ``log p``.
+    - ``ego_score``, ``object_score``, and any other signal of scores or embeddings under its name:
+      (C,) float32; stored probabilities become ``log p``, logits, scores and embeddings stay.
     - ``interaction_map``: (2, T, H, W) float32, channel 0 hand and 1 object, T maps a clip at the
       frames of the backbone's last feature map; (V, 2, T, H, W) for V > 1 views (clips x crops, in
-      the order of ``FormatShape``).
+      the order of ``FormatShape``). Boxes of another signal give ``<signal>_map`` with a channel
+      for each of their ``kinds``.
+
+    Of a store of segments a clip gets the row that equals the annotated segment it is cut from
+    (``start_sec`` and ``stop_sec``, or ``cut_from``). If there is none it gets the row that shares
+    the longest time with the clip, from its first frame to the end of its last one. A sample with
+    ``cut_from = (video id, start, stop)`` shows a file that was cut from these seconds of a longer
+    video (a keystep of a take, for example): it is looked up under that id and those seconds.
 
     Args:
-        stores: Target name (``ego_score``, ``object_score``, ``interaction_map``) -> store folder.
-            By default the dataset's (``targets`` of ``VideoTargetDataset`` and of the egocentric
-            data sets).
+        stores: Target name -> store folder. By default the dataset's (``targets`` of
+            ``VideoTargetDataset`` and of the egocentric data sets).
         missing: A video that a store lacks is an ``'error'``, or its target is left out
             (``'skip'``, zero loss).
         time_stride: Like ``frame_sampling``, ``cell_size`` and ``join_clips`` a field of
@@ -101,10 +117,13 @@ class LoadTargets(BaseTransform):
         missing = results.pop('missing_targets', self.missing)
         video_id = video_of(results)
         for name, store in stores.items():
-            if missing == 'skip' and video_id not in store:
+            where = (video_id,)
+            if store.manifest.has_segments:
+                where = clip_place(results, video_id, store)
+            if missing == 'skip' and not store.covers(*where):
                 continue
             if store.manifest.kind == 'scores':
-                target = self._logits(store, video_id)
+                target = self._scores(store, where)
             else:
                 target = self._maps(store, video_id, results)
             results[name] = torch.from_numpy(target)
@@ -112,14 +131,15 @@ class LoadTargets(BaseTransform):
         return results
 
     @staticmethod
-    def _logits(store: TargetStore, video_id: str) -> np.ndarray:
-        scores = store.scores(video_id)
+    def _scores(store: TargetStore, where: tuple) -> np.ndarray:
+        scores = store.scores(*where)
         if store.manifest.score_kind == 'probabilities':
             return np.log(np.maximum(scores, STORED_FLOOR))
         return scores
 
     def _maps(self, store: TargetStore, video_id: str, results: dict) -> np.ndarray:
-        """(2, T, H, W), or (V, 2, T, H, W) for more than one view."""
+        """(K, T, H, W) of K kinds of boxes, or (V, K, T, H, W) for more than one view."""
+        kinds = len(store.manifest.box_kinds)
         clip_len = results['clip_len']
         if self.geometry.join_clips:
             clip_len *= results['num_clips']
@@ -146,8 +166,9 @@ class LoadTargets(BaseTransform):
                 num_frames=frames.size,
                 grid=grid,
                 soft=self.geometry.soft,
+                num_kinds=kinds,
             )
-            views.append(maps.reshape(2, *frames.shape, *grid).swapaxes(0, 1))
+            views.append(maps.reshape(kinds, *frames.shape, *grid).swapaxes(0, 1))
         views = np.concatenate(views)
         return views[0] if len(views) == 1 else views
 
@@ -157,6 +178,50 @@ def video_of(results: dict) -> str:
     return results.get('video_id') or video_id_from_path(
         results.get('filename') or results['frame_dir']
     )
+
+
+def own_span(row: dict) -> tuple[str | None, Span | None]:
+    """The video and the seconds that a sample's annotation names; None where it names none."""
+    if row.get('cut_from') is not None:
+        video_id, start, stop = row['cut_from']
+        return video_id, (start, stop)
+    if row.get('start_sec') is not None:
+        return None, (row['start_sec'], row['stop_sec'])
+    return None, None
+
+
+def clip_place(
+    results: dict, video_id: str, store: TargetStore
+) -> tuple[str, Span | None, Span | None]:
+    """Video, span of the sampled clip and own span of a sample, for a store of segments.
+
+    A clip whose frame rate neither the sample nor the store knows is placed at its own span.
+
+    Raises:
+        TargetStoreError: If there is none either.
+    """
+    longer, own = own_span(results)
+    name = longer or video_id
+    if name not in store:
+        return name, own or (0.0, math.inf), own
+    frames = np.asarray(results['frame_inds']) - results['start_index']
+    first, last = int(frames.min()), int(frames.max())
+    times, fps = results.get('frame_times'), results.get('avg_fps') or store.info(name).fps
+    if times is not None:
+        first, last = np.clip((first, last), 0, len(times) - 1)
+        span = float(times[first]), float(times[last]) + (1 / fps if fps else 0.0)
+    elif fps:
+        span = first / fps, (last + 1) / fps
+    elif own is not None:
+        return name, own, own
+    else:
+        raise TargetStoreError(
+            f'{store.path}: video {quote(name)}: the frame rate is not known, so the seconds of '
+            'the clip are not; decode from a video, or write fps into the store'
+        )
+    if longer:
+        span = own[0] + span[0], own[0] + span[1]
+    return name, span, own
 
 
 def stored_boxes(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from egoexo_mm.interaction_maps import CONTACTS, HAND, KINDS, SIDES
-from egoexo_mm.untrusted import quote
+from egoexo_mm.untrusted import quote, shorten
 
 from ..store.errors import TargetStoreError
 from ..store.frame_matching import stored_frames
+from ..store.manifest import EMBEDDING
 from ..store.target_store import TargetStore
 
 # The last name is that of -1, UNKNOWN.
@@ -45,8 +46,15 @@ def excerpt(
         )
     for name in store.video_ids[:count] if video_id is None else [video_id]:
         yield _video_line(store, name)
-        if store.manifest.kind == 'scores':
-            yield '  ' + _score_line(store.scores(name), store.manifest.score_kind, top)
+        if store.manifest.has_segments:
+            spans = store.segments(name).tolist()
+            for start, stop in spans[:count]:
+                line = _score_line(store.scores(name, (start, stop), (start, stop)), store, top)
+                yield f'  {start:g} to {stop:g} s: {line}'
+            if len(spans) > count:
+                yield f'  and {len(spans) - count} more segments'
+        elif store.manifest.kind == 'scores':
+            yield '  ' + _score_line(store.scores(name), store, top)
         else:
             yield from _box_lines(store, name, frame)
 
@@ -63,15 +71,25 @@ def _video_line(store: TargetStore, video_id: str) -> str:
     return f'{video_id}: {", ".join(parts)}'
 
 
-def _score_line(scores: np.ndarray, kind: str, top: int) -> str:
-    """The highest scores as ``index: score (share)``; the share of logits is their softmax."""
+def _score_line(scores: np.ndarray, store: TargetStore, top: int) -> str:
+    """The highest scores as ``index: score (share)``; the share of logits is their softmax.
+
+    Of an embedding its length and first numbers.
+    """
+    kind, classes = store.manifest.score_kind, store.manifest.classes
+    if kind == EMBEDDING:
+        first = ', '.join(f'{x:.4g}' for x in scores[:top])
+        return f'length {np.linalg.norm(scores):.4g}, {first}' + ', ...' * (len(scores) > top)
+    shares = scores
     if kind == 'logits':
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
-    else:
-        shares = scores
     best = np.argsort(-scores, kind='stable')[:top]
-    return ', '.join(f'{i}: {scores[i]:.4g} ({100 * shares[i]:.1f} %)' for i in best)
+    return ', '.join(
+        f'{shorten(classes[i], 40) if classes else i}: {scores[i]:.4g}'
+        + f' ({100 * shares[i]:.1f} %)' * (kind != 'scores')
+        for i in best
+    )
 
 
 def _box_lines(store: TargetStore, video_id: str, frame: int | None) -> Iterator[str]:
@@ -90,11 +108,12 @@ def _box_lines(store: TargetStore, video_id: str, frame: int | None) -> Iterator
     seen = int(stored_frames(np.array([frame]), info)[0])
     moved = '' if seen == frame else f' (the detector saw {seen})'
     yield f'  frame {frame}{moved}: {len(found)} boxes'
+    kinds = store.manifest.box_kinds
     for box, score, kind, side, contact, offset in zip(
         found.box, found.score, found.kind, found.side, found.contact, found.offset
     ):
-        text = f'    {KINDS[kind]} {score:.3f} at ' + ', '.join(f'{x:.3f}' for x in box)
-        if kind == HAND:
+        text = f'    {kinds[kind]} {score:.3f} at ' + ', '.join(f'{x:.3f}' for x in box)
+        if kinds[kind] == KINDS[HAND]:
             text += f'; {_SIDES[int(side)]}, {_CONTACTS[int(contact)]}'
             if not np.isnan(offset).any():
                 text += f', object at {offset[0]:+.3f}, {offset[1]:+.3f} from it'

@@ -5,24 +5,24 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from egoexo_mm.failed_jsonl import FAILED_NAME, failure_line, read_failures
 from egoexo_mm.progress import track
-from egoexo_mm.untrusted import quote
 
 from ..store.disk import cannot_write, check_unused, sync_file, sync_folder, write_text
 from ..store.errors import TargetStoreError
 from ..store.manifest import MANIFEST_NAME, Manifest, read_manifest
 from ..store.records import arrow_schema
+from ..store.segments import row_name
 from ..store.shards import read_shard, shard_paths
 from .verification import check_batch, verify_store
 
 
 class MergeReport(NamedTuple):
-    """Videos written, and rows left out because an earlier store has the video."""
+    """Rows written, and rows left out because an earlier store has the video or segment."""
 
     rows: int
     left_out: int
@@ -92,30 +92,31 @@ def _common_manifest(sources: list[Path]) -> Manifest:
 def _write(sources: list[Path], partial: Path, manifest: Manifest, keep_first: bool) -> MergeReport:
     schema = arrow_schema(manifest)
     shards = [shard for source in sources for shard in shard_paths(source)]
-    home: dict[str, Path] = {}  # video id -> shard whose row was taken
+    home: dict[Any, Path] = {}  # video id, or segment -> shard whose row was taken
     written = left_out = 0
     for shard in track(shards, len(shards), f'merge {len(sources)} stores, shards'):
         batches = []
         for batch in read_shard(shard, schema):
-            ids, faults = check_batch(batch, shard, manifest)
+            keys, faults = check_batch(batch, shard, manifest)
             if faults:
                 raise TargetStoreError(faults[0])
             new = []
-            for video_id in ids:
-                new.append(video_id not in home)
+            for key in keys:
+                new.append(key not in home)
                 if not new[-1] and not keep_first:
                     raise TargetStoreError(
-                        f'{shard}: video {quote(video_id)} is also in {home[video_id]}; keep the '
-                        'first row of such videos (--keep first), or delete one of the two shards'
+                        f'{shard}: {row_name(key)} is also in {home[key]}; keep the first row of '
+                        'such videos (--keep first), or delete one of the two shards'
                     )
-                home.setdefault(video_id, shard)
+                home.setdefault(key, shard)
             left_out += new.count(False)
             batch = batch.select(schema.names)
             batches.append(batch if all(new) else batch.filter(pa.array(new)))
         if sum(map(len, batches)):
             _write_batches(partial / f'shard-r000-{written:05d}.arrow', batches)
             written += 1
-    _write_failures(sources, partial, home)
+    there = {key[0] for key in home} if manifest.has_segments else set(home)
+    _write_failures(sources, partial, there)
     write_text(partial / MANIFEST_NAME, manifest.to_json())
     sync_folder(partial)
     return MergeReport(len(home), left_out)
@@ -129,7 +130,7 @@ def _write_batches(path: Path, batches: list[pa.RecordBatch]) -> None:
         sync_file(file)
 
 
-def _write_failures(sources: list[Path], partial: Path, home: dict[str, Path]) -> None:
+def _write_failures(sources: list[Path], partial: Path, there: set[str]) -> None:
     failed: dict[str, tuple[str | None, str]] = {}
     for source in sources:
         reasons, faults, paths = read_failures(source)
@@ -141,7 +142,7 @@ def _write_failures(sources: list[Path], partial: Path, home: dict[str, Path]) -
     lines = [
         failure_line(video_id, path, reason).decode()
         for video_id, (path, reason) in failed.items()
-        if video_id not in home
+        if video_id not in there
     ]
     if lines:
         write_text(partial / FAILED_NAME, ''.join(lines))

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from egoexo_mm.failed_jsonl import read_failures
-from egoexo_mm.interaction_maps import HAND, OBJECT
+from egoexo_mm.untrusted import quote_names, shorten
 
-from ..store.manifest import Manifest, read_manifest
+from ..store.manifest import EMBEDDING, Manifest, read_manifest
 from ..store.records import SUM_SLACK, arrow_schema
 from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
 
+_LISTS = ('kinds', 'classes')
 _FEW_SCORES = 10  # up to so many, the mean of each one is worth a line
 
 
@@ -49,7 +50,10 @@ class StoreSummary:
 
     Attributes:
         path, manifest: The store.
-        shards, rows, size: Shards, videos, and bytes of the shards on disk.
+        shards, rows, size: Shards, rows, and bytes of the shards on disk.
+        videos: Ids of the videos of a store of segments.
+        seconds: Length of the segments.
+        norm: Lengths of the embeddings.
         failed, retried: Videos in ``failed.jsonl`` without a row, and with one after all.
         frames, unknown_length: Frames of all videos, and videos whose number of frames is unknown.
         score: All scores of all videos, or of all boxes.
@@ -65,6 +69,9 @@ class StoreSummary:
     shards: int = 0
     rows: int = 0
     size: int = 0
+    videos: set[str] = dataclasses.field(default_factory=set, repr=False)
+    seconds: Spread = dataclasses.field(default_factory=Spread)
+    norm: Spread = dataclasses.field(default_factory=Spread)
     failed: int = 0
     retried: int = 0
     frames: int = 0
@@ -73,9 +80,13 @@ class StoreSummary:
     score_totals: np.ndarray | None = None
     sums: Spread = dataclasses.field(default_factory=Spread)
     bad_sums: int = 0
-    boxes: dict[int, int] = dataclasses.field(default_factory=lambda: {HAND: 0, OBJECT: 0})
+    boxes: dict[int, int] = dataclasses.field(default_factory=dict)
     processed: int = 0
     boxes_there: int = 0
+
+    def __post_init__(self) -> None:
+        if self.manifest.kind == 'detections':
+            self.boxes = dict.fromkeys(range(len(self.manifest.box_kinds)), 0)
 
     def add(self, views: dict[str, np.ndarray]) -> None:
         """Count the columns of one record batch, see :func:`.numpy_views`."""
@@ -83,6 +94,8 @@ class StoreSummary:
         self.rows += len(num_frames)
         self.frames += int(num_frames.sum(dtype=np.int64))
         self.unknown_length += int((num_frames == 0).sum())
+        if self.manifest.has_segments:
+            self.seconds.add(views['stop'] - views['start'])
         if self.manifest.kind == 'detections':
             self._add_boxes(views)
         else:
@@ -92,6 +105,9 @@ class StoreSummary:
 
     def _add_scores(self, score: np.ndarray) -> None:
         self.score.add(score)
+        if self.manifest.score_kind == EMBEDDING:
+            self.norm.add(np.linalg.norm(score, axis=1))
+            return
         if score.shape[1] <= _FEW_SCORES:
             totals = score.sum(axis=0, dtype=np.float64)
             self.score_totals = totals if self.score_totals is None else self.score_totals + totals
@@ -131,8 +147,12 @@ def summarize(path: str | Path) -> StoreSummary:
                 invalid='ignore', over='ignore'
             ):  # of a damaged store; it shows in the figures
                 summary.add(numpy_views(batch, shard))
+            ids = video_ids(batch, shard) if failed or summary.manifest.has_segments else []
+            if summary.manifest.has_segments:
+                ids = set(ids) - summary.videos
+                summary.videos |= ids
             if failed:
-                summary.retried += sum(video_id in failed for video_id in video_ids(batch, shard))
+                summary.retried += sum(video_id in failed for video_id in ids)
     summary.failed = len(failed) - summary.retried
     return summary
 
@@ -142,12 +162,13 @@ def summary_lines(summary: StoreSummary) -> list[str]:
     manifest = summary.manifest
     lines = [str(summary.path)]
     lines += [
-        f'  {field}: {value}'
+        f'  {field}: {shorten(quote_names(value, 10)) if field in _LISTS else value}'
         for field, value in dataclasses.asdict(manifest).items()
         if value is not None
     ]
     lines += [
-        f'  videos: {summary.rows} in {summary.shards} shard(s), {summary.size / 1e6:.1f} MB',
+        f'  {manifest.rows}: {summary.rows} in {summary.shards} shard(s), '
+        f'{summary.size / 1e6:.1f} MB',
         f'  frames: {summary.frames}'
         + (
             f' (length unknown for {summary.unknown_length} video(s))'
@@ -155,16 +176,28 @@ def summary_lines(summary: StoreSummary) -> list[str]:
             else ''
         ),
     ]
+    if manifest.has_segments:
+        lines += [
+            f'  videos: {len(summary.videos)}',
+            f'  seconds of a segment: {summary.seconds}',
+        ]
     if manifest.kind == 'scores':
         lines.append(f'  scores: {summary.score}')
+        if manifest.score_kind == EMBEDDING:
+            lines.append(f'  lengths of the embeddings: {summary.norm}')
         if summary.score_totals is not None:
             means = ', '.join(f'{total / summary.rows:.4g}' for total in summary.score_totals)
             lines.append(f'  mean of each score: {means}')
         if manifest.score_kind == 'probabilities':
             lines.append(f'  sums: {summary.sums}; {summary.bad_sums} of {summary.rows} are not 1')
     else:
-        hands, objects = summary.boxes[HAND], summary.boxes[OBJECT]
-        lines.append(f'  boxes: {hands + objects}, {hands} of hands and {objects} of objects')
+        counts = list(summary.boxes.values())
+        each = [
+            f'{count} of {name}s' if manifest.kinds is None else f'{count} {name}'
+            for name, count in zip(manifest.box_kinds, counts)
+        ]
+        *most, last = each
+        lines.append(f'  boxes: {sum(counts)}, {", ".join(most)}{" and " if most else ""}{last}')
         if summary.processed:
             lines.append(
                 f'  boxes per processed frame: {summary.boxes_there / summary.processed:.4g} '

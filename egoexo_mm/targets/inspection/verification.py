@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ from ..store.records import (
     check_scores,
     check_video,
 )
+from ..store.segments import check_span, row_keys, row_name
 from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
 
 __all__ = [
@@ -60,34 +61,35 @@ def verify_store(path: str | Path, listed: Iterable[str] | None = None) -> Verif
     manifest = read_manifest(path)
     shards = shard_paths(path)
     failures = read_failures(path)
-    home: dict[str, str] = {}  # video id -> its shard
+    home: dict[Any, str] = {}  # what a row is known by -> its shard
     rows, faults = 0, failures.faults
     for shard in track(shards, len(shards), f'verify {path}, shards'):
         try:
             for batch in read_shard(shard, arrow_schema(manifest)):
-                ids, found = check_batch(batch, shard, manifest)
-                rows += len(ids)
+                keys, found = check_batch(batch, shard, manifest)
+                rows += len(keys)
                 faults += found
-                for video_id in ids:
-                    if video_id in home:
+                for key in keys:
+                    if key in home:
                         faults.append(
-                            f'{shard}: video {quote(video_id)} is a second time in the store, the '
-                            'first is in '
-                            f'{home[video_id]}; delete one of the two shards and run the writer '
-                            'again'
+                            f'{shard}: {row_name(key)} is a second time in the store, the first is '
+                            f'in {home[key]}; delete one of the two shards and run the writer again'
                         )
-                    home.setdefault(video_id, shard.name)
+                    home.setdefault(key, shard.name)
         except TargetStoreError as error:
             faults.append(str(error))
     if listed is not None:
-        faults += coverage_faults(list(listed), home, failures.reasons, path)
+        there = {key[0] for key in home} if manifest.has_segments else home
+        faults += coverage_faults(list(listed), there, failures.reasons, path)
     return Verification(len(shards), rows, faults)
 
 
 def check_batch(
     batch: pa.RecordBatch, shard: Path, manifest: Manifest
-) -> tuple[list[str], list[str]]:
-    """Ids of a record batch, and a sentence for each row that is not as it should be.
+) -> tuple[list[Any], list[str]]:
+    """What the rows of a batch are known by, and a sentence for each that is not as it should be.
+
+    A row is known by the id of its video, a segment by id, start and stop.
 
     Raises:
         TargetStoreError: the batch cannot be read.
@@ -111,11 +113,13 @@ def check_batch(
             _check_row(views, row, manifest, where)
         except TargetStoreError as error:
             faults.append(str(error))
-    return ids, faults
+    return row_keys(ids, views), faults
 
 
 def _check_row(views: dict[str, np.ndarray], row: int, manifest: Manifest, where: str) -> None:
     _check_video(views, row, manifest, where)
+    if manifest.has_segments:
+        check_span((views['start'].item(row), views['stop'].item(row)), where)
     if manifest.kind == 'scores':
         scores = check_scores(views['score'][row], manifest.num_scores, where)
         if manifest.score_kind == 'probabilities':
@@ -129,7 +133,7 @@ def _check_row(views: dict[str, np.ndarray], row: int, manifest: Manifest, where
         return
     begin, end = views['offsets'][row : row + 2].tolist()
     columns = {name: views[name][begin:end] for name in DETECTION_FIELDS}
-    check_detections(columns, where)
+    check_detections(columns, where, len(manifest.box_kinds))
     if (np.diff(columns['frame']) < 0).any():
         raise TargetStoreError(
             f'{where}: frames are not in ascending order; sort its detections by frame'

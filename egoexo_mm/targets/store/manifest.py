@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from egoexo_mm.interaction_maps import KINDS
 from egoexo_mm.untrusted import quote, quote_names
 from egoexo_mm.untrusted.json_text import parse_json
 
 from .errors import TargetStoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # the newest; what needs nothing of it is written as version 1
 MANIFEST_NAME = 'manifest.json'
 
-# Signal -> usual number of scores; None for the signal that has boxes instead.
+# Signal of Ego-Exo -> usual number of scores; None for the signal that has boxes instead.
 _NUM_SCORES = {'ego_score': 2, 'object_score': 1000, 'interaction': None}
+EMBEDDING = 'embedding'
 _SCORE_KINDS = ('logits', 'probabilities')
+_OPEN_KINDS = (*_SCORE_KINDS, 'scores', EMBEDDING)  # of signals with a name of their own
 _ID_RULES = ('stem', 'path')
+_VERSION_2 = ('row', 'kinds', 'classes')  # fields that version 1 does not have
+_NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
+_MAX_KINDS = 128  # kinds of boxes are stored as int8
 
 
 def video_id_from_path(path: str | Path, rule: str = 'stem') -> str:
@@ -48,17 +55,25 @@ class Manifest:
     """Description of one store: which teacher, which data set, which numbers.
 
     Args:
-        signal: ``'ego_score'``, ``'object_score'`` or ``'interaction'``.
+        signal: ``'ego_score'``, ``'object_score'`` or ``'interaction'``, or a name of your own:
+            with ``score_kind`` and ``num_scores`` for scores or an embedding, with ``kinds`` for
+            boxes.
         dataset: Free name of the data set, for example ``'k400'``.
         teacher: Free name of the model that made the targets.
         weights_sha256: SHA-256 of its checkpoint file, where known.
-        score_kind: ``'logits'`` or ``'probabilities'``; scores only.
-        num_scores: Scores per video; by default 2 for ``ego_score`` and 1000 for ``object_score``.
+        score_kind: ``'logits'`` or ``'probabilities'``; of a signal of your own also ``'scores'``
+            (numbers that are neither) or ``'embedding'``. Boxes have none.
+        num_scores: Scores per row, or width of the embedding; by default 2 for ``ego_score`` and
+            1000 for ``object_score``.
         video_id: Rule that turns a path into an id, see :func:`video_id_from_path`.
         frame_size: ``(width, height)`` in pixels the teacher saw, when it was one size for all.
         fps: Frame rate the teacher saw, when it was one for all.
         notes: Anything a reader should know.
-        schema_version: Version of the file format.
+        row: ``'segment'`` if a row is a time span of a video, which scores can be; None: a video.
+        kinds: Names of the kinds of boxes, in the order of the channels of their maps;
+            ``interaction`` has hand and object.
+        classes: Names of the scores, where they have some.
+        schema_version: Version of the file format; by default the lowest that has all of this.
     """
 
     signal: str
@@ -71,66 +86,157 @@ class Manifest:
     frame_size: tuple[int, int] | None = None
     fps: float | None = None
     notes: str | None = None
-    schema_version: int = SCHEMA_VERSION
+    row: str | None = None
+    kinds: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
+    schema_version: int | None = None
 
     def __post_init__(self) -> None:
-        self._check_choice('signal', tuple(_NUM_SCORES))
+        for name in ('frame_size', 'kinds', 'classes'):  # JSON has no tuples
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check_signal()
         for name in ('dataset', 'teacher'):
             if not isinstance(getattr(self, name), str):
                 raise TargetStoreError(f'{name} is {quote(getattr(self, name))}: expected a string')
         self._check_choice('video_id', _ID_RULES)
-        if self.frame_size is not None:  # JSON has no tuples
-            object.__setattr__(self, 'frame_size', tuple(self.frame_size))
-            if len(self.frame_size) != 2 or not all(
-                isinstance(side, int) and side > 0 for side in self.frame_size
-            ):
-                raise TargetStoreError(
-                    f'frame_size is {quote(self.frame_size)}: expected width and height in pixels'
-                )
+        self._check_choice('row', (None, 'segment'))
+        if self.frame_size is not None and (
+            not isinstance(self.frame_size, tuple)
+            or len(self.frame_size) != 2
+            or not all(isinstance(side, int) and side > 0 for side in self.frame_size)
+        ):
+            raise TargetStoreError(
+                f'frame_size is {quote(self.frame_size)}: expected width and height in pixels'
+            )
         if self.fps is not None and not (isinstance(self.fps, (int, float)) and 0 < self.fps < 1e6):
             raise TargetStoreError(
                 f'fps is {quote(self.fps)}: expected a number of frames per second'
             )
         if self.kind == 'scores':
             self._check_scores()
-        elif self.score_kind is not None or self.num_scores is not None:
-            raise TargetStoreError(
-                "score_kind and num_scores are set for signal 'interaction', which holds boxes: "
-                'leave them out'
-            )
+        else:
+            self._check_boxes()
+        self._set_version()
 
-    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
+    def _check_choice(self, name: str, choices: tuple[str | None, ...]) -> None:
         value = getattr(self, name)
         if value not in choices:
             raise TargetStoreError(f'{name} is {quote(value)}: expected one of {choices}')
 
+    def _check_signal(self) -> None:
+        if isinstance(self.signal, str) and self.signal in _NUM_SCORES:
+            return
+        named = isinstance(self.signal, str) and _NAME.fullmatch(self.signal)
+        if self.schema_version == 1 or not named or (self.num_scores, self.kinds) == (None, None):
+            raise TargetStoreError(
+                f'signal is {quote(self.signal)}: expected one of {tuple(_NUM_SCORES)}, or in '
+                'schema version 2 another name in small letters, digits and _, with score_kind and '
+                'num_scores for scores and embeddings or with kinds for boxes'
+            )
+
     def _check_scores(self) -> None:
-        self._check_choice('score_kind', _SCORE_KINDS)
+        own = self.signal not in _NUM_SCORES
+        self._check_choice('score_kind', _OPEN_KINDS if own else _SCORE_KINDS)
         if self.num_scores is None:
             object.__setattr__(self, 'num_scores', _NUM_SCORES[self.signal])
         if type(self.num_scores) is not int or not 1 <= self.num_scores < 2**31:
             raise TargetStoreError(
                 f'num_scores is {quote(self.num_scores)}: expected a positive integer'
             )
+        if self.classes is not None:
+            _check_names('classes', self.classes)
+            if len(self.classes) != self.num_scores:
+                raise TargetStoreError(
+                    f'classes are {len(self.classes)} names for {self.num_scores} scores; give one '
+                    'name for each'
+                )
+
+    def _check_boxes(self) -> None:
+        if self.score_kind is not None or self.num_scores is not None or self.classes is not None:
+            raise TargetStoreError(
+                f'score_kind, num_scores or classes are set for signal {quote(self.signal)}, which '
+                'holds boxes: leave them out'
+            )
+        if self.row is not None:
+            raise TargetStoreError(
+                f'row is {quote(self.row)} for signal {quote(self.signal)}, whose boxes are on '
+                'frames of a video: leave it out'
+            )
+        if self.kinds is None:
+            return
+        if self.signal == 'interaction':
+            raise TargetStoreError(
+                f"kinds is {quote(self.kinds)}, but signal 'interaction' has the kinds {KINDS}; "
+                'leave kinds out, or give the signal another name'
+            )
+        _check_names('kinds', self.kinds)
+        odd = [name for name in self.kinds if not _NAME.fullmatch(name)]
+        if odd or len(set(self.kinds)) < len(self.kinds) or len(self.kinds) > _MAX_KINDS:
+            raise TargetStoreError(
+                f'kinds is {quote(self.kinds)}: expected up to {_MAX_KINDS} different names in '
+                'small letters, digits and _'
+            )
+
+    def _set_version(self) -> None:
+        new = [name for name in _VERSION_2 if getattr(self, name) is not None]
+        lowest = 2 if new or self.signal not in _NUM_SCORES else 1
+        if self.schema_version is None:
+            object.__setattr__(self, 'schema_version', lowest)
+        elif self.schema_version < lowest:
+            raise TargetStoreError(
+                f'schema_version is {quote(self.schema_version)}, but {", ".join(new)} is of '
+                f'version {lowest}; write schema_version {lowest}'
+            )
 
     @property
     def kind(self) -> str:
         """``'scores'`` or ``'detections'``: which columns the store has."""
-        return 'detections' if self.signal == 'interaction' else 'scores'
+        boxes = self.signal == 'interaction' or self.kinds is not None
+        return 'detections' if boxes else 'scores'
+
+    @property
+    def target(self) -> str:
+        """Name of the targets in training: that of the signal, of boxes with ``_map`` behind."""
+        return f'{self.signal}_map' if self.kind == 'detections' else self.signal
+
+    @property
+    def box_kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of boxes."""
+        return KINDS if self.kinds is None else self.kinds
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether a row is a time span of a video."""
+        return self.row == 'segment'
+
+    @property
+    def rows(self) -> str:
+        """How messages call the rows."""
+        return 'segments' if self.has_segments else 'videos'
 
     def differences(self, other: Manifest) -> list[str]:
-        """``'<field> is <ours>, not <theirs>'`` for each field that is not equal."""
+        """``'<field> is <ours>, not <theirs>'`` for each field that is not equal.
+
+        The version of the format does not count: equal targets have equal columns in both.
+        """
         ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         return [
             f'{name} is {quote(ours[name])}, not {quote(theirs[name])}'
             for name in ours
-            if ours[name] != theirs[name]
+            if ours[name] != theirs[name] and name != 'schema_version'
         ]
 
     def to_json(self) -> str:
         """Text of ``manifest.json``; fields that say nothing are left out."""
         fields = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
         return json.dumps(fields, indent=2) + '\n'
+
+
+def _check_names(field: str, names: Any) -> None:
+    good = isinstance(names, tuple) and names and all(isinstance(name, str) for name in names)
+    if not good:
+        raise TargetStoreError(f'{field} is {quote(names)}: expected a list of names')
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -166,9 +272,9 @@ def _manifest_from(fields: Any, path: Path) -> Manifest:
             'restore the file or write the store again'
         )
     version = fields.get('schema_version')
-    if version != SCHEMA_VERSION:
+    if version not in (1, SCHEMA_VERSION):
         raise TargetStoreError(
-            f'{path}: schema version {quote(version)}, but this egoexo_mm reads version '
+            f'{path}: schema version {quote(version)}, but this egoexo_mm reads versions 1 and '
             f'{SCHEMA_VERSION}; install the matching egoexo_mm or write the store again'
         )
     known = {field.name for field in dataclasses.fields(Manifest)}

@@ -1,6 +1,6 @@
 """Rows of a target store: Arrow columns, value types and the checks on them.
 
-Shape legend: ``n`` detections, ``C`` scores per video.
+Shape legend: ``n`` detections, ``C`` scores per row.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from egoexo_mm.interaction_maps import CONTACTS, HAND, OBJECT, SIDES, UNKNOWN
+from egoexo_mm.interaction_maps import CONTACTS, KINDS, SIDES, UNKNOWN
 
 from .errors import TargetStoreError
 from .manifest import Manifest
@@ -30,6 +30,8 @@ VIDEO_FIELDS = (
     ('height', pa.int32()),
     ('frame_stride', pa.int32()),
 )
+# Of a store of segments, behind the id: seconds of the video.
+SPAN_FIELDS = (('start', pa.float64()), ('stop', pa.float64()))
 # Column -> (type of a number, numbers per detection).
 DETECTION_FIELDS = dict(
     frame=(np.int32, 1),
@@ -68,7 +70,7 @@ class Detections:
         slot: int64 (n,), position in the frame numbers asked for.
         box: float32 (n, 4), x1, y1, x2, y2 as fractions of frame width and height.
         score: float32 (n,) in [0, 1].
-        kind: int8 (n,), ``HAND`` (0) or ``OBJECT`` (1).
+        kind: int8 (n,), ``HAND`` (0) or ``OBJECT`` (1), or the place in ``kinds`` of the manifest.
         side: int8 (n,), -1 unknown, 0 left, 1 right.
         contact: int8 (n,), -1 unknown, 0 none, 1 self, 2 other person, 3 portable object,
             4 stationary object.
@@ -101,7 +103,8 @@ def arrow_schema(manifest: Manifest) -> pa.Schema:
         extra = [('score', pa.list_(pa.float16(), manifest.num_scores))]
     else:
         extra = [(name, pa.list_(detection_type(name))) for name in DETECTION_FIELDS]
-    return pa.schema([*VIDEO_FIELDS, *extra])
+    span = SPAN_FIELDS if manifest.has_segments else ()
+    return pa.schema([VIDEO_FIELDS[0], *span, *VIDEO_FIELDS[1:], *extra])
 
 
 def check_scores(scores: Any, num_scores: int, where: str) -> np.ndarray:
@@ -159,7 +162,9 @@ def check_box_values(box: np.ndarray, frame: np.ndarray, where: str) -> None:
         )
 
 
-def check_detections(columns: dict[str, Any | None], where: str) -> dict[str, np.ndarray]:
+def check_detections(
+    columns: dict[str, Any | None], where: str, num_kinds: int = len(KINDS)
+) -> dict[str, np.ndarray]:
     """Columns of one video in storage types, sorted by frame; ``None`` columns become unknown.
 
     Raises:
@@ -187,7 +192,7 @@ def check_detections(columns: dict[str, Any | None], where: str) -> dict[str, np
     _check_range(raw['frame'], 0, np.iinfo(np.int32).max, 'frame', where, whole=True)
     check_box_values(raw['box'], raw['frame'], where)
     _check_range(raw['score'], -1e-6, 1 + 1e-6, 'score', where)
-    _check_range(raw['kind'], HAND, OBJECT, 'kind', where, whole=True)
+    _check_range(raw['kind'], 0, num_kinds - 1, 'kind', where, whole=True)
     _check_range(raw['side'], UNKNOWN, len(SIDES) - 1, 'side', where, whole=True)
     _check_range(raw['contact'], UNKNOWN, len(CONTACTS) - 1, 'contact', where, whole=True)
     if (np.abs(raw['offset']) > _FLOAT16_MAX).any():

@@ -1,4 +1,4 @@
-"""One shard of a target store: an Arrow IPC file with a row per video."""
+"""One shard of a target store: an Arrow IPC file with a row per video or per segment."""
 
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -72,24 +72,27 @@ class _OtherColumnsError(Exception):
 
 
 def video_ids(batch: pa.RecordBatch, shard: Path) -> list[str]:
-    """Ids of the rows of a batch.
+    """Ids of the rows of a batch, see :func:`check_ids`."""
+    check_ids(batch, shard)
+    return batch.column('video_id').to_pylist()
+
+
+def check_ids(batch: pa.RecordBatch, shard: Path) -> None:
+    """Refuse a batch with a row without an id, or with ids that are no text.
 
     Raises:
-        TargetStoreError: not text, or a row without one.
+        TargetStoreError: It has one.
     """
+    ids = batch.column('video_id')
     try:
-        batch.column('video_id').validate(
-            full=True
-        )  # or a damaged offset would be read beyond the buffer
-        ids = batch.column('video_id').to_pylist()
+        ids.validate(full=True)  # or a damaged offset would be read beyond the buffer
     except (UnicodeDecodeError, pa.ArrowInvalid):
         raise TargetStoreError(
             f'{shard}: video ids are not UTF-8 text; the shard is damaged, '
             'delete it and run its writer again'
         ) from None
-    if None in ids:
+    if ids.null_count:
         raise TargetStoreError(f'{shard}: a row has no video id; write an id in every row')
-    return ids
 
 
 def numpy_views(batch: pa.RecordBatch, shard: Path) -> dict[str, np.ndarray]:

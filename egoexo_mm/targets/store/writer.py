@@ -22,6 +22,7 @@ from .records import (
     check_scores,
     check_video,
 )
+from .segments import Span, check_span, span_name
 from .shards import write_shard
 from .target_store import TargetStore
 
@@ -64,7 +65,8 @@ class StoreWriter:
             for leftover in self.path.glob(f'.*.tmp-r{rank:03d}'):  # of a killed run
                 leftover.unlink(missing_ok=True)
             self._write_manifest()
-            self.done: frozenset[str] = frozenset(TargetStore(self.path).video_ids)
+            # ids of the videos on disk; of segments (id, start, stop)
+            self.done: frozenset[Any] = frozenset(TargetStore(self.path).keys())
         except BaseException:
             self._lock.close()
             raise
@@ -84,10 +86,28 @@ class StoreWriter:
         fps: float = 0.0,
         width: int = 0,
         height: int = 0,
+        *,
+        span: Span | None = None,
     ) -> None:
-        """Add one video's scores (C,); frame count, fps and size are 0 where unknown."""
+        """Add one row of scores, or one embedding.
+
+        Args:
+            video_id: Id of the video.
+            scores: (C,).
+            num_frames: Of the video; 0 is unknown, as for the next three.
+            fps: Frame rate that the teacher saw.
+            width: Of the frames.
+            height: Of the frames.
+            span: Start and stop of the segment in seconds; of stores of segments.
+        """
         where = self._where(video_id, 'scores')
-        row = self._video_row(video_id, where, num_frames, fps, width, height, 1)
+        if (span is not None) != self.manifest.has_segments:
+            holds = 'segments, give a span' if span is None else 'whole videos, leave out the span'
+            raise TargetStoreError(f'{where}: this store is of {holds}')
+        if span is not None:
+            span = (float(span[0]), float(span[1]))
+            check_span(span, where)
+        row = self._video_row(video_id, where, num_frames, fps, width, height, 1, span)
         row['score'] = check_scores(scores, self.manifest.num_scores, where)
         self._append(row)
 
@@ -115,7 +135,7 @@ class StoreWriter:
             frame: 0-based frame numbers (n,), multiples of ``frame_stride``; n may be 0.
             box: (n, 4), fractions of frame width and height.
             score: (n,) in [0, 1].
-            kind: (n,), ``HAND`` or ``OBJECT``.
+            kind: (n,), ``HAND`` or ``OBJECT``, or the place in ``kinds`` of the manifest.
             side: (n,), of hands; ``None`` is unknown.
             contact: (n,), of hands; ``None`` is unknown.
             offset: (n, 2), from hand to object; ``None`` is unknown.
@@ -139,6 +159,7 @@ class StoreWriter:
                     offset=offset,
                 ),
                 where,
+                len(self.manifest.box_kinds),
             )
         )
         check_frame_grid(row['frame'], num_frames, frame_stride, where)
@@ -190,10 +211,16 @@ class StoreWriter:
         width: int,
         height: int,
         frame_stride: int,
+        span: Span | None = None,
     ) -> dict[str, Any]:
         if not isinstance(video_id, str) or not video_id:
             raise TargetStoreError(f'{where}: the id must be a string that is not empty')
-        if video_id in self._seen:
+        if span is not None and (video_id, *span) in self._seen:
+            raise TargetStoreError(
+                f'{self.path}: segment {span_name(video_id, span)} is in the store already; skip '
+                'those in writer.done'
+            )
+        if span is None and video_id in self._seen:
             raise TargetStoreError(
                 f'{where} is in the store already; skip the ids in writer.done, or, when two files '
                 "share a name, use the id rule 'path'"
@@ -201,11 +228,14 @@ class StoreWriter:
         info = VideoInfo(num_frames, fps, width, height, frame_stride)
         check_video(info, where)
         row = {name: int(value) for name, value in info._asdict().items()}
+        if span is not None:
+            row.update(start=span[0], stop=span[1])
         return dict(row, video_id=video_id, fps=float(fps))
 
     def _append(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
-        self._seen.add(row['video_id'])
+        key = row['video_id']
+        self._seen.add((key, row['start'], row['stop']) if 'start' in row else key)
         if len(self._rows) >= self.rows_per_shard or self._boxes >= _MAX_BOXES_PER_SHARD:
             self.flush()
 

@@ -62,7 +62,10 @@ def test_no_folder_and_no_manifest(tmp_path):
     [
         ('{"signal": ', r'manifest.json: not valid JSON \(.*\); restore the file'),
         ('[1]', 'manifest.json: expected a JSON object, found list'),
-        ('{"schema_version": 2}', 'schema version 2, but this egoexo_mm reads version 1; install'),
+        (
+            '{"schema_version": 3}',
+            'schema version 3, but this egoexo_mm reads versions 1 and 2; install',
+        ),
         ('{}', 'schema version None, but'),
         (
             '{"schema_version": 1, "signal": "interaction"}',
