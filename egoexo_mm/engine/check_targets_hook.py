@@ -78,10 +78,24 @@ class CheckTargetsHook(Hook):
         geometries = [(where, one.geometry) for where, one in loads]
         geometries += _online(model)
         for name, head in heads.items():
+            _check_kinds(head, dataset, loader)
             for where, geometry in geometries:
                 _check_frames(runner, model, head.pathway, known[name], where, geometry)
             if geometries:
                 _FirstShapes(model, head, geometries)
+
+
+def _check_kinds(head: InteractionMapHead, dataset: Any, loader: str) -> None:
+    """Compare the channels of a head with those of the store that it learns from."""
+    for one in inner_datasets(dataset):
+        own = [step.stores for step in own_transforms(one) if isinstance(step, LoadTargets)]
+        store = next(filter(None, own), getattr(one, 'stores', {})).get(head.target)
+        if store is not None and store.manifest.box_kinds != head.kinds:
+            raise ValueError(
+                f'{store.path} has the kinds {store.manifest.box_kinds}, but the head of '
+                f'{head.target!r} has kinds={head.kinds}; set kinds of the head in '
+                f'model.aux_heads, or the store of {loader}.dataset.targets'
+            )
 
 
 def _tell(runner: Runner, loads: list[tuple[str, LoadTargets]], known: list[MapGeometry]) -> None:

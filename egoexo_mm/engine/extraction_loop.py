@@ -91,7 +91,8 @@ class ExtractTargetsLoop(BaseLoop):
                 f'test_dataloader.dataset is a {type(self.stream).__name__}, expected a '
                 'VideoStreamDataset'
             )
-        if self.teacher.signal == 'interaction' and self.stream.plan.stride is None:
+        boxes = self.teacher.signal == 'interaction' or hasattr(self.teacher, 'kinds')
+        if boxes and self.stream.plan.stride is None:
             raise ValueError(
                 f'boxes need frames in a regular grid, but the plan is {self.stream.plan}; set '
                 "test_dataloader.dataset.plan=dict(type='EveryKthFrame', stride=...)"

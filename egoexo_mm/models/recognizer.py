@@ -18,7 +18,7 @@ from egoexo_mm.models.backbone_presets import feature_tap, preset_of
 from egoexo_mm.models.blending import TargetBlending
 from egoexo_mm.models.data_preprocessor import EgoExoDataPreprocessor
 from egoexo_mm.models.feature_taps import FeatureTap, TapReader
-from egoexo_mm.models.heads import InteractionMapHead, ScoreDistillHead
+from egoexo_mm.models.heads import EmbeddingDistillHead, InteractionMapHead, ScoreDistillHead
 from egoexo_mm.models.heads.base import (
     AuxiliaryHead,
     Scores,
@@ -79,7 +79,9 @@ class AuxiliaryLearning:
             for name, head in self.aux_heads.items()
             if isinstance(head, AuxiliaryHead)
         }
-        geometry = self.map_geometry(learned.get('interaction_map', ''))
+        maps = [name for name, head in heads.items() if isinstance(head, InteractionMapHead)]
+        first = maps[0] if maps else ''  # of several, CheckTargetsHook compares the others
+        geometry = self.map_geometry(learned.get('interaction_map', first))
         names = ('time_stride', 'frame_sampling', 'cell_size')
         self.teachers = OnlineTeachers(
             teachers or {},
@@ -128,7 +130,9 @@ class AuxiliaryLearning:
         if asks:
             return tap, dict(cfg, in_channels=tap.channels)
         given, has = cfg.get('in_channels'), tap.channels
-        own = kind in (ScoreDistillHead, InteractionMapHead) and isinstance(given, int)
+        own = kind in (EmbeddingDistillHead, ScoreDistillHead, InteractionMapHead) and isinstance(
+            given, int
+        )
         if own and given not in (sum(has), *has):
             raise ValueError(
                 f'model.aux_heads.{name} has in_channels={given}, but '
@@ -166,8 +170,8 @@ class AuxiliaryLearning:
         Args:
             inputs: (N, V, 3, T, H, W) normalised clips, V views a sample; (N, T, 3, H, W) frames of
                 a 2D recognizer.
-            data_samples: N samples with ``gt_label`` and any of ``ego_score``, ``object_score``,
-                ``interaction_map``.
+            data_samples: N samples with ``gt_label`` and any of the targets that the heads learn
+                (``ego_score``, ``object_score``, ``interaction_map``).
             **kwargs: Not used.
 
         Returns:

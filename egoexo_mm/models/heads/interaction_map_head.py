@@ -1,4 +1,7 @@
-"""Student of the hand-object detector (Interaction-Map)."""
+"""Student of the hand-object detector (Interaction-Map), or of maps of any kinds of boxes.
+
+Shape legend: ``K`` kinds, by default hand and object.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,29 @@ from mmaction.utils import ConfigType
 from mmengine.model.weight_init import kaiming_init, normal_init
 from torch import Tensor, nn
 
-from egoexo_mm.interaction_maps import HAND, OBJECT
+from egoexo_mm.interaction_maps import KINDS
 from egoexo_mm.models.blending import Blend
 
 from .base import AuxiliaryHead, Feats, pathway_channels
 
+_LOSS = dict(type='InteractionMapLoss')
+
 
 @MODELS.register_module()
 class InteractionMapHead(AuxiliaryHead):
-    """Convolutions 1x3x3 and 1x1x1 on the last feature map: a channel of hands, one of objects.
+    """Convolutions 1x3x3 and 1x1x1 on the last feature map, with a channel for each kind.
+
+    By default these are hands and the objects they touch.
 
     Args:
         in_channels: Channels of the map, or of those of each pathway. None: the recognizer tells.
         mid_channels: Channels between the convolutions.
         pathway: Which map of a multi-pathway backbone; 0 is the slow pathway. A single map is taken
             as it is.
-        target: Field of the data sample with the (2, T, H, W) map.
+        target: Field of the data sample with the (K, T, H, W) map.
+        kinds: Names of the channels, those of the target store in its order.
+        losses: Name of a kind -> config of its loss, logged as ``loss_<kind>``; by default an
+            ``InteractionMapLoss``. For hands and objects there are the following arguments.
         loss_hand: Config of the loss of hands, logged as ``loss_hand``.
         loss_held_object: Config of the loss of the objects they touch, logged as
             ``loss_held_object``.
@@ -41,6 +51,8 @@ class InteractionMapHead(AuxiliaryHead):
         mid_channels: int = 512,
         pathway: int = 0,
         target: str = 'interaction_map',
+        kinds: Sequence[str] = KINDS,
+        losses: dict[str, ConfigType] | None = None,
         loss_hand: ConfigType = dict(type='InteractionMapLoss'),
         loss_held_object: ConfigType = dict(type='InteractionMapLoss'),
         loss_object: ConfigType | None = None,
@@ -55,15 +67,22 @@ class InteractionMapHead(AuxiliaryHead):
             )
             # A config that inherits ours may state only what differs under the former name.
             loss_held_object = {**loss_held_object, **loss_object}
+        if unknown := set(losses or {}) - set(kinds):
+            raise ValueError(
+                f'InteractionMapHead: losses names {", ".join(sorted(unknown))}, but kinds are '
+                f'{", ".join(kinds)}; name the same kinds in both'
+            )
+        self.kinds = tuple(kinds)
         self.pathway = pathway
         self.init_std = init_std
         channels = pathway_channels(in_channels)
         in_channels = channels[pathway if len(channels) > 1 else 0]
         self.conv = nn.Conv3d(in_channels, mid_channels, (1, 3, 3), padding=(0, 1, 1))
         self.relu = nn.ReLU(inplace=True)
-        self.conv_map = nn.Conv3d(mid_channels, 2, 1)
-        self.loss_hand = MODELS.build(loss_hand)
-        self.loss_held_object = MODELS.build(loss_held_object)
+        self.conv_map = nn.Conv3d(mid_channels, len(self.kinds), 1)
+        configs = {'hand': loss_hand, 'object': loss_held_object, **(losses or {})}
+        for kind in self.kinds:
+            setattr(self, _loss_name(kind), MODELS.build(configs.get(kind, _LOSS)))
 
     def init_weights(self) -> None:
         """He initialisation of the first convolution, small normal weights of the last."""
@@ -77,22 +96,21 @@ class InteractionMapHead(AuxiliaryHead):
             feats: (N, D, T, H, W), or one such map per pathway.
 
         Returns:
-            (N, 2, T, H, W), channels ``HAND`` and ``OBJECT``.
+            (N, K, T, H, W), by default the channels ``HAND`` and ``OBJECT``.
         """
         x = feats if isinstance(feats, Tensor) else feats[self.pathway]
         return self.conv_map(self.relu(self.conv(x)))
 
     def losses(self, pred: Tensor, target: Tensor, num_clips: int) -> dict[str, Tensor]:
-        """Weighted losses of hand and object maps (M, 2, T, H, W)."""
-        return dict(
-            loss_hand=self.loss_hand(pred[:, HAND], target[:, HAND], avg_factor=num_clips),
-            loss_held_object=self.loss_held_object(
-                pred[:, OBJECT], target[:, OBJECT], avg_factor=num_clips
-            ),
-        )
+        """Weighted losses of the maps (M, K, T, H, W), each kind under its name."""
+        names = map(_loss_name, self.kinds)
+        return {
+            name: getattr(self, name)(pred[:, i], target[:, i], avg_factor=num_clips)
+            for i, name in enumerate(names)
+        }
 
     def blend(self, target: Tensor, partner: Tensor, blend: Blend) -> Tensor:
-        """Maps (M, 2, T, H, W) of blended clips.
+        """Maps (M, K, T, H, W) of blended clips.
 
         A cell holds the mean of both maps, weighed by the share of its pixels that each clip has.
         The cross entropy is linear in its target, so this equals the weighed sum of both losses.
@@ -101,9 +119,19 @@ class InteractionMapHead(AuxiliaryHead):
         return blend.mix(target, partner, blend.own_share((height, width)))
 
     def misfit(self, pred: Tensor, target: Tensor) -> str:
-        """Other numbers of frames or cells."""
+        """Other numbers of kinds, frames or cells."""
+        if pred.shape[1] != target.shape[1]:
+            return (
+                f'the head has {pred.shape[1]} kinds ({", ".join(self.kinds)}) and the targets '
+                f'have {target.shape[1]}; set kinds of the head to those of the target store'
+            )
         return (
             f'the backbone makes maps of {tuple(pred.shape[1:])} and the targets are '
-            f'{tuple(target.shape[1:])} (2, T, H, W); set time_stride and cell_size of LoadTargets '
-            "to the backbone's strides, or leave them out where CheckTargetsHook tells them"
+            f'{tuple(target.shape[1:])} ({len(self.kinds)}, T, H, W); set time_stride and '
+            "cell_size of LoadTargets to the backbone's strides, or leave them out where CheckTargetsHook tells them"
         )
+
+
+def _loss_name(kind: str) -> str:
+    """Name of the loss of a kind in the log; objects are those that hands hold."""
+    return 'loss_held_object' if kind == 'object' else f'loss_{kind}'

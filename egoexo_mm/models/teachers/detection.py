@@ -1,7 +1,7 @@
 """What teachers of the Interaction-Map share: boxes for stores, maps inside the training step.
 
 Shape legend: ``n`` images, ``D`` detections, ``N`` clips of ``T`` frames, ``S`` slow frames of a
-clip, ``H x W`` pixels of a frame.
+clip, ``H x W`` pixels of a frame, ``K`` kinds of boxes (2: hand, object).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from egoexo_mm.interaction_maps import UNKNOWN, MapGeometry, boxes_to_maps
-from egoexo_mm.targets import VideoInfo, stored_frames
+from egoexo_mm.interaction_maps import KINDS, UNKNOWN, MapGeometry, boxes_to_maps
+from egoexo_mm.targets import Manifest, VideoInfo, stored_frames
 
 from .base import Teacher
 
@@ -44,6 +44,7 @@ class DetectionTeacher(Teacher):
 
     signal = 'interaction'
     target = 'interaction_map'
+    kinds = KINDS  # a subclass for other boxes has another signal and its kinds
 
     def __init__(
         self,
@@ -74,6 +75,12 @@ class DetectionTeacher(Teacher):
     def geometry(self) -> MapGeometry:
         """Geometry of the maps that :meth:`targets` makes."""
         return MapGeometry(self.time_stride, self.frame_sampling, self.cell_size, self.soft)
+
+    def manifest(self, dataset: str, **fields: Any) -> Manifest:
+        """Description of a store that this teacher fills."""
+        if self.signal != 'interaction':
+            fields['kinds'] = self.kinds
+        return super().manifest(dataset, **fields)
 
     def batch_key(self, prepared: Tensor, frame_size: tuple[int, int]) -> Hashable:
         """Images of one size before and after scaling: boxes are scaled back together."""
@@ -111,7 +118,7 @@ class DetectionTeacher(Teacher):
 
     @torch.no_grad()
     def targets(self, pixels: Tensor) -> list[Tensor]:
-        """(2, S, rows, columns) maps of each clip's crop, as ``LoadTargets`` makes them.
+        """(K, S, rows, columns) maps of each clip's crop, as ``LoadTargets`` makes them.
 
         Args:
             pixels: (N, 3, T, H, W) RGB from 0 to 255, floating point.
@@ -143,7 +150,7 @@ class DetectionTeacher(Teacher):
         return [torch.from_numpy(clip).to(pixels.device) for clip in maps]
 
     def _maps(self, results: list[dict[str, np.ndarray]], size: tuple[int, int]) -> np.ndarray:
-        """(2, S, rows, columns) of the detections of S frames."""
+        """(K, S, rows, columns) of the detections of S frames."""
         box, score, kind = (
             np.concatenate([found[name] for found in results]) for name in ('box', 'score', 'kind')
         )
@@ -156,6 +163,7 @@ class DetectionTeacher(Teacher):
             num_frames=len(results),
             grid=self.geometry.grid(size),
             soft=self.soft,
+            num_kinds=len(self.kinds),
         )
 
 

@@ -1,0 +1,94 @@
+"""Distillation of a teacher's features.
+
+Shape legend: ``M`` clips that have a target, ``E`` width of the embedding.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from torch import Tensor, nn
+
+
+class EmbeddingLoss(nn.Module):
+    """``loss_weight`` x a distance of embeddings, mean over clips; a base.
+
+    Args:
+        loss_weight: Weight of the loss.
+    """
+
+    def __init__(self, *, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    @abstractmethod
+    def distance(self, pred: Tensor, target: Tensor) -> Tensor:
+        """(M,) distances of float32 embeddings (M, E)."""
+
+    @abstractmethod
+    def blend(self, target: Tensor, partner: Tensor, own: float) -> Tensor:
+        """Targets (M, E) of clips that show themselves by ``own`` and a partner by the rest."""
+
+    def forward(self, pred: Tensor, target: Tensor, avg_factor: int | None = None) -> Tensor:
+        """Weighted loss of a batch.
+
+        Args:
+            pred: (M, E) student embeddings of the clips that have a target.
+            target: (M, E) teacher embeddings.
+            avg_factor: Clips in the batch, with and without a target; ``M`` by default.
+
+        Returns:
+            A scalar; zero with a gradient path when ``M`` is 0.
+        """
+        if not len(pred):
+            return pred.sum() * 0
+        distance = self.distance(pred.float(), target.float())
+        return self.loss_weight * distance.sum() / (avg_factor or len(pred))
+
+
+@MODELS.register_module()
+class CosineLoss(EmbeddingLoss):
+    """One minus the cosine of student and teacher: their directions, whatever their lengths."""
+
+    def distance(self, pred: Tensor, target: Tensor) -> Tensor:
+        """(M,) from 0 (same direction) to 2."""
+        return 1 - F.cosine_similarity(pred, target, dim=1)
+
+    def blend(self, target: Tensor, partner: Tensor, own: float) -> Tensor:
+        """The weighed sum of both directions.
+
+        The weighed sum of both losses is ``1 - cos`` to this direction, up to a factor for each
+        clip: its length, which is 1 where both teachers agree.
+        """
+        return own * F.normalize(target.float()) + (1 - own) * F.normalize(partner.float())
+
+
+@MODELS.register_module()
+class SmoothL1EmbeddingLoss(EmbeddingLoss):
+    """Smooth L1 distance, mean over the numbers of an embedding.
+
+    Args:
+        beta: Where the square becomes a line.
+        normalize: Embeddings are brought to a length of ``sqrt(E)`` first, at which their numbers
+            are about 1. Without it the scale of the teacher counts.
+        loss_weight: Weight of the loss.
+    """
+
+    def __init__(
+        self, *, beta: float = 1.0, normalize: bool = False, loss_weight: float = 1.0
+    ) -> None:
+        super().__init__(loss_weight=loss_weight)
+        self.beta = beta
+        self.normalize = normalize
+
+    def distance(self, pred: Tensor, target: Tensor) -> Tensor:
+        """(M,)."""
+        if self.normalize:
+            pred, target = (F.normalize(x) * x.shape[1] ** 0.5 for x in (pred, target))
+        return F.smooth_l1_loss(pred, target, beta=self.beta, reduction='none').mean(1)
+
+    def blend(self, target: Tensor, partner: Tensor, own: float) -> Tensor:
+        """The weighed mean; where the loss is a square, it trains as the weighed sum of losses."""
+        return own * target + (1 - own) * partner
