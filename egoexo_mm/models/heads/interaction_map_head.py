@@ -128,7 +128,8 @@ class InteractionMapHead(AuxiliaryHead):
         return (
             f'the backbone makes maps of {tuple(pred.shape[1:])} and the targets are '
             f'{tuple(target.shape[1:])} ({len(self.kinds)}, T, H, W); set time_stride and '
-            "cell_size of LoadTargets to the backbone's strides, or leave them out where CheckTargetsHook tells them"
+            "cell_size of LoadTargets to the backbone's strides, or leave them out where "
+            'CheckTargetsHook tells them'
         )
 
 

@@ -5,18 +5,22 @@ from .boxes import BoxTeacher
 from .detection import DetectionTeacher
 from .ego_score import EgoScoreTeacher
 from .hand_object import HandObjectTeacher
+from .image_embedding import ImageEmbeddingTeacher
 from .mediapipe_hands import MediaPipeHandTeacher
 from .object_score import ObjectScoreTeacher
 from .online import OnlineTeachers
+from .recognizer_scores import RecognizerTeacher
 
 __all__ = [
     'BoxTeacher',
     'DetectionTeacher',
     'EgoScoreTeacher',
     'HandObjectTeacher',
+    'ImageEmbeddingTeacher',
     'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
     'OnlineTeachers',
+    'RecognizerTeacher',
     'ScoreTeacher',
     'Teacher',
 ]

@@ -38,8 +38,8 @@ class Teacher(BaseModule):
         weights_sha256: SHA-256 of its checkpoint file, where it has one.
     """
 
-    signal: str = ''  # ego_score, object_score or interaction
-    target: str = ''  # field of the data sample: ego_score, object_score or interaction_map
+    signal: str = ''  # ego_score, object_score, interaction, or another name
+    target: str = ''  # field of the data sample: the signal, of boxes with _map behind
 
     def __init__(self, *, name: str, weights_sha256: str | None = None) -> None:
         super().__init__()
@@ -112,22 +112,25 @@ class Teacher(BaseModule):
 
 
 class ScoreTeacher(Teacher):
-    """A classifier; the scores of a video are the mean over its items.
+    """A classifier or an encoder; the scores (or embedding) of a video are the mean over its items.
 
     Subclasses give ``prepare``, ``logits`` and ``clip_items``.
 
     Args:
         num_scores: ``C``.
         score_kind: ``'logits'`` (means of raw scores) or ``'probabilities'`` (means of softmax
-            scores).
+            scores); of signals with a name of their own also ``'scores'`` or ``'embedding'``, means
+            of what the network gives.
         **kwargs: Of :class:`Teacher`.
 
     Raises:
         ValueError: For another ``score_kind``.
     """
 
+    score_kinds: tuple[str, ...] = ('logits', 'probabilities')
+
     def __init__(self, *, num_scores: int, score_kind: str = 'logits', **kwargs: Any) -> None:
-        check_choice('score_kind', score_kind, ('logits', 'probabilities'))
+        check_choice('score_kind', score_kind, self.score_kinds)
         super().__init__(**kwargs)
         self.num_scores = num_scores
         self.score_kind = score_kind
