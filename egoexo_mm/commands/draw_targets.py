@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from ..targets import TargetStore, open_stores, video_id_from_path
+from ..targets.store.manifest import read_manifest
 from ..visualization import (
     VideoFrames,
     VideoTargets,
@@ -66,6 +67,13 @@ def add_former(parser: argparse.ArgumentParser) -> None:
 def _add_draw_options(parser: argparse.ArgumentParser) -> None:
     for name, what in SIGNALS.items():
         parser.add_argument(f'--{name.replace("_", "-")}', metavar='STORE', help=f'store of {what}')
+    parser.add_argument(
+        '--signal',
+        metavar='STORE',
+        action='append',
+        default=[],
+        help='store of scores or boxes of any other signal; may be given several times',
+    )
     parser.add_argument(
         '--video-id', metavar='ID', help='id of the video in the stores; default by their rule'
     )
@@ -127,8 +135,9 @@ def _add_rank_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
 def run_draw(args: argparse.Namespace) -> None:
     """Write ``OUT/targets_ID.mp4`` and ``.png`` of a video."""
     paths = {name: getattr(args, name) for name in SIGNALS}
+    paths.update((read_manifest(Path(path)).signal, path) for path in args.signal)
     if not any(paths.values()):
-        raise UsageError('give one or more of --ego-score, --object-score, --interaction')
+        raise UsageError('give one or more of --ego-score, --object-score, --interaction, --signal')
     if len(args.codec) != 4:
         raise UsageError('--codec takes four letters, for example mp4v')
     stores = open_stores(paths)
@@ -173,7 +182,7 @@ def run_rank(args: argparse.Namespace) -> None:
 
 def run_former(args: argparse.Namespace) -> None:
     """Draw or rank, as the options of ``visualize_targets.py`` say."""
-    stores = any(getattr(args, name) for name in SIGNALS)
+    stores = any(getattr(args, name) for name in (*SIGNALS, 'signal'))
     if args.rank and (args.video or stores or not args.videos):
         raise UsageError(
             '--rank STORE goes with --videos DIR_OR_LIST, and without VIDEO and other stores'

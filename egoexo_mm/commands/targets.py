@@ -1,4 +1,4 @@
-r"""Convert released files into target stores, look into stores, check, join and draw them.
+r"""Convert released files into target stores, look into stores, check, join, average, draw them.
 
 Examples:
     python tools/targets.py convert scores k400_ego_predicts.pkl data/targets/k400_ego \
@@ -7,6 +7,8 @@ Examples:
     python tools/targets.py verify data/targets/k400_ego --list data/kinetics400/train.txt
     python tools/targets.py head data/targets/k400_interaction --video abc_000010_000020 --frame 16
     python tools/targets.py merge machine0/ego machine1/ego data/targets/k400_ego
+    python tools/targets.py average data/targets/egoexo4d_keystep_clips \
+        data/targets/egoexo4d_keystep --segments keystep_segment_train.json
     python tools/targets.py draw clip.mp4 pictures --interaction data/targets/k400_interaction
     python tools/targets.py rank data/targets/k400_ego pictures --videos data/kinetics400
 """
@@ -26,7 +28,7 @@ from ..targets.inspection.summary import summarize, summary_lines
 from ..targets.inspection.verification import verify_store
 from ..targets.store.listed_videos import listed_ids
 from ..targets.store.manifest import read_manifest
-from . import convert_targets, draw_targets
+from . import average_targets, convert_targets, draw_targets
 from .command import UsageError, add_out, complain, make_parser, run_command, set_run
 
 _complain = functools.partial(complain, 'targets')
@@ -74,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         help='where stores share a video, take the row of the first; without this it is an error',
     )
     set_run(merge, run_merge)
+
+    average_targets.add_average(add('average', "mean of several videos' rows, as rows of segments"))
 
     draw_targets.add_draw(add('draw', 'a video with its targets, as mp4 and PNG'))
     draw_targets.add_rank(add('rank', 'the most and the least first-person videos, as PNG'))

@@ -62,7 +62,8 @@ class VideoStreamDataset(IterableDataset):
     most ``chunk_frames`` frames and ``chunk_bytes`` bytes, but at least one frame.
 
     Args:
-        ann_file: List of videos, ``path label`` or ``path`` a line.
+        ann_file: List of videos, ``path label`` or ``path`` a line; or a file of keysteps of
+            Ego-Exo4D, for the clips of all cameras.
         data_prefix: ``video`` is the folder of the paths.
         plan: Config of a frame plan, see :mod:`.frame_plans`.
         video_id: Rule for the ids in the store, see :func:`egoexo_mm.targets.video_id_from_path`.

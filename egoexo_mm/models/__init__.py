@@ -2,31 +2,51 @@
 
 from .backbones import AvionTransformer, EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
-from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
-from .losses import InteractionMapLoss, SoftTargetLoss
+from .heads import (
+    EmbeddingDistillHead,
+    InteractionMapHead,
+    ScoreDistillHead,
+    VerbNounHead,
+    ViewEnsembleHead,
+)
+from .losses import (
+    CosineLoss,
+    InteractionMapLoss,
+    ScoreMSELoss,
+    SmoothL1EmbeddingLoss,
+    SoftTargetLoss,
+)
 from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
 from .teachers import (
     BoxTeacher,
     EgoScoreTeacher,
     HandObjectTeacher,
+    ImageEmbeddingTeacher,
     MediaPipeHandTeacher,
     ObjectScoreTeacher,
+    RecognizerTeacher,
 )
 
 __all__ = [
     'AvionTransformer',
     'BoxTeacher',
+    'CosineLoss',
     'EgoExoDataPreprocessor',
     'EgoExoRecognizer',
     'EgoExoRecognizer2D',
     'EgoExoSlowFast',
     'EgoScoreTeacher',
     'HandObjectTeacher',
+    'EmbeddingDistillHead',
+    'ImageEmbeddingTeacher',
     'InteractionMapHead',
     'InteractionMapLoss',
     'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
+    'RecognizerTeacher',
     'ScoreDistillHead',
+    'ScoreMSELoss',
+    'SmoothL1EmbeddingLoss',
     'SoftTargetLoss',
     'VerbNounHead',
     'ViewEnsembleHead',

@@ -5,6 +5,8 @@ Shape legend: ``n`` detections of one frame, ``H x W`` pixels, ``h x w`` cells o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -17,8 +19,20 @@ from .text import BLACK, WHITE, Colour, draw_label, place_labels, text_width
 COLOURS: dict[str, Colour] = dict(
     hand=(86, 180, 233), object=(230, 159, 0), ego=(0, 158, 115), score=(204, 121, 167)
 )
+_OTHERS: tuple[Colour, ...] = (  # the same set, for kinds of boxes of other signals
+    (240, 228, 66),
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (0, 114, 178),
+)
 _SIDES = {0: 'L', 1: 'R'}
 _THICKNESS = 2
+
+
+def kind_colours(kinds: Sequence[str]) -> list[Colour]:
+    """Colours of kinds of boxes: of hands and objects as always, of others in turn."""
+    return [COLOURS.get(kind, _OTHERS[i % len(_OTHERS)]) for i, kind in enumerate(kinds)]
 
 
 def linked_objects(found: Detections, size: tuple[int, int]) -> np.ndarray:
@@ -43,10 +57,11 @@ def linked_objects(found: Detections, size: tuple[int, int]) -> np.ndarray:
     return linked
 
 
-def detection_label(found: Detections, i: int) -> str:
-    """``L 0.93 portable`` of hands (side, score, contact), ``object 0.88`` of objects."""
-    if found.kind[i] == OBJECT:
-        return f'object {found.score[i]:.2f}'
+def detection_label(found: Detections, i: int, kinds: Sequence[str] = KINDS) -> str:
+    """``L 0.93 portable`` of hands (side, score, contact), ``object 0.88`` of other kinds."""
+    name = kinds[found.kind[i]]
+    if name != KINDS[HAND]:
+        return f'{name} {found.score[i]:.2f}'
     contact = int(found.contact[i])
     state = '' if contact < 0 else f' {CONTACTS[contact].removesuffix(" object")}'
     return f'{_SIDES.get(int(found.side[i]), "hand")} {found.score[i]:.2f}{state}'
@@ -58,19 +73,22 @@ def pixel_boxes(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(np.rint(box * limit), 0, limit - 1).astype(int)
 
 
-def draw_detections(frame: np.ndarray, found: Detections) -> np.ndarray:
+def draw_detections(
+    frame: np.ndarray, found: Detections, kinds: Sequence[str] = KINDS
+) -> np.ndarray:
     """The frame with labelled boxes, and a line from each hand to its object."""
     picture = np.ascontiguousarray(frame).copy()
     size = picture.shape[1], picture.shape[0]
     boxes = pixel_boxes(found.box, size)
-    colours = [COLOURS[KINDS[kind]] for kind in found.kind]
+    colours = [kind_colours(kinds)[kind] for kind in found.kind]
     for i in np.argsort(-found.kind, kind='stable'):  # hands over objects
         cv2.rectangle(picture, boxes[i, :2].tolist(), boxes[i, 2:].tolist(), colours[i], _THICKNESS)
-    for hand, thing in enumerate(linked_objects(found, size)):
+    links = linked_objects(found, size) if tuple(kinds) == KINDS else ()
+    for hand, thing in enumerate(links):
         if thing >= 0:
             draw_link(picture, *((boxes[i, :2] + boxes[i, 2:]) // 2 for i in (hand, thing)))
     order = np.argsort(-found.score, kind='stable')  # the best get the best places
-    labels = [detection_label(found, i) for i in order]
+    labels = [detection_label(found, i, kinds) for i in order]
     places = place_labels(boxes[order].tolist(), [text_width(label) for label in labels], size)
     for i, label, place in zip(order, labels, places):
         draw_label(picture, label, *place, colours[i])

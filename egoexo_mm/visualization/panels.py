@@ -1,6 +1,6 @@
 """One frame with the teachers' targets, and the scores of its video.
 
-Shape legend: ``H x W`` pixels of a frame, ``h x w`` cells of a map.
+Shape legend: ``H x W`` pixels of a frame, ``h x w`` cells of a map, ``K`` kinds of boxes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import numpy as np
 from egoexo_mm.interaction_maps import KINDS, boxes_to_maps
 from egoexo_mm.targets import Detections
 
-from .draw import COLOURS, dim, draw_detections, overlay_map
+from .draw import dim, draw_detections, kind_colours, overlay_map
 from .sheet import blank, heading, resized
 from .text import LINE, Colour, draw_text, shorten, text_width
 
 _GAP = 4  # pixels between a frame and its maps
+_MAPS = 2  # below each other
 _MAX_STRIP = 640  # pixels; longer bars are no easier to read
 
 
@@ -45,10 +46,18 @@ def map_grid(frame: np.ndarray, cells: int) -> tuple[int, int]:
     return tuple(max(1, round(cells * side / min(height, width))) for side in (height, width))
 
 
-def maps_of_frame(found: Detections, grid: tuple[int, int]) -> np.ndarray:
-    """(2, h, w) hand and object map of the detections of one frame, as training paints them."""
+def maps_of_frame(
+    found: Detections, grid: tuple[int, int], num_kinds: int = len(KINDS)
+) -> np.ndarray:
+    """(K, h, w) maps of the detections of one frame, as training paints them."""
     return boxes_to_maps(
-        found.box, found.score, found.kind, np.zeros(len(found), int), num_frames=1, grid=grid
+        found.box,
+        found.score,
+        found.kind,
+        np.zeros(len(found), int),
+        num_frames=1,
+        grid=grid,
+        num_kinds=num_kinds,
     )[:, 0]
 
 
@@ -65,8 +74,9 @@ def frame_panel(
     *,
     cells: int = 7,
     min_score: float = 0.0,
+    kinds: Sequence[str] = KINDS,
 ) -> np.ndarray:
-    """A frame with its boxes under a caption; on its right, smaller, the hand and object maps.
+    """A frame with its boxes under a caption; on its right, smaller, a map of each kind of box.
 
     Args:
         frame: (H, W, 3), sides multiples of 4 (see :func:`fit_short_side`).
@@ -75,27 +85,34 @@ def frame_panel(
         cells: Cells of the maps along the shorter side of the frame. The default is the map of a
             224 crop with cells of 32.
         min_score: Lowest score of the boxes that are drawn; the maps hold all.
+        kinds: Names of the kinds of boxes.
 
     Returns:
-        (H + LINE, W, 3), with maps about half wider; both sides are even.
+        (H + LINE, W, 3), with two maps about half wider; both sides are even.
     """
     height, width = frame.shape[:2]
     if found is None:
         return np.vstack([heading([caption], width), frame])
-    main = np.vstack([heading([caption], width), draw_detections(frame, above(found, min_score))])
-    maps = _map_column(frame, maps_of_frame(found, map_grid(frame, cells)))
-    return np.hstack([main, blank(_GAP, len(main)), maps])
+    main = np.vstack(
+        [heading([caption], width), draw_detections(frame, above(found, min_score), kinds)]
+    )
+    maps = maps_of_frame(found, map_grid(frame, cells), len(kinds))
+    named = list(zip(kinds, maps, kind_colours(kinds)))
+    parts = [main]
+    for i in range(0, len(named), _MAPS):
+        parts += [blank(_GAP, len(main)), _map_column(frame, named[i : i + _MAPS])]
+    return np.hstack(parts)
 
 
-def _map_column(frame: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """The maps (2, h, w) over small copies of the frame, each under its name; H + LINE high."""
-    height = (len(frame) - LINE) // 2
+def _map_column(frame: np.ndarray, maps: list[tuple[str, np.ndarray, Colour]]) -> np.ndarray:
+    """Up to two maps (h, w) over small copies of the frame, each under its name; H + LINE high."""
+    height = (len(frame) - LINE) // _MAPS
     ground = resized(dim(frame), 2 * round(height * frame.shape[1] / len(frame) / 2), height)
     parts = []
-    for kind, cells in zip(KINDS, maps):
-        colour = COLOURS[kind]
+    for kind, cells, colour in maps:
         parts += [heading([f'{kind} map'], ground.shape[1], colour)]
         parts += [overlay_map(ground, cells, colour)]
+    parts += [blank(ground.shape[1], LINE + height)] * (_MAPS - len(maps))
     return np.vstack(parts)
 
 
@@ -103,6 +120,8 @@ def score_bars(
     scores: np.ndarray, kind: str, names: Sequence[str] | None, top: int, colour: Colour
 ) -> list[ScoreBar]:
     """The highest scores of a video with their shares; the share of logits is their softmax.
+
+    Scores of kind ``'scores'`` are shown as they are.
 
     Args:
         scores: (C,).
@@ -117,8 +136,8 @@ def score_bars(
 
 
 def shares(scores: np.ndarray, kind: str) -> np.ndarray:
-    """Scores (..., C) as probabilities."""
-    if kind == 'probabilities':
+    """Scores (..., C) as probabilities; those that are neither these nor logits stay."""
+    if kind != 'logits':
         return scores
     powers = np.exp(scores - scores.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from egoexo_mm.interaction_maps import KINDS
 from egoexo_mm.targets import TargetStore, stored_frames
+from egoexo_mm.targets.store.manifest import EMBEDDING
 from egoexo_mm.untrusted import quote
 
 from .draw import COLOURS
@@ -17,12 +19,13 @@ from .text import GREY
 
 
 class VideoTargets:
-    """One video and its rows in any of the three stores.
+    """One video and its rows in any stores but those of embeddings and of segments.
 
     Args:
         video: Frames of the user's copy.
         video_id: Its id in the stores.
-        stores: ``ego_score``, ``object_score``, ``interaction`` -> store; any of them.
+        stores: ``ego_score``, ``object_score``, ``interaction``, or the signal of another store ->
+            store. At most one of them has boxes.
         object_names: Of the classes of the Object-Scores; None for their numbers.
         top: Number of Object-Scores shown.
         cells: See :func:`.frame_panel`.
@@ -30,7 +33,8 @@ class VideoTargets:
         short_side: Short side of drawn frames, in pixels.
 
     Raises:
-        VisualizationError: A store lacks the video, or its Ego-Scores are not two per video.
+        VisualizationError: A store lacks the video, cannot be drawn, or its Ego-Scores are not two
+            per video; or two stores have boxes.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class VideoTargets:
         short_side: int = 360,
     ) -> None:
         for name, store in stores.items():
+            check_drawable(store)
             if video_id not in store:
                 example = f', for example {quote(store.video_ids[0])}' if len(store) else ''
                 raise VisualizationError(
@@ -55,6 +60,12 @@ class VideoTargets:
                 )
         self.video, self.video_id, self.stores = video, video_id, stores
         self.cells, self.min_score, self.short_side = cells, min_score, short_side
+        boxes = [store for store in stores.values() if store.manifest.kind == 'detections']
+        if len(boxes) > 1:
+            raise VisualizationError(
+                f'{boxes[0].path} and {boxes[1].path} both have boxes; draw one at a time'
+            )
+        self.boxes = boxes[0] if boxes else None
         self.bars = self._bars(object_names, top)
 
     def _bars(self, object_names: Sequence[str] | None, top: int) -> list[ScoreBar]:
@@ -71,20 +82,27 @@ class VideoTargets:
                 top,
                 COLOURS['score'],
             )
+        for name, store in self.stores.items():
+            if store.manifest.kind == 'scores' and name not in ('ego_score', 'object_score'):
+                scores, kind = store.scores(self.video_id), store.manifest.score_kind
+                found = score_bars(scores, kind, store.manifest.classes, top, COLOURS['score'])
+                bars += [bar._replace(name=f'{name}: {bar.name}') for bar in found]
         return bars
 
     def panel(self, number: int) -> np.ndarray:
         """A frame with its boxes and maps, see :func:`.frame_panel`."""
         caption = f'frame {number}, {self.video.seconds(number):.2f} s'
-        found = None
-        if boxes := self.stores.get('interaction'):
+        found, kinds = None, KINDS
+        if boxes := self.boxes:
+            kinds = boxes.manifest.box_kinds
             copy = dict(total_frames=len(self.video), fps=self.video.fps or None)
             found = boxes.detections(self.video_id, [number], **copy)
             (seen,) = stored_frames(np.array([number]), boxes.info(self.video_id), **copy)
             if seen != number:
                 caption += f'; boxes: frame {seen} of the teacher'
         frame = fit_short_side(self.video[number], self.short_side)
-        return frame_panel(frame, caption, found, cells=self.cells, min_score=self.min_score)
+        options = dict(cells=self.cells, min_score=self.min_score, kinds=kinds)
+        return frame_panel(frame, caption, found, **options)
 
     def film(self, numbers: Iterable[int]) -> Iterator[np.ndarray]:
         """Pictures of an mp4: each frame's panel with the scores below."""
@@ -110,8 +128,21 @@ class VideoTargets:
 
 def check_ego_store(store: TargetStore) -> None:
     """Refuse a store whose scores are not [not ego, ego]."""
+    check_drawable(store)
     if store.manifest.signal != 'ego_score' or store.manifest.num_scores != 2:
         raise VisualizationError(
             f'{store.path}: holds {store.manifest.num_scores or "no"} scores per video of signal '
             f'{store.manifest.signal!r}; expected the 2 of a store of Ego-Scores'
+        )
+
+
+def check_drawable(store: TargetStore) -> None:
+    """Refuse a store whose rows are no picture: embeddings, and segments of videos."""
+    manifest = store.manifest
+    what = 'segments of videos' if manifest.has_segments else None
+    what = 'embeddings' if manifest.score_kind == EMBEDDING else what
+    if what:
+        raise VisualizationError(
+            f'{store.path}: signal {manifest.signal!r} holds {what}, which are not drawn or '
+            'ranked; look at them with "tools/targets.py head"'
         )

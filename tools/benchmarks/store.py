@@ -1,4 +1,4 @@
-"""Target stores of 1,000 to 240,000 videos against a pickle and a file per video."""
+"""Target stores of 1,000 to 240,000 videos against a pickle and a file per video; of segments."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ LARGE = 100_000
 ROWS = 4096  # of a shard
 READS = 400
 EGO = Manifest(signal='ego_score', dataset='random', teacher='random', score_kind='logits')
+SEGMENTS = Manifest(
+    signal='step',
+    dataset='random',
+    teacher='random',
+    score_kind='logits',
+    num_scores=2,
+    row='segment',
+)
+PER_VIDEO, SECONDS = 20, 5.0  # segments of a video, and how long one is
 BOXES = Manifest(signal='interaction', dataset='random', teacher='random')
 
 
@@ -35,9 +44,14 @@ def make_store(folder: Path, manifest: Manifest, videos: int, stride: int = 1) -
     schema, rng = arrow_schema(manifest), np.random.default_rng(0)
     columns = _columns(min(ROWS, videos), manifest, stride, rng)
     for start in range(0, videos, ROWS):
-        ids = pa.array([f'video{i:08d}' for i in range(start, min(start + ROWS, videos))])
+        numbers = np.arange(start, min(start + ROWS, videos))
+        ids, spans = numbers, []
+        if manifest.has_segments:
+            ids, begin = numbers // PER_VIDEO, numbers % PER_VIDEO * SECONDS
+            spans = [pa.array(begin), pa.array(begin + SECONDS)]
+        ids = pa.array([f'video{i:08d}' for i in ids])
         batch = pa.RecordBatch.from_arrays(
-            [ids, *(column[: len(ids)] for column in columns)], schema=schema
+            [ids, *spans, *(column[: len(ids)] for column in columns)], schema=schema
         )
         with pa.ipc.new_file(str(folder / f'shard-{start:08d}.arrow'), schema) as sink:
             sink.write_batch(batch)
@@ -125,6 +139,39 @@ def probe(path: Path) -> dict[str, float]:
         first=READS / first,
         reads=READS / min(measuring.seconds(read) for _ in range(5)),
     )
+
+
+def probe_segments(count: int) -> dict[str, float]:
+    """A store of ``count`` segments: seconds to open it, megabytes, and microseconds of a read.
+
+    Reads are timed in turn with those of a store of as many videos, which is opened after it.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        for kind, manifest in (('segments', SEGMENTS), ('videos', EGO)):
+            make_store(Path(name, kind), manifest, count)
+        before, start = measuring.resident(), time.process_time()
+        segments = TargetStore(Path(name, 'segments'))
+        opened, memory = time.process_time() - start, measuring.resident() - before
+        videos = TargetStore(Path(name, 'videos'))
+        rng = np.random.default_rng(1)
+        begin = rng.uniform(0, PER_VIDEO * SECONDS - 2, 50 * READS).tolist()
+        places = [
+            (f'video{i:08d}', (at, at + 2))
+            for i, at in zip(rng.integers(count // PER_VIDEO, size=50 * READS), begin)
+        ]
+        ids = [f'video{i:08d}' for i in rng.integers(count, size=50 * READS)]
+
+        def read() -> None:
+            for video_id, span in places:
+                segments.scores(video_id, span)
+
+        def read_videos() -> None:
+            for video_id in ids:
+                videos.scores(video_id)
+
+        turns = [(measuring.seconds(read), measuring.seconds(read_videos)) for _ in range(5)]
+    ours, theirs = (1e6 * min(column) / (50 * READS) for column in zip(*turns))
+    return dict(rows=len(segments), open=opened, memory=memory, read=ours, read_of_videos=theirs)
 
 
 def write_files(folder: Path, store: TargetStore) -> None:
@@ -226,4 +273,9 @@ def _row(targets: str, kept: str, path: Path, size: float, alone: bool) -> dict:
 
 
 if __name__ == '__main__':
-    print(json.dumps(probe(Path(sys.argv[1]))))
+    found = (
+        probe_segments(int(sys.argv[2]))
+        if sys.argv[1] == '--segments'
+        else probe(Path(sys.argv[1]))
+    )
+    print(json.dumps(found))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from egoexo_mm.untrusted import quote
+from egoexo_mm.untrusted.json_text import parse_json
 from egoexo_mm.video_lists import parse_video_list, read_text
 
 from .errors import TargetStoreError
@@ -16,13 +17,32 @@ from .manifest import video_id_from_path
 def listed_paths(path: str | Path) -> list[str]:
     """Paths in an annotation list: a line per video, its path and, mostly, one or more labels.
 
+    A ``.json`` is a file of keysteps of Ego-Exo4D, of which the clips of all cameras are listed.
+
     Raises:
         TargetStoreError: the list cannot be read or names no video.
     """
     try:
+        if str(path).endswith('.json'):
+            return _keystep_clips(path)
         return [video.path for video in parse_video_list(read_text(path), path, several=None)]
     except ValueError as error:
         raise TargetStoreError(str(error)) from None
+
+
+def _keystep_clips(path: str | Path) -> list[str]:
+    """Clips of all cameras of ``keystep_segment_*.json``, see ``EgoExo4DKeystepDataset``."""
+    content = parse_json(read_text(path).encode())
+    segments = content.get('segments') if isinstance(content, dict) else None
+    rows = segments if isinstance(segments, list) else []
+    clips = [row.get('segment_name_list') if isinstance(row, dict) else None for row in rows]
+    names = [name for listed in clips if isinstance(listed, list) for name in listed]
+    if not names or None in clips or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f'{path}: expected "segments" with a "segment_name_list" of clip names in each; give '
+            'keystep_segment_*.json of Ego-Exo4D, or a list of "path label" lines'
+        )
+    return names
 
 
 def listed_ids(path: str | Path, rule: str) -> list[str]:
