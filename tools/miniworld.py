@@ -5,6 +5,7 @@ A run that was stopped continues where it ended. See docs/small_world.md.
 
 Example:
     python tools/miniworld.py data/miniworld --size full --procs 2
+    python tools/miniworld.py data/takes --takes
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from study.world import SIZES, make_world
+from study.world import SIZES, make_takes, make_world
 
 
 def _parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -27,6 +28,11 @@ def _parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--size', choices=list(SIZES), default='full', help='default full')
     parser.add_argument('--procs', type=int, default=2, help='processes; default 2')
+    parser.add_argument(
+        '--takes',
+        action='store_true',
+        help='render takes of several cameras instead, in the layout of Ego-Exo4D',
+    )
     args = parser.parse_args(argv)
     if args.seed < 0 or args.procs < 1:
         parser.error('--seed must be 0 or more and --procs 1 or more')
@@ -42,6 +48,10 @@ def main(argv: list[str] | None = None) -> int:
     args = _parse_args(argv)
     begin = time.monotonic()
     try:
+        if args.takes:
+            count = make_takes(args.out, size=args.size, seed=args.seed, procs=args.procs)
+            print(f'{args.out}: {count} clips after {time.monotonic() - begin:.1f} s')
+            return 0
         parts = make_world(args.out, size=args.size, seed=args.seed, procs=args.procs)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)

@@ -45,6 +45,7 @@ def render_clip(
     paired: bool = False,
     home: list[int] | None = None,
     times: np.ndarray | None = None,
+    camera: int = 0,
 ) -> Clip:
     """Render a clip; the same arguments give the same clip everywhere.
 
@@ -57,6 +58,7 @@ def render_clip(
         paired: the other view has the same seed and shows the same scene.
         home: seed of room and actor that several clips share; by default they are the clip's own.
         times: (T,) moments from 0 to 1; by default ``NUM_FRAMES`` evenly spaced.
+        camera: number of another camera on the same scene.
     """
     scene_seed, camera_seed = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(scene_seed)
@@ -69,7 +71,8 @@ def render_clip(
         company,
         np.random.default_rng(home) if home else None,
     )
-    rng = np.random.default_rng([*camera_seed.generate_state(2), view == 'first'])
+    number = [camera] if camera else []
+    rng = np.random.default_rng([*camera_seed.generate_state(2), view == 'first', *number])
     camera = (
         FirstPersonCamera(rng)
         if view == 'first'

@@ -36,12 +36,12 @@ def write_lists(root: Path, part: str, items: list[Item]) -> None:
     if part == CHARADES:
         _write_text(
             root / part / 'Charades_v1_classes.txt',
-            [f'c{i:03d} {name}' for i, name in enumerate(_pair_names())],
+            [f'c{i:03d} {name}' for i, name in enumerate(pair_names())],
         )
     if part == EPIC:
         for kind, names in (('verb', VERBS), ('noun', NOUNS)):
             rows = [dict(id=number, key=name) for number, name in enumerate(names)]
-            _write_table(root / part / f'EPIC_100_{kind}_classes.csv', rows)
+            write_table(root / part / f'EPIC_100_{kind}_classes.csv', rows)
     if part in (KINETICS, CHARADES, EPIC):
         write_store(root, part, items)
 
@@ -91,7 +91,8 @@ def _read_truth(root: Path, item: Item, name: str, first_frame: int) -> dict[str
     return dict(columns, frame=columns['frame'] + first_frame)
 
 
-def _pair_names() -> list[str]:
+def pair_names() -> list[str]:
+    """Names of the pairs of verb and noun, by class."""
     return [f'{verb} {noun}' for verb in VERBS for noun in NOUNS]
 
 
@@ -126,7 +127,7 @@ def _charades_ego(folder: Path, split: str, items: list[Item]) -> None:
         rows.append(
             dict(id=item.name + 'EGO', **shared, egocentric='Yes', charades_video=item.name)
         )
-    _write_table(folder / f'CharadesEgo_v1_{split}.csv', rows)
+    write_table(folder / f'CharadesEgo_v1_{split}.csv', rows)
 
 
 def _epic(folder: Path, split: str, items: list[Item]) -> None:
@@ -156,7 +157,7 @@ def _epic(folder: Path, split: str, items: list[Item]) -> None:
                 all_noun_classes=f'[{item.noun}]',
             )
         )
-    _write_table(folder / f'EPIC_100_{EPIC_FILES[split]}.csv', rows)
+    write_table(folder / f'EPIC_100_{EPIC_FILES[split]}.csv', rows)
 
 
 def _hand_object(folder: Path, split: str, items: list[Item]) -> None:
@@ -176,7 +177,8 @@ def _write_text(path: Path, lines: Iterable[str]) -> None:
         Path(temporary).write_text('\n'.join(lines) + '\n', encoding='utf-8')
 
 
-def _write_table(path: Path, rows: list[dict]) -> None:
+def write_table(path: Path, rows: list[dict]) -> None:
+    """A csv that readers see complete or not at all."""
     with whole_file(path) as temporary, open(temporary, 'w', newline='', encoding='utf-8') as file:
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()

@@ -105,7 +105,7 @@ def plan(part: str, size: str, seed: int) -> list[Item]:
         if part == OBJECTS:
             actions = [(0, noun) for noun in range(len(NOUNS)) for _ in range(count)]
         else:
-            actions = _actions(count, np.random.default_rng([*key, 0]))
+            actions = even_actions(count, [*key, 0])
         items += [
             Item(part, split, number, (*key, number, 0), verb, noun)
             for number, (verb, noun) in enumerate(actions)
@@ -113,7 +113,9 @@ def plan(part: str, size: str, seed: int) -> list[Item]:
     return items
 
 
-def _actions(count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+def even_actions(count: int, seed: list[int]) -> list[tuple[int, int]]:
+    """Verbs and nouns of ``count`` clips, every pair about as often, in random order."""
+    rng = np.random.default_rng(seed)
     pairs = len(VERBS) * len(NOUNS)
     order = np.concatenate([rng.permutation(pairs) for _ in range(-(-count // pairs))])[:count]
     return [divmod(int(number), len(NOUNS)) for number in order]
