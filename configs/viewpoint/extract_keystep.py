@@ -1,7 +1,8 @@
 # Keystep logits of every clip of Ego-Exo4D's training split, from all cameras: the mean over three
 # clips of 32x2, by a teacher of slowfast_r50_keystep_exo.py. Then
 #   python tools/targets.py average data/targets/egoexo4d_keystep_clips \
-#       data/targets/egoexo4d_keystep --segments data/egoexo4d/annotations/keystep_segment_train.json
+#       data/targets/egoexo4d_keystep \
+#       --segments data/egoexo4d/annotations/keystep_segment_train.json
 _base_ = '../_egoexo_base_/extraction.py'
 
 model = dict(

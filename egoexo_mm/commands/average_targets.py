@@ -36,7 +36,7 @@ def add_average(parser: argparse.ArgumentParser) -> None:
         '--views',
         choices=['all', 'exo'],
         default='all',
-        help='cameras of a keystep that are averaged: all (default) or all but the first-person one',
+        help='cameras of a keystep: all (default), or all but the first-person one',
     )
     set_run(parser, run_average)
 
