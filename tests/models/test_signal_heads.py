@@ -176,7 +176,7 @@ def tsm():
 
 @pytest.mark.parametrize('make', [slowfast, vit, tsm])
 def test_with_every_kind_of_tap(make, tmp_path):
-    """One step: every parameter of the heads gets a gradient; the stripped file has none of them."""
+    """One step: each parameter of the heads gets a gradient; the stripped file has none of them."""
     cfg, inputs, grid = make()
     model = MODELS.build(dict(cfg, aux_heads=HEADS)).train()
     geometry = model.map_geometry('tools')
