@@ -12,7 +12,10 @@ takes = dict(
 )
 train_dataloader = dict(
     dataset=dict(
-        _delete_=True, type='ConcatDataset', datasets=[_base_.train_dataloader.dataset, takes]
+        _delete_=True,
+        type='ConcatDataset',
+        datasets=[_base_.train_dataloader.dataset, takes],
+        ignore_keys=['classes'],  # which the takes name and the list does not
     )
 )
 
