@@ -52,6 +52,12 @@ def test_vectors_of_videos(tmp_path, kind, stored, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
+def test_a_signal_replaces_nothing_else(tmp_path):
+    stores = store(tmp_path, 'label', {'video': [1, 2]}, score_kind='scores')
+    with pytest.raises(ValueError, match="the sample has 'label' already, which the target of"):
+        load(stores, label=3)
+
+
 SPANS = {('video', 0, 4): [1, 0], ('video', 4, 6): [2, 0], ('video', 6, 9): [3, 0]}
 
 

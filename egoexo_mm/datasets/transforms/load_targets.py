@@ -67,7 +67,8 @@ class LoadTargets(BaseTransform):
 
     Raises:
         MissingVideoError: A video is not in a store and ``missing='error'``.
-        ValueError: For an unknown option or a clip length that ``time_stride`` does not divide.
+        ValueError: For an unknown option, a clip length that ``time_stride`` does not divide, or a
+            signal with the name of something else in the sample.
     """
 
     def __init__(
@@ -117,6 +118,11 @@ class LoadTargets(BaseTransform):
         missing = results.pop('missing_targets', self.missing)
         video_id = video_of(results)
         for name, store in stores.items():
+            if name in results:
+                raise ValueError(
+                    f'LoadTargets: the sample has {name!r} already, which the target of '
+                    f'{store.path} would replace; give the signal another name'
+                )
             where = (video_id,)
             if store.manifest.has_segments:
                 where = clip_place(results, video_id, store)
