@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import MODELS
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.models import ImageEmbeddingTeacher, RecognizerTeacher
 from egoexo_mm.models.distillation_maths import pool_features
-from egoexo_mm.models.teachers import OnlineTeachers
+from egoexo_mm.models.teachers import DetectionTeacher, OnlineTeachers
+from egoexo_mm.models.teachers.detection import plain_columns
 from egoexo_mm.targets import StoreWriter, TargetStore
 from tests.teachers.test_ego_score import SMALL, clips, other_recognizer, save
 
@@ -109,3 +111,37 @@ def test_stored_is_online(kind, tmp_path):
     torch.testing.assert_close(stored, teacher.targets(pixels)[0], atol=1e-3, rtol=1e-3)
     with pytest.raises(ValueError, match="makes 'mine', but is given as 'other'"):
         OnlineTeachers(dict(other=cfg), learned=['other']).build('cpu')
+
+
+@MODELS.register_module()
+class CornerTeacher(DetectionTeacher):
+    """A gaze point in the upper left corner of every frame, and a cup everywhere."""
+
+    signal, target, kinds = 'table', 'table_map', ('plate', 'cup', 'gaze')
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(name='corner', time_stride=2, cell_size=16, **kwargs)
+
+    def prepare(self, pixels):
+        return pixels
+
+    def infer(self, items, frame_size):
+        box = np.array([[0.1, 0.1, 0.1, 0.1], [0, 0, 1, 1]])
+        return [plain_columns(box, np.array([1.0, 0.25]), np.array([2, 1])) for _ in items]
+
+
+def test_boxes_of_other_kinds_online_and_stored(tmp_path):
+    online = OnlineTeachers(dict(table_map=dict(type='CornerTeacher')), learned=['table_map'])
+    online.build('cpu')
+    teacher = online.built['table_map']
+    maps = teacher.targets(clips(1, 4, 32, 32))[0]
+    assert maps.shape == (3, 2, 2, 2)
+    assert (
+        maps[0].max() == 0 and (maps[1] == 0.25).all() and maps[2, 0].tolist() == [[1, 0], [0, 0]]
+    )
+    manifest = teacher.manifest('toy')
+    assert (manifest.kinds, manifest.target) == (('plate', 'cup', 'gaze'), 'table_map')
+    row = teacher.row(teacher.infer([0, 0], (32, 32)), np.array([[0], [2]]))
+    with StoreWriter(tmp_path, manifest) as writer:
+        writer.add_detections('v', **row)
+    assert TargetStore(tmp_path).detections('v', [2]).kind.tolist() == [2, 1]
