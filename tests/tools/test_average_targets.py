@@ -118,6 +118,7 @@ def test_info_and_head_of_segments(folder, main, capsys):
     fail(folder / 's', 'v', 'w')
     megabytes = next(Path('s').glob('*.arrow')).stat().st_size / 1e6
     found = lines_of(main, capsys, 'info', 's')
+    assert not [line for line in found if 'frames' in line]
     assert [line for line in found if 'seg' in line or 'videos:' in line or 'failed' in line] == [
         '  row: segment',
         f'  segments: 3 in 1 shard(s), {megabytes:.1f} MB',

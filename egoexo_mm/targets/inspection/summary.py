@@ -166,21 +166,16 @@ def summary_lines(summary: StoreSummary) -> list[str]:
         for field, value in dataclasses.asdict(manifest).items()
         if value is not None
     ]
-    lines += [
-        f'  {manifest.rows}: {summary.rows} in {summary.shards} shard(s), '
-        f'{summary.size / 1e6:.1f} MB',
-        f'  frames: {summary.frames}'
-        + (
-            f' (length unknown for {summary.unknown_length} video(s))'
-            if summary.unknown_length
-            else ''
-        ),
-    ]
-    if manifest.has_segments:
+    count = f'{summary.rows} in {summary.shards} shard(s), {summary.size / 1e6:.1f} MB'
+    lines.append(f'  {manifest.rows}: {count}')
+    if manifest.has_segments:  # the frames of a video would count once for each segment
         lines += [
             f'  videos: {len(summary.videos)}',
             f'  seconds of a segment: {summary.seconds}',
         ]
+    else:
+        unknown = f' (length unknown for {summary.unknown_length} video(s))'
+        lines.append(f'  frames: {summary.frames}' + unknown * bool(summary.unknown_length))
     if manifest.kind == 'scores':
         lines.append(f'  scores: {summary.score}')
         if manifest.score_kind == EMBEDDING:
