@@ -36,6 +36,7 @@ FLOORS = (
     ('targets',),
     ('datasets', 'evaluation', 'models', 'visualization'),
     ('engine',),
+    ('inference',),
     ('commands',),
     ('__init__', '__main__', 'doctor', 'doctor_trials', 'former_names'),
 )
