@@ -24,22 +24,23 @@ def track(
         items: What to go through.
         total: Their number; None where nobody knows it.
         label: Begins each line.
-        every: Seconds between lines; the last item has one in any case if ``total`` is known.
+        every: Seconds between lines; the end has one in any case.
         file: Where to print, by default standard output.
     """
     begin = last = time.monotonic()
+    done = said = 0
+
+    def say(ended: bool) -> None:
+        rate = done / max(time.monotonic() - begin, 1e-9)
+        of = '' if total is None else f'/{total}'
+        left = ', 0 s left' if ended else f', {(total - done) / rate:.0f} s left' if total else ''
+        speed = f'{rate:.0f}' if rate >= 10 else f'{rate:.1f}'
+        print(f'{label}: {done}{of}, {speed}/s{left}', flush=True, file=file)
+
     for done, item in enumerate(items, 1):
         yield item
-        now = time.monotonic()
-        if now - last >= every or done == total:
-            rate = done / max(now - begin, 1e-9)
-            known = total is not None
-            part, left = (
-                (f'/{total}', f', {(total - done) / rate:.0f} s left') if known else ('', '')
-            )
-            print(
-                f'{label}: {done}{part}, {rate:.{0 if rate >= 10 else 1}f}/s{left}',
-                flush=True,
-                file=file,
-            )
-            last = now
+        if time.monotonic() - last >= every:
+            last, said = time.monotonic(), done
+            say(done == total)
+    if done > said:
+        say(True)

@@ -159,7 +159,10 @@ def timeline(
             )
             span.end = row['end']
             span.scores.append(entry['score'])
-    return [span.entry() for span in sorted([*ended, *going.values()], key=lambda s: s.start)]
+    return [
+        span.entry()
+        for span in sorted([*ended, *going.values()], key=lambda s: (s.start, str(s.id)))
+    ]
 
 
 def table_lines(row: Mapping[str, Any], width: int = 40) -> list[str]:

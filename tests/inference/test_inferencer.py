@@ -66,7 +66,7 @@ def test_frames_of_datasets_equal_the_test(make, tmp_path):
         ]
     else:
         inputs = [str(tmp_path / 'frames' / name) for name in ('AAAAAEGO', 'BBBBBEGO', 'CCCCCEGO')]
-    found = scores_of(EgoExoInferencer(case.config, case.checkpoint, 'cpu'), inputs)
+    found = scores_of(EgoExoInferencer(case.cfg, case.checkpoint, 'cpu'), inputs)
     close(found, expected)
     assert (found[0] - found[1]).abs().max() > 1e-4
 
