@@ -21,7 +21,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmengine.config import Config, DictAction
+
 from ..progress import track
+from ..shipped import PREFIX, config_path
 from .command import UsageError, complain, make_parser, positive, run_command, set_run
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_views(parser)
     _add_outputs(parser)
     set_run(parser, run)
-    return run_command(NAME, parser, argv, errors=(ValueError, RuntimeError))
+    return run_command(NAME, parser, argv)
 
 
 def _add_views(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +90,12 @@ def _add_views(parser: argparse.ArgumentParser) -> None:
         help='processes that decode (default: of the test in the config, 0 for one video)',
     )
     group.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='changes to the config'
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='changes to the config',
     )
 
 
@@ -153,16 +161,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inferencer(kind: type[EgoExoInferencer], args: argparse.Namespace) -> EgoExoInferencer:
-    from mmengine.config import Config, DictAction
-
     from ..inference.class_names import as_classes, find_names
-    from ..shipped import PREFIX, config_path
 
     is_shipped = args.config.startswith(PREFIX)
     cfg = Config.fromfile(str(config_path(args.config)) if is_shipped else args.config)
-    options = argparse.ArgumentParser()
-    options.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
-    cfg.merge_from_dict(options.parse_args(['--cfg-options', *args.cfg_options]).cfg_options)
+    cfg.merge_from_dict(args.cfg_options)
     inferencer = kind(cfg, args.checkpoint, args.device)
     if args.classes:
         classes = as_classes(args.classes, [*inferencer.head.counts])
