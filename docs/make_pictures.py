@@ -118,7 +118,7 @@ def save(figure: plt.Figure, path: Path) -> None:
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """A picture of few colours."""
-    picture.quantize(256).save(path, optimize=True)
+    picture.quantize(256, kmeans=4).save(path, optimize=True)
     print(f'wrote {path} ({path.stat().st_size // 1000} kB)')
 
 

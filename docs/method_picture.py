@@ -97,7 +97,8 @@ def draw_predictions(study: Path, clip: str) -> Image.Image:
     classes = dict(verb=VERBS, noun=NOUNS)
     inferencer = EgoExoInferencer(str(CONFIG), str(weights), 'cpu', classes)
     video = study / 'world' / 'data' / 'kinetics' / 'videos' / f'{clip}.mp4'
-    return Image.fromarray(inferencer(str(video), return_vis=True)['visualization'][0])
+    picture = Image.fromarray(inferencer(str(video), return_vis=True)['visualization'][0])
+    return picture.resize((picture.width * 3 // 4, picture.height * 3 // 4), Image.LANCZOS)
 
 
 def square(frame: np.ndarray, found=None) -> np.ndarray:

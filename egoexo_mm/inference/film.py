@@ -84,7 +84,7 @@ def film(
     """
     queue = _Queue(answers)
     total = duration(reader.times, reader.get_avg_fps())
-    title = source.name.replace('\\', '/').rpartition('/')[2]
+    title = short_name(source)
     for block in (numbers[i : i + _BLOCK] for i in range(0, len(numbers), _BLOCK)):
         for number, frame in zip(block, reader.get_batch(block)):
             seconds = float(reader.times[number]) + source.seconds_before
@@ -141,3 +141,8 @@ def evenly(length: int, count: int) -> set[int]:
 def frame_rate(reader: FrameReader, stride: int) -> float:
     """Frames per second of a film of every ``stride``-th frame."""
     return (reader.get_avg_fps() or ASSUMED_FPS) / stride
+
+
+def short_name(source: Source) -> str:
+    """Name of the file or folder."""
+    return source.name.replace('\\', '/').rstrip('/').rpartition('/')[2]

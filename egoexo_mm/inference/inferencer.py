@@ -33,7 +33,7 @@ from egoexo_mm.visualization.predictions import prediction_sheet
 from .answers import HeadFacts, best_classes
 from .class_names import Classes, find_names
 from .clips import ClipPipeline, Clips, Failure, load_batches, test_pipeline
-from .film import SampleMaps, evenly, film, frame_rate, keep_some
+from .film import SampleMaps, evenly, film, frame_rate, keep_some, short_name
 from .sources import InputType, Source, find_sources, source_id, unused
 from .writing import FeatureFile, PredictionFiles
 
@@ -118,6 +118,8 @@ class EgoExoInferencer(BaseInferencer):
     ) -> None:
         if MAPS not in getattr(model, 'aux_heads', {}):
             self.maps_missing = 'the config has no head that predicts maps'
+        elif model.map_geometry(MAPS) is None:
+            self.maps_missing = f'nothing tells which frames model.aux_heads.{MAPS} shows; set tap'
         if checkpoint is None:
             super()._load_weights_to_model(model, None, cfg)
             return
@@ -155,17 +157,17 @@ class EgoExoInferencer(BaseInferencer):
         if self.maps_missing:
             raise ValueError(f'no maps to draw: {self.maps_missing}')
         head = self.model.aux_heads[MAPS]
-        losses = [getattr(head, name, None) for name in ('loss_hand', 'loss_held_object')]
-        return {
-            channel: kind
-            for channel, (kind, loss) in enumerate(zip(KINDS, losses))
-            if getattr(loss, 'loss_weight', 1)  # of 0 the map stays at random
-        }
+        found = {}
+        for channel, kind in enumerate(getattr(head, 'kinds', KINDS)):
+            name = 'loss_held_object' if kind == 'object' else f'loss_{kind}'
+            if getattr(getattr(head, name, None), 'loss_weight', 1):  # of 0 it stays at random
+                found[channel] = kind
+        return found
 
     @property
     def has_maps(self) -> bool:
         """Whether the model predicts maps that can be drawn."""
-        return not self.maps_missing and self.model.map_geometry(MAPS) is not None
+        return not self.maps_missing
 
     # ---- the steps of the protocol
 
@@ -414,7 +416,7 @@ class EgoExoInferencer(BaseInferencer):
                 pass
         else:
             write_mp4(f'{base}.mp4', pictures, frame_rate(reader, stride))
-        sheet = prediction_sheet(kept, source.name)
+        sheet = prediction_sheet(kept, f'{short_name(source)}   {len(reader)} frames')
         if base is not None:
             write_png(f'{base}.png', sheet)
         return sheet

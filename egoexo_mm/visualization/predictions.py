@@ -17,7 +17,9 @@ from .text import GREY, LINE, WHITE, Colour, draw_text, shorten, text_width
 
 _SWATCH = 12  # pixels
 _FAINT = 0.1  # a map this low is clear: sigmoids are never zero
-_STRONGEST = 0.75  # opacity of a map of 1
+_STRONGEST = 0.7  # opacity of a map of 1
+_OUTLINED = 0.5
+_UNSEEN = 0.45  # brightness of what no crop shows
 
 
 def place_maps(maps: np.ndarray, regions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -29,7 +31,7 @@ def place_maps(maps: np.ndarray, regions: np.ndarray, size: tuple[int, int]) -> 
         size: ``(H, W)``.
 
     Returns:
-        (H, W) float32, between cells interpolated, 0 outside of all crops.
+        (H, W) float32, between cells interpolated, NaN outside of all crops.
     """
     height, width = size
     total, count = np.zeros((2, height, width), np.float32)
@@ -39,13 +41,28 @@ def place_maps(maps: np.ndarray, regions: np.ndarray, size: tuple[int, int]) -> 
         if x2 > x1 and y2 > y1:
             total[y1:y2, x1:x2] += cv2.resize(cells.astype(np.float32), (x2 - x1, y2 - y1))
             count[y1:y2, x1:x2] += 1
-    return total / np.maximum(count, 1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def tint(frame: np.ndarray, values: np.ndarray, colour: Colour) -> np.ndarray:
-    """The frame with a colour over it, as opaque as the map (H, W) is high."""
-    alpha = np.clip((values - _FAINT) / (1 - _FAINT), 0, 1)[..., None] * _STRONGEST
-    return np.rint(frame * (1 - alpha) + np.array(colour) * alpha).astype(np.uint8)
+def paint_maps(frame: np.ndarray, maps: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The frame with its maps over it, as opaque as they are high, and a line at 0.5.
+
+    Args:
+        frame: (H, W, 3).
+        maps: Kind -> (H, W) in [0, 1]; NaN outside of the crops, which becomes dark.
+    """
+    unseen = np.isnan(next(iter(maps.values())))[..., None]
+    picture = np.where(unseen, frame * _UNSEEN, frame)
+    for kind, values in maps.items():
+        alpha = np.clip((np.nan_to_num(values) - _FAINT) / (1 - _FAINT), 0, 1)[..., None]
+        alpha = alpha * _STRONGEST
+        picture = picture * (1 - alpha) + np.array(_colour(kind)) * alpha
+    picture = np.rint(picture).astype(np.uint8)
+    for kind, values in maps.items():
+        high = (np.nan_to_num(values) >= _OUTLINED).astype(np.uint8)
+        lines, _ = cv2.findContours(high, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, lines, -1, _colour(kind), 2, cv2.LINE_AA)
+    return picture
 
 
 def prediction_panel(
@@ -60,14 +77,14 @@ def prediction_panel(
         frame: (H, W, 3).
         caption: A line of text.
         bars: Of the best classes.
-        maps: Kind (``'hand'``, ``'object'``) -> (H, W) in [0, 1].
+        maps: Kind (``'hand'``, ``'object'``) -> (H, W) in [0, 1], NaN outside of the crops.
 
     Returns:
         (H + LINE * (1 + len(bars)), W, 3), a line more with maps.
     """
     width = frame.shape[1]
-    for kind, values in (maps or {}).items():
-        frame = tint(frame, values, COLOURS[kind])
+    if maps:
+        frame = paint_maps(frame, maps)
     parts = [heading([caption], width), frame]
     if maps:
         parts.append(legend(list(maps), width))
@@ -80,10 +97,12 @@ def legend(kinds: Sequence[str], width: int) -> np.ndarray:
     left = 4
     for kind in kinds:
         top = (LINE - _SWATCH) // 2
-        out[top : top + _SWATCH, left : left + _SWATCH] = COLOURS[kind]
+        out[top : top + _SWATCH, left : left + _SWATCH] = _colour(kind)
         draw_text(out, kind, left + _SWATCH, 0, WHITE)
         left += _SWATCH + text_width(kind) + 8
-    draw_text(out, shorten('map predicted by the model', width - left), left, 0, GREY)
+    draw_text(
+        out, shorten('predicted by the model; outlined above 0.5', width - left), left, 0, GREY
+    )
     return out
 
 
@@ -91,3 +110,8 @@ def prediction_sheet(panels: Sequence[np.ndarray], title: str, columns: int = 3)
     """Panels of one size on one picture, under a title."""
     tiles = grid(panels, min(columns, len(panels)))
     return stack([heading([title], tiles.shape[1]), tiles])
+
+
+def _colour(kind: str) -> Colour:
+    """That of hands and objects; other kinds have one colour."""
+    return COLOURS.get(kind, COLOURS['score'])

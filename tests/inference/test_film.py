@@ -83,6 +83,19 @@ def test_a_frame_has_the_map_of_the_nearest_one():
     assert [found.at(n, (1, 1)).item() for n in (100, 103, 106, 107, 150)] == [0, 0.5, 0.5, 1, 1]
 
 
+def test_maps_of_a_2d_recognizer_are_one_clip_of_all_crops():
+    class Sample:
+        view_frames = np.array([[3], [7]])  # two clips of a frame, which are one clip
+        view_scale, first_frame = np.array([2, 1]), 0
+        view_offset = np.array([[0, 0], [-1, 0]])  # left half, right half
+
+    maps = np.array([0.1, 0.2, 0.3, 0.4]).reshape(1, 1, 4, 1, 1)  # left 3, left 7, right 3, right 7
+    geometry = MapGeometry(time_stride=1, frame_sampling='stride', join_clips=True)
+    found = SampleMaps(Sample, maps, geometry)
+    np.testing.assert_allclose(found.at(3, (1, 2)), [[[0.1, 0.3]]])
+    np.testing.assert_allclose(found.at(9, (1, 2)), [[[0.2, 0.4]]])
+
+
 @pytest.fixture(scope='module')
 def case(tmp_path_factory):
     return cases.kinetics(tmp_path_factory.mktemp('film'), num_videos=1, num_frames=30)
