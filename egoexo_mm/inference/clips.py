@@ -26,9 +26,8 @@ from .sources import Part, Source, plan_parts
 
 @dataclass(frozen=True)
 class Failure:
-    """A source that cannot be read, and why."""
+    """A source that cannot be read, or not to its end, and why."""
 
-    source: int
     path: str
     reason: str
 
@@ -156,7 +155,7 @@ class Clips(Dataset):
             frames, start, end = part.of(self._opened[1])
             packed = self.pipeline(frames, source.name)
         except BrokenVideoError as error:
-            return _failure(part.source, source, error)
+            return failure_of(source, error)
         packed['data_samples'].set_metainfo(
             dict(
                 source=part.source,
@@ -174,11 +173,12 @@ class Clips(Dataset):
             try:
                 yield from plan_parts(number, source, window, stride)
             except BrokenVideoError as error:
-                yield _failure(number, source, error)
+                yield failure_of(source, error)
 
 
-def _failure(number: int, source: Source, error: BrokenVideoError) -> Failure:
-    return Failure(number, source.name, str(error).removeprefix(f'{source.name}: '))
+def failure_of(source: Source, error: BrokenVideoError, what: str = '') -> Failure:
+    """The entry of a list of failures for an error."""
+    return Failure(source.name, what + str(error).removeprefix(f'{source.name}: '))
 
 
 class _Parts:

@@ -44,7 +44,8 @@ class PredictionFiles:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._timeline = dict(multi_label=multi_label, threshold=threshold)
-        (self.folder / FAILED_NAME).unlink(missing_ok=True)
+        self.failed = self.folder / FAILED_NAME
+        self.failed.unlink(missing_ok=True)
         self._json = open(self.folder / 'predictions.jsonl', 'w', encoding='utf-8')
         self._tables = {}
         self._files = [self._json]
@@ -79,7 +80,7 @@ class PredictionFiles:
 
     def fail(self, name: str, path: str, reason: str) -> None:
         """Add a line to ``failed.jsonl``."""
-        append_failure(self.folder / FAILED_NAME, name, path, reason)
+        append_failure(self.failed, name, path, reason)
 
 
 def _flat(*parts: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -159,3 +159,22 @@ def test_maps_of_a_pass_equal_those_of_the_head(case):
         expected = inferencer.model.aux_predictions(data['inputs'], 'interaction_map')
     assert sample.pred_interaction_map.shape == (6, 2, 4, 2, 2)  # 2 clips of 3 crops
     torch.testing.assert_close(sample.pred_interaction_map, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_frame_that_only_the_film_shows_is_broken(case, tmp_path):
+    """The answer stands, there is no film, and the failure says so."""
+    frames = np.full((60, 48, 64, 3), 90, np.uint8)
+    folder = tmp_path / 'frames'
+    folder.mkdir()
+    for number, frame in enumerate(frames):
+        cv2.imwrite(str(folder / f'{number:02}.jpg'), frame)
+    (folder / '59.jpg').write_bytes(b'no picture')
+    inferencer = EgoExoInferencer(case.cfg, case.checkpoint, 'cpu')
+    found = inferencer(str(folder), draw=tmp_path / 'drawn', return_vis=True, fps=30)
+    assert len(found['predictions']) == 1 and found['visualization'] == [None]
+    (failure,) = found['failures']
+    assert (failure.path, failure.reason) == (
+        str(folder),
+        'is not drawn: 59.jpg cannot be decoded',
+    )
+    assert not any((tmp_path / 'drawn').glob('*.mp4'))

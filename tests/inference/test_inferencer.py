@@ -163,6 +163,14 @@ def test_unreadable_files_are_told_and_the_rest_is_answered(inferencer, videos, 
     )
 
 
+def test_mixed_precision_is_close(kinetics, inferencer, videos):
+    mixed = EgoExoInferencer(kinetics.cfg, kinetics.checkpoint, 'cpu', amp='bfloat16')
+    found, expected = scores_of(mixed, videos[0]), scores_of(inferencer, videos[0])
+    assert 0 < (found - expected).abs().max() < 0.05
+    with pytest.raises(ValueError, match="amp must be None, 'float16' or 'bfloat16'"):
+        EgoExoInferencer(kinetics.cfg, kinetics.checkpoint, 'cpu', amp='half')
+
+
 def test_a_checkpoint_that_does_not_fit_is_refused(kinetics, tmp_path):
     state = torch.load(kinetics.checkpoint, weights_only=True)['state_dict']
     del state['cls_head.fc_cls.weight']
