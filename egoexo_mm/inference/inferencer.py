@@ -311,7 +311,7 @@ class EgoExoInferencer(BaseInferencer):
         with torch.autocast(kind, self.amp, enabled=self.amp is not None):
             for _, same in itertools.groupby(inputs, key=_shapes):
                 found += self._forward_batch(self.collate_fn(list(same)), features, maps)
-        return [sample.cpu() for sample in found]
+        return [_on_host(sample) for sample in found]
 
     def _forward_batch(self, batch: dict, features: bool, maps: bool) -> list[ActionDataSample]:
         data = self.model.data_preprocessor(batch, False)
@@ -520,6 +520,17 @@ def _shapes(packed: dict) -> tuple:
     # of FormatViews; frames may be of any size, views may not
     sides = inputs['crops'][:, 2:] - inputs['crops'][:, :2]
     return (len(sides), tuple(sides[0].tolist()), *inputs['clip_frames'].shape)
+
+
+def _on_host(sample: ActionDataSample) -> ActionDataSample:
+    """The sample in host memory, its scores in full precision."""
+    sample = sample.cpu()
+    scores = sample.get('pred_score')
+    if isinstance(scores, Mapping):
+        sample.set_pred_score({part: one.float() for part, one in scores.items()})
+    elif scores is not None:
+        sample.set_pred_score(scores.float())
+    return sample
 
 
 def _set_features(samples: Sequence[ActionDataSample], rows: Tensor) -> None:
