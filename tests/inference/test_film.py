@@ -170,7 +170,9 @@ def test_a_frame_that_only_the_film_shows_is_broken(case, tmp_path):
         cv2.imwrite(str(folder / f'{number:02}.jpg'), frame)
     (folder / '59.jpg').write_bytes(b'no picture')
     inferencer = EgoExoInferencer(case.cfg, case.checkpoint, 'cpu')
-    found = inferencer(str(folder), draw=tmp_path / 'drawn', return_vis=True, fps=30)
+    found = inferencer(
+        str(folder), draw=tmp_path / 'drawn', draw_stride=59, return_vis=True, fps=30
+    )
     assert len(found['predictions']) == 1 and found['visualization'] == [None]
     (failure,) = found['failures']
     assert (failure.path, failure.reason) == (
