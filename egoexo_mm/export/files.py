@@ -96,9 +96,7 @@ def onnx_runner(path: str | Path) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        str(path), options, providers=['CPUExecutionProvider']
-    )
+    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
 
     def run(clips: Tensor) -> list[Tensor]:
         return [torch.from_numpy(np.asarray(x)) for x in session.run(None, {INPUT: clips.numpy()})]
@@ -110,9 +108,7 @@ def write_pt2(scorer: ClipScorer, path: str | Path, clips: Tensor, description: 
     """Write a ``torch.export`` file with a dynamic batch; arguments as of :func:`write_onnx`."""
     batch = torch.export.Dim('batch', min=1, max=_MORE)
     with torch.no_grad():
-        program = torch.export.export(
-            scorer, (clips,), dynamic_shapes=({0: batch},), strict=False
-        )
+        program = torch.export.export(scorer, (clips,), dynamic_shapes=({0: batch},), strict=False)
     torch.export.save(program, str(path), extra_files={DESCRIPTION: json.dumps(description)})
 
 

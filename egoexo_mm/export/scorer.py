@@ -27,7 +27,9 @@ from egoexo_mm.models.heads.base import StockHead, view_scorer
 from egoexo_mm.models.view_scoring import activate
 
 INPUTS = ('uint8', 'float', 'normalized')
-_FITS = 'the checkpoint that was trained with this config (tools/convert_weights.py converts others)'
+_FITS = (
+    'the checkpoint that was trained with this config (tools/convert_weights.py converts others)'
+)
 
 
 class ClipScorer(nn.Module):
