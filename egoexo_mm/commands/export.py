@@ -120,7 +120,7 @@ def export(
     with whole_file(destination) as temporary:
         try:
             write(scorer, temporary, clips, description)
-        except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
+        except (RuntimeError, ValueError) as error:
             raise ValueError(
                 f'{config}: torch {torch.__version__} cannot export this model: '
                 f'{str(error)[:300]!r}'
