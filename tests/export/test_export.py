@@ -1,6 +1,8 @@
 """Exported files score as the recognizer's own ``test_step``."""
 
 import json
+import re
+from functools import partial
 
 import pytest
 import torch
@@ -114,29 +116,38 @@ def test_every_family_of_students(tmp_path, onnx, case, suffix):
     exported(scorer(case), case, tmp_path / f'a{suffix}')
 
 
-SHIPPED = {
-    'egoexo_slowfast_k400.py': ['scores', 'interaction_map'],
-    'egoexo_slowonly_k400.py': ['scores', 'interaction_map'],
-    'egoexo_swin_tiny_k400.py': ['scores', 'interaction_map'],
-    'egoexo_mvit_small_k400.py': ['scores', 'interaction_map'],
-    'egoexo_vit_base_k400.py': ['scores', 'interaction_map'],
-    'egoexo_uniformerv2_base_k400.py': ['scores', 'interaction_map'],
-    'egoexo_tsm_r50_k400.py': ['scores', 'interaction_map'],
-    'finetune/epic100/egoexo_slowfast_r50_epic100.py': ['verb', 'noun'],
-    'finetune/charades_ego/egoexo_slowonly_r50_charades_ego.py': ['scores'],
+SHIPPED = {  # outputs, and pixels where the network takes other sizes than its config's, for speed
+    'egoexo_slowfast_k400.py': (['scores', 'interaction_map'], 128),
+    'egoexo_slowonly_k400.py': (['scores', 'interaction_map'], 128),
+    'egoexo_tsm_r50_k400.py': (['scores', 'interaction_map'], 128),
+    'finetune/epic100/egoexo_slowfast_r50_epic100.py': (['verb', 'noun'], 128),
+    'finetune/charades_ego/egoexo_slowonly_r50_charades_ego.py': (['scores'], 128),
+    'egoexo_swin_tiny_k400.py': (['scores', 'interaction_map'], None),
+    'egoexo_mvit_small_k400.py': (['scores', 'interaction_map'], None),
+    'egoexo_vit_small_k400.py': (['scores', 'interaction_map'], None),
+    'egoexo_uniformerv2_base_k400.py': (['scores', 'interaction_map'], None),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('config', SHIPPED)
-def test_shipped_configs_at_their_own_size(tmp_path, onnx, config, capsys):
-    """Random weights; the command compares."""
-    maps = 'interaction_map' in SHIPPED[config]
+def test_shipped_configs(tmp_path, onnx, config, capsys, monkeypatch):
+    """The full networks with random weights; the command compares."""
+    compare = partial(files.largest_difference, batches=(1, 3))
+    monkeypatch.setattr(files, 'largest_difference', compare)
+    outputs, size = SHIPPED[config]
     described = export(
-        str(ROOT / 'configs' / config), 'none', tmp_path / 'a.onnx', maps=maps, pixels='float'
+        str(ROOT / 'configs' / config),
+        'none',
+        tmp_path / 'a.onnx',
+        maps='interaction_map' in outputs,
+        pixels='float',
+        size=size,
     )
-    assert described['outputs'] == SHIPPED[config]
-    print(config, capsys.readouterr().out)
+    assert described['outputs'] == outputs
+    said = capsys.readouterr().out
+    with capsys.disabled():
+        print(config, said)
 
 
 class Wrong(torch.nn.Module):
@@ -199,6 +210,22 @@ def test_the_command(tmp_path, onnx, capsys):
 
     props = {p.key: p.value for p in onnx.load(tmp_path / 'o.onnx').metadata_props}
     assert json.loads(props['egoexo_mm'])['config'] == 'c.py'
+
+
+def test_the_code_of_the_page_runs(tmp_path, onnx, capsys, monkeypatch):
+    one = scorer('VideoMAE')
+    exported(one, 'VideoMAE', tmp_path / 'model.onnx')
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / 'docs' / 'export.md').read_text(encoding='utf-8')
+    example, smaller = re.findall('```python\n(.*?)```', text, re.DOTALL)
+    scope = {}
+    exec(example, scope)
+    clips = torch.from_numpy(scope['clips'])
+    assert torch.allclose(torch.from_numpy(scope['scores']), one.expected(clips)[0], atol=1e-5)
+    assert scope['maps'][0].shape == (5, 2, 4, 4, 4)
+    assert "'ensemble': 'mean'" in capsys.readouterr().out
+    exec(smaller, scope)
+    assert (tmp_path / 'model_int8.onnx').stat().st_size > 0
 
 
 def test_a_wrong_file_is_not_kept(tmp_path, onnx, capsys, monkeypatch):
