@@ -118,18 +118,24 @@ def pt2_runner(path: str | Path) -> Run:
 
 
 def largest_difference(
-    run: Run, scorer: ClipScorer, shape: tuple[int, int], batches: Sequence[int] = BATCHES
+    run: Run, scorer: ClipScorer, shape: tuple[int, int], batches: Sequence[int] | None = None
 ) -> tuple[float, float]:
     """How far a file is from the recognizer, over batches of several sizes.
+
+    Args:
+        run: Computes the outputs of the file.
+        scorer: What was exported.
+        shape: Frames and pixels of the clips.
+        batches: Clips of each batch; None: ``BATCHES``.
 
     Returns:
         The largest difference of any output, and the largest class score.
 
     Raises:
-        ValueError: The file takes no such batch, or gives outputs of another shape.
+        ValueError: The file takes no such batch, or gives outputs of another shape or NaN.
     """
     difference = top = 0.0
-    for count in batches:
+    for count in batches or BATCHES:
         clips = random_clips(count, shape)
         expected = scorer.expected(clips)
         try:
@@ -142,7 +148,10 @@ def largest_difference(
                     f'its {name} of {count} clips is {tuple(theirs.shape)}, expected '
                     f'{tuple(ours.shape)}'
                 )
-            difference = max(difference, float((ours - theirs).abs().max()))
+            apart = float((ours - theirs).abs().max())
+            if not apart < float('inf'):
+                raise ValueError(f'its {name} of {count} clips has values that are not finite')
+            difference = max(difference, apart)
         top = max(top, float(expected[0].abs().max()))
     return difference, top
 

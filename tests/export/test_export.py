@@ -2,7 +2,6 @@
 
 import json
 import re
-from functools import partial
 
 import pytest
 import torch
@@ -133,8 +132,7 @@ SHIPPED = {  # outputs, and pixels where the network takes other sizes than its 
 @pytest.mark.parametrize('config', SHIPPED)
 def test_shipped_configs(tmp_path, onnx, config, capsys, monkeypatch):
     """The full networks with random weights; the command compares."""
-    compare = partial(files.largest_difference, batches=(1, 3))
-    monkeypatch.setattr(files, 'largest_difference', compare)
+    monkeypatch.setattr(files, 'BATCHES', (1, 3))
     outputs, size = SHIPPED[config]
     described = export(
         str(ROOT / 'configs' / config),
@@ -172,6 +170,8 @@ def test_what_differs_is_found():
     assert found == pytest.approx([0, 5e-4], abs=1e-6)
     with pytest.raises(ValueError, match='takes no batch of 1: Got invalid dimensions'):
         files.largest_difference(Wrong(one, 'batch'), one, size)
+    with pytest.raises(ValueError, match='scores of 1 clips has values that are not finite'):
+        files.largest_difference(Wrong(one, float('nan')), one, size)
     assert files.agrees(0.9e-4, 1.0) and not files.agrees(1.1e-4, 1.0)
     assert not files.agrees(3e-6, 0.0025)  # scores of 400 classes and random weights
 
