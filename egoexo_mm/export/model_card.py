@@ -22,7 +22,7 @@ from egoexo_mm.version import __version__
 
 _NO_METRIC = ('time', 'step', 'iter', 'epoch', 'memory', 'lr', 'base_lr', 'loss', 'grad_norm')
 UNKNOWN = 'unknown'
-_FRESH = 'random weights: the config names no others'
+_FRESH = 'nothing that the config names'
 
 
 @dataclass
