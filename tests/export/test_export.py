@@ -121,7 +121,7 @@ SHIPPED = {  # outputs, and pixels where the network takes other sizes than its 
     'egoexo_tsm_r50_k400.py': (['scores', 'interaction_map'], 128),
     'finetune/epic100/egoexo_slowfast_r50_epic100.py': (['verb', 'noun'], 128),
     'finetune/charades_ego/egoexo_slowonly_r50_charades_ego.py': (['scores'], 128),
-    'egoexo_swin_tiny_k400.py': (['scores', 'interaction_map'], None),
+    'egoexo_swin_tiny_k400.py': (['scores', 'interaction_map'], 128),
     'egoexo_mvit_small_k400.py': (['scores', 'interaction_map'], None),
     'egoexo_vit_small_k400.py': (['scores', 'interaction_map'], None),
     'egoexo_uniformerv2_base_k400.py': (['scores', 'interaction_map'], None),
