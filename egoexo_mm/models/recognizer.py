@@ -176,7 +176,7 @@ class AuxiliaryLearning:
         Raises:
             ValueError: If two heads name a loss alike.
         """
-        data_samples = self.teachers.fill(self._clips(inputs), data_samples, self.data_preprocessor)
+        data_samples = self.fill_targets(inputs, data_samples)
         with self._reading(inputs):
             feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
             losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
@@ -194,6 +194,10 @@ class AuxiliaryLearning:
                 )
             losses.update(part)
         return losses
+
+    def fill_targets(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
+        """The samples with every target that an online teacher makes, see :meth:`loss`."""
+        return self.teachers.fill(self._clips(inputs), data_samples, self.data_preprocessor)
 
     def aux_input(self, name: str, feats: Any) -> Any:
         """What an auxiliary head learns from; the only place that decides it.
