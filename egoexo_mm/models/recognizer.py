@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
-from mmaction.models import Recognizer2D, Recognizer3D
+from mmaction.models import Recognizer2D, Recognizer3D, ResNet3dSlowFast
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
@@ -65,6 +65,11 @@ class AuxiliaryLearning:
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if type(self.cls_head).__name__ == 'FeatureHead' and isinstance(
+            self.backbone, ResNet3dSlowFast
+        ):
+            # clip_feature_extraction.py knows a SlowFast by the name of MMAction2's class alone
+            self.cls_head.backbone_name = 'slowfast'
         taps, heads = {}, {}
         for name, cfg in (aux_heads or {}).items():
             if cfg:
