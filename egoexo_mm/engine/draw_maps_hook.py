@@ -126,7 +126,10 @@ class DrawMapsHook(Hook):
         if len(rows[0].predicted) != len(KINDS):
             kinds = tuple(f'map {number}' for number in range(len(rows[0].predicted)))
         picture = comparison_sheet(rows, f'{self.name}, {unit} {step}', kinds)
-        runner.visualizer.add_image(self.name, picture, step)
+        for backend in runner.visualizer._vis_backends.values():
+            # MLflow keeps an image under its file name, without the step
+            name = f'{self.name}_{step}.png' if 'MLflow' in type(backend).__name__ else self.name
+            backend.add_image(name, picture, step)
 
     def _take(self, runner: Runner) -> list[dict]:
         """The samples to draw, one view each."""

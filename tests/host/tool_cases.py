@@ -21,7 +21,7 @@ LOCAL = dict(num_workers=0, persistent_workers=False)
 
 @dataclass
 class Case:
-    """An epoch of training and a test: config, checkpoint, scores, log, a video that is in no list."""
+    """A config after an epoch of training and a test, with a video that is in no list."""
 
     kind: str
     root: Path

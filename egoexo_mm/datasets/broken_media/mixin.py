@@ -141,7 +141,7 @@ class BrokenMedia:
         """
         steps = getattr(self.pipeline, 'transforms', None) or [self.pipeline]
         # MMAction2's browse_dataset.py puts a Compose in its place that looks at each step
-        if getattr(type(self.pipeline), '__call__', None) is not Compose.__call__:
+        if type(self.pipeline).__call__ is not Compose.__call__:
             return self._run_steps([self.pipeline], info, path)
         if self.num_repeats == 1:
             return self._run_steps(steps, info, path)
