@@ -15,6 +15,7 @@ from egoexo_mm.engine.draw_maps_hook import _evaluating
 from egoexo_mm.targets import TargetStore
 from egoexo_mm.visualization.map_comparison import ComparedMaps, comparison_sheet
 from tests.tiny import CONFIG, make_data
+from tests.training.runs import train as run
 
 HOOK = dict(type='DrawMapsHook', num_clips=2)
 LOCAL = dict(num_workers=0, persistent_workers=False)
@@ -164,3 +165,26 @@ def test_a_model_without_the_head_is_refused():
 
     with pytest.raises(ValueError, match=r"no 'interaction_map' \(it has ego_score\)"):
         DrawMapsHook().before_train(Fake())
+
+
+@pytest.mark.slow
+def test_two_processes(data, tmp_path):
+    """The first process draws, the other one does not hang, and both train as without pictures."""
+    states = []
+    for name, hooks in (('plain', []), ('drawn', [HOOK])):
+        (tmp_path / f'{name}.py').write_text(
+            f'_base_ = {CONFIG!r}\n'
+            f'custom_hooks = {[dict(type="SampleSeedHook"), *hooks]}\n'
+            'val_cfg = val_dataloader = val_evaluator = None\n'
+        )
+        run(
+            tmp_path / f'{name}.py',
+            tmp_path / name,
+            'train_dataloader.batch_size=2',
+            procs=2,
+            TINY_DATA=str(data),
+        )
+        states.append(weights(tmp_path / name)[0])
+    plain, own = states
+    assert all(torch.equal(own[name], plain[name]) for name in plain)
+    assert pictures(tmp_path / 'drawn').keys() == {'maps_1', 'maps_2'}
