@@ -21,6 +21,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from egoexo_mm.checks import first_line
 from egoexo_mm.interaction_maps import KINDS, MapGeometry, slow_frame_index
 from egoexo_mm.visualization.map_comparison import ComparedMaps, comparison_sheet
 
@@ -115,12 +116,14 @@ class DrawMapsHook(Hook):
     def _draw(self, runner: Runner, step: int) -> None:
         if not is_main_process():
             return
-        with _unchanged_random_states(), torch.no_grad():
+        with _unchanged_random_states():
             if not self._samples:
                 self._samples = self._take(runner)
             model = bare_model(runner)
             with _evaluating(model):
                 rows = [self._row(model, sample) for sample in self._samples]
+        if not rows:
+            return
         unit = 'epoch' if self.by_epoch else 'iteration'
         kinds = KINDS
         if len(rows[0].predicted) != len(KINDS):
@@ -145,11 +148,18 @@ class DrawMapsHook(Hook):
             index = (2 * number + 1) * len(dataset) // (2 * count)
             _seed(runner.seed or 0, index)
             sample = dataset.get_data_info(index)
-            for step in steps:
-                sample = step(sample)
-            samples.append(sample)
+            try:
+                for step in steps:
+                    sample = step(sample)
+            except Exception as error:  # a broken file is a matter of training, not of pictures
+                runner.logger.warning(
+                    f'DrawMapsHook: row {index} cannot be drawn ({first_line(error)})'
+                )
+            else:
+                samples.append(sample)
         return samples
 
+    @torch.no_grad()
     def _row(self, model: nn.Module, sample: dict) -> ComparedMaps:
         """The middle frame of the maps of a sample, in its first view."""
         data = model.data_preprocessor(pseudo_collate([sample]), False)

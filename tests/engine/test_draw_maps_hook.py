@@ -1,11 +1,14 @@
 """DrawMapsHook: what it draws, and that training does not notice it."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import DATASETS, MODELS
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -14,9 +17,12 @@ from egoexo_mm.engine import DrawMapsHook
 from egoexo_mm.engine.draw_maps_hook import _evaluating
 from egoexo_mm.targets import TargetStore
 from egoexo_mm.visualization.map_comparison import ComparedMaps, comparison_sheet
+from tests.models.backbone_cases import CASES, build
+from tests.teachers.tiny_detector import write_weights
 from tests.tiny import CONFIG, make_data
 from tests.training.runs import train as run
 
+ONLINE = Path(__file__).parents[1] / 'data' / 'tiny_online.py'
 HOOK = dict(type='DrawMapsHook', num_clips=2)
 LOCAL = dict(num_workers=0, persistent_workers=False)
 
@@ -144,6 +150,36 @@ def test_sheet():
     assert len(np.unique(sheet[144:, 68:132].reshape(-1, 3), axis=0)) == 1  # no target
 
 
+def test_a_broken_video_is_left_out(data, drawn, tmp_path):
+    cfg = config(data, tmp_path).train_dataloader.dataset
+    (tmp_path / 'list.txt').write_text('clip_0.mp4 0\nno_such_file.mp4 1\nclip_2.mp4 0\n')
+    cfg.update(ann_file=str(tmp_path / 'list.txt'), missing_targets='skip')
+    warnings = []
+    runner = SimpleNamespace(
+        train_dataloader=SimpleNamespace(dataset=DATASETS.build(cfg)),
+        seed=0,
+        logger=SimpleNamespace(warning=warnings.append),
+    )
+    samples = DrawMapsHook(num_clips=3)._take(runner)
+    assert [sample['data_samples'].video_id for sample in samples] == ['clip_0', 'clip_2']
+    (warning,) = warnings
+    assert 'row 1 cannot be drawn' in warning and 'no_such_file.mp4' in warning
+
+
+@pytest.mark.parametrize('by_epoch, expected', [(True, [2, 4]), (False, [2, 4, 6, 8])])
+def test_when_it_draws(monkeypatch, by_epoch, expected):
+    """In four epochs of two iterations."""
+    steps = []
+    monkeypatch.setattr(DrawMapsHook, '_draw', lambda self, runner, step: steps.append(step))
+    hook, runner = DrawMapsHook(interval=2, by_epoch=by_epoch), SimpleNamespace(epoch=0, iter=0)
+    for runner.epoch in range(4):
+        for batch in range(2):
+            runner.iter = 2 * runner.epoch + batch
+            hook.after_train_iter(runner, batch)
+        hook.after_train_epoch(runner)
+    assert steps == expected
+
+
 @pytest.mark.parametrize(
     'options, message',
     [
@@ -188,3 +224,31 @@ def test_two_processes(data, tmp_path):
     plain, own = states
     assert all(torch.equal(own[name], plain[name]) for name in plain)
     assert pictures(tmp_path / 'drawn').keys() == {'maps_1', 'maps_2'}
+
+
+@pytest.mark.parametrize('name', ['VideoMAE', 'TSM'])
+def test_other_backbones(name):
+    """The frame is the one that the middle map shows; a 2D recognizer has frames in the batch."""
+    case = CASES[name]
+    model = build(case.ours()).eval()
+    clip = torch.randint(0, 256, (1, 3, case.frames, case.size, case.size), dtype=torch.uint8)
+    inputs = clip[0].transpose(0, 1) if case.frames_in_batch else clip
+    (sample,) = case.samples(model, 1)
+    row = DrawMapsHook()._row(model, dict(inputs=inputs, data_samples=sample))
+    shown = model.map_geometry().frames(case.frames)
+    middle = len(shown) // 2
+    assert np.array_equal(row.frame, clip[0, :, shown[middle]].permute(1, 2, 0).numpy())
+    assert np.array_equal(row.target, sample.interaction_map[:, middle].numpy())
+    assert row.predicted.shape == row.target.shape and 0 < row.predicted.min() < 1
+
+
+def test_targets_of_online_teachers(tmp_path, monkeypatch):
+    monkeypatch.setenv('TINY_DETECTOR', str(write_weights(tmp_path / 'tiny.pth')))
+    model = MODELS.build(Config.fromfile(ONLINE).model)
+    model.init_weights()
+    clip = torch.randint(0, 256, (1, 3, 16, 64, 64), dtype=torch.uint8)
+    data_sample = ActionDataSample().set_gt_label(0)
+    with torch.no_grad():
+        row = DrawMapsHook()._row(model, dict(inputs=clip, data_samples=data_sample))
+        (target,) = model.teachers.built['interaction_map'].targets(clip.float())
+    assert np.array_equal(row.target, target[:, 2].numpy()) and 'interaction_map' not in data_sample

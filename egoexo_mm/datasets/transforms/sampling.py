@@ -128,7 +128,6 @@ class SampleClampedFrames(BaseTransform):
         """Add the frames of the clips, clip by clip."""
         if 'total_frames' not in results and 'filename' in results:
             results = ClipReaderInit().transform(results)
-            results['source_frames'] = results['total_frames']
         total, first = _count(results), results.get('segment_start', 0)
         times, fps = results.get('frame_times'), results.get('avg_fps')
         if times is None or not fps or len(times) != results.get('source_frames', total):
