@@ -88,10 +88,10 @@ class DrawMapsHook(Hook):
         self._samples: list[dict] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Look for the head.
+        """Look for the head, and for the data set.
 
         Raises:
-            ValueError: The model has no such head.
+            ValueError: There is no such head, or no validation.
         """
         heads = getattr(bare_model(runner), 'aux_heads', {})
         if self.head not in heads:
@@ -99,6 +99,10 @@ class DrawMapsHook(Hook):
                 f'DrawMapsHook: model.aux_heads has no {self.head!r} (it has '
                 f'{", ".join(heads) or "none"}); set head to that of the maps, or remove the hook '
                 'from custom_hooks'
+            )
+        if self.data == 'val' and runner.val_loop is None:
+            raise ValueError(
+                "DrawMapsHook: data is 'val', but this run has no validation; set data='train'"
             )
 
     def after_train_iter(

@@ -196,11 +196,12 @@ def test_a_model_without_the_head_is_refused():
     class Model(torch.nn.Module):
         aux_heads = {'ego_score': None}
 
-    class Fake:
-        model = Model()
-
+    runner = SimpleNamespace(model=Model(), val_loop=None)
     with pytest.raises(ValueError, match=r"no 'interaction_map' \(it has ego_score\)"):
-        DrawMapsHook().before_train(Fake())
+        DrawMapsHook().before_train(runner)
+    DrawMapsHook(head='ego_score').before_train(runner)
+    with pytest.raises(ValueError, match="this run has no validation; set data='train'"):
+        DrawMapsHook(head='ego_score', data='val').before_train(runner)
 
 
 @pytest.mark.slow
