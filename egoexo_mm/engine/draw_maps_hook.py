@@ -129,9 +129,9 @@ class DrawMapsHook(Hook):
         if not rows:
             return
         unit = 'epoch' if self.by_epoch else 'iteration'
-        kinds = KINDS
-        if len(rows[0].predicted) != len(KINDS):
-            kinds = tuple(f'map {number}' for number in range(len(rows[0].predicted)))
+        kinds = getattr(model.aux_heads[self.head], 'kinds', KINDS)
+        if len(rows[0].predicted) != len(kinds):
+            kinds = [f'map {number}' for number in range(len(rows[0].predicted))]
         picture = comparison_sheet(rows, f'{self.name}, {unit} {step}', kinds)
         for backend in runner.visualizer._vis_backends.values():
             # MLflow keeps an image under its file name, without the step
