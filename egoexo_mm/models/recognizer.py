@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from inspect import signature
 from typing import Any
 
-from mmaction.models import Recognizer2D, Recognizer3D
+from mmaction.models import Recognizer2D, Recognizer3D, ResNet3dSlowFast
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
@@ -65,6 +65,12 @@ class AuxiliaryLearning:
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        head = getattr(self, 'cls_head', None)
+        if type(head).__name__ == 'FeatureHead' and isinstance(
+            self.backbone, ResNet3dSlowFast
+        ):
+            # clip_feature_extraction.py knows a SlowFast by the name of MMAction2's class alone
+            head.backbone_name = 'slowfast'
         taps, heads = {}, {}
         for name, cfg in (aux_heads or {}).items():
             if cfg:
@@ -176,7 +182,7 @@ class AuxiliaryLearning:
         Raises:
             ValueError: If two heads name a loss alike.
         """
-        data_samples = self.teachers.fill(self._clips(inputs), data_samples, self.data_preprocessor)
+        data_samples = self.fill_targets(inputs, data_samples)
         with self._reading(inputs):
             feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
             losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
@@ -194,6 +200,10 @@ class AuxiliaryLearning:
                 )
             losses.update(part)
         return losses
+
+    def fill_targets(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
+        """The samples with every target that an online teacher makes, see :meth:`loss`."""
+        return self.teachers.fill(self._clips(inputs), data_samples, self.data_preprocessor)
 
     def aux_input(self, name: str, feats: Any) -> Any:
         """What an auxiliary head learns from; the only place that decides it.
