@@ -5,12 +5,15 @@ from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
 from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
+from .teacher_recognizer import TeacherRecognizer
 from .teachers import (
     BoxTeacher,
     EgoScoreTeacher,
     HandObjectTeacher,
     MediaPipeHandTeacher,
     ObjectScoreTeacher,
+    ZeroShotEgoTeacher,
+    ZeroShotObjectTeacher,
 )
 
 __all__ = [
@@ -28,6 +31,9 @@ __all__ = [
     'ObjectScoreTeacher',
     'ScoreDistillHead',
     'SoftTargetLoss',
+    'TeacherRecognizer',
     'VerbNounHead',
     'ViewEnsembleHead',
+    'ZeroShotEgoTeacher',
+    'ZeroShotObjectTeacher',
 ]

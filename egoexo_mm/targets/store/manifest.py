@@ -57,6 +57,9 @@ class Manifest:
         video_id: Rule that turns a path into an id, see :func:`video_id_from_path`.
         frame_size: ``(width, height)`` in pixels the teacher saw, when it was one size for all.
         fps: Frame rate the teacher saw, when it was one for all.
+        vocabulary: Name of each score, where the teacher was given words.
+        prompts: What it compared frames with: templates with ``{}`` in place of a name, or the
+            prompts of each score.
         notes: Anything a reader should know.
         schema_version: Version of the file format.
     """
@@ -70,6 +73,8 @@ class Manifest:
     video_id: str = 'stem'
     frame_size: tuple[int, int] | None = None
     fps: float | None = None
+    vocabulary: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | tuple[tuple[str, ...], ...] | None = None
     notes: str | None = None
     schema_version: int = SCHEMA_VERSION
 
@@ -98,6 +103,34 @@ class Manifest:
                 "score_kind and num_scores are set for signal 'interaction', which holds boxes: "
                 'leave them out'
             )
+
+        self._check_words()
+
+    def _check_words(self) -> None:
+        """Vocabulary and prompts, as tuples."""
+        for name in ('vocabulary', 'prompts'):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if self.kind != 'scores' or not isinstance(value, (list, tuple)):
+                raise TargetStoreError(
+                    f'{name} is {quote(value)}: expected a list, in a store of scores'
+                )
+            parts = tuple(tuple(x) if isinstance(x, (list, tuple)) else x for x in value)
+            object.__setattr__(self, name, parts)  # JSON has no tuples
+        named = self.vocabulary
+        if named is not None and (
+            len(named) != self.num_scores or not all(isinstance(x, str) for x in named)
+        ):
+            raise TargetStoreError(
+                f'vocabulary has {len(named)} entries: expected {self.num_scores} names, one for '
+                'each score'
+            )
+        for group in self.prompts or ():
+            if not all(
+                isinstance(x, str) for x in (group if isinstance(group, tuple) else (group,))
+            ):
+                raise TargetStoreError(f'prompts has {quote(group)}: expected texts')
 
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
         value = getattr(self, name)
