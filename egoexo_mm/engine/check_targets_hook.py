@@ -1,4 +1,4 @@
-"""Targets and model must show the same frames, cells and classes."""
+"""Targets and model must show the same frames and cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.models.heads import InteractionMapHead
-from egoexo_mm.untrusted import quote_names
 
 from .runner_parts import bare_model, inner_datasets, own_transforms
 
@@ -38,10 +37,7 @@ _COLOR_OPS = {
 
 @HOOKS.register_module()
 class CheckTargetsHook(Hook):
-    """Compare targets with the model, at start: numbers of scores, geometry of Interaction-Maps.
-
-    The scores of each store and online teacher must be as many as ``num_classes`` of the head that
-    learns them.
+    """Compare the geometry of Interaction-Map targets with the model's, at start.
 
     ``LoadTargets`` of the pipeline and an online ``DetectionTeacher`` make maps; the backbone and
     its ``InteractionMapHead`` predict them. What ``LoadTargets`` does not say is told by the model
@@ -70,7 +66,6 @@ class CheckTargetsHook(Hook):
     @staticmethod
     def _check(runner: Runner, dataset: Any, loader: str) -> None:
         model = bare_model(runner)
-        _check_widths(model, dataset, loader)
         heads = {
             name: head
             for name, head in getattr(model, 'aux_heads', {}).items()
@@ -87,33 +82,6 @@ class CheckTargetsHook(Hook):
                 _check_frames(runner, model, head.pathway, known[name], where, geometry)
             if geometries:
                 _FirstShapes(model, head, geometries)
-
-
-def _check_widths(model: nn.Module, dataset: Any, loader: str) -> None:
-    """Compare numbers of scores with the heads' classes."""
-    found = []  # where, target, number, names
-    for one in inner_datasets(dataset):
-        loads = [step for step in own_transforms(one) if isinstance(step, LoadTargets)]
-        for load in loads:
-            for target, store in (load.stores or getattr(one, 'stores', {})).items():
-                where = f'{loader}.dataset.targets.{target}: {store.path}'
-                found.append((where, target, store.manifest))
-    for target, teacher in getattr(getattr(model, 'teachers', None), 'built', {}).items():
-        found.append((f'model.teachers.{target}', target, teacher))
-    for name, head in getattr(model, 'aux_heads', {}).items():
-        for where, target, source in found:
-            scores = getattr(source, 'num_scores', None)
-            classes = getattr(head, 'num_classes', None)
-            if target != getattr(head, 'target', None) or None in (scores, classes):
-                continue
-            if scores != classes:
-                words = getattr(source, 'vocabulary', None)
-                words = f' ({quote_names(words, 2)})' if words else ''
-                raise ValueError(
-                    f'{where} has {scores} scores{words}, but model.aux_heads.{name} has '
-                    f'num_classes={classes}; set model.aux_heads.{name}.num_classes={scores}, or '
-                    'take other targets'
-                )
 
 
 def _tell(runner: Runner, loads: list[tuple[str, LoadTargets]], known: list[MapGeometry]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
+from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import Tensor
 
@@ -19,7 +20,8 @@ class TeacherRecognizer(BaseModel):
     ``pred_score`` of a sample is the softmax of the teacher's scores, averaged over its clips.
 
     Args:
-        teacher: Config of a :class:`ScoreTeacher`.
+        teacher: Config of a :class:`ScoreTeacher`, or path of a config file whose ``model`` is
+            taken.
         data_preprocessor: Stacks clips, without normalisation.
 
     Raises:
@@ -29,10 +31,12 @@ class TeacherRecognizer(BaseModel):
     def __init__(
         self,
         *,
-        teacher: ConfigType,
+        teacher: ConfigType | str,
         data_preprocessor: ConfigType = dict(type='ActionDataPreprocessor', format_shape='NCTHW'),
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
+        if isinstance(teacher, str):
+            teacher = Config.fromfile(teacher).model
         self.teacher = MODELS.build(teacher)
         if not isinstance(self.teacher, ScoreTeacher):
             raise ValueError(

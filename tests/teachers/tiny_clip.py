@@ -17,6 +17,7 @@ def write_clip(
     layers: int = 2,
     length: int = 77,
     size: int = SIZE,
+    squash: bool = False,
     seed: int = 0,
 ):
     """Write config, weights, tokenizer (of single letters) and preprocessing; returns the model."""
@@ -58,9 +59,9 @@ def write_clip(
         ),
         'preprocessor_config.json': dict(
             image_processor_type='CLIPImageProcessor',
-            size=dict(shortest_edge=size),
+            size=dict(height=size, width=size) if squash else dict(shortest_edge=size),
             crop_size=dict(height=size, width=size),
-            do_center_crop=True,
+            do_center_crop=not squash,
             resample=3,
             image_mean=[0.5, 0.4, 0.3],
             image_std=[0.25, 0.25, 0.2],

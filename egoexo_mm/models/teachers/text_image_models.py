@@ -212,6 +212,8 @@ def _transformers_frames(source: str, options: dict[str, Any]) -> FramePreproces
 
 def _open_clip(name: str, checkpoint: str | None, pretrained: bool | str) -> TextImageModel:
     library = import_library('open_clip', *_INSTALL['open_clip'])
+    if ':' not in name and name not in library.list_models():
+        raise ValueError(f'open_clip has no network {name!r}; see open_clip.list_models()')
     if not checkpoint and pretrained is True:
         tags = library.list_pretrained_tags_by_model(name)
         raise ValueError(

@@ -1,0 +1,133 @@
+"""Words and pictures of the small world: a tiny CLIP learns both, then names what it never saw.
+
+The figures that docs/teachers.md gives are printed by
+``python -m pytest -s --slow tools/study/tests/test_words.py``.
+"""
+
+import time
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch.nn import functional as F
+
+import egoexo_mm  # noqa: F401
+from study.tests.miniworld_files import tiny_world
+from study.world import NOUNS
+from study.world.clips import render_clip
+from study.world.motions import VERBS
+from study.world.objects import catalogue_picture
+
+ROOT = Path(__file__).parents[3]
+TIMES = np.array([0.2, 0.5, 0.8])
+# what the captions say; the prompts of the test are others
+CAPTIONS = dict(
+    catalogue=('a photo of a {}.', 'a picture of the {}.', 'a {} on a table.', 'one {}.'),
+    third=('a third-person view of a person with a {}.', 'somebody else moves the {}.'),
+    first=('a first-person view of my hands with a {}.', 'I move the {} in my own hands.'),
+)
+TEMPLATES = ['a photo of the {}.', 'a picture of a {}.', 'the {}.']
+
+
+def catalogue(count, seed):
+    """Pictures (8 * count, 64, 96, 3) and their nouns."""
+    nouns = np.tile(np.arange(len(NOUNS)), count)
+    pictures = [
+        catalogue_picture(NOUNS[noun], np.random.default_rng([seed, i]), 96, 64)
+        for i, noun in enumerate(nouns)
+    ]
+    return np.stack(pictures), nouns
+
+
+def clips(count, seed, style=None):
+    """Frames (count, 3, 72, 96, 3) of clips of both views in turn, their nouns and views."""
+    nouns = np.arange(count) // 2 % len(NOUNS)
+    views = np.arange(count) % 2
+    found = [
+        render_clip(
+            [seed, i],
+            i % len(VERBS),
+            int(nouns[i]),
+            view=('third', 'first')[views[i]],
+            times=TIMES,
+        ).frames
+        for i in range(count)
+    ]
+    return np.stack(found), nouns, views
+
+
+def learn(model, tokenizer, pixels, captions, steps, batch=64):
+    """Contrastive training, in which the pictures of one caption share its text."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
+    rng = np.random.default_rng(0)
+    model.train()
+    for _ in range(steps):
+        rows = rng.integers(len(pixels), size=batch)
+        said = [captions[row][rng.integers(len(captions[row]))] for row in rows]
+        distinct = sorted(set(said))
+        ids = tokenizer(distinct, padding=True, return_tensors='pt').input_ids
+        pictures = model.get_image_features(pixel_values=moved(pixels[rows], rng)).pooler_output
+        words = model.get_text_features(input_ids=ids).pooler_output
+        logits = (
+            model.logit_scale.exp() * F.normalize(pictures, dim=1) @ F.normalize(words, dim=1).T
+        )
+        loss = F.cross_entropy(logits, torch.tensor([distinct.index(one) for one in said]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+def moved(pixels, rng):
+    """Mirrored in half of the batches, shifted by up to 6 pixels."""
+    if rng.random() < 0.5:
+        pixels = pixels.flip(-1)
+    y, x = rng.integers(0, 13, 2)
+    side = pixels.shape[-1]
+    return F.pad(pixels, (6, 6, 6, 6), mode='replicate')[..., y : y + side, x : x + side]
+
+
+def train_clip(folder, *, things=256, num_clips=600, steps=1200):
+    """A tiny CLIP in a folder, trained on ``8 * things`` pictures and 3 frames of each clip."""
+    from transformers import AutoTokenizer
+
+    from egoexo_mm.models.teachers.text_image_models import load_text_image_model
+    from tests.teachers.tiny_clip import write_clip
+
+    model = write_clip(folder, width=96, layers=4, length=64, size=64, squash=True)
+    frames = load_text_image_model(checkpoint=str(folder)).frames
+    pictures, nouns = catalogue(things, seed=1)
+    said = [[text.format(NOUNS[noun]) for text in CAPTIONS['catalogue']] for noun in nouns]
+    filmed, nouns, views = clips(num_clips, seed=2)
+    for noun, view in zip(nouns, views):
+        texts = CAPTIONS[('third', 'first')[view]]
+        said += [[text.format(NOUNS[noun]) for text in texts]] * len(TIMES)
+    pixels = torch.cat(
+        [
+            frames(torch.from_numpy(x).permute(0, 3, 1, 2))
+            for x in (pictures, filmed.reshape(-1, *filmed.shape[2:]))
+        ]
+    )
+    learn(model, AutoTokenizer.from_pretrained(folder), pixels, said, steps)
+    model.save_pretrained(folder)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('clip')
+    begin = time.process_time()
+    train_clip(folder)
+    print(f'rendered and trained in {time.process_time() - begin:.0f} s of processor time')
+    return str(folder)
+
+
+def named(teacher, clips):
+    """Best class of each clip (N, T, H, W, 3) by a teacher's targets in training."""
+    pixels = torch.from_numpy(clips).permute(0, 4, 1, 2, 3).float()
+    return torch.stack(teacher.targets(pixels)).argmax(1).numpy()
