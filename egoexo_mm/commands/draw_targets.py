@@ -72,8 +72,8 @@ def _add_draw_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--object-names',
         metavar='FILE',
-        help="names of the Object-Scores' classes, one a line; default the store's vocabulary, else "
-        "torchvision's where it is installed, else numbers",
+        help="names of the Object-Scores' classes, one a line; default the store's vocabulary, "
+        "else torchvision's where it is installed, else numbers",
     )
     parser.add_argument(
         '--frames', type=positive(int), default=8, help='evenly spaced frames on the PNG; default 8'

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
@@ -93,7 +94,7 @@ def test_logits_are_scaled_cosines_without_their_mean(colours):
 
 
 def test_prompts_of_a_class_are_averaged(colours):
-    """'green' is (0, 1, 0), 'red grass' (2, 1, 0) / sqrt 5; the class is their mean, of length 1."""
+    """'green' is (0, 1, 0), 'red grass' (2, 1, 0) / sqrt 5; a class is their mean, of length 1."""
     teacher = MODELS.build(
         dict(
             type='ZeroShotEgoTeacher',
@@ -357,6 +358,36 @@ def test_extraction_equals_online(clip, videos, tmp_path):
     assert online.std() > 1e-3
 
 
+def test_online_distillation(colours):
+    """Clips get both targets in the training step; a head of another width is told what to set."""
+    cfg = Config.fromfile(Path(__file__).parents[1] / 'data/tiny_slowfast.py')
+    objects = dict(type='ZeroShotObjectTeacher', model={}, vocabulary=list(WORDS))
+    cfg.model.aux_heads.update(interaction_map=None)
+    cfg.model.teachers = dict(
+        object_score=objects, ego_score=dict(type='ZeroShotEgoTeacher', model={})
+    )
+    cfg.model.aux_heads.object_score.num_classes = 3
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    pixels = torch.randint(0, 256, (2, 3, 16, 64, 64)).float()
+    samples = [ActionDataSample().set_gt_label(i) for i in range(2)]
+    data = model.data_preprocessor(
+        dict(inputs=list(pixels[:, None]), data_samples=samples), training=True
+    )
+    filled = model.teachers.fill(**data, preprocessor=model.data_preprocessor)
+    expected = MODELS.build(objects).targets(pixels)
+    for sample, target in zip(filled, expected):
+        torch.testing.assert_close(sample.object_score, target)
+        assert sample.ego_score.shape == (2,)
+    losses = model.loss(**data)
+    assert losses['loss_object'] > 0 and losses['loss_ego'].isfinite()
+    cfg.model.aux_heads.object_score.num_classes = 10
+    with pytest.raises(
+        ValueError, match=r'object_score: expected \(10,\) .* got \(3,\) .*set num_classes=3 of the'
+    ):
+        MODELS.build(cfg.model).loss(**data)
+
+
 def test_drawing_and_ranking(videos, tmp_path, monkeypatch, capsys):
     """Bars have the names of the store; a ranking of views by words is one of Ego-Scores."""
     rows = dict(objects=[3.0, 1.0, -4.0], ego=[-2.0, 2.0])
@@ -392,7 +423,7 @@ def test_drawing_and_ranking(videos, tmp_path, monkeypatch, capsys):
 
 
 def test_accuracy_by_the_metric_of_ego_scores(colours, tmp_path):
-    """The shipped config on four red videos of first persons and three blue and one red of others."""
+    """The shipped config: four red videos are first-person, three blue and one red are not."""
     rows = []
     for number, (view, colour) in enumerate(zip('NNNNYYYY', 'brbbrrrr')):
         name = f'V{number}' + 'EGO' * (view == 'Y')

@@ -83,5 +83,5 @@ class ScoreDistillHead(AuxiliaryHead):
         return (
             f'expected ({self.num_classes},) scores for each of {len(pred)} clips, got {found} for '
             f'{len(target)}; num_classes of the head and the target store must agree: set '
-            f'num_classes={found[0]} of the head, or take the targets of another teacher'
+            f'num_classes={target[0].numel()} of the head, or take the targets of another teacher'
         )

@@ -112,7 +112,7 @@ class _VisionModel(nn.Module):
 def _transformers(
     name: str | None, checkpoint: str | None, pretrained: bool | str
 ) -> TextImageModel:
-    # Its tokenizers warn of every data worker that is forked after them, unless they use one thread.
+    # With more than one thread its tokenizers warn of every data worker that is forked.
     os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
     library = import_library('transformers', *_INSTALL['transformers'])
     source = checkpoint or name

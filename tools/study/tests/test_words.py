@@ -5,19 +5,14 @@ The figures that docs/teachers.md gives are printed by
 """
 
 import time
-from importlib import util
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from mmaction.registry import MODELS
-from mmengine.config import Config
-from mmengine.runner import Runner
 from torch.nn import functional as F
 
 import egoexo_mm  # noqa: F401
-from study.tests.miniworld_files import tiny_world
 from study.world import NOUNS
 from study.world.clips import render_clip
 from study.world.motions import VERBS
