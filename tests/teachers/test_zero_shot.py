@@ -127,9 +127,9 @@ def test_manifest_has_vocabulary_and_prompts(colours, tmp_path):
         with StoreWriter(tmp_path / name, teacher.manifest('toy')) as writer:
             writer.add_scores('v', scores=np.zeros(num_scores))
     found = TargetStore(tmp_path / 'objects').manifest
-    assert (found.vocabulary, found.prompts) == (tuple(names), ('the {}', '{}!'))
+    assert (found.classes, found.prompts) == (tuple(names), ('the {}', '{}!'))
     found = TargetStore(tmp_path / 'ego').manifest
-    assert found.vocabulary == ('third person', 'first person')
+    assert found.classes == ('third person', 'first person')
     assert found.prompts == (('blue',), zero_shot.FIRST_PERSON) and found.teacher == 'colours'
     other = MODELS.build(dict(type='ZeroShotEgoTeacher', model={}, third_person=['red']))
     with pytest.raises(TargetStoreError, match='prompts'):
@@ -139,8 +139,8 @@ def test_manifest_has_vocabulary_and_prompts(colours, tmp_path):
 @pytest.mark.parametrize(
     'fields, message',
     [
-        (dict(vocabulary=['a', 'b', 'c']), 'vocabulary has 3 entries: expected 2 names'),
-        (dict(vocabulary=['a', 2]), 'expected 2 names'),
+        (dict(classes=['a', 'b', 'c']), 'classes has 3 entries for 2 scores'),
+        (dict(classes=['a', 2]), 'expected one name'),
         (dict(prompts='a photo'), "prompts is 'a photo': expected a list"),
         (dict(prompts=[['a'], [3]]), 'expected texts'),
     ],
@@ -149,7 +149,7 @@ def test_bad_manifests(fields, message):
     with pytest.raises(TargetStoreError, match=message):
         Manifest('ego_score', 'toy', 'words', score_kind='logits', **fields)
     with pytest.raises(TargetStoreError, match='in a store of scores'):
-        Manifest('interaction', 'toy', 'words', vocabulary=['a'])
+        Manifest('interaction', 'toy', 'words', classes=['a'])
 
 
 def test_texts_are_read_once(colours, tmp_path):
@@ -348,7 +348,7 @@ def test_extraction_equals_online(clip, videos, tmp_path):
     cfg = config(videos, str(tmp_path / 'store'), teacher=kind, model=model, plan=plan)
     assert extract(cfg).counts == dict(extracted=2, failed=0, skipped=0)
     store = TargetStore(tmp_path / 'store')
-    assert store.manifest.vocabulary == ('ball', 'cup', 'ice cream', 'pan')
+    assert store.manifest.classes == ('ball', 'cup', 'ice cream', 'pan')
     video = open_stream(str(videos / 'videos' / 'v1.avi'))
     numbers = EvenFrames(num_frames=3).items(16, 30)[:, 0]
     frames = torch.from_numpy(np.stack([video.read() for _ in range(16)])[numbers])
@@ -399,7 +399,7 @@ def test_drawing_and_ranking(videos, tmp_path, monkeypatch, capsys):
             'words',
             score_kind='logits',
             num_scores=len(rows[name]),
-            vocabulary=words[name],
+            classes=words[name],
         )
         with StoreWriter(tmp_path / name, manifest) as writer:
             for video, sign in (('v0', -1), ('v1', 1)):
@@ -419,7 +419,7 @@ def test_drawing_and_ranking(videos, tmp_path, monkeypatch, capsys):
     assert main(['info', str(tmp_path / 'objects')]) == 0
     printed = capsys.readouterr().out  # 1 / (1 + exp(-4))
     assert '2 videos, from v1 (0.982) to v0 (0.018)' in printed
-    assert 'vocabulary: 3: ice cream, pan, cup' in printed
+    assert 'classes: 3: ice cream, pan, cup' in printed
 
 
 def test_accuracy_by_the_metric_of_ego_scores(colours, tmp_path):

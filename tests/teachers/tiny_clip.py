@@ -18,13 +18,29 @@ def write_clip(
     length: int = 77,
     size: int = SIZE,
     squash: bool = False,
+    words: tuple[str, ...] = (),
     seed: int = 0,
 ):
-    """Write config, weights, tokenizer (of single letters) and preprocessing; returns the model."""
+    """Write config, weights, tokenizer and preprocessing; returns the model.
+
+    A token is one of ``words`` or a single letter.
+    """
     import torch
     from transformers import CLIPConfig, CLIPModel
 
-    tokens = [*LETTERS, *(letter + '</w>' for letter in LETTERS), START, END]
+    merges = [
+        (word[:i], word[i] + '</w>' * (i == len(word) - 1))
+        for word in words
+        for i in range(1, len(word))
+    ]
+    pieces = [''.join(pair) for pair in merges]
+    tokens = [
+        *LETTERS,
+        *(letter + '</w>' for letter in LETTERS),
+        *dict.fromkeys(pieces),
+        START,
+        END,
+    ]
     numbers = {token: number for number, token in enumerate(tokens)}
     sides = dict(
         hidden_size=width,
@@ -69,5 +85,6 @@ def write_clip(
     }
     for name, content in files.items():
         Path(folder, name).write_text(json.dumps(content))
-    Path(folder, 'merges.txt').write_text('#version: 0.2\n')
+    rules = dict.fromkeys(map(' '.join, merges))
+    Path(folder, 'merges.txt').write_text('\n'.join(['#version: 0.2', *rules, '']))
     return model.eval()

@@ -153,17 +153,19 @@ def _transformers(
             f'transformers {source}: is a {type(network).__name__}, expected a model with images '
             'and texts, such as CLIPModel or SiglipModel'
         )
-    length = network.config.text_config.max_position_embeddings
+    options_of_texts = dict(
+        # SigLIP was trained on texts that are padded to its full length, without a mask.
+        padding='max_length' if 'siglip' in network.config.model_type else True,
+        truncation=True,
+        max_length=network.config.text_config.max_position_embeddings,
+        return_tensors='pt',
+    )
 
     def texts(sentences: list[str]) -> Tensor:
-        ids = tokenizer(
-            sentences,
-            padding='max_length',
-            truncation=True,
-            max_length=length,
-            return_tensors='pt',
-        ).input_ids
-        found = network.get_text_features(input_ids=ids)
+        tokens = tokenizer(sentences, **options_of_texts)
+        if options_of_texts['padding'] == 'max_length':
+            tokens = dict(input_ids=tokens.input_ids)
+        found = network.get_text_features(**tokens)
         return found if isinstance(found, Tensor) else found.pooler_output  # from release 5 on
 
     weights = [Path(source, file) for file in _WEIGHTS if checkpoint and pretrained]

@@ -129,7 +129,7 @@ class ZeroShotTeacher(FrameScoreTeacher):
 
     def manifest(self, dataset: str, **fields: Any) -> Manifest:
         """Description of a store that this teacher fills, with vocabulary and prompts."""
-        return super().manifest(dataset, vocabulary=self.vocabulary, prompts=self.prompts, **fields)
+        return super().manifest(dataset, classes=self.vocabulary, prompts=self.prompts, **fields)
 
 
 @MODELS.register_module()

@@ -57,9 +57,9 @@ class Manifest:
         video_id: Rule that turns a path into an id, see :func:`video_id_from_path`.
         frame_size: ``(width, height)`` in pixels the teacher saw, when it was one size for all.
         fps: Frame rate the teacher saw, when it was one for all.
-        vocabulary: Name of each score, where the teacher was given words.
-        prompts: What it compared frames with: templates with ``{}`` in place of a name, or the
-            prompts of each score.
+        classes: Names of the scores, where they have some.
+        prompts: What a teacher compared frames with: templates with ``{}`` in place of a name, or
+            the prompts of each score.
         notes: Anything a reader should know.
         schema_version: Version of the file format.
     """
@@ -73,7 +73,7 @@ class Manifest:
     video_id: str = 'stem'
     frame_size: tuple[int, int] | None = None
     fps: float | None = None
-    vocabulary: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
     prompts: tuple[str, ...] | tuple[tuple[str, ...], ...] | None = None
     notes: str | None = None
     schema_version: int = SCHEMA_VERSION
@@ -107,8 +107,8 @@ class Manifest:
         self._check_words()
 
     def _check_words(self) -> None:
-        """Vocabulary and prompts, as tuples."""
-        for name in ('vocabulary', 'prompts'):
+        """Classes and prompts, as tuples."""
+        for name in ('classes', 'prompts'):
             value = getattr(self, name)
             if value is None:
                 continue
@@ -118,13 +118,13 @@ class Manifest:
                 )
             parts = tuple(tuple(x) if isinstance(x, (list, tuple)) else x for x in value)
             object.__setattr__(self, name, parts)  # JSON has no tuples
-        named = self.vocabulary
-        if named is not None and (
-            len(named) != self.num_scores or not all(isinstance(x, str) for x in named)
+        names = self.classes
+        if names is not None and (
+            len(names) != self.num_scores or not all(isinstance(name, str) for name in names)
         ):
             raise TargetStoreError(
-                f'vocabulary has {len(named)} entries: expected {self.num_scores} names, one for '
-                'each score'
+                f'classes has {len(names)} entries for {self.num_scores} scores: expected one name '
+                'for each'
             )
         for group in self.prompts or ():
             if not all(

@@ -4,6 +4,7 @@ The figures that docs/teachers.md gives are printed by
 ``python -m pytest -s --slow tools/study/tests/test_words.py``.
 """
 
+import re
 import time
 from pathlib import Path
 
@@ -80,12 +81,12 @@ def learn(model, tokenizer, pixels, captions, steps, batch=64):
 
 
 def moved(pixels, rng):
-    """Mirrored in half of the batches, shifted by up to 6 pixels."""
+    """Mirrored in half of the batches, shifted by up to 4 pixels."""
     if rng.random() < 0.5:
         pixels = pixels.flip(-1)
-    y, x = rng.integers(0, 13, 2)
+    y, x = rng.integers(0, 9, 2)
     side = pixels.shape[-1]
-    return F.pad(pixels, (6, 6, 6, 6), mode='replicate')[..., y : y + side, x : x + side]
+    return F.pad(pixels, (4, 4, 4, 4), mode='replicate')[..., y : y + side, x : x + side]
 
 
 def train_clip(folder, *, things=256, num_clips=600, steps=1200):
@@ -95,7 +96,9 @@ def train_clip(folder, *, things=256, num_clips=600, steps=1200):
     from egoexo_mm.models.teachers.text_image_models import load_text_image_model
     from tests.teachers.tiny_clip import write_clip
 
-    model = write_clip(folder, width=96, layers=4, length=64, size=64, squash=True)
+    sentences = ' '.join(text for texts in CAPTIONS.values() for text in texts)
+    words = (*NOUNS, *sorted(set(re.findall('[a-z]+', sentences.lower()))))
+    model = write_clip(folder, width=96, layers=4, size=48, squash=True, words=words)
     frames = load_text_image_model(checkpoint=str(folder)).frames
     pictures, nouns = catalogue(things, seed=1)
     said = [[text.format(NOUNS[noun]) for text in CAPTIONS['catalogue']] for noun in nouns]
