@@ -10,6 +10,12 @@ from .base import ScoreTeacher
 from .frame_preprocessor import FramePreprocessor, evenly_spaced
 
 
+def check_online_frames(count: int) -> None:
+    """Refuse a number below 1; called before a network is loaded."""
+    if count < 1:
+        raise ValueError(f'online_frames must be at least 1, got {count}')
+
+
 class FrameScoreTeacher(ScoreTeacher):
     """An image classifier as a teacher of scores; an item is one frame.
 
@@ -31,8 +37,7 @@ class FrameScoreTeacher(ScoreTeacher):
         online_frames: int = 4,
         **kwargs: Any,
     ) -> None:
-        if online_frames < 1:
-            raise ValueError(f'online_frames must be at least 1, got {online_frames}')
+        check_online_frames(online_frames)
         super().__init__(**kwargs)
         self.classifier = classifier
         self.frames = frames

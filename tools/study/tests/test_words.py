@@ -55,7 +55,7 @@ def clips(count, seed):
     found = [
         render_clip(
             [seed, i],
-            i % len(VERBS),
+            i // 2 % len(VERBS),
             int(nouns[i]),
             view=('third', 'first')[views[i]],
             times=TIMES,
@@ -97,7 +97,7 @@ def moved(pixels, rng):
     return F.pad(pixels, (4, 4, 4, 4), mode='replicate')[..., y : y + side, x : x + side]
 
 
-def train_clip(folder, *, things=192, num_clips=320, steps=500):
+def train_clip(folder, *, things=192, num_clips=320, steps=400):
     """A tiny CLIP in a folder, trained on ``8 * things`` pictures and 3 frames of each clip."""
     from transformers import AutoTokenizer
 
