@@ -258,6 +258,40 @@ def test_clip_of_transformers(clip):
 
 
 @needs_transformers
+def test_siglip(clip, tmp_path):
+    """Texts are padded to the full length; frames are squashed; the bias of SigLIP cancels out."""
+    from transformers import AutoTokenizer, SiglipConfig, SiglipModel
+
+    folder, _ = clip
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    prepare(tmp_path, size=dict(height=32, width=32), do_center_crop=None)
+    sides = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2)
+    config = SiglipConfig(
+        text_config=dict(sides, vocab_size=200, max_position_embeddings=64, projection_size=32),
+        vision_config=dict(sides, image_size=32, patch_size=8),
+    )
+    torch.manual_seed(0)
+    model = SiglipModel(config).eval()
+    model.save_pretrained(tmp_path)
+    prompts = dict(third_person=['a cup.'], first_person=['my own hands.'])
+    teacher = MODELS.build(
+        dict(type='ZeroShotEgoTeacher', model=dict(checkpoint=str(tmp_path)), **prompts)
+    )
+    prepared = teacher.prepare(torch.randint(0, 256, (3, 3, 20, 60), dtype=torch.uint8))
+    assert prepared.shape == (3, 3, 32, 32)
+    tokens = AutoTokenizer.from_pretrained(tmp_path)(
+        ['a cup.', 'my own hands.'], padding='max_length', max_length=64, return_tensors='pt'
+    )
+    with torch.no_grad():
+        expected = model(pixel_values=prepared, input_ids=tokens.input_ids).logits_per_image
+    expected = expected - expected.mean(1, keepdim=True)
+    found = np.stack(teacher.infer(prepared[:, None], (20, 60)))
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-5)
+    assert np.abs(found).min() > 1e-4
+
+
+@needs_transformers
 def test_frames_as_pil_prepares_them(clip):
     """Short side to 32, bicubic, centre crop, then (x / 255 - mean) / std.
 
@@ -281,6 +315,20 @@ def test_random_weights_of_a_config(clip):
     model = dict(checkpoint=str(folder), pretrained=False)
     teacher = MODELS.build(dict(type='ZeroShotEgoTeacher', model=model))
     assert teacher.weights_sha256 is None and teacher.num_scores == 2
+
+
+@needs_transformers
+def test_half_precision_files_run_in_full(tmp_path):
+    """float16 has 11 bits; features of two layers keep about 1 %."""
+    model = write_clip(tmp_path)
+    pixels = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        expected = model.vision_model(pixel_values=pixels).pooler_output
+        expected = model.visual_projection(expected)
+    model.half().save_pretrained(tmp_path)
+    found = text_image_models.load_text_image_model(checkpoint=str(tmp_path)).images(pixels)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.01)
 
 
 @needs_transformers

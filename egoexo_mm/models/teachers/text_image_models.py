@@ -112,16 +112,47 @@ class _VisionModel(nn.Module):
 def _transformers(
     name: str | None, checkpoint: str | None, pretrained: bool | str
 ) -> TextImageModel:
-    # With more than one thread its tokenizers warn of every data worker that is forked.
-    os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
-    library = import_library('transformers', *_INSTALL['transformers'])
-    source = checkpoint or name
     if checkpoint and not Path(checkpoint, 'config.json').is_file():
         raise ValueError(
             f'{checkpoint}: expected a folder with config.json, a tokenizer and weights, as '
             'save_pretrained of transformers or a clone of a model from the Hugging Face hub'
         )
-    local = dict(local_files_only=bool(checkpoint))
+    source = checkpoint or name
+    network, tokenizer, options = _read_transformers(source, bool(checkpoint), bool(pretrained))
+    # SigLIP was trained on texts that are padded to its full length, without a mask.
+    full = 'siglip' in network.config.model_type
+
+    def texts(sentences: list[str]) -> Tensor:
+        tokens = tokenizer(
+            sentences,
+            padding='max_length' if full else True,
+            truncation=True,
+            max_length=network.config.text_config.max_position_embeddings,
+            return_tensors='pt',
+        )
+        given = dict(input_ids=tokens.input_ids) if full else tokens
+        found = network.get_text_features(**given)
+        return found if isinstance(found, Tensor) else found.pooler_output  # from release 5 on
+
+    weights = [Path(source, file) for file in _WEIGHTS if checkpoint and pretrained]
+    return TextImageModel(
+        images=_VisionModel(network),
+        texts=texts,
+        scale=network.logit_scale.exp().item(),
+        frames=_transformers_frames(source, options),
+        name=f'transformers {Path(source).name if checkpoint else source}',
+        weights_sha256=next((sha256_of(path) for path in weights if path.is_file()), None),
+    )
+
+
+def _read_transformers(
+    source: str, is_local: bool, pretrained: bool
+) -> tuple[nn.Module, Callable[..., Any], dict[str, Any]]:
+    """Network, tokenizer and content of ``preprocessor_config.json``."""
+    # With more than one thread its tokenizers warn of every data worker that is forked.
+    os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
+    library = import_library('transformers', *_INSTALL['transformers'])
+    local, report = dict(local_files_only=is_local), {}
     try:
         if pretrained:
             network, report = library.AutoModel.from_pretrained(
@@ -129,7 +160,7 @@ def _transformers(
             )
         else:
             config = library.AutoConfig.from_pretrained(source, **local)
-            network, report = library.AutoModel.from_config(config), {}
+            network = library.AutoModel.from_config(config)
         tokenizer = library.AutoTokenizer.from_pretrained(source, **local)
         from transformers.image_processing_base import ImageProcessingMixin
 
@@ -142,41 +173,17 @@ def _transformers(
         ) from None
     except Exception as error:  # the library, the hub and safetensors have their own
         raise _unavailable('transformers', source, error) from error
-    if report.get('missing_keys'):
+    if missing := sorted(report.get('missing_keys', ())):
         raise ValueError(
-            f'transformers {source}: has no weights for '
-            f'{quote_names(sorted(report["missing_keys"]), 3)}; expected those of a '
-            f'{type(network).__name__}'
+            f'transformers {source}: has no weights for {quote_names(missing, 3)}; expected those '
+            f'of a {type(network).__name__}'
         )
     if not all(hasattr(network, part) for part in ('vision_model', 'get_text_features')):
         raise ValueError(
             f'transformers {source}: is a {type(network).__name__}, expected a model with images '
             'and texts, such as CLIPModel or SiglipModel'
         )
-    options_of_texts = dict(
-        # SigLIP was trained on texts that are padded to its full length, without a mask.
-        padding='max_length' if 'siglip' in network.config.model_type else True,
-        truncation=True,
-        max_length=network.config.text_config.max_position_embeddings,
-        return_tensors='pt',
-    )
-
-    def texts(sentences: list[str]) -> Tensor:
-        tokens = tokenizer(sentences, **options_of_texts)
-        if options_of_texts['padding'] == 'max_length':
-            tokens = dict(input_ids=tokens.input_ids)
-        found = network.get_text_features(**tokens)
-        return found if isinstance(found, Tensor) else found.pooler_output  # from release 5 on
-
-    weights = [Path(source, file) for file in _WEIGHTS if checkpoint and pretrained]
-    return TextImageModel(
-        images=_VisionModel(network.eval()),
-        texts=texts,
-        scale=network.logit_scale.exp().item(),
-        frames=_transformers_frames(source, options),
-        name=f'transformers {Path(source).name if checkpoint else source}',
-        weights_sha256=next((sha256_of(path) for path in weights if path.is_file()), None),
-    )
+    return network.float().eval(), tokenizer, options  # release 5 keeps the file's float16
 
 
 def _transformers_frames(source: str, options: dict[str, Any]) -> FramePreprocessor:
@@ -192,11 +199,12 @@ def _transformers_frames(source: str, options: dict[str, Any]) -> FramePreproces
         geometry = 'squash'
         crop = dict(height=side, width=size.get('width'))
     interpolation = _INTERPOLATIONS.get(options.get('resample', 3))
-    if not (side and resize and side == crop['width'] and interpolation):
+    scale = [options.get(key) for key in ('image_mean', 'image_std')]
+    if not (side and resize and side == crop['width'] and interpolation and all(scale)):
         raise ValueError(
-            f'transformers {source}: frames are prepared with size {size}, crop_size {crop} and '
-            f'resample {options.get("resample")}, expected a square, and resample 2 or 3; take '
-            'another model'
+            f'transformers {source}: frames are prepared with size {size}, crop_size {crop}, '
+            f'resample {options.get("resample")}, mean and std {scale}, expected a square, all of '
+            'these, and resample 2 or 3; take another model'
         )
     return FramePreprocessor(
         size=side,
@@ -204,8 +212,8 @@ def _transformers_frames(source: str, options: dict[str, Any]) -> FramePreproces
         geometry=geometry,
         interpolation=interpolation,
         antialias=True,
-        mean=[255 * value for value in options['image_mean']],
-        std=[255 * value for value in options['image_std']],
+        mean=[255 * value for value in scale[0]],
+        std=[255 * value for value in scale[1]],
     )
 
 
@@ -232,31 +240,32 @@ def _open_clip(name: str, checkpoint: str | None, pretrained: bool | str) -> Tex
     if checkpoint:
         weights, sha256 = read_weights(checkpoint)
         fill(network, weights, checkpoint, f'a checkpoint of open_clip {name}')
-    options = library.get_model_preprocess_cfg(network)
-    size = options['size']
-    side = size if isinstance(size, int) else size[0]
-    mode = options['resize_mode']
-    if isinstance(size, (tuple, list)) and size[0] != size[1] or mode not in ('shortest', 'squash'):
+    return TextImageModel(
+        images=network.float().eval().visual,
+        texts=lambda sentences: network.encode_text(tokenize(sentences)),
+        scale=network.logit_scale.exp().item(),
+        frames=_open_clip_frames(name, library.get_model_preprocess_cfg(network)),
+        name=f'open_clip {name}' + (f', {tag}' if tag else ''),
+        weights_sha256=sha256,
+    )
+
+
+def _open_clip_frames(name: str, options: dict[str, Any]) -> FramePreprocessor:
+    size, mode = options['size'], options['resize_mode']
+    height, width = (size, size) if isinstance(size, int) else size
+    if height != width or mode not in ('shortest', 'squash'):
         raise ValueError(
             f'open_clip {name}: takes {size} with resize_mode {mode!r}, expected a square and '
             "'shortest' or 'squash'; take another network"
         )
-    frames = FramePreprocessor(
-        size=side,
-        resize=side,
+    return FramePreprocessor(
+        size=height,
+        resize=height,
         geometry=dict(shortest='short').get(mode, mode),
         interpolation=options['interpolation'],
         antialias=True,
         mean=[255 * value for value in options['mean']],
         std=[255 * value for value in options['std']],
-    )
-    return TextImageModel(
-        images=network.eval().visual,
-        texts=lambda sentences: network.encode_text(tokenize(sentences)),
-        scale=network.logit_scale.exp().item(),
-        frames=frames,
-        name=f'open_clip {name}' + (f', {tag}' if tag else ''),
-        weights_sha256=sha256,
     )
 
 
