@@ -140,7 +140,7 @@ def summarize(path: str | Path) -> StoreSummary:
 
 def _short(value: object) -> object:
     """Names of many classes as the first few."""
-    names = isinstance(value, tuple) and isinstance(value[0], str)
+    names = isinstance(value, tuple) and isinstance(next(iter(value), None), str)
     return f'{len(value)}: {quote_names(value)}' if names else value
 
 

@@ -57,10 +57,10 @@ class Manifest:
         video_id: Rule that turns a path into an id, see :func:`video_id_from_path`.
         frame_size: ``(width, height)`` in pixels the teacher saw, when it was one size for all.
         fps: Frame rate the teacher saw, when it was one for all.
+        notes: Anything a reader should know.
         classes: Names of the scores, where they have some.
         prompts: What a teacher compared frames with: templates with ``{}`` in place of a name, or
             the prompts of each score.
-        notes: Anything a reader should know.
         schema_version: Version of the file format.
     """
 
@@ -73,9 +73,9 @@ class Manifest:
     video_id: str = 'stem'
     frame_size: tuple[int, int] | None = None
     fps: float | None = None
+    notes: str | None = None
     classes: tuple[str, ...] | None = None
     prompts: tuple[str, ...] | tuple[tuple[str, ...], ...] | None = None
-    notes: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -103,7 +103,6 @@ class Manifest:
                 "score_kind and num_scores are set for signal 'interaction', which holds boxes: "
                 'leave them out'
             )
-
         self._check_words()
 
     def _check_words(self) -> None:
@@ -127,9 +126,8 @@ class Manifest:
                 'for each'
             )
         for group in self.prompts or ():
-            if not all(
-                isinstance(x, str) for x in (group if isinstance(group, tuple) else (group,))
-            ):
+            texts = group if isinstance(group, tuple) else (group,)
+            if not all(isinstance(text, str) for text in texts):
                 raise TargetStoreError(f'prompts has {quote(group)}: expected texts')
 
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
