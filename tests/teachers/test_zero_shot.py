@@ -5,6 +5,7 @@ import os
 import sys
 from importlib import util
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -366,6 +367,103 @@ def test_damaged_folders(clip, tmp_path, damage, message):
 def prepare(folder, **changes):
     path = folder / 'preprocessor_config.json'
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+# --- open_clip
+
+
+class OpenNetwork(nn.Module):
+    """Two layers in the names of open_clip's CLIP."""
+
+    def __init__(self):
+        super().__init__()
+        self.visual = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4))
+        self.token_embedding = nn.Embedding(128, 4)
+        self.logit_scale = nn.Parameter(torch.tensor(2.0))
+
+    def encode_text(self, tokens):
+        return self.token_embedding(tokens).mean(1)
+
+
+@pytest.fixture
+def open_clip(monkeypatch):
+    """A stand-in for the library: its functions, and what ``create_model`` was given."""
+    given = []
+
+    def create_model(name, **options):
+        given.append(options)
+        return OpenNetwork()
+
+    def tokenizer(sentences):
+        return torch.tensor([[ord(letter) for letter in one[:5].ljust(5)] for one in sentences])
+
+    frames = dict(
+        size=(32, 32),
+        mode='RGB',
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        interpolation='bicubic',
+        resize_mode='squash',
+        fill_color=0,
+    )
+    module = SimpleNamespace(
+        list_models=lambda: ['tiny'],
+        list_pretrained_tags_by_model=lambda name: ['first', 'second'],
+        create_model=create_model,
+        get_tokenizer=lambda name: tokenizer,
+        get_model_preprocess_cfg=lambda network: frames,
+    )
+    monkeypatch.setitem(sys.modules, 'open_clip', module)
+    return SimpleNamespace(given=given, frames=frames)
+
+
+def open_teacher(**model):
+    model = dict(kind='open_clip', name='tiny', **model)
+    prompts = dict(third_person=['other'], first_person=['hands', 'mine'])
+    return MODELS.build(dict(type='ZeroShotEgoTeacher', model=model, **prompts))
+
+
+def test_open_clip(open_clip, tmp_path):
+    """e^2 times the cosines of a checkpoint's features; nothing is downloaded."""
+    torch.manual_seed(0)
+    network = OpenNetwork()
+    torch.save(dict(state_dict=network.state_dict()), tmp_path / 'tiny.pt')
+    teacher = open_teacher(checkpoint=str(tmp_path / 'tiny.pt'))
+    assert open_clip.given == [dict(pretrained=None, load_weights=False)]
+    assert (teacher.name, len(teacher.weights_sha256)) == ('open_clip tiny', 64)
+    prepared = teacher.prepare(torch.randint(0, 256, (2, 3, 40, 80)))
+    assert prepared.shape == (2, 3, 32, 32)
+    with torch.no_grad():
+        images = nn.functional.normalize(network.visual(prepared))
+        words = torch.tensor(
+            [[ord(letter) for letter in one] for one in ('other', 'hands', 'mine ')]
+        )
+        words = nn.functional.normalize(network.encode_text(words))
+        words = torch.stack([words[0], nn.functional.normalize(words[1:].mean(0), dim=0)])
+        expected = np.exp(2) * images @ words.T
+    found = np.stack(teacher.infer(prepared[:, None], (40, 80)))
+    np.testing.assert_allclose(found, expected - expected.mean(1, keepdim=True), rtol=1e-4)
+
+
+def test_weights_of_open_clip(open_clip, tmp_path):
+    """A tag is downloaded by the library; without tag and file the tags are named."""
+    assert open_teacher(pretrained='first').name == 'open_clip tiny, first'
+    assert open_clip.given == [dict(pretrained='first', load_weights=True)]
+    assert open_teacher(pretrained=False).weights_sha256 is None
+    with pytest.raises(ValueError, match=r'tag that is downloaded \(it has first, second\)'):
+        open_teacher()
+    torch.save(dict(weight=torch.zeros(3)), tmp_path / 'other.pt')
+    with pytest.raises(ValueError, match='expected a checkpoint of open_clip tiny'):
+        open_teacher(checkpoint=str(tmp_path / 'other.pt'))
+    with pytest.raises(ValueError, match="open_clip has no network 'huge'"):
+        MODELS.build(dict(type='ZeroShotEgoTeacher', model=dict(kind='open_clip', name='huge')))
+
+
+@pytest.mark.parametrize('change', [dict(size=(32, 24)), dict(resize_mode='longest')])
+def test_other_frames_of_open_clip(open_clip, change):
+    open_clip.frames.update(change)
+    with pytest.raises(ValueError, match="expected a square and 'shortest' or 'squash'; take"):
+        open_teacher(pretrained=False)
 
 
 # --- extraction, training and measuring
