@@ -1,6 +1,6 @@
 # Object-Scores of Kinetics-400 over the 300 nouns of EPIC-KITCHENS-100, by a CLIP model that
 # compares frames with prompts. Any vocabulary fits, see docs/teachers.md. Training on this store:
-# configs/egoexo_slowfast_k400_words.py.
+# configs/words/egoexo_slowfast_k400_words.py.
 _base_ = '../_egoexo_base_/datasets/k400_videos.py'
 
 model = dict(

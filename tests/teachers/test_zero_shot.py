@@ -618,7 +618,7 @@ def test_shipped_configs(colours, monkeypatch):
     for name in ('objects_by_words', 'ego_score_by_words'):
         cfg = Config.fromfile(CONFIGS / f'teachers/{name}.py')
         teacher = MODELS.build(dict(cfg.model, text_cache=None))
-        student = Config.fromfile(CONFIGS / 'egoexo_slowfast_k400_words.py')
+        student = Config.fromfile(CONFIGS / 'words/egoexo_slowfast_k400_words.py')
         head = student.model.aux_heads[teacher.target]
         assert head.num_classes == teacher.num_scores
         assert student.train_dataloader.dataset.targets[teacher.target] == cfg.test_cfg.store
