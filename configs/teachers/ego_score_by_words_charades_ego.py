@@ -3,7 +3,7 @@
 _base_ = ['../_egoexo_base_/datasets/charades_ego_view.py', '../_egoexo_base_/default_runtime.py']
 
 teacher = '{{ fileDirname }}/ego_score_by_words.py'
-model = dict(type='TeacherRecognizer', teacher=teacher)
+model = dict(type='MeasuredTeacher', teacher=teacher)
 test_pipeline = [  # 16 single frames; the teacher resizes them
     dict(type='SampleClampedFrames', clip_len=1, frame_interval=1, num_clips=16, test_mode=True),
     dict(type='RawFrameDecode'),

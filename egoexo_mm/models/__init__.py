@@ -4,8 +4,8 @@ from .backbones import AvionTransformer, EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
+from .measured_teacher import MeasuredTeacher
 from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
-from .teacher_recognizer import TeacherRecognizer
 from .teachers import (
     BoxTeacher,
     EgoScoreTeacher,
@@ -27,11 +27,11 @@ __all__ = [
     'HandObjectTeacher',
     'InteractionMapHead',
     'InteractionMapLoss',
+    'MeasuredTeacher',
     'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
     'ScoreDistillHead',
     'SoftTargetLoss',
-    'TeacherRecognizer',
     'VerbNounHead',
     'ViewEnsembleHead',
     'ZeroShotEgoTeacher',

@@ -607,7 +607,7 @@ def test_accuracy_by_the_metric_of_ego_scores(colours, tmp_path):
 
 def test_a_teacher_of_boxes_is_not_measured():
     with pytest.raises(ValueError, match='BrightBoxTeacher makes no scores; expected a Score'):
-        MODELS.build(dict(type='TeacherRecognizer', teacher=dict(type='BrightBoxTeacher')))
+        MODELS.build(dict(type='MeasuredTeacher', teacher=dict(type='BrightBoxTeacher')))
 
 
 def test_shipped_configs(colours, monkeypatch):

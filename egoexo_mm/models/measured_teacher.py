@@ -13,7 +13,7 @@ from .teachers import ScoreTeacher
 
 
 @MODELS.register_module()
-class TeacherRecognizer(BaseModel):
+class MeasuredTeacher(BaseModel):
     """Scores labelled clips with a teacher; for testing.
 
     The pipeline decodes and packs whole frames, since teachers resize and normalise themselves.
@@ -55,7 +55,7 @@ class TeacherRecognizer(BaseModel):
             mode: ``'predict'``; a teacher is not trained.
         """
         if mode != 'predict':
-            raise ValueError(f'TeacherRecognizer: mode {mode!r}; it can only be tested')
+            raise ValueError(f'MeasuredTeacher: mode {mode!r}; it can only be tested')
         views = torch.stack(self.teacher.targets(inputs.flatten(0, 1).float()))
         scores = views.softmax(1).unflatten(0, inputs.shape[:2]).mean(1)
         for sample, score in zip(data_samples, scores):
