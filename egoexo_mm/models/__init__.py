@@ -4,6 +4,7 @@ from .backbones import AvionTransformer, EgoExoSlowFast
 from .data_preprocessor import EgoExoDataPreprocessor
 from .heads import InteractionMapHead, ScoreDistillHead, VerbNounHead, ViewEnsembleHead
 from .losses import InteractionMapLoss, SoftTargetLoss
+from .measured_teacher import MeasuredTeacher
 from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
 from .teachers import (
     BoxTeacher,
@@ -11,6 +12,8 @@ from .teachers import (
     HandObjectTeacher,
     MediaPipeHandTeacher,
     ObjectScoreTeacher,
+    ZeroShotEgoTeacher,
+    ZeroShotObjectTeacher,
 )
 
 __all__ = [
@@ -24,10 +27,13 @@ __all__ = [
     'HandObjectTeacher',
     'InteractionMapHead',
     'InteractionMapLoss',
+    'MeasuredTeacher',
     'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
     'ScoreDistillHead',
     'SoftTargetLoss',
     'VerbNounHead',
     'ViewEnsembleHead',
+    'ZeroShotEgoTeacher',
+    'ZeroShotObjectTeacher',
 ]

@@ -4,19 +4,24 @@ from .base import ScoreTeacher, Teacher
 from .boxes import BoxTeacher
 from .detection import DetectionTeacher
 from .ego_score import EgoScoreTeacher
+from .frame_score import FrameScoreTeacher
 from .hand_object import HandObjectTeacher
 from .mediapipe_hands import MediaPipeHandTeacher
 from .object_score import ObjectScoreTeacher
 from .online import OnlineTeachers
+from .zero_shot import ZeroShotEgoTeacher, ZeroShotObjectTeacher
 
 __all__ = [
     'BoxTeacher',
     'DetectionTeacher',
     'EgoScoreTeacher',
+    'FrameScoreTeacher',
     'HandObjectTeacher',
     'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
     'OnlineTeachers',
     'ScoreTeacher',
     'Teacher',
+    'ZeroShotEgoTeacher',
+    'ZeroShotObjectTeacher',
 ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from egoexo_mm.failed_jsonl import read_failures
 from egoexo_mm.interaction_maps import HAND, OBJECT
+from egoexo_mm.untrusted import quote_names
 
 from ..store.manifest import Manifest, read_manifest
 from ..store.records import SUM_SLACK, arrow_schema
@@ -137,12 +138,18 @@ def summarize(path: str | Path) -> StoreSummary:
     return summary
 
 
+def _short(value: object) -> object:
+    """Names of many classes as the first few."""
+    names = isinstance(value, tuple) and isinstance(next(iter(value), None), str)
+    return f'{len(value)}: {quote_names(value)}' if names else value
+
+
 def summary_lines(summary: StoreSummary) -> list[str]:
     """The figures as text, a line each."""
     manifest = summary.manifest
     lines = [str(summary.path)]
     lines += [
-        f'  {field}: {value}'
+        f'  {field}: {_short(value)}'
         for field, value in dataclasses.asdict(manifest).items()
         if value is not None
     ]

@@ -58,6 +58,9 @@ class Manifest:
         frame_size: ``(width, height)`` in pixels the teacher saw, when it was one size for all.
         fps: Frame rate the teacher saw, when it was one for all.
         notes: Anything a reader should know.
+        classes: Names of the scores, where they have some.
+        prompts: What a teacher compared frames with: templates with ``{}`` in place of a name, or
+            the prompts of each score.
         schema_version: Version of the file format.
     """
 
@@ -71,6 +74,8 @@ class Manifest:
     frame_size: tuple[int, int] | None = None
     fps: float | None = None
     notes: str | None = None
+    classes: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | tuple[tuple[str, ...], ...] | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -98,6 +103,32 @@ class Manifest:
                 "score_kind and num_scores are set for signal 'interaction', which holds boxes: "
                 'leave them out'
             )
+        self._check_words()
+
+    def _check_words(self) -> None:
+        """Classes and prompts, as tuples."""
+        for name in ('classes', 'prompts'):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if self.kind != 'scores' or not isinstance(value, (list, tuple)):
+                raise TargetStoreError(
+                    f'{name} is {quote(value)}: expected a list, in a store of scores'
+                )
+            parts = tuple(tuple(x) if isinstance(x, (list, tuple)) else x for x in value)
+            object.__setattr__(self, name, parts)  # JSON has no tuples
+        names = self.classes
+        if names is not None and (
+            len(names) != self.num_scores or not all(isinstance(name, str) for name in names)
+        ):
+            raise TargetStoreError(
+                f'classes has {len(names)} entries for {self.num_scores} scores: expected one name '
+                'for each'
+            )
+        for group in self.prompts or ():
+            texts = group if isinstance(group, tuple) else (group,)
+            if not all(isinstance(text, str) for text in texts):
+                raise TargetStoreError(f'prompts has {quote(group)}: expected texts')
 
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
         value = getattr(self, name)
