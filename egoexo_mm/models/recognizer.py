@@ -66,9 +66,7 @@ class AuxiliaryLearning:
     ) -> None:
         super().__init__(**kwargs)
         head = getattr(self, 'cls_head', None)
-        if type(head).__name__ == 'FeatureHead' and isinstance(
-            self.backbone, ResNet3dSlowFast
-        ):
+        if type(head).__name__ == 'FeatureHead' and isinstance(self.backbone, ResNet3dSlowFast):
             # clip_feature_extraction.py knows a SlowFast by the name of MMAction2's class alone
             head.backbone_name = 'slowfast'
         taps, heads = {}, {}
