@@ -3,6 +3,7 @@
 
 ``docs/images/method.png`` shows a clip that nobody trained on, what the teachers say about it, and
 what the student predicts; it needs the run of ``configs/study/readme_picture.py``.
+``docs/images/predict.png`` shows that student's labels and maps over the frames of the clip.
 ``docs/images/study.png`` draws the table of ``docs/study.md``, ``small_world.png`` a few scenes.
 
     python tools/study.py configs/study/readme_picture.py --jobs 2
@@ -112,7 +113,12 @@ def save(figure: plt.Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
-    Image.open(path).convert('RGB').quantize(256).save(path, optimize=True)
+    save_picture(Image.open(path).convert('RGB'), path)
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """A picture of few colours."""
+    picture.quantize(256, kmeans=4).save(path, optimize=True)
     print(f'wrote {path} ({path.stat().st_size // 1000} kB)')
 
 
@@ -128,12 +134,18 @@ def main() -> None:
     )
     parser.add_argument('--clip', default='val_00001', help='id of a validation clip')
     parser.add_argument('--out', type=Path, default=DOCS / 'images', help='default docs/images')
-    parser.add_argument('--only', choices=['method', 'study', 'world'], help='one of the pictures')
+    parser.add_argument(
+        '--only', choices=['method', 'predict', 'study', 'world'], help='one of the pictures'
+    )
     args = parser.parse_args()
     if args.only in (None, 'method'):
         from method_picture import draw_method, read_example
 
         save(draw_method(read_example(args.study.absolute(), args.clip)), args.out / 'method.png')
+    if args.only in (None, 'predict'):
+        from method_picture import draw_predictions
+
+        save_picture(draw_predictions(args.study.absolute(), args.clip), args.out / 'predict.png')
     if args.only in (None, 'study'):
         page = (DOCS / 'study.md').read_text(encoding='utf-8')
         save(draw_study(read_table(page)), args.out / 'study.png')

@@ -17,11 +17,13 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
+from PIL import Image
 
+from egoexo_mm.inference import EgoExoInferencer
 from egoexo_mm.interaction_maps import slow_frame_index
 from egoexo_mm.targets import TargetStore
 from egoexo_mm.visualization import COLOURS, dim, overlay_map
-from study.world import NOUNS
+from study.world import NOUNS, VERBS
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'miniworld' / 'pretrain_egoexo.py'
 SIGNALS = ('ego_score', 'object_score', 'interaction_map')
@@ -85,6 +87,18 @@ def predict(model: torch.nn.Module, study: Path, sample: dict) -> dict:
     feats, _ = model.extract_feat(batch['inputs'], data_samples=batch['data_samples'])
     ego, objects, maps = (model.aux_heads[name](feats)[0] for name in SIGNALS)
     return dict(ego=ego.softmax(0), objects=objects.softmax(0), maps=maps.sigmoid().numpy())
+
+
+def draw_predictions(study: Path, clip: str) -> Image.Image:
+    """What ``tools/predict.py --draw`` shows of a clip: the student's labels and maps on frames."""
+    os.environ['MINIWORLD_STUDY'] = str(study)
+    folder = study / 'pretrain' / 'egoexo' / 'seed0'
+    weights = folder / Path((folder / 'last_checkpoint').read_text()).name
+    classes = dict(verb=VERBS, noun=NOUNS)
+    inferencer = EgoExoInferencer(str(CONFIG), str(weights), 'cpu', classes)
+    video = study / 'world' / 'data' / 'kinetics' / 'videos' / f'{clip}.mp4'
+    picture = Image.fromarray(inferencer(str(video), return_vis=True)['visualization'][0])
+    return picture.resize((picture.width * 3 // 4, picture.height * 3 // 4), Image.LANCZOS)
 
 
 def square(frame: np.ndarray, found=None) -> np.ndarray:

@@ -17,7 +17,7 @@ def register() -> None:
     compat.import_mmaction_models()
     from mmengine.registry import DefaultScope
 
-    from egoexo_mm import datasets, engine, evaluation, models  # noqa: F401
+    from egoexo_mm import datasets, engine, evaluation, inference, models  # noqa: F401
 
     former_names.register_placeholders()
 

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from egoexo_mm import shipped
-from egoexo_mm.commands import COMMANDS
+from egoexo_mm.commands import COMMANDS, NEED_HOST
 from egoexo_mm.compat.workaround import package_dir
 
 # They install what a checkout needs.
@@ -53,6 +53,10 @@ def main(argv: list[str] | None = None) -> int:
         if command == 'run':
             return run_host_tool(args)
         name = command.replace('-', '_')
+        if name in NEED_HOST:
+            from egoexo_mm import register
+
+            register()
         if name in COMMANDS:
             return importlib.import_module(COMMANDS[name]).main(args)
         return start_own_tool(command, args)

@@ -112,6 +112,10 @@ def test_tutorial_runs(tmp_path, monkeypatch):
         for output in cell.get('outputs', ())
         if 'text' in output
     ]
+    # three teachers on a real video, and the inferencer on an unseen clip
+    assert any(re.match(r'hands on [1-9]\d* of 18 frames', text) for text in texts)
+    answer = next(text for text in texts if text.startswith('shown: '))
+    assert len(re.findall(r'^\w+: 0\.\d\d$', answer, re.MULTILINE)) == 3
     result = json.loads(next(text for text in texts if 'hand_ap' in text))
     assert result['hand_ap'] > result['hand_ap_of_mean_map'] + 10
     assert result['object_ap'] > result['object_ap_of_mean_map'] + 10

@@ -35,7 +35,8 @@ FLOORS = (
     ('checkpoints', 'compat', 'failed_jsonl', 'video'),
     ('targets',),
     ('datasets', 'evaluation', 'models', 'visualization'),
-    ('engine',),
+    ('engine', 'export'),
+    ('inference',),
     ('commands',),
     ('__init__', '__main__', 'doctor', 'doctor_trials', 'former_names'),
 )

@@ -140,7 +140,7 @@ python tools/strip_aux.py "$CHECKPOINT" "$RESULTS/slowfast_plain.pth"
 python -W ignore tools/demo/load_in_stock.py "$CONFIG" "$RESULTS/slowfast_plain.pth" "$RESULTS/scores.pkl" \
     2>&1 | without_notes
 
-step '7/7 pictures: targets of one clip, clips by Ego-Score, target and predicted maps'
+step '7/7 pictures: targets of one clip, clips by Ego-Score, target and predicted maps, predictions over their video'
 python tools/targets.py draw "$CLIPS/videos/bigbuckbunny_val_02.mp4" "$RESULTS" --ego-score "$TARGETS/ego_score" \
     --object-score "$TARGETS/object_score" --object-names "$TARGETS/object_names.txt" \
     ${MAP[@]+"${MAP[@]}"} --frames 6
@@ -149,6 +149,8 @@ if [ -z "${NO_MAP:-}" ]; then
     python -W ignore tools/demo/draw_maps.py "$CONFIG" "$CHECKPOINT" "$RESULTS/interaction_maps.png" 2>&1 |
         without_notes
 fi
+python tools/predict.py "$CLIPS/videos/bigbuckbunny_val_02.mp4" "$CLIPS/videos/bikes_val_03.mp4" --config "$CONFIG" \
+    --checkpoint "$CHECKPOINT" --out "$RESULTS" --draw "$RESULTS/predicted" 2>&1 | without_notes
 
 step "done, made in $DEMO_DIR:"
 cat <<END
@@ -161,6 +163,7 @@ cat <<END
    pictures of targets   $RESULTS/targets_bigbuckbunny_val_02.mp4 and .png
                          $RESULTS/ranking_ego_score.png (stand-in Ego-Scores)
    target and prediction $RESULTS/interaction_maps.png
+   predictions           $RESULTS/predictions.jsonl and .csv, $RESULTS/predicted/*.mp4 and .png
    logs                  $RESULTS/*.log, $TRAIN
 Next, with Kinetics-400 and its target stores in data/ (docs/pretraining.md says how):
    bash tools/dist_train.sh configs/egoexo_slowfast_k400.py 8

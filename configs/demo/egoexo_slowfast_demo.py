@@ -71,11 +71,13 @@ targets = dict(
     interaction_map=f'{root}/targets/interaction',
 )
 videos = dict(video=f'{root}/clips/videos')
+names = dict(classes=['bikes', 'bigbuckbunny', 'carphone'])  # for predictions
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
     dataset=dict(
         ann_file=f'{root}/clips/train.txt',
+        metainfo=names,
         data_prefix=videos,
         targets=targets,
         num_classes=3,
@@ -92,7 +94,11 @@ val_dataloader = dict(
 test_dataloader = dict(
     num_workers=1,
     dataset=dict(
-        ann_file=f'{root}/clips/val.txt', data_prefix=videos, num_classes=3, pipeline=test_pipeline
+        ann_file=f'{root}/clips/val.txt',
+        metainfo=names,
+        data_prefix=videos,
+        num_classes=3,
+        pipeline=test_pipeline,
     ),
 )
 show_dataset = dict(

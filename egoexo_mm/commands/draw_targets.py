@@ -80,8 +80,8 @@ def _add_draw_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--object-names',
         metavar='FILE',
-        help="names of the Object-Scores' classes, one a line; default torchvision's where it is "
-        'installed, else numbers',
+        help="names of the Object-Scores' classes, one a line; default the store's own, "
+        "else torchvision's where it is installed, else numbers",
     )
     parser.add_argument(
         '--frames', type=positive(int), default=8, help='evenly spaced frames on the PNG; default 8'
@@ -148,6 +148,8 @@ def run_draw(args: argparse.Namespace) -> None:
         count = objects.manifest.num_scores
         if args.object_names:
             names = read_names(args.object_names, count)
+        elif objects.manifest.classes:
+            names = objects.manifest.classes
         elif count == 1000:
             names = imagenet_names()
     video = VideoFrames(args.video)

@@ -17,6 +17,7 @@ from . import (
     color_jitter,
     cpu_dist,
     data_samples,
+    decord_forks,
     drn,
     find_loader,
     fused_sgd,
@@ -26,6 +27,7 @@ from . import (
     multimodal,
     numpy_names,
     pkg_resources_standin,
+    raw_frames,
     resume,
 )
 from .mmaction_models import import_mmaction_models
@@ -33,7 +35,8 @@ from .workaround import Workaround
 
 __all__ = ['Workaround', 'active_workarounds', 'apply', 'import_mmaction_models']
 
-# In this order: color_jitter and data_samples import parts of mmaction2, which need those before.
+# In this order: color_jitter, data_samples and raw_frames import parts of mmaction2, which need
+# those before.
 _MODULES = (
     find_loader,
     numpy_names,
@@ -47,6 +50,8 @@ _MODULES = (
     multimodal,
     color_jitter,
     data_samples,
+    raw_frames,
+    decord_forks,
     checkpoint_files,
     resume,
     fused_sgd,

@@ -8,6 +8,7 @@ from .check_targets_hook import CheckTargetsHook
 from .check_weights_hook import CheckWeightsHook
 from .checkpoint_blocks_hook import CheckpointBlocksHook
 from .deferred_runtime_info_hook import DeferredRuntimeInfoHook
+from .draw_maps_hook import DrawMapsHook
 from .extraction_loop import ExtractTargetsLoop
 from .finite_loss_hook import FiniteLossHook
 from .frozen_model_wrapper import FrozenModelWrapper
@@ -25,6 +26,7 @@ __all__ = [
     'CheckWeightsHook',
     'CheckpointBlocksHook',
     'DeferredRuntimeInfoHook',
+    'DrawMapsHook',
     'EgoExoLayerDecay',
     'ExtractTargetsLoop',
     'FiniteLossHook',

@@ -7,7 +7,7 @@ import re
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
 from egoexo_mm.checkpoints.families import find_family
 from egoexo_mm.checkpoints.matching import Misfit, compare
@@ -33,40 +33,58 @@ class CheckWeightsHook(Hook):
             ValueError: With the setting that would fit where it can be told.
         """
         name = (getattr(runner, 'cfg', None) or {}).get('load_from') or 'the checkpoint'
-        if 'model_state' in checkpoint and 'state_dict' not in checkpoint:
-            raise ValueError(
-                f'{name} is a PySlowFast checkpoint; convert it with tools/convert_pyslowfast.py, '
-                'now tools/convert_weights.py, and load the result'
-            )
-        family = find_family(checkpoint)
-        if family is not None:
-            raise ValueError(
-                f'{name} is a {family.origin}; convert it with tools/convert_weights.py and load '
-                'the result'
-            )
+        model, trains = bare_model(runner), built_loop(runner, 'train') is not None
+        misfit = check_weights(model, checkpoint, name, head=not trains)
         state = checkpoint.get('state_dict', checkpoint)
-        names = {key.removeprefix('module.'): key for key in state}
-        own = bare_model(runner).state_dict()
-        misfit = compare({ours: state[key] for ours, key in names.items() if ours in own}, own)
-        trains = built_loop(runner, 'train') is not None
-        unfit = misfit.within(('backbone.',) if trains else ('backbone.', 'cls_head.'))
-        if unfit:
-            file_conv = state.get(names.get(_LATERAL_CONV))
-            raise ValueError(
-                f'{name} lacks {len(list(unfit))} tensors that the model needs: {unfit}; '
-                + (
-                    _position_advice(unfit)
-                    or _advice(list(unfit), own.get(_LATERAL_CONV), file_conv)
-                )
-            )
-        for key in misfit.shapes:
-            del state[names[key]]
+        for key in [key for key in state if key.removeprefix('module.') in misfit.shapes]:
+            del state[key]
         fresh = sorted({key.rpartition('.')[0] for key in misfit})
         if fresh:
             then = (
                 ' for this task; trained from random weights' if trains else '; not used in testing'
             )
             runner.logger.info(f'{name}: {", ".join(fresh)} not in it{then}')
+
+
+def check_weights(model: nn.Module, checkpoint: dict, name: str, *, head: bool = True) -> Misfit:
+    """Refuse a checkpoint that would leave the backbone at random.
+
+    Args:
+        model: That the checkpoint is for.
+        checkpoint: Content of the file.
+        name: Of the file, for messages.
+        head: Refuse one that lacks weights of the class head, too.
+
+    Returns:
+        What the model needs and the file lacks, or has in another shape.
+
+    Raises:
+        ValueError: With the setting that would fit where it can be told.
+    """
+    if 'model_state' in checkpoint and 'state_dict' not in checkpoint:
+        raise ValueError(
+            f'{name} is a PySlowFast checkpoint; convert it with tools/convert_pyslowfast.py, '
+            'now tools/convert_weights.py, and load the result'
+        )
+    family = find_family(checkpoint)
+    if family is not None:
+        raise ValueError(
+            f'{name} is a {family.origin}; convert it with tools/convert_weights.py and load '
+            'the result'
+        )
+    state = checkpoint.get('state_dict', checkpoint)
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    own = model.state_dict()
+    misfit = compare({key: value for key, value in state.items() if key in own}, own)
+    unfit = misfit.within(('backbone.', 'cls_head.') if head else ('backbone.',))
+    if unfit:
+        advice = _position_advice(unfit) or _advice(
+            list(unfit), own.get(_LATERAL_CONV), state.get(_LATERAL_CONV)
+        )
+        raise ValueError(
+            f'{name} lacks {len(list(unfit))} tensors that the model needs: {unfit}; {advice}'
+        )
+    return misfit
 
 
 # Embeddings of positions, whose sizes follow from the clip

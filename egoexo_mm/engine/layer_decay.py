@@ -80,6 +80,8 @@ class EgoExoLayerDecay(LearningRateDecayOptimizerConstructor):
                 f"decay_type='layer_wise', got {dict(self.paramwise_cfg)}; set "
                 "paramwise_cfg=dict(decay_rate=0.75), or use MMEngine's constructor for others"
             )
+        if not hasattr(module, 'backbone'):  # the stand-in model of MMAction2's vis_scheduler.py
+            return rate, []
         try:
             layers = backbone_layers(module.backbone)
         except ValueError as error:

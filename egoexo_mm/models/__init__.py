@@ -16,6 +16,7 @@ from .losses import (
     SmoothL1EmbeddingLoss,
     SoftTargetLoss,
 )
+from .measured_teacher import MeasuredTeacher
 from .recognizer import EgoExoRecognizer, EgoExoRecognizer2D
 from .teachers import (
     BoxTeacher,
@@ -25,6 +26,8 @@ from .teachers import (
     MediaPipeHandTeacher,
     ObjectScoreTeacher,
     RecognizerTeacher,
+    ZeroShotEgoTeacher,
+    ZeroShotObjectTeacher,
 )
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     'ImageEmbeddingTeacher',
     'InteractionMapHead',
     'InteractionMapLoss',
+    'MeasuredTeacher',
     'MediaPipeHandTeacher',
     'ObjectScoreTeacher',
     'RecognizerTeacher',
@@ -50,4 +54,6 @@ __all__ = [
     'SoftTargetLoss',
     'VerbNounHead',
     'ViewEnsembleHead',
+    'ZeroShotEgoTeacher',
+    'ZeroShotObjectTeacher',
 ]

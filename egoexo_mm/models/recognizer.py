@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from inspect import signature
 from typing import Any
 
-from mmaction.models import Recognizer2D, Recognizer3D
+from mmaction.models import Recognizer2D, Recognizer3D, ResNet3dSlowFast
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType, SampleList
 from mmengine.model import ModuleDict
@@ -65,6 +65,10 @@ class AuxiliaryLearning:
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        head = getattr(self, 'cls_head', None)
+        if type(head).__name__ == 'FeatureHead' and isinstance(self.backbone, ResNet3dSlowFast):
+            # clip_feature_extraction.py knows a SlowFast by the name of MMAction2's class alone
+            head.backbone_name = 'slowfast'
         taps, heads = {}, {}
         for name, cfg in (aux_heads or {}).items():
             if cfg:
@@ -180,7 +184,7 @@ class AuxiliaryLearning:
         Raises:
             ValueError: If two heads name a loss alike.
         """
-        data_samples = self.teachers.fill(self._clips(inputs), data_samples, self.data_preprocessor)
+        data_samples = self.fill_targets(inputs, data_samples)
         with self._reading(inputs):
             feats, loss_kwargs = self.extract_feat(inputs, data_samples=data_samples)
             losses = dict(class_head_loss(self.cls_head, feats, data_samples, **loss_kwargs))
@@ -198,6 +202,10 @@ class AuxiliaryLearning:
                 )
             losses.update(part)
         return losses
+
+    def fill_targets(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
+        """The samples with every target that an online teacher makes, see :meth:`loss`."""
+        return self.teachers.fill(self._clips(inputs), data_samples, self.data_preprocessor)
 
     def aux_input(self, name: str, feats: Any) -> Any:
         """What an auxiliary head learns from; the only place that decides it.
@@ -218,6 +226,23 @@ class AuxiliaryLearning:
         with self._reading(inputs):
             feats, _ = self.extract_feat(inputs)
             return self.aux_heads[name](self.aux_input(name, feats))
+
+    def predict(
+        self, inputs: Tensor, data_samples: SampleList, aux: Sequence[str] = (), **kwargs: Any
+    ) -> SampleList:
+        """Predictions of the class head, and on request of auxiliary heads.
+
+        Args:
+            inputs: As of :meth:`loss`.
+            data_samples: N samples.
+            aux: Names of auxiliary heads. ``pred_NAME`` of a sample is then what the head predicts
+                of its views (V, ...), before its activation; of a 2D recognizer those of one clip.
+            **kwargs: Of the host's ``predict``.
+        """
+        samples = super().predict(inputs, data_samples, **kwargs)
+        for name in aux:
+            _set_of_views(samples, name, self.aux_predictions(inputs, name))
+        return samples
 
     @contextmanager
     def _reading(self, inputs: Tensor | RawViews) -> Iterator[None]:
@@ -254,7 +279,11 @@ class EgoExoRecognizer(AuxiliaryLearning, Recognizer3D):
     """
 
     def predict(
-        self, inputs: Tensor | RawViews, data_samples: SampleList, **kwargs: Any
+        self,
+        inputs: Tensor | RawViews,
+        data_samples: SampleList,
+        aux: Sequence[str] = (),
+        **kwargs: Any,
     ) -> SampleList:
         """Predictions of the class head, in bounded batches of views.
 
@@ -266,6 +295,8 @@ class EgoExoRecognizer(AuxiliaryLearning, Recognizer3D):
             inputs: (N, V, 3, T, H, W) normalised clips, V views a sample, or the ``RawViews`` that
                 ``EgoExoDataPreprocessor`` left to be cut and normalised here.
             data_samples: N samples.
+            aux: Names of auxiliary heads, see :meth:`AuxiliaryLearning.predict`. They read the
+                features that the class head reads.
             **kwargs: Of ``Recognizer3D.predict``.
 
         Raises:
@@ -273,7 +304,7 @@ class EgoExoRecognizer(AuxiliaryLearning, Recognizer3D):
         """
         head = view_scorer(self.cls_head)
         if head is None:
-            return super().predict(inputs, data_samples, **kwargs)
+            return super().predict(inputs, data_samples, aux, **kwargs)
         limit = (self.test_cfg or {}).get('max_testing_views') or None
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise ValueError(
@@ -284,13 +315,23 @@ class EgoExoRecognizer(AuxiliaryLearning, Recognizer3D):
         else:
             views = inputs.flatten(0, 1)
             batches = views.split(limit or len(views))
-        scores = join_batches([self._view_scores(head, batch) for batch in batches])
+        parts = [self._view_scores(head, batch, aux) for batch in batches]
+        scores, found = join_batches(parts)
+        for name, values in found.items():
+            _set_of_views(data_samples, name, values)
         return head.predict_views(scores, data_samples)
 
-    def _view_scores(self, head: ViewHead | StockHead, views: Tensor) -> Scores:
-        """Scores of normalised views (k, 3, T, H, W); their features are freed on return."""
-        feats, head_kwargs = self.extract_feat(views[None], test_mode=True)
-        return head.view_scores(feats, **head_kwargs)
+    def _view_scores(
+        self, head: ViewHead | StockHead, views: Tensor, aux: Sequence[str]
+    ) -> tuple[Scores, dict[str, Tensor]]:
+        """Scores of normalised views (k, 3, T, H, W), and what auxiliary heads say of them.
+
+        The features are freed on return.
+        """
+        with self._reading(views[None]) if aux else nullcontext():
+            feats, head_kwargs = self.extract_feat(views[None], test_mode=True)
+            found = {name: self.aux_heads[name](self.aux_input(name, feats)) for name in aux}
+        return head.view_scores(feats, **head_kwargs), found
 
 
 @MODELS.register_module()
@@ -306,3 +347,9 @@ class EgoExoRecognizer2D(AuxiliaryLearning, Recognizer2D):
     def _clips(self, inputs: Tensor) -> Tensor:
         """(N, T, 3, H, W) frames as (N, 1, 3, T, H, W)."""
         return inputs.transpose(1, 2)[:, None]
+
+
+def _set_of_views(data_samples: SampleList, name: str, values: Tensor) -> None:
+    """Share out (N * V, ...) predictions of views, as ``pred_NAME`` (V, ...) of N samples."""
+    for sample, own in zip(data_samples, values.unflatten(0, (len(data_samples), -1))):
+        sample.set_field(own, f'pred_{name}')

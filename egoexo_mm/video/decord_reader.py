@@ -7,8 +7,6 @@ but open groups of pictures only with PyAV.
 
 from __future__ import annotations
 
-import os
-import weakref
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,18 +21,6 @@ _MP4_BOXES = (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip')
 _MATROSKA = b'\x1aE\xdf\xa3'
 _ELSEWHERE = 'decord would give frames of another place'
 
-# Readers of this process. A forked process, such as a data worker, has copies of them without their
-# threads, and freeing such a copy never returns.
-_READERS: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
-def _leave_readers_to_parent() -> None:
-    for reader in list(_READERS):
-        reader._handle = None  # its __del__ then frees nothing
-
-
-os.register_at_fork(after_in_child=_leave_readers_to_parent)
-
 
 def open_video(path: str | Path | BinaryIO) -> Any:
     """A ``decord.VideoReader`` on one thread (decord2 installs under the same name).
@@ -46,11 +32,9 @@ def open_video(path: str | Path | BinaryIO) -> Any:
     import cv2  # noqa: F401  loaded after decord it uses decord's old zlib: "libpng error: bad parameters to zlib"
     import decord  # only who reads videos needs it
 
-    reader = decord.VideoReader(
+    return decord.VideoReader(
         path if hasattr(path, 'read') else str(path), ctx=decord.cpu(0), num_threads=1
     )
-    _READERS.add(reader)
-    return reader
 
 
 def _open(source: str | BinaryIO) -> tuple[Any, np.ndarray, float]:

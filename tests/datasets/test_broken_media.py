@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mmaction.registry import DATASETS, TRANSFORMS
 from mmcv.transforms import BaseTransform
+from mmengine.dataset import Compose as MMEngineCompose
 from torch.utils.data import DataLoader
 
 import egoexo_mm  # noqa: F401
@@ -340,6 +341,23 @@ def test_trouble_of_store_and_machine_is_not_the_videos(tmp_path, monkeypatch):
         )
         with pytest.raises(type(error)):
             data[0]
+
+
+def test_a_compose_of_another_kind_sees_every_step(tmp_path):
+    """MMAction2's browse_dataset.py puts one in place of the data set's."""
+    data = build(tmp_path, ['sound.mp4'], num_repeats=2)
+    seen = []
+
+    class Inspect(MMEngineCompose):
+        def __call__(self, results):
+            for step in self.transforms:
+                results = step(results)
+                seen.append(type(step).__name__)
+            return results
+
+    data.pipeline = Inspect(data.pipeline.transforms)
+    assert data[0]['filename'] == 'sound.mp4'  # one sample
+    assert seen == ['SeedAugmentations', 'OpenInit', 'PartlyDecode']
 
 
 CLIP = [dict(type='SampleClampedFrames', clip_len=4, frame_interval=2), dict(type='RawFrameDecode')]

@@ -180,15 +180,20 @@ def test_unknown_and_missing_readers(monkeypatch):
 
 
 def test_a_forked_process_does_not_wait_for_readers_of_its_parent(tmp_path):
-    """As a data worker that collects garbage: decord's threads are the parent's alone."""
+    """As a data worker that collects garbage: decord's threads are the parent's alone.
+
+    It frees its own readers. They are MMAction2's too, which its ``DecordInit`` opens so.
+    """
     pytest.importorskip('decord')
     path = write_video(tmp_path / 'a.mp4', np.concatenate([ramp()] * 6))
     code = (
         'import gc, os, sys\n'
-        'from egoexo_mm.video.decord_reader import open_video\n'
+        'import egoexo_mm\n'
+        'assert "decord" not in sys.modules\n'
+        'import cv2, decord\n'
         'kept = []\n'
         'for number in range(30):\n'
-        '    reader = open_video(sys.argv[1])\n'
+        '    reader = decord.VideoReader(sys.argv[1])\n'
         '    if number % 3:\n'
         '        reader[number % 20]\n'
         '    if number % 4 == 1:\n'
@@ -200,7 +205,17 @@ def test_a_forked_process_does_not_wait_for_readers_of_its_parent(tmp_path):
         'child = os.fork()\n'
         'if not child:\n'
         '    gc.collect()\n'
-        '    os._exit(7)\n'
+        '    own = decord.VideoReader(sys.argv[1])\n'
+        '    handle = own._handle\n'
+        '    own[0]\n'
+        '    freed = []\n'
+        '    free = decord.video_reader._CAPI_VideoReaderFree\n'
+        '    def note(one):\n'
+        '        freed.append(one)\n'
+        '        free(one)\n'
+        '    decord.video_reader._CAPI_VideoReaderFree = note\n'
+        '    del own\n'
+        '    os._exit(7 if freed == [handle] else 1)\n'
         'sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n'
     )
     command = [sys.executable, '-W', 'ignore', '-c', code, str(path)]

@@ -172,6 +172,12 @@ def test_union_of_labels():
     assert union('video', [1], labels=[[], []]) == [0] * 6
 
 
+def test_a_video_without_labels_of_frames_keeps_its_label():
+    """As MMAction2's inference_recognizer gives it."""
+    transform = TRANSFORMS.build(dict(type='UnionFrameLabels', num_classes=6, scope='video'))
+    assert transform(dict(label=-1)) == dict(label=-1)
+
+
 def test_bad_scope():
     with pytest.raises(ValueError, match="scope must be 'clip' or 'video', got 'frame'"):
         union('frame', [1])

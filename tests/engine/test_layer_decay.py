@@ -45,6 +45,13 @@ def settings(optimizer):
     }
 
 
+def test_a_model_without_backbone_learns_at_the_base_rate():
+    """MMAction2's vis_scheduler.py builds the optimizer of such a stand-in."""
+    assert settings(wrapper(nn.Conv2d(1, 1, 1)).optimizer) == dict(
+        weight=(0.01, 0.05), bias=(0.01, 0.0)
+    )
+
+
 @pytest.mark.parametrize('name', DEPTHS)
 def test_rates_rise_from_block_to_block(name):
     model, depth = build(CASES[name].ours()), DEPTHS[name]

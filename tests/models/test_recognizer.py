@@ -61,6 +61,19 @@ def test_every_parameter_gets_a_gradient(model, fields):
         assert model.cls_head.fc_cls.weight.grad.any()
 
 
+def test_feature_head_of_mmaction2_takes_our_slowfast():
+    """clip_feature_extraction.py leaves backbone_name=None for a class that it does not know."""
+    cfg = Config.fromfile(CONFIG).model
+    cfg.aux_heads, cfg.cls_head = None, dict(type='FeatureHead', average_clips='score')
+    model = MODELS.build(cfg).eval()
+    inputs, samples = batch(1)
+    with torch.no_grad():
+        (found,) = model(inputs, samples, mode='predict')
+        slow, fast = model.extract_feat(inputs)[0]
+    expected = torch.cat([slow.mean((2, 3, 4)), fast.mean((2, 3, 4))], 1)
+    torch.testing.assert_close(found[None] if found.dim() == 1 else found, expected)
+
+
 def test_prediction_runs_no_auxiliary_head(model):
     calls = []
     hooks = [

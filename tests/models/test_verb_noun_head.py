@@ -98,6 +98,8 @@ def test_prediction_of_positions_and_views():
     torch.testing.assert_close(first.pred_score['noun'], (NOUN_LOG.exp() + 1 / 3) / 2)
     torch.testing.assert_close(second.pred_score['verb'], VERB_LOG.exp())
     assert second.pred_label.tolist() == [0, 1]
+    both = first.pred_score['verb'].tolist() + first.pred_score['noun'].tolist()
+    assert first.pred_score.tolist() == both  # for MMAction2's demo and Inferencer
     positions = torch.tensor([0.0, 1.0]).view(1, 1, 1, 1, 2)
     scores = head(pool_size=1).train(False).view_scores(positions)
     torch.testing.assert_close(scores['verb'][0], (VERB_LOG.exp() + 0.5) / 2)

@@ -129,6 +129,44 @@ def test_nothing_on_a_plain_frame(teacher):
     assert columns['box'].shape == (0, 4) and columns['side'].shape == (0,)
 
 
+def test_squares_of_a_wide_frame():
+    """Of 1280 x 720: 560 / 480 is above 1, so 3 squares, 280 apart; of a square frame none."""
+    found = mediapipe_hands._squares(np.array([1280, 720]))
+    assert [(low.tolist(), high.tolist()) for low, high in found] == [
+        ([0, 0], [720, 720]),
+        ([280, 0], [1000, 720]),
+        ([560, 0], [1280, 720]),
+    ]
+    tall = mediapipe_hands._squares(np.array([64, 96]))  # 32 / 42.7 is below 1
+    assert [low.tolist() for low, _ in tall] == [[0, 0], [0, 32]]
+    assert mediapipe_hands._squares(np.array([64, 64])) == []
+
+
+def test_boxes_of_squares_lie_where_the_frame_has_them():
+    """A dot at x 730 to 810 of 1280, y 180 to 360 of 720, is seen in the frame and 2 squares.
+
+    The stand-in boxes all that is bright. Of equal boxes the best one is kept.
+    """
+    frame = np.zeros((720, 1280, 3), np.uint8)
+    frame[180:360, 730:810] = 255
+    seen = []
+
+    def hands(picture):
+        height, width = picture.shape[:2]
+        seen.append((width, height))
+        y, x = np.nonzero(picture[..., 0])
+        if not len(x):
+            return np.zeros((0, 4)), np.zeros(0), np.zeros(0, int)
+        box = np.array([[x.min(), y.min(), x.max() + 1, y.max() + 1]]) / np.tile([width, height], 2)
+        return box, np.array([0.5 + 0.1 * len(seen)]), np.array([1])
+
+    teacher = SimpleNamespace(_graph=True, squares=True, _hands=hands)
+    found = mediapipe_hands.MediaPipeHandTeacher._columns(teacher, frame)
+    assert seen == [(1280, 720), *[(720, 720)] * 3]
+    np.testing.assert_allclose(found['box'], [[730 / 1280, 0.25, 810 / 1280, 0.5]], atol=1e-6)
+    assert found['side'].tolist() == [1] and found['score'].tolist() == pytest.approx([0.9])
+
+
 def test_scores_of_the_nearest_palm():
     def palm(x, y, score):
         box = SimpleNamespace(xmin=x - 0.1, ymin=y - 0.1, width=0.2, height=0.2)

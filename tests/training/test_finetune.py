@@ -50,8 +50,8 @@ def pretrained(path: Path) -> str:
     return str(path)
 
 
-def shrink(shipped: str, data: dict, root: Path) -> str:
-    """The shipped config on small media with a small backbone, as a file."""
+def shrunk(shipped: str, data: dict, root: Path) -> Config:
+    """The shipped config on small media with a small backbone."""
     cfg = Config.fromfile(CONFIGS / shipped)
     tiny = Config.fromfile(TINY).model
     cfg.model.backbone = tiny.backbone
@@ -79,6 +79,12 @@ def shrink(shipped: str, data: dict, root: Path) -> str:
     cfg.train_cfg.update(max_epochs=2, val_begin=2, val_interval=2)
     cfg.default_hooks.checkpoint.interval = 1
     cfg.default_hooks.logger.interval = 1
+    return cfg
+
+
+def shrink(shipped: str, data: dict, root: Path) -> str:
+    """The same as a file, from a checkpoint of pre-training."""
+    cfg = shrunk(shipped, data, root)
     cfg.load_from = pretrained(root / 'pretrained.pth')
     cfg.dump(root / 'config.py')
     return str(root / 'config.py')

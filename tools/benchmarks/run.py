@@ -33,6 +33,7 @@ BENCHMARKS = (
     'scaling',
     'teachers',
     'backbones',
+    'prediction',
 )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmaction.datasets.transforms import RawFrameDecode
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.fileio import FileClient
 
 from egoexo_mm.checks import check_choice, check_share
@@ -140,6 +140,9 @@ class BrokenMedia:
             MediaError: The sample's media cannot be read.
         """
         steps = getattr(self.pipeline, 'transforms', None) or [self.pipeline]
+        # MMAction2's browse_dataset.py puts a Compose in its place that looks at each step
+        if type(self.pipeline).__call__ is not Compose.__call__:
+            return self._run_steps([self.pipeline], info, path)
         if self.num_repeats == 1:
             return self._run_steps(steps, info, path)
         return repeat_clips(

@@ -18,6 +18,8 @@ from mmcv.transforms import BaseTransform
 
 from egoexo_mm.video.times import duration, frame_at
 
+from .clip_reader_init import ClipReaderInit
+
 
 @TRANSFORMS.register_module()
 class SampleTimeWindow(SampleFrames):
@@ -86,7 +88,9 @@ class SampleClampedFrames(BaseTransform):
 
     Required keys: ``total_frames`` (L), ``start_index``; ``segment_start`` for segments. Optional
     keys: ``frame_times``, ``avg_fps``, ``source_frames``. Added keys: ``frame_inds`` (N*T,),
-    ``clip_len``, ``frame_interval``, ``num_clips``.
+    ``clip_len``, ``frame_interval``, ``num_clips``. A sample that has a ``filename`` instead of
+    ``total_frames`` is a video that MMAction2's ``inference_recognizer`` was given; it is opened
+    here.
 
     Args:
         clip_len: Frames of a clip, T.
@@ -122,6 +126,8 @@ class SampleClampedFrames(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the frames of the clips, clip by clip."""
+        if 'total_frames' not in results and 'filename' in results:
+            results = ClipReaderInit().transform(results)
         total, first = _count(results), results.get('segment_start', 0)
         times, fps = results.get('frame_times'), results.get('avg_fps')
         if times is None or not fps or len(times) != results.get('source_frames', total):

@@ -88,7 +88,9 @@ class UnionFrameLabels(BaseTransform):
         self.scope = scope
 
     def transform(self, results: dict) -> dict:
-        """Replace ``frame_labels`` by ``label``."""
+        """Replace ``frame_labels`` by ``label``; a video that no data set lists has none."""
+        if 'frame_labels' not in results:
+            return results
         frames = results.pop('frame_labels')
         if self.scope == 'clip':
             clips = results['frame_inds'] - results['start_index']

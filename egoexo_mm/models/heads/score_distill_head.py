@@ -21,7 +21,8 @@ class ScoreDistillHead(AuxiliaryHead):
 
     Args:
         target: Field of the data sample that holds the (C,) teacher scores, e.g. ``ego_score``.
-        num_classes: ``C``, 2 for Ego-Score (column 1 is ego), 1000 for Object-Score.
+        num_classes: ``C``, 2 for Ego-Score (column 1 is ego), 1000 for Object-Score over ImageNet,
+            else the number of names in the teacher's vocabulary.
         in_channels: Channels of the pooled feature, or those of each pathway. None: the recognizer
             tells.
         loss: Config of the loss, which also says the temperature and what kind of scores the
@@ -78,8 +79,9 @@ class ScoreDistillHead(AuxiliaryHead):
 
     def misfit(self, pred: Tensor, target: Tensor) -> str:
         """Other numbers of classes."""
+        found = tuple(target.shape[1:])
         return (
-            f'expected ({self.num_classes},) scores for each of {len(pred)} clips, got '
-            f'{tuple(target.shape[1:])} for {len(target)}; num_classes of the head and the target '
-            'store must agree'
+            f'expected ({self.num_classes},) scores for each of {len(pred)} clips, got {found} for '
+            f'{len(target)}; num_classes of the head and the target store must agree: set '
+            f'num_classes={target[0].numel()} of the head, or take the targets of another teacher'
         )

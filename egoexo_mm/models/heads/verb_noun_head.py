@@ -23,6 +23,14 @@ PARTS = ('verb', 'noun')
 CROSS_ENTROPY = dict(type='CrossEntropyLoss')
 
 
+class VerbNounScores(dict):
+    """Scores by part, ``verb`` (num_verbs,) and ``noun`` (num_nouns,)."""
+
+    def tolist(self) -> list[float]:
+        """Scores of verbs, then of nouns; MMAction2's inference asks for one list."""
+        return [score for part in PARTS for score in self[part].tolist()]
+
+
 @MODELS.register_module()
 class VerbNounHead(ViewHead):
     """Two linear layers on one pooled, dropped-out feature of any backbone.
@@ -162,6 +170,6 @@ class VerbNounHead(ViewHead):
         """Set ``pred_score`` (dict of verb and noun scores) and ``pred_label`` (2,) of samples."""
         verbs, nouns = (self._video_scores(scores[part], data_samples) for part in PARTS)
         for sample, verb, noun in zip(data_samples, verbs, nouns):
-            sample.set_pred_score(dict(verb=verb, noun=noun))
+            sample.set_pred_score(VerbNounScores(verb=verb, noun=noun))
             sample.set_pred_label(torch.stack([verb.argmax(), noun.argmax()]))
         return data_samples

@@ -4,17 +4,20 @@ from .base import ScoreTeacher, Teacher
 from .boxes import BoxTeacher
 from .detection import DetectionTeacher
 from .ego_score import EgoScoreTeacher
+from .frame_score import FrameScoreTeacher
 from .hand_object import HandObjectTeacher
 from .image_embedding import ImageEmbeddingTeacher
 from .mediapipe_hands import MediaPipeHandTeacher
 from .object_score import ObjectScoreTeacher
 from .online import OnlineTeachers
 from .recognizer_scores import RecognizerTeacher
+from .zero_shot import ZeroShotEgoTeacher, ZeroShotObjectTeacher
 
 __all__ = [
     'BoxTeacher',
     'DetectionTeacher',
     'EgoScoreTeacher',
+    'FrameScoreTeacher',
     'HandObjectTeacher',
     'ImageEmbeddingTeacher',
     'MediaPipeHandTeacher',
@@ -23,4 +26,6 @@ __all__ = [
     'RecognizerTeacher',
     'ScoreTeacher',
     'Teacher',
+    'ZeroShotEgoTeacher',
+    'ZeroShotObjectTeacher',
 ]

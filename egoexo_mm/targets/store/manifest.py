@@ -23,7 +23,8 @@ EMBEDDING = 'embedding'
 _SCORE_KINDS = ('logits', 'probabilities')
 _OPEN_KINDS = (*_SCORE_KINDS, 'scores', EMBEDDING)  # of signals with a name of their own
 _ID_RULES = ('stem', 'path')
-_VERSION_2 = ('row', 'kinds', 'classes')  # fields that version 1 does not have
+_VERSION_2 = ('row', 'kinds', 'classes', 'prompts')  # fields that make a store of version 2
+_LATER = ('classes', 'prompts')  # stores of version 1 that have them are read as well
 _NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
 _MAX_KINDS = 128  # kinds of boxes are stored as int8
 
@@ -73,6 +74,8 @@ class Manifest:
         kinds: Names of the kinds of boxes, in the order of the channels of their maps;
             ``interaction`` has hand and object.
         classes: Names of the scores, where they have some.
+        prompts: What a teacher compared frames with: templates with ``{}`` in place of a name, or
+            the prompts of each score.
         schema_version: Version of the file format; by default the lowest that has all of this.
     """
 
@@ -89,10 +92,11 @@ class Manifest:
     row: str | None = None
     kinds: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | tuple[tuple[str, ...], ...] | None = None
     schema_version: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ('frame_size', 'kinds', 'classes'):  # JSON has no tuples
+        for name in ('frame_size', 'kinds'):  # JSON has no tuples
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check_signal()
@@ -117,7 +121,33 @@ class Manifest:
             self._check_scores()
         else:
             self._check_boxes()
+        self._check_words()
         self._set_version()
+
+    def _check_words(self) -> None:
+        """Classes and prompts, as tuples."""
+        for name in ('classes', 'prompts'):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if self.kind != 'scores' or not isinstance(value, (list, tuple)):
+                raise TargetStoreError(
+                    f'{name} is {quote(value)}: expected a list, in a store of scores'
+                )
+            parts = tuple(tuple(x) if isinstance(x, (list, tuple)) else x for x in value)
+            object.__setattr__(self, name, parts)  # JSON has no tuples
+        names = self.classes
+        if names is not None and (
+            len(names) != self.num_scores or not all(isinstance(name, str) for name in names)
+        ):
+            raise TargetStoreError(
+                f'classes has {len(names)} entries for {self.num_scores} scores: expected one name '
+                'for each'
+            )
+        for group in self.prompts or ():
+            texts = group if isinstance(group, tuple) else (group,)
+            if not all(isinstance(text, str) for text in texts):
+                raise TargetStoreError(f'prompts has {quote(group)}: expected texts')
 
     def _check_choice(self, name: str, choices: tuple[str | None, ...]) -> None:
         value = getattr(self, name)
@@ -144,19 +174,12 @@ class Manifest:
             raise TargetStoreError(
                 f'num_scores is {quote(self.num_scores)}: expected a positive integer'
             )
-        if self.classes is not None:
-            _check_names('classes', self.classes)
-            if len(self.classes) != self.num_scores:
-                raise TargetStoreError(
-                    f'classes are {len(self.classes)} names for {self.num_scores} scores; give one '
-                    'name for each'
-                )
 
     def _check_boxes(self) -> None:
-        if self.score_kind is not None or self.num_scores is not None or self.classes is not None:
+        if self.score_kind is not None or self.num_scores is not None:
             raise TargetStoreError(
-                f'score_kind, num_scores or classes are set for signal {quote(self.signal)}, which '
-                'holds boxes: leave them out'
+                f'score_kind and num_scores are set for signal {quote(self.signal)}, which holds '
+                'boxes: leave them out'
             )
         if self.row is not None:
             raise TargetStoreError(
@@ -170,9 +193,13 @@ class Manifest:
                 f"kinds is {quote(self.kinds)}, but signal 'interaction' has the kinds {KINDS}; "
                 'leave kinds out, or give the signal another name'
             )
-        _check_names('kinds', self.kinds)
+        if not isinstance(self.kinds, tuple) or not all(
+            isinstance(name, str) for name in self.kinds
+        ):
+            raise TargetStoreError(f'kinds is {quote(self.kinds)}: expected a list of names')
         odd = [name for name in self.kinds if not _NAME.fullmatch(name)]
-        if odd or len(set(self.kinds)) < len(self.kinds) or len(self.kinds) > _MAX_KINDS:
+        distinct = len(set(self.kinds)) == len(self.kinds)
+        if odd or not distinct or not 1 <= len(self.kinds) <= _MAX_KINDS:
             raise TargetStoreError(
                 f'kinds is {quote(self.kinds)}: expected up to {_MAX_KINDS} different names in '
                 'small letters, digits and _'
@@ -183,9 +210,9 @@ class Manifest:
         lowest = 2 if new or self.signal not in _NUM_SCORES else 1
         if self.schema_version is None:
             object.__setattr__(self, 'schema_version', lowest)
-        elif self.schema_version < lowest:
+        elif self.schema_version < lowest and (needed := [x for x in new if x not in _LATER]):
             raise TargetStoreError(
-                f'schema_version is {quote(self.schema_version)}, but {", ".join(new)} is of '
+                f'schema_version is {quote(self.schema_version)}, but {", ".join(needed)} is of '
                 f'version {lowest}; write schema_version {lowest}'
             )
 
@@ -231,12 +258,6 @@ class Manifest:
         """Text of ``manifest.json``; fields that say nothing are left out."""
         fields = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
         return json.dumps(fields, indent=2) + '\n'
-
-
-def _check_names(field: str, names: Any) -> None:
-    good = isinstance(names, tuple) and names and all(isinstance(name, str) for name in names)
-    if not good:
-        raise TargetStoreError(f'{field} is {quote(names)}: expected a list of names')
 
 
 def read_manifest(folder: Path) -> Manifest:

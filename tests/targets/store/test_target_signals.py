@@ -76,7 +76,7 @@ def test_what_needs_nothing_new_is_written_as_before():
         (dict(signal='tools', kinds=['a'], num_scores=2), 'holds boxes: leave them out'),
         (
             dict(signal='ego_score', score_kind='logits', classes=['ego']),
-            'classes are 1 names for 2 scores',
+            'classes has 1 entries for 2 scores: expected one name',
         ),
     ],
 )

@@ -7,15 +7,15 @@ import copy
 from mmaction.registry import MODELS
 from mmaction.utils import ConfigType
 from mmengine.config import Config
-from torch import Tensor
+from torch import Tensor, nn
 
 from egoexo_mm.checkpoints.filling import fill_recognizer
-from egoexo_mm.models.teachers.base import ScoreTeacher
-from egoexo_mm.models.teachers.frame_preprocessor import FramePreprocessor, evenly_spaced
+from egoexo_mm.models.teachers import FrameScoreTeacher
+from egoexo_mm.models.teachers.frame_preprocessor import FramePreprocessor
 
 
 @MODELS.register_module(force=True)
-class RecognizerObjectTeacher(ScoreTeacher):
+class RecognizerObjectTeacher(FrameScoreTeacher):
     """An MMAction2 recognizer of single frames, for example of pictures, as Object-Score teacher.
 
     Args:
@@ -57,12 +57,8 @@ class RecognizerObjectTeacher(ScoreTeacher):
             checkpoint,
             f'a checkpoint of {recognizer if isinstance(recognizer, str) else "the recognizer"}',
         )
-        super().__init__(
-            num_scores=num_scores, score_kind=score_kind, name=name, weights_sha256=sha256
-        )
-        self.recognizer = network
         own = network.data_preprocessor
-        self.frames = FramePreprocessor(
+        frames = FramePreprocessor(
             size=size,
             resize=size,
             geometry='squash',
@@ -70,19 +66,22 @@ class RecognizerObjectTeacher(ScoreTeacher):
             mean=own.mean.flatten(),
             std=own.std.flatten(),
         )
-        self.online_frames = online_frames
-        self.freeze()
+        super().__init__(
+            classifier=_FrameRecognizer(network),
+            frames=frames,
+            online_frames=online_frames,
+            num_scores=num_scores,
+            score_kind=score_kind,
+            name=name,
+            weights_sha256=sha256,
+        )
 
-    def prepare(self, pixels: Tensor) -> Tensor:
-        """(n, 3, size, size) normalised frames of (n, 3, H, W)."""
-        return self.frames(pixels)
 
-    def logits(self, items: Tensor) -> Tensor:
-        """(n, C) raw scores; the mean over the frames of an item."""
-        frames = items.flatten(0, 1)[:, None, :, None]  # (n * L, 1 view, 3, 1, h, w)
-        scores = self.recognizer(frames, mode='tensor', stage='head')
-        return scores.unflatten(0, items.shape[:2]).mean(1)
+class _FrameRecognizer(nn.Module):
+    def __init__(self, recognizer: nn.Module) -> None:
+        super().__init__()
+        self.recognizer = recognizer
 
-    def clip_items(self, num_frames: int) -> Tensor:
-        """(online_frames, 1) evenly spaced frames, fewer where the clip has fewer."""
-        return evenly_spaced(num_frames, min(self.online_frames, num_frames))[:, None]
+    def forward(self, frames: Tensor) -> Tensor:
+        """(n, C) raw scores of (n, 3, h, w), each as a clip of one frame and one view."""
+        return self.recognizer(frames[:, None, :, None], mode='tensor', stage='head')

@@ -1,0 +1,176 @@
+"""The tool ``predict``: what it prints and writes, and its exit codes."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from egoexo_mm.commands import predict
+from egoexo_mm.inference.camera import camera_windows, is_camera
+from tests.inference import cases
+from tests.media import noise_video
+
+
+@pytest.fixture(scope='module')
+def case(tmp_path_factory):
+    root = tmp_path_factory.mktemp('predict')
+    found = cases.kinetics(root, num_videos=2, num_frames=30)
+    (root / 'names.txt').write_text('cut onion\npeel onion\n')
+    return found
+
+
+@pytest.fixture
+def run(case):
+    def call(*args, code=0):
+        options = ['--config', case.config, '--checkpoint', case.checkpoint, '--device', 'cpu']
+        names = ['--classes', str(case.root / 'names.txt')]
+        assert predict.main([*map(str, args), *options, *names]) == code
+
+    return call
+
+
+def read_rows(path):
+    with open(path, newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_to_all_files(case, run, tmp_path, capsys):
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    for name in ('clip_0.mp4', 'clip_1.mp4'):
+        (videos / name).symlink_to(case.root / 'videos' / name)
+    (videos / 'broken.mp4').write_bytes(b'no video')
+    out = tmp_path / 'out'
+    run(videos, '--out', out, '--features', tmp_path / 'f.parquet', '--scores', code=1)
+    printed = capsys.readouterr()
+    assert printed.out.count('cut onion') == 2 and str(videos / 'clip_1.mp4') in printed.out
+    lines = printed.err.splitlines()
+    assert any(line.startswith('predicted: 2/3') for line in lines)
+    assert lines[-2].startswith(f'predict: error: {videos / "broken.mp4"}: ')
+    assert lines[-1] == (
+        f'predict: 1 of 3 inputs could not be read, listed in {out / "failed.jsonl"}'
+    )
+    rows = [json.loads(line) for line in open(out / 'predictions.jsonl')]
+    assert [Path(row['video']).name for row in rows] == ['clip_0.mp4', 'clip_1.mp4']
+    table = read_rows(out / 'predictions.csv')
+    assert [(row['kind'], row['rank']) for row in table] == [('label', '1'), ('label', '2')] * 2
+    assert float(table[0]['score']) == max(np.round(rows[0]['scores'], 6))
+    (failed,) = map(json.loads, open(out / 'failed.jsonl'))
+    assert (failed['video_id'], failed['path']) == ('broken', str(videos / 'broken.mp4'))
+    features = pq.read_table(tmp_path / 'f.parquet').to_pydict()
+    assert features['video'] == [row['video'] for row in rows]
+    assert np.shape(features['feature']) == (2, 144) and features['end'] == [1.0, 1.0]
+    assert not (out / 'timeline.csv').exists()
+
+
+def test_windows_have_a_timeline(case, run, tmp_path, capsys):
+    video = case.root / 'videos' / 'clip_0.mp4'
+    run(video, '--window', 0.25, '--out', tmp_path, '--features', tmp_path / 'f.npz')
+    spans = read_rows(tmp_path / 'timeline.csv')
+    assert sum(int(span['windows']) for span in spans) == 4
+    assert spans[0]['start'] == '0.0' and spans[-1]['end'] == '1.0'
+    assert spans[0]['name'] in capsys.readouterr().out
+    features = np.load(tmp_path / 'f.npz')
+    assert features['start'].tolist() == [0, 0.25, 0.5, 0.75]
+    assert features['feature'].shape == (4, 144)
+    assert set(features['video'].tolist()) == {str(video)}
+
+
+def test_a_list_on_standard_input(case, run, capsys, monkeypatch):
+    listed = f'{case.root}/videos/clip_1.mp4 0\n{case.root}/videos/clip_0.mp4 1\n'.encode()
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(listed)))
+    run('-', '--top-k', 1, '--workers', 0)
+    out = capsys.readouterr().out
+    assert out.index('clip_1.mp4') < out.index('clip_0.mp4') and len(out.splitlines()) == 4
+
+
+def test_drawing_without_maps_says_why(case, run, tmp_path, capsys):
+    from egoexo_mm.checkpoints.stripping import strip
+
+    plain = tmp_path / 'plain.pth'
+    strip(Path(case.checkpoint), plain)
+    video = case.root / 'videos' / 'clip_0.mp4'
+    options = ['--config', case.config, '--checkpoint', str(plain), '--draw', str(tmp_path)]
+    assert predict.main([str(video), *options, '--draw-stride', '10', '--quiet']) == 0
+    printed = capsys.readouterr()
+    assert f'{plain} has no weights of aux_heads.interaction_map' in printed.err
+    assert 'drawing labels only' in printed.err
+    assert printed.out == f'wrote {tmp_path / "clip_0"}.mp4 and .png\n'
+
+
+def test_a_file_stands_in_for_a_camera(case, run, tmp_path, capsys, monkeypatch):
+    video = noise_video(tmp_path / 'camera.mp4', seed=3, num_frames=25, fps=10)
+    windows = list(camera_windows(str(video), window=1.0, stride=0.5))
+    assert [(w.seconds_before, len(w.frames)) for w in windows] == [
+        (0, 10),
+        (0.5, 10),
+        (1, 10),
+        (1.5, 10),
+    ]
+    monkeypatch.setattr('egoexo_mm.inference.camera.is_camera', lambda name: name == str(video))
+    run(video, '--window', 1, '--stride', 0.5, '--out', tmp_path / 'out')
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:15] for line in lines] == [
+        '0:00.0 - 0:01.0',
+        '0:00.5 - 0:01.5',
+        '0:01.0 - 0:02.0',
+        '0:01.5 - 0:02.5',
+    ]
+    assert all('cut onion 0.' in line for line in lines)
+    # the windows of the file are those of the camera
+    run(video, '--window', 1, '--out', tmp_path / 'file', '--quiet', '--workers', 0)
+    live, file = (
+        [json.loads(line) for line in open(tmp_path / name / 'predictions.jsonl')]
+        for name in ('out', 'file')
+    )
+    assert [row['labels'] for row in live[::2]] == [row['labels'] for row in file[:2]]
+
+
+def test_a_camera_is_known_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert is_camera('0') and is_camera('rtsp://host/stream') and not is_camera('clip.mp4')
+    Path('7').write_bytes(b'')
+    assert not is_camera('7')
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['a.mp4', '--stride', '1'], '--stride goes with --window'),
+        (['0'], 'a camera is predicted alone, with --window'),
+    ],
+)
+def test_arguments_that_contradict(run, capsys, args, message):
+    with pytest.raises(SystemExit) as error:
+        run(*args)
+    assert error.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_errors_are_one_line(case, run, tmp_path, capsys):
+    run(case.root, '--features', tmp_path / 'f.csv', code=1)
+    expected = "predict: error: the ending of the file of features must be '.npz' or '.parquet'"
+    assert capsys.readouterr().err.startswith(expected)
+    run('0123456789', '--window', 1, code=1)
+    assert 'camera 0123456789: does not open' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('start', [['tools/predict.py'], ['-m', 'egoexo_mm', 'predict']])
+def test_as_a_program(case, tmp_path, start):
+    root = Path(__file__).parents[2]
+    video = str(case.root / 'videos' / 'clip_0.mp4')
+    options = ['--config', case.config, '--checkpoint', case.checkpoint, '--draw', str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, *start, video, *options],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 'class 0' in done.stdout and (tmp_path / 'clip_0.mp4').exists()
