@@ -72,7 +72,7 @@ def test_image_embedding_is_the_feature_before_the_classes():
     frames = teacher.prepare(clips(1, 2)[0].transpose(0, 1))
     found = teacher.logits(frames[:, None])
     assert found.shape == (2, 512)
-    torch.testing.assert_close(found, teacher.network.backbone(frames).mean((2, 3)))
+    torch.testing.assert_close(found, teacher.classifier.backbone(frames).mean((2, 3)))
     manifest = teacher.manifest('toy')
     assert (manifest.signal, manifest.score_kind, manifest.num_scores, manifest.schema_version) == (
         'resnet',

@@ -145,7 +145,7 @@ def test_info_and_head_of_embeddings_and_kinds(folder, main, capsys):
     with StoreWriter('tools', TOOLS) as writer:
         writer.add_detections('v', frame=[0], box=[[0, 0, 1, 1]], score=[0.5], kind=[1])
     found = lines_of(main, capsys, 'info', 'tools')
-    assert '  kinds: knife, gaze' in found and '  boxes: 1, 0 knife and 1 gaze' in found
+    assert '  kinds: 2: knife, gaze' in found and '  boxes: 1, 0 knife and 1 gaze' in found
     assert lines_of(main, capsys, 'head', 'tools')[-1].startswith('    gaze 0.500 at 0.000')
     named = Manifest(
         signal='act', score_kind='scores', num_scores=2, classes=['cut', 'stir'], **ABOUT

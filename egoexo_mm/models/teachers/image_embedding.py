@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from mmaction.registry import MODELS
-from torch import Tensor, nn
+from torch import nn
 
-from .base import ScoreTeacher
 from .classifiers import Classifier, load_classifier
-from .frame_preprocessor import evenly_spaced
+from .frame_score import FrameScoreTeacher, check_online_frames
 
 
 @MODELS.register_module()
-class ImageEmbeddingTeacher(ScoreTeacher):
+class ImageEmbeddingTeacher(FrameScoreTeacher):
     """The feature that an image network has before its last layer; an item is one frame.
 
     Args:
@@ -38,33 +37,19 @@ class ImageEmbeddingTeacher(ScoreTeacher):
         online_frames: int = 4,
         name: str | None = None,
     ) -> None:
-        if online_frames < 1:
-            raise ValueError(f'online_frames must be at least 1, got {online_frames}')
+        check_online_frames(online_frames)
         found = load_classifier(**classifier)
         network, width = without_last_layer(found)
         super().__init__(
+            classifier=network,
+            frames=found.frames,
             num_scores=width,
             score_kind='embedding',
             name=name or f'{found.name}, feature',
             weights_sha256=found.weights_sha256,
+            online_frames=online_frames,
         )
         self.signal = self.target = signal
-        self.network = network
-        self.frames = found.frames
-        self.online_frames = online_frames
-        self.freeze()
-
-    def prepare(self, pixels: Tensor) -> Tensor:
-        """(n, 3, size, size) normalised frames of (n, 3, H, W), at the network's own size."""
-        return self.frames(pixels)
-
-    def logits(self, items: Tensor) -> Tensor:
-        """(n, E) embeddings; the mean over the frames of an item."""
-        return self.network(items.flatten(0, 1)).unflatten(0, items.shape[:2]).mean(1)
-
-    def clip_items(self, num_frames: int) -> Tensor:
-        """(online_frames, 1) evenly spaced frames, fewer where the clip has fewer."""
-        return evenly_spaced(num_frames, min(self.online_frames, num_frames))[:, None]
 
 
 def without_last_layer(classifier: Classifier) -> tuple[nn.Module, int]:
