@@ -67,7 +67,7 @@ def equal_share(
         part = means[i] / (means[i] - means[i + 1])
         estimate = float(np.exp(grid[i] + part * (grid[i + 1] - grid[i])))
     inside = np.flatnonzero(equal)
-    ends = (None, None)
+    ends = (estimate, estimate)  # of equal differences, whose interval has no width
     if len(inside):
         ends = tuple(
             None if equal[edge] else float(np.exp(grid[i]))
