@@ -8,7 +8,10 @@ probe_test = [
     dict(type='RawFrameDecode'),
     *_base_.centre,
     _base_.pack[0],
-    dict(type='PackActionInputs', meta_keys=('narration_id', 'frame_inds')),
+    dict(
+        type='PackActionInputs',
+        meta_keys=('narration_id', 'frame_inds', 'start_index', 'segment_start'),
+    ),
 ]
 part = dict(_base_.epic, pipeline=probe_test, test_mode=True)
 test_dataloader = dict(

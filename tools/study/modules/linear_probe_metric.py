@@ -71,7 +71,8 @@ class LinearProbeMetric(BaseMetric):
       ``object_two_top1`` of the segments with another thing in sight alone.
 
     Samples need ``feature``, ``feature_map`` and ``map_frames`` (of :class:`FeatureRecognizer`),
-    ``gt_label`` and the meta keys ``narration_id`` and ``frame_inds``.
+    ``gt_label`` and the meta keys ``narration_id``, ``frame_inds``, ``start_index`` and
+    ``segment_start``.
 
     Args:
         records: File of ``tools/miniworld.py --records``.
@@ -103,6 +104,7 @@ class LinearProbeMetric(BaseMetric):
         """Keep the features of a batch."""
         for sample in data_samples:
             frames = np.asarray(sample['frame_inds']).ravel()[sample['map_frames'].cpu().numpy()]
+            frames = frames - sample['start_index'] - sample['segment_start']
             self.results.append(
                 dict(
                     name=sample['narration_id'],

@@ -1,13 +1,16 @@
 # The small ViT of third_vit.py as a student: rates and warm-up that train it (docs/study_diary.md).
 vit = dict(
     _delete_=True,
-    type='VisionTransformer',
+    type='ConvStemTransformer',
     img_size=48,
-    patch_size=8,
     num_frames=8,
     embed_dims=96,
     depth=4,
     num_heads=3,
+    init_cfg=[
+        dict(type='TruncNormal', layer='Linear', std=0.1, bias=0.0),
+        dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),
+    ],
 )
 vit_channels = 96
-vit_rate = 1e-3
+vit_rate = 2e-3
