@@ -28,24 +28,26 @@ def cell_plot(results: dict, names: Sequence[str]) -> bytes:
     A row has the runs and their mean, and beside it the paired difference with its interval: the
     thick one alone, the thin one corrected for all comparisons of the measure.
     """
+    found = results['statistics']
+    shown = [
+        [cell for cell in results['cells'] if len(names) == 1 or name in found[cell]]
+        for name in names
+    ]
+    heights = [1.3 + 0.26 * len(cells) for cells in shown]
     figure, axes = plt.subplots(
         len(names),
         2,
         squeeze=False,
         layout='constrained',
-        figsize=(11, (0.9 + 0.26 * len(results['cells'])) * len(names)),
+        figsize=(11, sum(heights)),
+        height_ratios=heights,
     )
-    for (left, right), name in zip(axes, names):
-        cells = [
-            cell
-            for cell in results['cells']
-            if len(names) == 1 or name in results['statistics'][cell]
-        ]
+    for (left, right), name, cells in zip(axes, names, shown):
         for row, cell in enumerate(cells):
             values = [
                 number['value'] for number in results['cells'][cell]['numbers'][name].values()
             ]
-            entry = results['statistics'][cell].get(name)
+            entry = found[cell].get(name)
             left.plot(values, [row] * len(values), 'o', color=_GREY, markersize=4)
             if entry:
                 left.plot(entry['mean'], row, '|', color=_BLUE, markersize=14, markeredgewidth=2.5)

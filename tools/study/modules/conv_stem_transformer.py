@@ -18,7 +18,7 @@ class ConvStemTransformer(VisionTransformer):
 
     Args:
         stem_channels: Of the three convolutions, before the projection to ``embed_dims``.
-        **kwargs: Of ``VisionTransformer``, with its ``tubelet_size`` of 2 and a ``patch_size`` of 8.
+        **kwargs: Of ``VisionTransformer``; ``patch_size`` is 8 and ``tubelet_size`` its own, 2.
     """
 
     def __init__(self, *, stem_channels: tuple[int, int, int] = (16, 32, 64), **kwargs) -> None:
