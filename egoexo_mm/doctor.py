@@ -324,7 +324,7 @@ def report(facts: Facts, problems: list[Problem]) -> str:
         *((f'GPU {index}', name) for index, name in enumerate(facts.gpus)),
         ('collectives', ', '.join(facts.backends) or 'none'),
     ]
-    rows += [('', 'Cures')]
+    rows += [('', 'Workarounds')]
     rows += [
         ('active' if cure.active else 'inert', f'{cure.name}: {cure.reason}')
         for cure in facts.cures

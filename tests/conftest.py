@@ -24,11 +24,18 @@ def pytest_addoption(parser):
     parser.addoption('--slow', action='store_true', help='also run the tests that take minutes')
 
 
+def pytest_configure(config):
+    """pytest-xdist hands out files in the order of the list, not those of many tests first."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(config, items):
     if not config.getoption('--slow'):
         for item in items:
             if 'slow' in item.keywords:
                 item.add_marker(pytest.mark.skip(reason='takes minutes; run with --slow'))
+    # long files first, so that at the end no process is alone with one of them
+    items.sort(key=lambda item: '/training/' not in item.nodeid)
 
 
 def pytest_collection_finish():
