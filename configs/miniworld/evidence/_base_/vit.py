@@ -1,4 +1,5 @@
-# The small ViT of third_vit.py as a student: rates and warm-up that train it (docs/study_diary.md).
+# The small ViT as a student: that of third_vit.py with a stem of convolutions. docs/study_diary.md
+# has which ViTs did not learn the verbs.
 vit = dict(
     _delete_=True,
     type='ConvStemTransformer',
