@@ -58,7 +58,9 @@ python -m egoexo_mm doctor | tail -n 1
 step 'get_config and _base_'
 echo "_base_ = 'egoexo_mm::egoexo_slowfast_k400.py'" > child.py
 python -W ignore - << 'END'
+import sys
 import egoexo_mm.shipped
+sys.path.append(str(egoexo_mm.shipped.shipped('tools')))  # `study`, which configs of the small world name
 from mmengine.config import Config
 from mmengine.hub import get_config
 for name in egoexo_mm.shipped.config_names():

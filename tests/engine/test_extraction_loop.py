@@ -158,8 +158,8 @@ def test_broken_videos_end_well(tmp_path):
         'ün ï ビデオ': (12, 30, 64, 48),
         'sizes': (60, 30, 64, 48),
     }
-    # red 200 / 32 in 8 of 12 frames
-    assert found['sizes'][5] == pytest.approx(6.25 * 8 / 12, abs=0.03)
+    # red 200 / 32 in 8 of 12 frames; 198 with OpenCV 5
+    assert found['sizes'][5] == pytest.approx(6.25 * 8 / 12, abs=0.05)
     assert [failure['video_id'] for failure in failures(store)] == ['zero', 'corrupt', 'missing']
     assert failures(store)[2]['reason'] == 'no such file'
     assert f'{tmp_path}/videos/missing.mp4: no targets (no such file)' in log(runner)

@@ -156,7 +156,10 @@ def test_the_former_script_tells_the_new_name_on_a_terminal_only(folder):
     )
     done = subprocess.run(command.split(), capture_output=True, text=True, check=True)
     assert done.stderr == '' and done.stdout.endswith('wrote former/targets_clip.png\n')
-    leader, follower = pty.openpty()
+    try:
+        leader, follower = pty.openpty()
+    except OSError as error:
+        pytest.skip(f'no terminal can be made here: {error}')
     subprocess.run(command.split(), stdout=subprocess.PIPE, stderr=follower, check=True)
     os.close(follower)
     assert os.read(leader, 1000).decode().splitlines() == [

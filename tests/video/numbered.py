@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 FFMPEG = shutil.which('ffmpeg')
 SIZE = (96, 64)  # width, height
@@ -49,6 +50,8 @@ def number(image: np.ndarray) -> int:
 
 
 def ffmpeg(*args, data: bytes = b'') -> bytes:
+    if FFMPEG is None:
+        pytest.skip('ffmpeg is not installed')
     done = subprocess.run(
         [FFMPEG, '-v', 'error', '-y', *map(str, args)], input=data, capture_output=True
     )

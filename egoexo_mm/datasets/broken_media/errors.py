@@ -79,6 +79,9 @@ def media_error(error: Exception, info: dict, path: str) -> MediaError | None:
             return MediaError(path, _reason(error, path), False) if outside or unread else None
         if missing := undecoded_frame(steps[-1].f_locals, info, path):
             return missing
+        if isinstance(error, ValueError) and str(error).startswith('__len__() should'):
+            # OpenCV 5 counts -1 frames in a file without a picture, which len() refuses
+            return MediaError(path, 'has no frames', True)
         if _is_own_mistake(error, frames[-1], steps[-1]):
             return None
     opening = any(_is_opening(step.f_locals['self']) for step in steps)
