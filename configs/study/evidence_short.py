@@ -5,6 +5,7 @@
 _base_ = 'evidence.py'
 
 name = 'evidence_short'
+title = 'The evidence study tried out: one seed in an old world, so the numbers mean nothing'
 seeds = [0]
 variables = dict(size='short', world_seed=0, epochs='16')
 cells = dict(

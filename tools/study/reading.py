@@ -59,16 +59,18 @@ def _survivors(results: dict, spec: Mapping[str, Any]) -> str:
         mean, half = entry['difference']['mean'], entry['corrected']['half_width']
         kept = (better if mean > 0 else worse) if half < abs(mean) else open_
         kept.append(f'{cell} ({mean:+.1f})')
+    count = len(better) + len(worse) + len(open_)
+    if not count:
+        return f'{_label(results, name)}: no cell has runs enough for a comparison yet.'
     lists = [
-        f'{title}: {", ".join(cells) or "none"}'
+        f'{title} {", ".join(cells) or "none"}'
         for title, cells in (
             ('better than its baseline', better),
             ('worse', worse),
             ('no difference shown', open_),
         )
     ]
-    count = len(better) + len(worse) + len(open_)
-    return f'{_label(results, name)}, {count} comparisons corrected together. {"; ".join(lists)}.'
+    return f'{_label(results, name)}, {count} comparisons corrected together: {"; ".join(lists)}.'
 
 
 def _best(results: dict, spec: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def _header(results: dict, name: str) -> list[str]:
         )
         columns += [
             f'minus {results["baseline"]}',
-            f'corrected interval ({count} comparisons)',
+            'corrected interval' + (f' ({count} comparisons)' if count else ''),
             'p, and corrected',
         ]
     return columns
@@ -123,7 +123,7 @@ def cost_table(results: dict, training: list[str]) -> tuple[list[str], list[list
                 f'{cost["shared"]["processor_seconds"]:.0f}',
             ]
         )
-    header = ['cell', *training, 'other steps', 'a run: seconds in all', 'shared by all runs']
+    header = ['cell', *training, 'other steps', 'a run: wall seconds', 'shared by all runs']
     return header, rows
 
 

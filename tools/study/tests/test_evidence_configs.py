@@ -151,3 +151,16 @@ def test_features_of_both_students(name, channels, width):
         found = model.predict(torch.randn(2, 1, 3, 8, 48, 48), samples)
     assert found[1].feature_map.shape == (channels, 4, 6, 6) and found[1].feature.shape == (width,)
     assert found[0].map_frames.shape == (4,) and found[0].map_frames.max() < 8
+
+
+def test_tokens_of_the_stem_lie_as_those_of_patches():
+    """A change in the last frames' lower left corner reaches the tokens there, and no far one."""
+    stem = MODELS.build(evidence('pretrain_third_vit.py').model).eval().backbone.patch_embed
+    clip = torch.zeros(1, 3, 8, 48, 48)
+    other = clip.clone()
+    other[:, :, 7, 44:, :4] = 5
+    with torch.no_grad():
+        (before, grid), (after, _) = stem(clip), stem(other)
+    changed = (before != after).any(-1).reshape(grid)
+    assert grid == (4, 6, 6) and changed[3, 5, 0]
+    assert not changed[:2].any() and not changed[:, :3].any() and not changed[:, :, 3:].any()

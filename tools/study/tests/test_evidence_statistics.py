@@ -171,7 +171,7 @@ def test_sentences(toy):
         'Top-1: egoexo minus third_only is +10.0 [+10.0, +10.0], corrected [+10.0, +10.0] '
         '(p < 0.0001, 2 seeds): shown; nothing has too few runs for a comparison yet.'
     )
-    assert 'better than its baseline: egoexo (+10.0), egoexo_star (+10.0); worse: none' in second
+    assert 'better than its baseline egoexo (+10.0), egoexo_star (+10.0); worse none' in second
     assert 'best of 2 alternatives is third_only with 20.5; egoexo has 30.5, +10.0' in third
     # the curve of egoexo is 10, 11 at 50 % and 30, 31 at 100 %; third-only has 20, 21: half way in
     # the logarithm, 100 / sqrt 2
