@@ -35,7 +35,7 @@ FLOORS = (
     ('checkpoints', 'compat', 'failed_jsonl', 'video'),
     ('targets',),
     ('datasets', 'evaluation', 'models', 'visualization'),
-    ('engine',),
+    ('engine', 'export'),
     ('commands',),
     ('__init__', '__main__', 'doctor', 'doctor_trials', 'former_names'),
 )

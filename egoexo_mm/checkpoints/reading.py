@@ -10,16 +10,19 @@ from typing import Any
 
 from torch import Tensor
 
-from egoexo_mm.untrusted import quote, quote_names, shorten
+from egoexo_mm.untrusted import quote, quote_names
 from egoexo_mm.untrusted.pickle_parts import RefusedError
-from egoexo_mm.untrusted.torch_files import load_torch
+from egoexo_mm.untrusted.safetensors_files import is_safetensors, load_checkpoint
 
 # Counters that MMEngine's and torch's averaged models keep beside their `module.`
 COUNTERS = ('steps', 'n_averaged')
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Load a checkpoint, or a ``.safetensors`` file, on the CPU; no code from the file is run.
+    """Load a checkpoint on the CPU; no code from the file is run.
+
+    Returns:
+        What the file holds; of a safetensors file ``state_dict`` and ``meta``.
 
     Raises:
         ValueError: No such file, not a PyTorch file, damaged, not a dict, or in need of classes
@@ -28,10 +31,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f'{path} is not a file; expected a PyTorch checkpoint')
-    if path.suffix == '.safetensors':
-        return _read_safetensors(path)
     try:
-        checkpoint = load_torch(path, 'cpu')
+        checkpoint = load_checkpoint(path, 'cpu')
     except (pickle.UnpicklingError, OSError) as error:
         raise ValueError(f'{path} {_why_unreadable(path, error)}') from None
     if isinstance(checkpoint, dict):
@@ -110,7 +111,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
 
     Args:
         path: A bare state dict, one under ``state_dict`` (MMEngine, timm) or ``model``
-            (torchvision's training), or a ``.safetensors`` file. Nothing in it is run.
+            (torchvision's training), or a safetensors file. Nothing in it is run.
 
     Returns:
         Name -> tensor, without the ``module.`` of data parallel training.
@@ -140,22 +141,9 @@ def sha256_of(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _read_safetensors(path: str | Path) -> dict[str, Tensor]:
-    try:
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    except ImportError:
-        raise ValueError(
-            f'{path}: needs the package safetensors; pip install safetensors'
-        ) from None
-    except Exception as error:  # SafetensorError comes from Rust
-        raise ValueError(
-            f'{path}: is not a safetensors file ({shorten(str(error))}); copy or download it again'
-        ) from None
-
-
 def _why_unreadable(path: Path, error: Exception) -> str:
+    if is_safetensors(path):
+        return f'is not a safetensors file ({error}); copy or download it again'
     with open(path, 'rb') as file:
         head = file.read(4096)
     # Caffe2's model zoo files are plain pickles of a dict with the single key 'blobs'.

@@ -138,6 +138,6 @@ def _lacking(checkpoint: Any) -> list[str]:
 
 def _read(path: str) -> dict[str, Any]:
     """A checkpoint, without running code from it."""
-    from egoexo_mm.untrusted.torch_files import load_torch
+    from egoexo_mm.untrusted.safetensors_files import load_checkpoint
 
-    return load_torch(path, 'cpu')
+    return load_checkpoint(path, 'cpu')

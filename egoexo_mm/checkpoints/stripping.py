@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,20 @@ from .writing import check_destination, write_checkpoint
 DROPPED = ('aux_heads.', 'teachers.', 'data_preprocessor.')
 
 
-def strip(source: Path, destination: Path) -> str:
+def strip(
+    source: Path,
+    destination: Path,
+    *,
+    dropped: tuple[str, ...] = DROPPED,
+    meta_keys: Collection[str] | None = None,
+) -> str:
     """Write ``source`` to ``destination`` without training state and added modules.
+
+    Args:
+        source: Checkpoint of a training.
+        destination: File to write, ``.pth`` or ``.safetensors``.
+        dropped: Weights whose names start so are left out.
+        meta_keys: What is kept of ``meta``; None: all plain values.
 
     Returns:
         A summary of a few lines.
@@ -25,21 +38,23 @@ def strip(source: Path, destination: Path) -> str:
     checkpoint = read_checkpoint(source)
     weights = weights_of(checkpoint, 'state_dict', source)
     weights, prefixes = unwrapped(weights, source)
-    kept = {name: value for name, value in weights.items() if not name.startswith(DROPPED)}
+    kept = {name: value for name, value in weights.items() if not name.startswith(dropped)}
     if not kept:
         raise ValueError(
-            f'{source} has only {", ".join(DROPPED)} weights; expected a recognizer '
+            f'{source} has only {", ".join(dropped)} weights; expected a recognizer '
             'with `backbone.` and `cls_head.`'
         )
     meta = checkpoint.get('meta')
     meta = _plain(meta) if isinstance(meta, dict) else {}
+    if meta_keys is not None:
+        meta = {key: value for key, value in meta.items() if key in meta_keys}
     write_checkpoint({'state_dict': kept, 'meta': meta}, destination)
     lines = [f'kept {len(kept)} of {len(weights)} tensors']
     lines += [
         f'took {prefix} off the names of {count} tensors'
         for prefix, count in sorted(prefixes.items())
     ]
-    for prefix in DROPPED:
+    for prefix in dropped:
         count = sum(name.startswith(prefix) for name in weights)
         if count:
             lines.append(f'dropped {count} tensors of {prefix}')

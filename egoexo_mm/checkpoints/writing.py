@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from egoexo_mm.atomic_files import whole_file
+from egoexo_mm.untrusted.safetensors_files import SUFFIX, encode
 
 
 def check_destination(source: str | Path, destination: str | Path) -> None:
@@ -26,6 +27,19 @@ def check_destination(source: str | Path, destination: str | Path) -> None:
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
-    """Write a file completely or not at all: a temporary neighbour is renamed at the end."""
+    """Write a file completely or not at all: a temporary neighbour is renamed at the end.
+
+    Args:
+        checkpoint: Any. A name that ends in ``.safetensors`` takes weights (a bare state dict, or
+            one under ``state_dict``) and what JSON can hold of ``meta``.
+        path: Of the file.
+
+    Raises:
+        ValueError: A safetensors file cannot hold it.
+    """
     with whole_file(path) as temporary, open(temporary, 'wb') as file:
-        torch.save(checkpoint, file)
+        if Path(path).suffix == SUFFIX:
+            weights = checkpoint.get('state_dict', checkpoint)
+            file.writelines(encode(weights, checkpoint.get('meta', {})))
+        else:
+            torch.save(checkpoint, file)

@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``strip_aux``; the exit code, see :mod:`.command`. Errors end the process."""
     parser = make_parser('strip_aux', __doc__)
     parser.add_argument('source', metavar='CHECKPOINT', type=Path, help='written by training')
-    add_out(parser, 'checkpoint to write (.pth)', type=Path)
+    add_out(parser, 'checkpoint to write (.pth or .safetensors)', type=Path)
     set_run(parser, run)
     return run_command('strip_aux', parser, argv, exits=True)
 

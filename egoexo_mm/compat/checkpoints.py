@@ -5,8 +5,9 @@ every MMEngine checkpoint has beside its weights: ``HistoryBuffer`` and the nump
 ``resume`` and ``load_from`` fail. Before 2.6, and with every torch for a URL, MMEngine runs any
 code in the file.
 Workaround: where MMEngine's loaders of checkpoints call ``torch.load``, they reach
-:func:`egoexo_mm.untrusted.torch_files.load_torch` instead. Nothing is declared safe in torch
-itself: every other call of ``torch.load`` is as strict as without this package.
+:func:`egoexo_mm.untrusted.torch_files.load_torch` instead, or ``load_safetensors`` for a
+safetensors file, which MMEngine does not read. Nothing is declared safe in torch itself: every
+other call of ``torch.load`` is as strict as without this package.
 Inactive: with ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``, torch's own switch for trusted files.
 Delete: once MMEngine reads its checkpoints with ``weights_only=True``.
 """
@@ -70,8 +71,17 @@ def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
     """
     import torch
 
+    from egoexo_mm.untrusted.safetensors_files import is_safetensors, load_safetensors
     from egoexo_mm.untrusted.torch_files import load_torch
 
+    where = f'{file}: ' if isinstance(file, (str, os.PathLike)) else ''
+    if is_safetensors(file):
+        try:
+            return load_safetensors(file, map_location)
+        except pickle.UnpicklingError as error:
+            raise pickle.UnpicklingError(
+                f'{where}not loaded: not a safetensors file ({error}); copy or download it again'
+            ) from None
     if os.environ.get(_SWITCH, '').lower() in ('1', 'y', 'yes', 'true'):
         return torch.load(file, map_location=map_location, weights_only=False)
     try:
@@ -81,7 +91,6 @@ def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
             if hasattr(file, 'seek'):
                 file.seek(0)
             return torch.load(file, map_location=map_location, **{**kwargs, 'weights_only': True})
-        where = f'{file}: ' if isinstance(file, (str, os.PathLike)) else ''
         raise pickle.UnpicklingError(
             f'{where}not loaded: {_what(error)}; expected tensors, plain values and the history '
             'buffers of MMEngine. Get the file again, or where you trust its origin set '

@@ -35,7 +35,7 @@ def pool_positions(feats: Tensor | Sequence[Tensor], window: int | None = 7) -> 
         return torch.cat([pool_positions(x, window) for x in reversed(feats)], dim=2)
     if feats.dim() == 2:
         return feats[:, None]
-    size = feats.shape[-2:]
+    size = [int(side) for side in feats.shape[-2:]]  # constants where the network is traced
     kernel = size if window is None else [min(window, side) for side in size]
     return F.avg_pool2d(feats.mean(2), kernel, stride=1).flatten(2).transpose(1, 2)
 

@@ -25,6 +25,7 @@ import torch
 from mmengine.evaluator import DumpResults
 from mmengine.logging import HistoryBuffer
 
+from egoexo_mm.checkpoints.writing import write_checkpoint
 from egoexo_mm.compat import checkpoints
 from egoexo_mm.datasets import readers
 from egoexo_mm.datasets.annotations import read_json_rows, read_table
@@ -116,6 +117,12 @@ def checkpoint_files(folder):
         torch.save(value, file, _use_new_zipfile_serialization=form)
         files.append(file.getvalue())
     return files
+
+
+def safetensors_files(folder):
+    weights = dict(a=torch.ones(2, 3), b=torch.zeros(0), c=torch.tensor(4), d=torch.ones(3).bool())
+    write_checkpoint(dict(state_dict=weights, meta=dict(epoch=1)), folder / 'c.safetensors')
+    return [(folder / 'c.safetensors').read_bytes()]
 
 
 def shards(folder):
@@ -243,6 +250,11 @@ FORMATS = {  # good files, name of the file, reader
     ),
     'dump': (dumps, 'd.pkl', read_dump),
     'checkpoint': (checkpoint_files, 'c.pth', lambda path: checkpoints.load(path, 'cpu')),
+    'safetensors': (
+        safetensors_files,
+        'c.safetensors',
+        lambda path: checkpoints.load(path, 'cpu'),
+    ),
     'shard_scores': (shards, 'scores/shard-0.arrow', lambda path: read_store(path, stores.EGO)),
     'shard_boxes': (shards, 'boxes/shard-0.arrow', lambda path: read_store(path, stores.BOXES)),
     'protobuf': (messages, 'P01_01.pkl', read_epic_boxes),
