@@ -52,7 +52,8 @@ def _plots(results: dict) -> dict[str, bytes]:
         plots['more'] = cell_plot(results, shown)
     data = results['data_curve']
     if data and all(data['curves'].values()):
-        plots['data'] = data_plot(data, results['measures'][data['measure']]['label'])
+        spec = results['measures'][data['measure']]
+        plots['data'] = data_plot(data, spec.get('label', data['measure']))
     return plots
 
 
