@@ -5,6 +5,7 @@ A run that was stopped continues where it ended. See docs/small_world.md.
 
 Example:
     python tools/miniworld.py data/miniworld --size full --procs 2
+    python tools/miniworld.py data/miniworld --records segments.npz
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from study.world import SIZES, make_world
+from study.world import SIZES, make_world, write_records
 
 
 def _parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -27,6 +28,12 @@ def _parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--size', choices=list(SIZES), default='full', help='default full')
     parser.add_argument('--procs', type=int, default=2, help='processes; default 2')
+    parser.add_argument(
+        '--records',
+        metavar='FILE',
+        help='render nothing; write what the first-person segments of the world in OUT show '
+        '(hands, contact, other things in sight) into this .npz',
+    )
     args = parser.parse_args(argv)
     if args.seed < 0 or args.procs < 1:
         parser.error('--seed must be 0 or more and --procs 1 or more')
@@ -42,6 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     args = _parse_args(argv)
     begin = time.monotonic()
     try:
+        if args.records:
+            print(f'{args.records}: {write_records(args.out, args.records)} segments')
+            return 0
         parts = make_world(args.out, size=args.size, seed=args.seed, procs=args.procs)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
