@@ -6,6 +6,7 @@ A run that was stopped continues where it ended. See docs/small_world.md.
 Example:
     python tools/miniworld.py data/miniworld --size full --procs 2
     python tools/miniworld.py data/takes --takes
+    python tools/miniworld.py data/miniworld --records segments.npz
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from study.world import SIZES, make_takes, make_world
+from study.world import SIZES, make_takes, make_world, write_records
 
 
 def _parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -32,6 +33,12 @@ def _parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--takes',
         action='store_true',
         help='render takes of several cameras instead, in the layout of Ego-Exo4D',
+    )
+    parser.add_argument(
+        '--records',
+        metavar='FILE',
+        help='render nothing; write what the first-person segments of the world in OUT show '
+        '(hands, contact, other things in sight) into this .npz',
     )
     args = parser.parse_args(argv)
     if args.seed < 0 or args.procs < 1:
@@ -51,6 +58,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.takes:
             count = make_takes(args.out, size=args.size, seed=args.seed, procs=args.procs)
             print(f'{args.out}: {count} clips after {time.monotonic() - begin:.1f} s')
+            return 0
+        if args.records:
+            print(f'{args.records}: {write_records(args.out, args.records)} segments')
             return 0
         parts = make_world(args.out, size=args.size, seed=args.seed, procs=args.procs)
     except (ValueError, OSError) as error:

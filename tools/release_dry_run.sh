@@ -92,7 +92,7 @@ python -m egoexo_mm test egoexo_mm::teachers/object_score_k400.py none --work-di
     tail -n 30 extract.log >&2
     exit 1
 }
-python -m egoexo_mm targets info demo/targets/extracted | head -n 3
+python -m egoexo_mm targets info demo/targets/extracted | sed -n 1,3p
 
 step "done: $OUT"
 ls "$OUT"/egoexo_mm-*

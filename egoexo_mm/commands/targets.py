@@ -90,6 +90,8 @@ def run_info(args: argparse.Namespace) -> int:
     for store in args.stores:
         try:
             print('\n'.join(summary_lines(summarize(store))), flush=True)
+        except BrokenPipeError:  # whoever reads, such as head, has enough
+            raise
         except (TargetStoreError, OSError) as error:
             code = _complain(error)
     return code

@@ -163,10 +163,11 @@ def test_head(folder, main, capsys):
     ]
 
 
-def test_head_into_a_closed_pipe(folder):
+@pytest.mark.parametrize('command', ['head', 'info'])
+def test_into_a_closed_pipe(folder, command):
     environment = {name: value for name, value in os.environ.items() if name != 'PYTHONUNBUFFERED'}
     done = subprocess.run(
-        f'{sys.executable} {TOOL} head ego | true',
+        f'{sys.executable} {TOOL} {command} ego | true',
         shell=True,
         capture_output=True,
         text=True,

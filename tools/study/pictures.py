@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
@@ -21,60 +22,88 @@ _BLUE, _ORANGE, _GREY = '#0072b2', '#e69f00', '0.55'
 _KINDS = ('hand', 'held object')
 
 
-def cell_plot(results: dict) -> bytes:
-    """A row for every measure that is compared; all measures where no such one has a number.
+def cell_plot(results: dict, names: Sequence[str]) -> bytes:
+    """A row of panels for every measure of ``names``.
 
-    A row has the runs and their mean, and beside it the paired difference with its interval.
+    A row has the runs and their mean, and beside it the paired difference with its interval: the
+    thick one alone, the thin one corrected for all comparisons of the measure.
     """
-    cells = list(results['cells'])
+    found = results['statistics']
     shown = [
-        name
-        for name, spec in results['measures'].items()
-        if spec.get('compare', True)
-        and any(results['statistics'][cell].get(name) for cell in cells)
+        [cell for cell in results['cells'] if len(names) == 1 or name in found[cell]]
+        for name in names
     ]
-    measures = {name: results['measures'][name] for name in shown or results['measures']}
+    heights = [1.3 + 0.26 * len(cells) for cells in shown]
     figure, axes = plt.subplots(
-        len(measures),
+        len(names),
         2,
         squeeze=False,
         layout='constrained',
-        figsize=(11, (0.9 + 0.32 * len(cells)) * len(measures)),
+        figsize=(11, sum(heights)),
+        height_ratios=heights,
     )
-    for (left, right), (name, spec) in zip(axes, measures.items()):
+    for (left, right), name, cells in zip(axes, names, shown):
         for row, cell in enumerate(cells):
             values = [
                 number['value'] for number in results['cells'][cell]['numbers'][name].values()
             ]
-            entry = results['statistics'][cell].get(name)
+            entry = found[cell].get(name)
             left.plot(values, [row] * len(values), 'o', color=_GREY, markersize=4)
             if entry:
                 left.plot(entry['mean'], row, '|', color=_BLUE, markersize=14, markeredgewidth=2.5)
-            difference = (entry or {}).get('difference')
-            if difference:
-                right.errorbar(
-                    difference['mean'],
-                    row,
-                    xerr=difference['half_width'],
-                    fmt='o',
-                    color=_BLUE,
-                    capsize=3,
-                )
+            for kind, width in (('corrected', 1), ('difference', 2.5)):
+                if kind in (entry or {}):
+                    right.errorbar(
+                        entry['difference']['mean'],
+                        row,
+                        xerr=entry[kind]['half_width'],
+                        fmt='o',
+                        color=_BLUE,
+                        elinewidth=width,
+                        capsize=3,
+                    )
         right.axvline(0, color='0.3', linewidth=0.8)
         left.set(
-            title=spec.get('label', name),
+            title=results['measures'][name].get('label', name),
             yticks=range(len(cells)),
             yticklabels=cells,
             ylim=(len(cells) - 0.5, -0.5),
         )
         right.set(
-            title=f'minus {results["baseline"]}, same seed (95 % interval)',
+            title=f'minus {_baselines(results, cells, name)}, same seed\n'
+            '(95 % interval; thin: corrected)',
             yticks=range(len(cells)),
             yticklabels=[],
             ylim=(len(cells) - 0.5, -0.5),
         )
         for axis in (left, right):
             axis.grid(axis='x', color='0.9')
+    return _png(figure)
+
+
+def _baselines(results: dict, cells: Sequence[str], name: str) -> str:
+    """The study's baseline, and a word if some cells have another."""
+    others = {
+        results['statistics'][cell].get(name, {}).get('baseline', results['baseline'])
+        for cell in cells
+    }
+    return f'{results["baseline"]}' + (' (or its own baseline)' if len(others) > 1 else '')
+
+
+def data_plot(found: dict, label: str) -> bytes:
+    """Curves over the share of data with bands, the 95 % intervals of the means over seeds."""
+    figure, axis = plt.subplots(layout='constrained', figsize=(7, 4.2))
+    for colour, (name, points) in zip((_BLUE, _ORANGE, _GREY), found['curves'].items()):
+        shares, counts, means, halves = (np.array(column, float) for column in zip(*points))
+        axis.plot(shares, means, 'o-', color=colour, label=f'{name} (n={int(counts.min())})')
+        band = np.nan_to_num(halves)
+        axis.fill_between(shares, means - band, means + band, color=colour, alpha=0.2, linewidth=0)
+    axis.set(xlabel='share of the training clips (%)', ylabel=label, xscale='log')
+    ticks = sorted({point[0] for points in found['curves'].values() for point in points})
+    axis.set_xticks(ticks, [f'{tick:g}' for tick in ticks])
+    axis.minorticks_off()
+    axis.grid(color='0.9')
+    axis.legend()
     return _png(figure)
 
 

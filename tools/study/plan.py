@@ -4,7 +4,9 @@ A config (Python or YAML, read by MMEngine) describes *steps* as templates with 
 and *cells*, which fill them. The folder of a step says how often it runs: ``teachers/ego`` once,
 ``pretrain/{recipe}/seed{seed}`` once per value of the cells' ``recipe`` and seed. Cells whose steps
 have the same folder share them. ``{name}`` of a step stands for its folder and makes it a need. A
-cell may name ``seeds`` of its own, some of the study's. docs/study.md has an example.
+cell may name ``seeds`` of its own, some of the study's, the ``baseline`` that it is compared to
+(None: no other), and its ``turn``: cells of a lower turn run first, with all their seeds.
+docs/study.md has an example.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from mmengine.config import Config
 from .fingerprint import Fingerprints
 
 _PLACEHOLDER = re.compile(r'\{(\w+)\}')
+# of a cell, beside what fills placeholders
+_ABOUT_CELLS = ('goals', 'seeds', 'baseline', 'turn')
 _FIELDS = {'folder', 'command', 'config', 'needs', 'env', 'fresh', 'resume', 'checkpoint', 'slots'}
 
 
@@ -73,13 +77,19 @@ class Plan:
 
     @property
     def cells(self) -> list[str]:
-        """Names of the cells that run."""
-        return list(dict.fromkeys(cell for cell, _ in self.runs))
+        """Names of the cells that run, in the order of the config."""
+        run = {cell for cell, _ in self.runs}
+        return [cell for cell in self.cfg.cells if cell in run]
 
     @property
     def seeds(self) -> list[int]:
         """Seeds that run."""
-        return list(dict.fromkeys(seed for _, seed in self.runs))
+        return sorted({seed for _, seed in self.runs})
+
+    def baseline(self, cell: str) -> str | None:
+        """The cell that a cell is compared to, None for a baseline itself."""
+        name = self.cfg.cells[cell].get('baseline', self.cfg.get('baseline'))
+        return None if name == cell else name
 
     def step(self, cell: str, seed: int, name: str) -> Step | None:
         """Step ``name`` of a run, or None where the cell has none."""
@@ -119,18 +129,21 @@ def make_plan(
         )
     plan = Plan(cfg, work_dir, {}, {})
     prints = Fingerprints(work_dir)
-    for seed in cfg.seeds if seeds is None else seeds:
-        for cell in cells or cfg.cells:
-            if seed not in cfg.cells[cell].get('seeds', [seed]):
-                continue
-            maker = _RunMaker(plan, prints, cell, seed)
-            for goal in cfg.cells[cell].get('goals') or cfg.get('goals') or ():
-                maker.step(goal)
-            plan.runs[cell, seed] = maker.made
-            if not maker.made:
-                raise StudyError(
-                    f'{cfg.filename}: cell {cell} has no goals, the names of the steps that end it'
-                )
+    runs = [
+        (cfg.cells[cell].get('turn', 0), seed, cell)
+        for seed in (cfg.seeds if seeds is None else seeds)
+        for cell in cells or cfg.cells
+        if seed in cfg.cells[cell].get('seeds', [seed])
+    ]
+    for _, seed, cell in sorted(runs, key=lambda run: run[0]):
+        maker = _RunMaker(plan, prints, cell, seed)
+        for goal in cfg.cells[cell].get('goals') or cfg.get('goals') or ():
+            maker.step(goal)
+        plan.runs[cell, seed] = maker.made
+        if not maker.made:
+            raise StudyError(
+                f'{cfg.filename}: cell {cell} has no goals, the names of the steps that end it'
+            )
     if not plan.runs:
         raise StudyError(
             f'{cfg.filename}: none of the wanted cells has one of the wanted seeds; see their '
@@ -146,7 +159,7 @@ class _RunMaker:
         self.plan = plan
         self.prints = prints
         filled = dict(plan.cfg.cells[cell])
-        for name in ('goals', 'seeds'):
+        for name in _ABOUT_CELLS:
             filled.pop(name, None)
         self.variables = {
             **plan.cfg.get('variables', {}),

@@ -13,8 +13,9 @@ import numpy as np
 from . import table
 from .logs import training_curve, training_names
 from .markers import LOG, write_atomically
-from .pictures import cell_plot, clip_gif, curve_plot, map_plot
+from .pictures import cell_plot, clip_gif, curve_plot, data_plot, map_plot
 from .plan import Plan, Step
+from .reading import sentences
 from .results import collect
 
 
@@ -27,14 +28,36 @@ def write_report(plan: Plan) -> dict:
     results = collect(plan)
     write_atomically(plan.work_dir / 'study.json', json.dumps(results, indent=1) + '\n')
     write_atomically(plan.work_dir / 'table.md', table.markdown(results))
-    plot = cell_plot(results) if results['measures'] else None
+    plots = _plots(results)
+    plot = plots.pop('plot', None)
     if plot:
         write_atomically(plan.work_dir / 'plot.png', plot)
-    write_atomically(plan.work_dir / 'report.html', _html(plan, results, plot))
+    write_atomically(plan.work_dir / 'report.html', _html(plan, results, plot, plots))
     return results
 
 
-def _html(plan: Plan, results: dict, plot: bytes | None) -> str:
+def _plots(results: dict) -> dict[str, bytes]:
+    """``plot`` of the first measure, ``data`` of curves over the share of data, and ``more``."""
+    names = list(results['measures'])
+    shown = [
+        name
+        for name in names[1:]
+        if results['measures'][name].get('compare', True)
+        and any(name in found for found in results['statistics'].values())
+    ]
+    plots = {}
+    if names:
+        plots['plot'] = cell_plot(results, names[:1])
+    if shown:
+        plots['more'] = cell_plot(results, shown)
+    data = results['data_curve']
+    if data and all(data['curves'].values()):
+        spec = results['measures'][data['measure']]
+        plots['data'] = data_plot(data, spec.get('label', data['measure']))
+    return plots
+
+
+def _html(plan: Plan, results: dict, plot: bytes | None, plots: dict[str, bytes]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -44,9 +67,13 @@ def _html(plan: Plan, results: dict, plot: bytes | None) -> str:
     environment.filters['base64'] = lambda content: base64.b64encode(content).decode()
     return environment.get_template('report.html.jinja').render(
         results=results,
-        header=table.header(results),
-        rows=table.rows(results),
+        tables=list(table.tables(results)),
+        sentences=sentences(results, plan.cfg.get('reading', [])),
+        costs=table.cost_table(results, list(plan.cfg.get('curves', ()))[:2]),
+        processor=sum(step.get('processor_seconds', 0) for step in results['steps'].values()),
+        unfinished=any(step['state'] != 'done' for step in results['steps'].values()),
         plot=plot,
+        plots=plots,
         clips=list(_clips(plan)),
         maps=list(_maps(plan, results)),
         curves=list(_curves(plan, results)),

@@ -24,6 +24,7 @@ class _Running:
     step: Step
     process: subprocess.Popen
     start: float
+    resumed: bool
 
 
 class Runner:
@@ -131,7 +132,7 @@ class Runner:
             self._fail(step, shlex.join(command), 127, 0.0)
         else:
             write_marker(step, 'started', **begun, pid=process.pid)
-            self.running[step.key] = _Running(step, process, time.monotonic())
+            self.running[step.key] = _Running(step, process, time.monotonic(), bool(resumes))
             self.say(f'{"resume" if resumes else "start"} {step.key}')
         return True
 
@@ -139,16 +140,20 @@ class Runner:
         """Note what has ended; the keys of what ended well."""
         done = set()
         for key, job in list(self.running.items()):
-            code = job.process.poll()
-            if code is None:
+            processor = _processor_seconds(job.process)
+            if processor is None:
                 continue
             del self.running[key]
-            seconds, command = time.monotonic() - job.start, shlex.join(job.process.args)
+            code, command = job.process.returncode, shlex.join(job.process.args)
+            seconds = time.monotonic() - job.start
             if code:
                 self._fail(job.step, command, code, seconds)
                 continue
-            write_marker(job.step, 'done', command=command, ended=_now(), seconds=round(seconds, 1))
-            self.say(f'done {key} ({seconds:.0f} s)')
+            spent = dict(seconds=round(seconds, 1), processor_seconds=round(processor, 1))
+            write_marker(
+                job.step, 'done', command=command, ended=_now(), resumed=job.resumed, **spent
+            )
+            self.say(f'done {key} ({seconds:.0f} s, {processor:.0f} s of processor)')
             done.add(key)
         return done
 
@@ -225,6 +230,15 @@ def _environment(step: Step) -> dict[str, str]:
     env['PYTHONPATH'] = os.pathsep.join(filter(None, [str(ROOT), env.get('PYTHONPATH')]))
     env['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), env.get('PATH', '')])
     return env
+
+
+def _processor_seconds(process: subprocess.Popen) -> float | None:
+    """What an ended process and its children computed for; None while it runs."""
+    pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+    if not pid:
+        return None
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _signal(process: subprocess.Popen, number: int) -> None:

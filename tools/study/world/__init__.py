@@ -9,6 +9,16 @@ from .clips import render_clip
 from .motions import VERBS
 from .objects import NOUNS
 from .plan import PARTS, SIZES
+from .records import write_records
 from .takes import make_takes
 
-__all__ = ['NOUNS', 'PARTS', 'SIZES', 'VERBS', 'make_takes', 'make_world', 'render_clip']
+__all__ = [
+    'NOUNS',
+    'PARTS',
+    'SIZES',
+    'VERBS',
+    'make_takes',
+    'make_world',
+    'render_clip',
+    'write_records',
+]

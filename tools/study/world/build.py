@@ -17,7 +17,7 @@ from .objects import NOUNS
 from .plan import PARTS, SIZES, plan
 
 VERSION = 2  # changes when a seed renders to other pictures
-_ABOUT = 'world.json'
+ABOUT = 'world.json'
 
 
 def make_world(
@@ -69,7 +69,7 @@ def make_world(
 def _claim(root: Path, about: dict) -> None:
     """Note which world the folder holds, or check that it holds this one."""
     about = json.loads(json.dumps(about))  # tuples are lists in the file
-    path = root / _ABOUT
+    path = root / ABOUT
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding='utf-8'))

@@ -5,6 +5,7 @@ Legend: ``T`` frames, ``n`` boxes of a clip.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,14 +37,14 @@ class Clip:
 
 
 def render_clip(
-    seed: list[int],
+    seed: Sequence[int],
     verb: int,
     noun: int,
     *,
     view: str,
     style: str | None = None,
     paired: bool = False,
-    home: list[int] | None = None,
+    home: Sequence[int] | None = None,
     times: np.ndarray | None = None,
     camera: int = 0,
 ) -> Clip:
@@ -59,6 +60,30 @@ def render_clip(
         home: seed of room and actor that several clips share; by default they are the clip's own.
         times: (T,) moments from 0 to 1; by default ``NUM_FRAMES`` evenly spaced.
         camera: number of another camera on the same scene.
+    """
+    scene, camera, rng = stage_clip(
+        seed, verb, noun, view=view, style=style, paired=paired, home=home, camera=camera
+    )
+    gain = rng.uniform(*scene.style.gain)
+    times = np.arange(NUM_FRAMES) / NUM_FRAMES if times is None else times
+    rendered = [_frame(scene, camera, float(t), view == 'first', gain, rng) for t in times]
+    return Clip(np.stack([frame for frame, _ in rendered]), [truth for _, truth in rendered])
+
+
+def stage_clip(
+    seed: Sequence[int],
+    verb: int,
+    noun: int,
+    *,
+    view: str,
+    style: str | None = None,
+    paired: bool = False,
+    home: Sequence[int] | None = None,
+    camera: int = 0,
+) -> tuple[Scene, FirstPersonCamera | ThirdPersonCamera, np.random.Generator]:
+    """Scene and camera of :func:`render_clip`, and the source of what is drawn at random later.
+
+    The arguments are those of :func:`render_clip`.
     """
     scene_seed, camera_seed = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(scene_seed)
@@ -78,10 +103,7 @@ def render_clip(
         if view == 'first'
         else ThirdPersonCamera(rng, scene.company == OPPOSITE)
     )
-    gain = rng.uniform(*scene.style.gain)
-    times = np.arange(NUM_FRAMES) / NUM_FRAMES if times is None else times
-    rendered = [_frame(scene, camera, float(t), view == 'first', gain, rng) for t in times]
-    return Clip(np.stack([frame for frame, _ in rendered]), [truth for _, truth in rendered])
+    return scene, camera, rng
 
 
 def _frame(
