@@ -39,18 +39,27 @@ def test_warns_once_a_process():
     assert done.stderr.count('FutureWarning') == 1, done.stderr
 
 
-@pytest.mark.parametrize('registry', sorted(former_names.IN_STUDY))
-def test_a_class_of_the_study_says_what_to_import(registry):
+def test_a_class_of_the_study_says_what_to_import():
     """In a process of its own: others have imported study.modules."""
-    for name in former_names.IN_STUDY[registry]:
-        code = (
-            f'import egoexo_mm\nfrom mmaction.registry import {registry} as registry\n'
-            f'try:\n    registry.build(dict(type="{name}", anything=1))\n'
-            'except ImportError as error:\n    print(error)\n'
-            f'import study.modules\nassert registry.get("{name}").__module__.startswith("study.")'
-        )
-        env = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / 'tools')]))
-        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=env)
-        assert done.returncode == 0, done.stderr
-        assert f'{name} is in study.modules now' in done.stdout
-        assert "custom_imports = dict(imports=['egoexo_mm', 'study.modules'])" in done.stdout
+    code = f"""
+import egoexo_mm, mmaction.registry
+names = {former_names.IN_STUDY!r}
+pairs = [(getattr(mmaction.registry, kind), name) for kind in names for name in names[kind]]
+for registry, name in pairs:
+    try:
+        registry.build(dict(type=name, anything=1))
+    except ImportError as error:
+        print(error)
+import study.modules
+for registry, name in pairs:
+    assert registry.get(name).__module__.startswith('study.')
+"""
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / 'tools')]))
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    names = [name for names in former_names.IN_STUDY.values() for name in names]
+    assert len(told) == len(names)
+    for line, name in zip(told, names):
+        assert f'{name} is in study.modules now' in line
+        assert "custom_imports = dict(imports=['egoexo_mm', 'study.modules'])" in line

@@ -3,7 +3,7 @@
 # nothing was tuned on, one set of teachers and of stores; seeds as in configs/study/miniworld.py.
 #   python tools/study.py configs/study/evidence.py --jobs 2
 # The short form is one seed in an old world: configs/study/evidence_short.py.
-_base_ = 'miniworld.py'
+_base_ = ['miniworld.py', '_base_/take_steps.py']
 
 name = 'evidence'
 title = 'Ego-Exo in the small world: which losses, how little data, which student'
@@ -14,6 +14,7 @@ variables = dict(
     size='full',
     world_seed=19,
     epochs='64',
+    epochs_of_32='56',
     pretraining='configs/miniworld/pretrain_{recipe}.py',
     finetuning='configs/miniworld/{tuning}.py',
     testing='test_segments',
@@ -35,6 +36,7 @@ records = dict(
 # steps of the third study that differ here: configs of several folders, nouns apart by what is in
 # sight, and a share of the data
 steps = dict(
+    **_base_.take_steps,
     records=records,
     pretrain=dict(config='{pretraining}'),
     finetune=dict(config='{finetuning}', env=dict(seeded, STUDY_PERCENT='{percent}')),
@@ -84,6 +86,13 @@ share = dict(new_finetuning, tuning='finetune_share', goals=['test'], turn=3)
 third_share, egoexo_share = dict(third_only, **share), dict(egoexo, **share)
 twice = dict(
     new_finetuning, **few, tuning='finetune_twice', tuned='epoch_64.pth', goals=['test'], turn=4
+)
+viewpoint = dict(
+    pretrained,
+    **few,
+    pretraining=f'{_base_.views}/pretrain_{{recipe}}.py',
+    last='epoch_{epochs_of_32}.pth',
+    turn=4,
 )
 vit = dict(
     new_pretraining,
@@ -139,8 +148,9 @@ cells = dict(
     simsiam=dict(
         pretrained, **few, **new_pretraining, recipe='simsiam', last='epoch_137.pth', turn=4
     ),
-    # a place for viewpoint distillation: it has no seeds until its recipe is in this repository
-    viewpoint=dict(pretrained, **new_pretraining, recipe='viewpoint', seeds=[], turn=4),
+    # takes of several cameras: their labels alone, and with what a teacher says of all cameras
+    viewpoint_labels=dict(viewpoint, recipe='viewpoint_labels', stores='takes'),
+    viewpoint=dict(viewpoint, recipe='viewpoint', stores='step_store'),
     # shares of the first-person clips
     third_only_10=dict(third_share, percent='10', baseline=None),
     third_only_25=dict(third_share, percent='25', baseline=None),
@@ -237,7 +247,14 @@ reading = [
         kind='best',
         measure='action',
         against='egoexo',
-        cells=['third_only_twice', 'scratch_all_steps', 'simsiam', 'third_half', 'third_ego'],
+        cells=[
+            'third_only_twice',
+            'scratch_all_steps',
+            'simsiam',
+            'viewpoint',
+            'third_half',
+            'third_ego',
+        ],
     ),
     dict(kind='difference', measure='noun_two', cells=['interaction_map', 'egoexo']),
     dict(kind='share'),

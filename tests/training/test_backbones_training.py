@@ -25,7 +25,10 @@ def data(tmp_path_factory):
     return make_data(tmp_path_factory.mktemp('data'), num_videos=4)
 
 
-@pytest.mark.parametrize('name', CHANGES)
+@pytest.mark.parametrize(
+    'name',
+    [pytest.param(name, marks=pytest.mark.slow) if name == 'TSM' else name for name in CHANGES],
+)
 def test_a_run_whose_config_states_no_numbers(name, data, tmp_path, monkeypatch):
     """The loading process has the model's geometry, and heads and backbone learn."""
     for key, value in data.items():

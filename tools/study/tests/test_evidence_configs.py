@@ -19,7 +19,8 @@ TEN = (
 ).split()
 FIVE = (
     'ego_object ego_map object_map scratch third_half ego_only third_ego third_only_twice '
-    'egoexo_twice scratch_all_steps simsiam vit_third_only vit_egoexo vit_egoexo_star'
+    'egoexo_twice scratch_all_steps simsiam viewpoint_labels viewpoint '
+    'vit_third_only vit_egoexo vit_egoexo_star'
 ).split()
 USED = (0, 1, 2, 3)  # seeds of worlds that settings were chosen in, or that were reported
 
@@ -61,7 +62,7 @@ def test_a_new_world_and_the_length_of_the_third_study(plan):
 
 
 def test_seeds_and_turns(plan):
-    cells = {name: cell for name, cell in plan.cfg.cells.items() if name != 'viewpoint'}
+    cells = plan.cfg.cells
     seeds = {name: len(cell.get('seeds', plan.cfg.seeds)) for name, cell in cells.items()}
     assert seeds == {name: 10 if name in TEN else 5 for name in (*TEN, *FIVE)}
     order = [cell for cell, _ in plan.runs]
@@ -81,8 +82,15 @@ def test_shares_repeat_fine_tuning_alone(plan):
             assert plan.baseline(cell) == expected
 
 
-def test_the_place_of_viewpoint_distillation_has_no_runs(plan):
-    assert 'viewpoint' in plan.cfg.cells and 'viewpoint' not in plan.cells
+def test_viewpoint_distillation(plan):
+    student = plan.step('viewpoint', 0, 'pretrain')
+    assert student.config == 'configs/miniworld/viewpoint/pretrain_viewpoint.py'
+    assert set(student.needs) == {'world', 'extract/step_store'}
+    teacher = plan.steps['teachers/third']
+    assert teacher.config == 'configs/miniworld/pretrain_third.py'
+    tuned = ' '.join(plan.step('viewpoint_labels', 0, 'finetune').command)
+    assert 'load_from=/study/pretrain/viewpoint_labels/seed0/epoch_56.pth' in tuned
+    assert plan.step('viewpoint', 0, 'probe').config.endswith('evidence/probes.py')
 
 
 def test_every_number_has_its_step(plan):
