@@ -145,7 +145,6 @@ class LoadTargets(BaseTransform):
 
     def _maps(self, store: TargetStore, video_id: str, results: dict) -> np.ndarray:
         """(K, T, H, W) of K kinds of boxes, or (V, K, T, H, W) for more than one view."""
-        kinds = len(store.manifest.box_kinds)
         clip_len = results['clip_len']
         if self.geometry.join_clips:
             clip_len *= results['num_clips']
@@ -159,6 +158,7 @@ class LoadTargets(BaseTransform):
         frames = results['frame_inds'].reshape(-1, clip_len)[:, seen]
         frames = frames - results['start_index']
         found = stored_boxes(store, video_id, frames, results)
+        kinds = len(store.manifest.box_kinds)
         scale, offsets = view_geometry(results)
         grid = self.geometry.grid(results['img_shape'])
         views = []
