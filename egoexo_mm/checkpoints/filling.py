@@ -47,9 +47,26 @@ def fill_recognizer(network: nn.Module, path: str | Path, expected: str) -> str:
         ValueError: The file cannot be read or does not fit; the network is then unchanged.
     """
     weights, sha256 = read_weights(path)
+    fill_scoring(network, weights, path, expected)
+    return sha256
+
+
+def fill_scoring(
+    network: nn.Module, weights: dict[str, Tensor], path: str | Path, expected: str
+) -> None:
+    """Copy ``weights`` into the parts of a recognizer that score; see :func:`fill_recognizer`.
+
+    Args:
+        network: An MMAction2 recognizer.
+        weights: Name -> tensor. What training added is left out.
+        path: Of their file, for the message.
+        expected: What would fit, for the message.
+
+    Raises:
+        ValueError: They do not fit; the network is then unchanged.
+    """
     scoring = nn.ModuleDict(
         {name: module for name, module in network.named_children() if name not in _ADDED}
     )
     own = {name: value for name, value in weights.items() if name.split('.')[0] not in _ADDED}
     fill(scoring, own, path, expected)
-    return sha256

@@ -89,11 +89,11 @@ def run_info(args: argparse.Namespace) -> int:
     code = 0
     for store in args.stores:
         try:
-            print('\n'.join(summary_lines(summarize(store))), flush=True)
-        except BrokenPipeError:  # whoever reads, such as head, has enough
-            raise
+            lines = summary_lines(summarize(store))
         except (TargetStoreError, OSError) as error:
             code = _complain(error)
+        else:
+            print('\n'.join(lines), flush=True)
     return code
 
 

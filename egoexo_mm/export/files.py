@@ -15,7 +15,6 @@ from torch import Tensor
 from .scorer import ClipScorer
 
 OPSET = 17
-SUFFIXES = ('.onnx', '.pt2')
 TOLERANCE = 1e-4
 # of the largest score: random weights give 400 classes 0.0025 each, where 1e-4 would be a lot
 RELATIVE_TOLERANCE = 1e-3

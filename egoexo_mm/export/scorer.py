@@ -1,14 +1,13 @@
 """What is exported of a recognizer: from a batch of clips to their scores, and to maps.
 
 Shape legend: ``N`` clips, ``T`` frames of ``H x W`` pixels, ``C`` classes, ``t x h x w`` frames and
-cells of a map.
+cells of a map of ``K`` kinds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
 from mmaction.models import Recognizer2D
@@ -19,11 +18,12 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from egoexo_mm.checkpoints.download import local_file
-from egoexo_mm.checkpoints.filling import fill, fill_recognizer
+from egoexo_mm.checkpoints.filling import fill, fill_scoring
 from egoexo_mm.checkpoints.reading import read_weights
 from egoexo_mm.checks import check_choice
-from egoexo_mm.models.heads import InteractionMapHead
-from egoexo_mm.models.heads.base import StockHead, view_scorer
+from egoexo_mm.models.heads import InteractionMapHead, VerbNounHead
+from egoexo_mm.models.heads.base import StockHead, score_activation, view_scorer
+from egoexo_mm.models.heads.verb_noun_head import PARTS
 from egoexo_mm.models.view_scoring import activate
 
 INPUTS = ('uint8', 'float', 'normalized')
@@ -69,16 +69,14 @@ class ClipScorer(nn.Module):
             for key, value in (model.test_cfg or {}).items()
             if key != 'max_testing_views'
         }
-        names = ['verb', 'noun'] if hasattr(model.cls_head, 'fc_verb') else ['scores']
+        names = PARTS if isinstance(model.cls_head, VerbNounHead) else ('scores',)
         self.outputs = [*names, *self.map_heads]
         self.eval()  # of this module too: exporters restore its mode in all that is in it
 
     @property
     def activation(self) -> str | None:
         """What was applied to the class scores."""
-        if isinstance(self.head, StockHead):
-            return 'softmax' if self.head.head.average_clips == 'prob' else None
-        return self.head.activation
+        return score_activation(self.model.cls_head)
 
     @property
     def ensemble(self) -> str:
@@ -92,8 +90,8 @@ class ClipScorer(nn.Module):
             clips: (N, 3, T, H, W), uint8 or float32. A 2D recognizer has its segments as T.
 
         Returns:
-            (N, C) scores, or (N, verbs) and (N, nouns); and (N, 2, t, h, w) of each map head, the
-            hand and the held object from 0 to 1.
+            (N, C) scores, or (N, verbs) and (N, nouns); and (N, K, t, h, w) of each map head, from
+            0 to 1, by default of K = 2 kinds: hand and held object.
         """
         x = clips if self.pixels == 'normalized' else self.normalize(clips)
         x = x.transpose(1, 2).contiguous() if self.frames_in_batch else x[:, None]
@@ -167,15 +165,14 @@ def load_recognizer(cfg: Config, checkpoint: str, *, maps: bool = False) -> nn.M
     if checkpoint == 'none':
         return model
     path = local_file(checkpoint)
-    fill_recognizer(model, path, _FITS)
+    weights, _ = read_weights(path)
+    fill_scoring(model, weights, path, _FITS)
     for name in map_heads(model) if maps else ():
         prefix = f'aux_heads.{name}.'
-        weights = {
-            key[len(prefix) :]: value
-            for key, value in read_weights(path)[0].items()
-            if key.startswith(prefix)
+        own = {
+            key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)
         }
-        fill(model.aux_heads[name], weights, Path(f'{path}, {prefix}*'), _FITS)
+        fill(model.aux_heads[name], own, f'{path}, {prefix}*', _FITS)
     return model
 
 

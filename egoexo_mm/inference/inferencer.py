@@ -20,12 +20,14 @@ from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from egoexo_mm.checkpoints.reading import read_checkpoint
+from egoexo_mm.checkpoints.reading import read_checkpoint, unwrapped
 from egoexo_mm.checks import check_choice
 from egoexo_mm.engine.check_weights_hook import check_weights
 from egoexo_mm.interaction_maps import KINDS
 from egoexo_mm.models.distillation_maths import pool_features
-from egoexo_mm.models.heads import VerbNounHead, ViewHead
+from egoexo_mm.models.heads import VerbNounHead
+from egoexo_mm.models.heads.base import score_activation
+from egoexo_mm.models.heads.interaction_map_head import map_loss_name
 from egoexo_mm.progress import track
 from egoexo_mm.shipped import PREFIX, config_path
 from egoexo_mm.video import BrokenVideoError
@@ -136,8 +138,7 @@ class EgoExoInferencer(BaseInferencer):
                 f'{name} has no weights of aux_heads.{MAPS}, it was stripped or trained without '
                 'maps; take the checkpoint of training'
             )
-        state = checkpoint.get('state_dict', checkpoint)
-        state = {key.removeprefix('module.'): value for key, value in state.items()}
+        state, _ = unwrapped(checkpoint.get('state_dict', checkpoint), name)
         model.load_state_dict(
             {key: value for key, value in state.items() if key not in misfit.shapes}, strict=False
         )
@@ -166,8 +167,8 @@ class EgoExoInferencer(BaseInferencer):
         head = self.model.aux_heads[MAPS]
         found = {}
         for channel, kind in enumerate(getattr(head, 'kinds', KINDS)):
-            name = 'loss_held_object' if kind == 'object' else f'loss_{kind}'
-            if getattr(getattr(head, name, None), 'loss_weight', 1):  # of 0 it stays at random
+            loss = getattr(head, map_loss_name(kind), None)
+            if getattr(loss, 'loss_weight', 1):  # of 0 it stays at random
                 found[channel] = kind
         return found
 
@@ -497,15 +498,11 @@ def _head_facts(head: nn.Module | None) -> HeadFacts:
         return HeadFacts({})
     if isinstance(head, VerbNounHead):
         counts = dict(verb=head.fc_verb.out_features, noun=head.fc_noun.out_features)
-        return HeadFacts(counts, logits=head.activation is None)
+        return HeadFacts(counts, logits=score_activation(head) is None)
     classes = getattr(head, 'num_classes', None)
-    if isinstance(head, ViewHead):
-        activation = head.activation
-        logits, several = activation is None, activation == 'sigmoid'
-    else:
-        logits, several = getattr(head, 'average_clips', 'prob') != 'prob', False
-    several = several or bool(getattr(head, 'multi_class', False))
-    return HeadFacts(dict(label=classes) if classes else {}, logits, several)
+    activation = score_activation(head)
+    several = activation == 'sigmoid' or bool(getattr(head, 'multi_class', False))
+    return HeadFacts(dict(label=classes) if classes else {}, activation is None, several)
 
 
 def _modules(model: nn.Module) -> list[nn.Module]:

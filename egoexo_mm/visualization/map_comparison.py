@@ -12,7 +12,7 @@ import numpy as np
 
 from egoexo_mm.interaction_maps import KINDS
 
-from .draw import COLOURS, dim, overlay_map
+from .draw import dim, kind_colours, overlay_map
 from .panels import fit_short_side
 from .sheet import blank, heading, stack
 from .text import GREY, WHITE
@@ -47,13 +47,12 @@ def comparison_sheet(
     Args:
         rows: Of one frame size.
         title: A line of text.
-        kinds: Names of the K kinds; others than ``hand`` and ``object`` have one colour.
+        kinds: Names of the K kinds.
         short_side: Of the drawn frames, in pixels.
     """
     lines = [_row(row, kinds, short_side) for row in rows]
     names = [('frame', WHITE)]
-    for kind in kinds:
-        colour = COLOURS.get(kind, COLOURS['score'])
+    for kind, colour in zip(kinds, kind_colours(kinds)):
         names += [(f'{kind} target', colour), (f'{kind} predicted', colour)]
     width = (lines[0].shape[1] + _GAP) // len(names) - _GAP
     head = _beside([heading([name], width, colour) for name, colour in names])
@@ -66,8 +65,7 @@ def comparison_sheet(
 def _row(row: ComparedMaps, kinds: Sequence[str], short_side: int) -> np.ndarray:
     frame = fit_short_side(row.frame, short_side)
     ground, pictures = dim(frame), [frame]
-    for number, kind in enumerate(kinds):
-        colour = COLOURS.get(kind, COLOURS['score'])
+    for number, colour in enumerate(kind_colours(kinds)):
         for maps in (row.target, row.predicted):
             if maps is None:
                 pictures.append(blank(frame.shape[1], len(frame)))

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from .draw import COLOURS
+from .draw import kind_colours
 from .panels import ScoreBar, score_strip
 from .sheet import blank, grid, heading, stack
-from .text import GREY, LINE, WHITE, Colour, draw_text, shorten, text_width
+from .text import GREY, LINE, WHITE, draw_text, shorten, text_width
 
 _SWATCH = 12  # pixels
 _FAINT = 0.1  # a map this low is clear: sigmoids are never zero
@@ -53,15 +53,16 @@ def paint_maps(frame: np.ndarray, maps: Mapping[str, np.ndarray]) -> np.ndarray:
     """
     unseen = np.isnan(next(iter(maps.values())))[..., None]
     picture = np.where(unseen, frame * _UNSEEN, frame)
-    for kind, values in maps.items():
+    colours = kind_colours(list(maps))
+    for colour, values in zip(colours, maps.values()):
         alpha = np.clip((np.nan_to_num(values) - _FAINT) / (1 - _FAINT), 0, 1)[..., None]
         alpha = alpha * _STRONGEST
-        picture = picture * (1 - alpha) + np.array(_colour(kind)) * alpha
+        picture = picture * (1 - alpha) + np.array(colour) * alpha
     picture = np.rint(picture).astype(np.uint8)
-    for kind, values in maps.items():
+    for colour, values in zip(colours, maps.values()):
         high = (np.nan_to_num(values) >= _OUTLINED).astype(np.uint8)
         lines, _ = cv2.findContours(high, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, lines, -1, _colour(kind), 2, cv2.LINE_AA)
+        cv2.drawContours(picture, lines, -1, colour, 2, cv2.LINE_AA)
     return picture
 
 
@@ -95,9 +96,9 @@ def legend(kinds: Sequence[str], width: int) -> np.ndarray:
     """A line that says which colour is which map, (LINE, width, 3)."""
     out = blank(width, LINE)
     left = 4
-    for kind in kinds:
+    for kind, colour in zip(kinds, kind_colours(kinds)):
         top = (LINE - _SWATCH) // 2
-        out[top : top + _SWATCH, left : left + _SWATCH] = _colour(kind)
+        out[top : top + _SWATCH, left : left + _SWATCH] = colour
         draw_text(out, kind, left + _SWATCH, 0, WHITE)
         left += _SWATCH + text_width(kind) + 8
     draw_text(
@@ -110,8 +111,3 @@ def prediction_sheet(panels: Sequence[np.ndarray], title: str, columns: int = 3)
     """Panels of one size on one picture, under a title."""
     tiles = grid(panels, min(columns, len(panels)))
     return stack([heading([title], tiles.shape[1]), tiles])
-
-
-def _colour(kind: str) -> Colour:
-    """That of hands and objects; other kinds have one colour."""
-    return COLOURS.get(kind, COLOURS['score'])

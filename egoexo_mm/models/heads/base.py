@@ -118,6 +118,16 @@ def view_scorer(head: nn.Module) -> ViewHead | StockHead | None:
     return StockHead(head) if stock else None
 
 
+def score_activation(head: nn.Module) -> str | None:
+    """What the scores of a class head went through, ``'softmax'`` or ``'sigmoid'``; None: nothing.
+
+    A head of MMAction2 has a softmax with ``average_clips='prob'``.
+    """
+    if isinstance(head, ViewHead):
+        return head.activation
+    return 'softmax' if getattr(head, 'average_clips', 'prob') == 'prob' else None
+
+
 class AuxiliaryHead(BaseModule):
     """A head that learns a teacher's outputs; ``EgoExoRecognizer`` trains it and tests without it.
 

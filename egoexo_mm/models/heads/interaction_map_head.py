@@ -82,7 +82,7 @@ class InteractionMapHead(AuxiliaryHead):
         self.conv_map = nn.Conv3d(mid_channels, len(self.kinds), 1)
         configs = {'hand': loss_hand, 'object': loss_held_object, **(losses or {})}
         for kind in self.kinds:
-            setattr(self, _loss_name(kind), MODELS.build(configs.get(kind, _LOSS)))
+            setattr(self, map_loss_name(kind), MODELS.build(configs.get(kind, _LOSS)))
 
     def init_weights(self) -> None:
         """He initialisation of the first convolution, small normal weights of the last."""
@@ -103,7 +103,7 @@ class InteractionMapHead(AuxiliaryHead):
 
     def losses(self, pred: Tensor, target: Tensor, num_clips: int) -> dict[str, Tensor]:
         """Weighted losses of the maps (M, K, T, H, W), each kind under its name."""
-        names = map(_loss_name, self.kinds)
+        names = map(map_loss_name, self.kinds)
         return {
             name: getattr(self, name)(pred[:, i], target[:, i], avg_factor=num_clips)
             for i, name in enumerate(names)
@@ -133,6 +133,6 @@ class InteractionMapHead(AuxiliaryHead):
         )
 
 
-def _loss_name(kind: str) -> str:
+def map_loss_name(kind: str) -> str:
     """Name of the loss of a kind in the log; objects are those that hands hold."""
     return 'loss_held_object' if kind == 'object' else f'loss_{kind}'

@@ -5,51 +5,15 @@ Shape legend: ``M`` clips that have a target, ``E`` width of the embedding.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 import torch.nn.functional as F
 from mmaction.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
-
-class EmbeddingLoss(nn.Module):
-    """``loss_weight`` x a distance of embeddings, mean over clips; a base.
-
-    Args:
-        loss_weight: Weight of the loss.
-    """
-
-    def __init__(self, *, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
-
-    @abstractmethod
-    def distance(self, pred: Tensor, target: Tensor) -> Tensor:
-        """(M,) distances of float32 embeddings (M, E)."""
-
-    @abstractmethod
-    def blend(self, target: Tensor, partner: Tensor, own: float) -> Tensor:
-        """Targets (M, E) of clips that show themselves by ``own`` and a partner by the rest."""
-
-    def forward(self, pred: Tensor, target: Tensor, avg_factor: int | None = None) -> Tensor:
-        """Weighted loss of a batch.
-
-        Args:
-            pred: (M, E) student embeddings of the clips that have a target.
-            target: (M, E) teacher embeddings.
-            avg_factor: Clips in the batch, with and without a target; ``M`` by default.
-
-        Returns:
-            A scalar; zero with a gradient path when ``M`` is 0.
-        """
-        if not len(pred):
-            return pred.sum() * 0
-        distance = self.distance(pred.float(), target.float())
-        return self.loss_weight * distance.sum() / (avg_factor or len(pred))
+from .base import ClipLoss
 
 
 @MODELS.register_module()
-class CosineLoss(EmbeddingLoss):
+class CosineLoss(ClipLoss):
     """One minus the cosine of student and teacher: their directions, whatever their lengths."""
 
     def distance(self, pred: Tensor, target: Tensor) -> Tensor:
@@ -66,7 +30,7 @@ class CosineLoss(EmbeddingLoss):
 
 
 @MODELS.register_module()
-class SmoothL1EmbeddingLoss(EmbeddingLoss):
+class SmoothL1EmbeddingLoss(ClipLoss):
     """Smooth L1 distance, mean over the numbers of an embedding.
 
     Args:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from mmaction.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
+
+from .base import ClipLoss
 
 
 @MODELS.register_module()
-class InteractionMapLoss(nn.Module):
+class InteractionMapLoss(ClipLoss):
     """``loss_weight`` x binary cross entropy with soft targets, mean over clips and cells.
 
     It is the loss of one kind of map, hands or held objects.
@@ -19,27 +21,14 @@ class InteractionMapLoss(nn.Module):
     """
 
     def __init__(self, *, loss_weight: float = 1.0, pos_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
+        super().__init__(loss_weight=loss_weight)
         self.pos_weight = pos_weight
 
-    def forward(self, logits: Tensor, target: Tensor, avg_factor: int | None = None) -> Tensor:
-        """Weighted loss of a batch.
-
-        Args:
-            logits: (M, T, H, W) student map before the sigmoid, of the clips that have a target.
-            target: (M, T, H, W) in [0, 1].
-            avg_factor: Clips in the batch, with and without a target; ``M`` by default.
-
-        Returns:
-            A scalar; zero with a gradient path when ``M`` is 0.
-        """
-        if not len(logits):
-            return logits.sum() * 0
-        logits, target = logits.float(), target.float()
-        cost = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    def distance(self, pred: Tensor, target: Tensor) -> Tensor:
+        """(M,) of maps (M, T, H, W) before the sigmoid and targets in [0, 1]."""
+        cost = F.binary_cross_entropy_with_logits(pred, target, reduction='none')
         if self.pos_weight != 1:
             # BCE is y * softplus(-x) + (1 - y) * softplus(x). The first term is added another
             # pos_weight - 1 times.
-            cost = cost + (self.pos_weight - 1) * target * F.softplus(-logits)
-        return self.loss_weight * cost.flatten(1).mean(1).sum() / (avg_factor or len(logits))
+            cost = cost + (self.pos_weight - 1) * target * F.softplus(-pred)
+        return cost.flatten(1).mean(1)

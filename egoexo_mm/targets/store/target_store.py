@@ -213,16 +213,17 @@ class TargetStore:
                 )
 
     def _add_segments(self, batches: Iterable[tuple[Path, pa.RecordBatch]]) -> None:
-        spans, rows = [], 0
+        starts, stops, rows = [np.zeros(0)], [np.zeros(0)], 0
         for i, (shard, batch) in enumerate(batches):
             check_ids(batch, shard)
             self._batches.append((shard, batch))
             self._starts.append(rows)
             rows += len(batch)
             self._views[i] = numpy_views(batch, shard)
-            spans.append((self._views[i]['start'], self._views[i]['stop']))
+            starts.append(self._views[i]['start'])
+            stops.append(self._views[i]['stop'])
         self._rows = rows
-        start, stop = (np.concatenate([np.zeros(0), *part]) for part in zip(*spans or [((), ())]))
+        start, stop = np.concatenate(starts), np.concatenate(stops)
         odd = np.flatnonzero(~((start >= 0) & (start < stop) & (stop < np.inf)))  # NaN too
         if len(odd):
             shard, name = self._name_of(odd.item(0))
@@ -260,7 +261,7 @@ class TargetStore:
         self._locate(video_id)  # of an unknown video, says which ids there are
         return MissingVideoError(
             f'{self.path}: no segment of video {quote(video_id)} overlaps {span[0]:g} to '
-            f'{span[1]:g} s ({describe(self._segments.spans(video_id))}); run the teacher on it, '
+            f'{span[1]:g} s ({describe(self.segments(video_id))}); run the teacher on it, '
             'or choose to skip videos without target'
         )
 
