@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 
 from egoexo_mm.video.frame_sets import ASSUMED_FPS
+from egoexo_mm.video.opencv_reader import shows_interlaced
+from egoexo_mm.video.opening import say
 
 from .sources import Source
 
@@ -72,6 +74,12 @@ def _windows(
             frames.popleft()
         if now + 1 / rate >= due - 1e-6:
             times, pictures = zip(*frames)
+            if not shows_interlaced() and all(np.array_equal(pictures[0], p) for p in pictures[1:]):
+                say(
+                    name,
+                    f'{name}: all pictures of a window are the same. If it is interlaced, this '
+                    'version of OpenCV cannot show it; pip install "opencv-python<5"',
+                )
             yield Source(
                 name,
                 list(pictures),

@@ -2,17 +2,49 @@
 
 OpenCV 4.11 does not follow a change of the frame size: it repeats the last picture or returns parts
 of it, without an error. It takes the first video stream even if that is a cover picture, and
-guesses the number of frames. PyAV, where installed, is asked for all three beforehand; without it
-OpenCV's own properties show some of these cases.
+guesses the number of frames. OpenCV 5 does not show interlaced pictures. PyAV, where installed, is
+asked for all four beforehand; without it OpenCV's own properties show some of these cases.
 """
 
 from __future__ import annotations
+
+import functools
+import os
+import tempfile
 
 import numpy as np
 
 from .base import RandomAccess, VideoFile
 from .errors import BrokenVideoError, ReaderLimitError
-from .pyav_index import Index, OpenVideo, build_index, key_frame_shapes, pyav_installed
+from .pyav_index import Index, OpenVideo, build_index, key_frame_facts, pyav_installed
+
+# a single red picture of 32 x 32, interlaced MPEG-2
+_INTERLACED = bytes.fromhex(
+    '000001b302002013ffffe018000001b5148200010000000001b8000800400000'
+    '0100000ffff8000001b58ffff3000000010113790a5297ccdfb85a5294888000'
+    '00010213790a5297ccdfb85a52948880'
+)
+
+
+@functools.cache
+def shows_interlaced() -> bool:
+    """Whether this OpenCV shows interlaced pictures.
+
+    OpenCV 5.0 returns memory that nothing was written to, and reports success; its FFmpeg prints
+    "Cannot convert interlaced to progressive frames".
+    """
+    import cv2
+
+    handle, path = tempfile.mkstemp('.m2v')
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            file.write(_INTERLACED)
+        capture = cv2.VideoCapture(path)
+        done, frame = capture.read()
+        capture.release()
+    finally:
+        os.remove(path)
+    return bool(done) and bool((abs(frame - np.array([0.0, 0, 255])) < 16).all())
 
 
 def _known_to_pyav(path: str) -> Index | None:
@@ -41,7 +73,9 @@ def _known_to_pyav(path: str) -> Index | None:
         raise ReaderLimitError(
             'OpenCV may also show the first frames, which need others that the file lacks'
         )
-    shapes = key_frame_shapes(path)
+    shapes, interlaced = key_frame_facts(path)
+    if interlaced and not shows_interlaced():
+        raise ReaderLimitError('this version of OpenCV does not show interlaced pictures')
     if len(shapes) > 1 or any(mirrored for *_, mirrored in shapes):
         raise ReaderLimitError(
             'OpenCV does not follow changes of the frame size, and does not mirror'
@@ -60,6 +94,23 @@ def _check_alone(path: str) -> None:
         )
     if not capture.grab() and capture.said > 2:
         raise ReaderLimitError('OpenCV shows a single picture of it, perhaps the cover')
+    if not shows_interlaced() and _stands_still(path):
+        raise ReaderLimitError(
+            'shows the same picture from beginning to end, as this version of OpenCV does of '
+            'interlaced video'
+        )
+
+
+def _stands_still(path: str) -> bool:
+    """Whether all pictures are the same."""
+    capture, first = Capture(path), None
+    while capture.grab():
+        picture = capture.as_stored()
+        if first is None:
+            first = picture
+        elif not np.array_equal(first, picture):
+            return False
+    return True
 
 
 class Capture:
@@ -107,12 +158,21 @@ class Capture:
         Raises:
             ReaderLimitError: it cannot be decoded.
         """
-        done, frame = self._capture.retrieve()
-        if not done:
-            raise ReaderLimitError(f'OpenCV: frame {self.position - 1} cannot be decoded')
+        frame = self.as_stored()
         if not pyav_installed():
             self._compare(frame)
         return np.ascontiguousarray(np.rot90(frame[..., ::-1], self._turns))
+
+    def as_stored(self) -> np.ndarray:
+        """The frame passed last, BGR and not turned.
+
+        Raises:
+            ReaderLimitError: it cannot be decoded.
+        """
+        done, frame = self._capture.retrieve()
+        if not done:
+            raise ReaderLimitError(f'OpenCV: frame {self.position - 1} cannot be decoded')
+        return frame
 
     def _compare(self, frame: np.ndarray) -> None:
         """Warn where the lower or right edge stays as it was, as after a change of the size."""
@@ -124,8 +184,10 @@ class Capture:
                 say(
                     'same edge',
                     f'{self._path}: an edge of frame {self.position - 1} is that of a frame '
-                    'before. If the frame size has changed there, what OpenCV shows from then on '
-                    'is wrong; PyAV follows such changes (pip install av)',
+                    'before. If the frame size has changed there'
+                    + ('' if shows_interlaced() else ', or the video is interlaced there')
+                    + ', what OpenCV shows from then on is wrong; PyAV follows such changes '
+                    '(pip install av)',
                 )
         self._last = frame
 

@@ -114,11 +114,19 @@ class OpenVideo:
                 context.skip_frame = 'DEFAULT'
 
 
-def key_frame_shapes(source: str) -> set[tuple[int, int, int, bool]]:
-    """Widths, heights, quarter turns and mirroring in a file; they change at key frames."""
-    video = OpenVideo(source)
+def key_frame_facts(source: str) -> tuple[set[tuple[int, int, int, bool]], bool]:
+    """What may change at key frames.
+
+    Returns:
+        Widths, heights, quarter turns and mirroring in the file, and whether any key frame is
+        interlaced.
+    """
+    video, shapes, interlaced = OpenVideo(source), set(), False
     video.stream.codec_context.skip_frame = 'NONKEY'
-    return {(frame.width, frame.height, *display_turns(frame)) for frame in video.frames()}
+    for frame in video.frames():
+        shapes.add((frame.width, frame.height, *display_turns(frame)))
+        interlaced |= frame.interlaced_frame
+    return shapes, interlaced
 
 
 def is_mirrored(source: str | BinaryIO) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -130,6 +131,22 @@ def test_a_file_stands_in_for_a_camera(case, run, tmp_path, capsys, monkeypatch)
         for name in ('out', 'file')
     )
     assert [row['labels'] for row in live[::2]] == [row['labels'] for row in file[:2]]
+
+
+@pytest.mark.parametrize('shows', [True, False])
+def test_a_camera_that_opencv_5_cannot_show(tmp_path, monkeypatch, shows):
+    said = []
+    monkeypatch.setattr('egoexo_mm.inference.camera.shows_interlaced', lambda: shows)
+    monkeypatch.setattr('egoexo_mm.inference.camera.say', lambda key, text: said.append(text))
+    moving = noise_video(tmp_path / 'moving.mp4', seed=3, num_frames=6, fps=10)
+    list(camera_windows(str(moving), window=0.5))
+    assert not said
+    still = cv2.VideoWriter(str(moving), cv2.VideoWriter_fourcc(*'mp4v'), 10, (32, 32))
+    for _ in range(6):
+        still.write(np.zeros((32, 32, 3), np.uint8))
+    still.release()
+    list(camera_windows(str(moving), window=0.5))
+    assert len(said) == (not shows) and all('opencv-python<5' in text for text in said)
 
 
 def test_a_camera_is_known_by_its_name(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from egoexo_mm.video import (
     check_reader,
     open_frames,
     open_stream,
+    opencv_reader,
     opening,
 )
 from egoexo_mm.visualization.files import VideoFrames
@@ -180,6 +181,15 @@ def test_mirrored(tmp_path, made):
         np.testing.assert_array_equal(open_frames(tmp_path / 'b.mp4', reader)[5], plain[:, ::-1])
 
 
+def test_pyav_reads_interlaced_videos_for_opencv_5(made, monkeypatch):
+    said = []
+    monkeypatch.setattr(opening, 'say', lambda key, text: said.append(text))
+    monkeypatch.setattr(opencv_reader, 'shows_interlaced', lambda: False)
+    assert number(open_frames(made('h264_mp4'), 'opencv')[20]) == 20 and not said
+    assert number(open_frames(made('mpeg2_ts'), 'opencv')[20]) == 20
+    assert 'does not show interlaced pictures. So pyav reads it' in said[0]
+
+
 def test_counted_files_are_decoded_once_in_a_process(made, monkeypatch):
     from egoexo_mm.video import pyav_index
 
@@ -212,12 +222,31 @@ class TestWithoutPyAV:
         stream, forward = read_all(path, reader)
         assert forward == expected.numbers and stream.num_frames in (0, COUNT)
 
-    @pytest.mark.parametrize('kind', ['av1_mp4', 'edit_list', 'hevc_no_key'])
+    @pytest.mark.parametrize('kind', ['av1_mp4', 'edit_list', 'hevc_no_key', 'mpeg2_ts'])
     def test_or_a_sentence_that_names_pyav(self, made, kind):
-        with pytest.raises(
-            BrokenVideoError, match=rf'{kind}\S+: .*; PyAV may read it, but is not installed \('
-        ):
-            open_frames(made(kind))
+        path, expected = made(kind), KINDS[kind]
+        try:
+            video = open_frames(path)
+        except BrokenVideoError as error:
+            assert f'{path}: ' in str(error)
+            assert '; PyAV may read it, but is not installed (' in str(error)
+        else:  # OpenCV 5 reads HEVC without its first key frame
+            assert kind in ('hevc_no_key', 'mpeg2_ts')
+            frames = video.get_batch(range(len(video)))
+            assert [number(frame) for frame in frames] == expected.numbers
+
+    @pytest.mark.parametrize('opened', [open_frames, open_stream])
+    def test_interlaced_with_opencv_5(self, tmp_path, made, monkeypatch, opened):
+        """It shows the same picture all the time; a film that only begins so is read."""
+        monkeypatch.setattr(opencv_reader, 'shows_interlaced', lambda: False)
+        monkeypatch.setattr(opening, '_ORDER', ('opencv',))
+        still, begins = tmp_path / 'still.avi', tmp_path / 'begins.avi'
+        for path, count in ((still, 5), (begins, 6)):
+            shown = f'loop=4:1:0,trim=end_frame={count}'
+            ffmpeg('-i', made('h264_mp4'), '-vf', shown, '-c:v', 'mjpeg', path)
+        opened(begins, 'opencv')
+        with pytest.raises(BrokenVideoError, match='still.avi: shows the same picture .* PyAV may'):
+            opened(still, 'opencv')
 
     @pytest.mark.parametrize('kind', ['grows_mp4', 'shrinks_mp4'])
     def test_opencv_warns_where_the_size_may_change(self, made, kind, said):
