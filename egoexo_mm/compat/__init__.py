@@ -30,6 +30,7 @@ from . import (
     pkg_resources_standin,
     raw_frames,
     resume,
+    yapf_verify,
 )
 from .mmaction_models import import_mmaction_models
 from .workaround import Workaround
@@ -49,6 +50,7 @@ _MODULES = (
     mmcv_ext,
     mmcv_ext_types,
     mmengine_configs,
+    yapf_verify,
     multimodal,
     color_jitter,
     data_samples,

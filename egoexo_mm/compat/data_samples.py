@@ -107,17 +107,26 @@ def as_score(value: Any) -> Any:
     import torch
 
     if isinstance(value, dict):
-        return {name: as_score(score) for name, score in value.items()}
+        return type(value)({name: as_score(score) for name, score in value.items()})
     return value if isinstance(value, torch.Tensor) else torch.as_tensor(value).float()
 
 
 def _former(name: str) -> property:
     """A property with the field in its ``item``, as mmaction2 had it before 1.2."""
+    from mmengine.structures import LabelData
+
+    class Field(LabelData):
+        """A copy of the field; blending sets its ``item``, which sets the sample's."""
+
+        def __setattr__(self, key: str, value: Any) -> None:
+            super().__setattr__(key, value)
+            if key == 'item' and '_sample' in self.__dict__:
+                self._sample.set_field(value, name)
 
     def read(sample: Any) -> Any:
-        from mmengine.structures import LabelData
-
-        return LabelData(item=getattr(sample, name))
+        found = Field(item=getattr(sample, name))
+        found.__dict__['_sample'] = sample
+        return found
 
     def write(sample: Any, value: Any) -> None:
         sample.set_field(value.item, name)

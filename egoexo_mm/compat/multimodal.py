@@ -5,13 +5,15 @@ need names that transformers 5 no longer has, timm and einops. Where one of them
 ``import mmaction.models`` fails, so no model of mmaction2 can be used.
 Workaround: VindLU's imports are tried first. If one fails, mmaction2 registers its placeholders for
 an environment without transformers, which say so when one is built.
-Inactive: where transformers is not installed, or VindLU's imports work.
+Inactive: where transformers is not installed, VindLU's imports work, or mmaction2 has no such
+models (before 1.2).
 Delete: once mmaction2 guards the import.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 
 from .workaround import Workaround, package_dir
 
@@ -34,6 +36,8 @@ def apply() -> Workaround:
     """Switch the multimodal models off where they cannot be imported."""
     if package_dir('mmaction') is None or package_dir('transformers') is None:
         return Workaround(NAME, False, 'mmaction2 or transformers is not installed')
+    if not importlib.util.find_spec('mmaction.utils.dependency'):
+        return Workaround(NAME, False, 'this mmaction2 has none')
     from mmaction.utils import dependency
 
     if not dependency.WITH_MULTIMODAL:

@@ -199,8 +199,13 @@ def _broken_weights(model: nn.Module) -> list[str]:
 
 def _saves_now(runner: Runner) -> bool:
     """Whether a ``CheckpointHook`` that counts iterations saves after this one."""
+
+    def schedule(hook: CheckpointHook) -> tuple[int, ...]:
+        begin = (hook.save_begin,) if hasattr(hook, 'save_begin') else ()  # from mmengine 0.8.3 on
+        return (hook.interval, *begin)
+
     return any(
-        hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
+        hook.every_n_train_iters(runner, *schedule(hook))
         or (hook.save_last and hook.is_last_train_iter(runner))
         for hook in runner.hooks
         if isinstance(hook, CheckpointHook) and not hook.by_epoch

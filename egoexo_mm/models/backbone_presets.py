@@ -200,7 +200,7 @@ def _vit(backbone: nn.Module) -> FeatureTap:
     return FeatureTap(
         module='norm',
         order='n (t h w) d',
-        channels=backbone.embed_dims,
+        channels=backbone.patch_embed.projection.out_channels,
         time_stride=time,
         cell_size=space,
     )

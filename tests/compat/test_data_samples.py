@@ -79,6 +79,23 @@ def test_the_former_names_can_be_set_and_removed(sample):
     assert 'gt_label' not in sample
 
 
+def test_blending_sets_the_item_in_place(sample):
+    """As MixupBlending of mmaction2 1.0 and 1.1 does."""
+    sample.set_gt_label(1)
+    sample.gt_labels.item = torch.tensor([0.75, 0.25])
+    assert sample.gt_label.tolist() == sample.gt_labels.item.tolist() == [0.75, 0.25]
+    copied = sample.clone()
+    copied.gt_labels.item = torch.tensor([0.5, 0.5])
+    assert sample.gt_label.tolist() == [0.75, 0.25] and copied.gt_label.tolist() == [0.5, 0.5]
+
+
+def test_the_kind_of_a_dict_of_scores_stays(sample):
+    class Scores(dict):
+        pass
+
+    assert type(sample.set_pred_score(Scores(verb=[1.0])).pred_score) is Scores
+
+
 def test_fields_are_packed(sample):
     transform = formatting.PackActionInputs(
         meta_keys=('a',), algorithm_keys=('ego_score', 'absent')

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts import needs
+
 ROOT = Path(__file__).parents[2]
 START = """
 import egoexo_mm
@@ -38,6 +40,7 @@ def distribution(folder, name, version, source):
     (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
 
 
+@needs('mmaction2', '1.2', 'multimodal models')
 @pytest.mark.parametrize(
     ('source', 'said'),
     [

@@ -12,6 +12,7 @@ from mmaction.registry import MODELS
 from egoexo_mm import compat
 from egoexo_mm.compat import drn, importlib_metadata_alias, standin
 from egoexo_mm.compat.workaround import package_dir
+from tests.hosts import needs
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +131,7 @@ def test_the_alias_is_the_standard_library():
     assert module.PackageNotFoundError is importlib.metadata.PackageNotFoundError
 
 
+@needs('mmaction2', '1.2', 'the import')
 def test_mmaction_imports_without_importlib_metadata():
     script = """
 import sys

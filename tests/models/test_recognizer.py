@@ -5,6 +5,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
 import egoexo_mm  # noqa: F401
+from tests.hosts import needs
 from tests.tiny import CONFIG
 
 
@@ -61,6 +62,7 @@ def test_every_parameter_gets_a_gradient(model, fields):
         assert model.cls_head.fc_cls.weight.grad.any()
 
 
+@needs('mmaction2', '1.1', 'FeatureHead')
 def test_feature_head_of_mmaction2_takes_our_slowfast():
     """clip_feature_extraction.py leaves backbone_name=None for a class that it does not know."""
     cfg = Config.fromfile(CONFIG).model

@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.hosts import needs
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
 import memory  # noqa: E402
 import rehearsal  # noqa: E402
 
 sys.path.remove(str(ROOT / 'tools' / 'benchmarks'))
+pytestmark = needs('torch', '2.1', 'pooling on the meta device')
 NAMES = rehearsal.recognizers()
 ONE_SIZE = ('VisionTransformer', 'TimeSformer', 'UniFormerV2', 'MViT')  # tested as they are trained
 

@@ -18,7 +18,9 @@ from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.models.backbone_presets import map_geometry
 from egoexo_mm.models.raw_views import FrameViews
 from tests import finetune_data
+from tests.hosts import needs
 from tests.media import write_kinetics, write_stores
+from tests.models.backbone_cases import NO_DOWNLOAD
 from tests.training.runs import log
 
 ROOT = Path(__file__).parents[2] / 'configs'
@@ -92,6 +94,7 @@ def test_all_of_the_issue_are_there():
     assert len(FINETUNING) == 11
 
 
+@needs('mmaction2', '1.1', 'positions of VideoMAE for other sizes')
 @pytest.mark.parametrize('name', marked(MAPS))
 def test_training_step(name):
     """All five losses with the recipe's blending, and a gradient for every parameter."""
@@ -431,7 +434,7 @@ def test_a_run(name, tmp_path):
     cfg = load(name)
     stores = write_stores(tmp_path, write_kinetics(tmp_path, 4, num_frames=70), num_frames=70)
     if in_batch(cfg):
-        cfg.model.backbone.update(depth=18, pretrained2d=False)  # no download
+        cfg.model.backbone.update(depth=18, **NO_DOWNLOAD)
         cfg.model.cls_head.in_channels = 512
     else:
         cfg.model.backbone.update(embed_dims=24, depth=2, num_heads=2)
