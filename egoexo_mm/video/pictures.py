@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,10 +25,14 @@ class Pictures:
     def __init__(
         self, stored: tuple[int, int], check: Callable[[], tuple[int, int]] | None = None
     ) -> None:
+        import av
         from av.video.reformatter import VideoReformatter
 
         self._stored, self._check = stored, check
         self._convert = VideoReformatter()  # one for all frames: it keeps its tables
+        # from 17 on PyAV takes a thread a core otherwise; there is one data worker a core
+        threads = int(av.__version__.split('.')[0]) >= 17
+        self._options: dict[str, Any] = dict(format='rgb24', **(dict(threads=1) if threads else {}))
         self._turns: tuple[int, bool] | None = None
 
     def rgb(self, frame: av.VideoFrame) -> np.ndarray:
@@ -36,10 +40,10 @@ class Pictures:
         if (frame.width, frame.height) != self._stored and self._check is not None:
             self._stored, self._check = self._check(), None
         if (frame.width, frame.height) == self._stored:
-            picture = self._convert.reformat(frame, format='rgb24').to_ndarray()
+            picture = self._convert.reformat(frame, **self._options).to_ndarray()
         else:
             width, height = self._stored
-            picture = frame.to_ndarray(format='rgb24', width=width, height=height)
+            picture = frame.to_ndarray(width=width, height=height, **self._options)
         if self._turns is None:
             self._turns = display_turns(frame)
         turns, mirrored = self._turns

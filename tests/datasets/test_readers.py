@@ -201,10 +201,11 @@ def test_a_forked_process_does_not_wait_for_readers_of_its_parent(tmp_path):
         '    cycle = [reader]\n'
         '    cycle.append(cycle)\n'  # only the garbage collector frees it
         '    kept.append(cycle)\n'
-        'del kept, cycle, reader\n'
+        'del kept, cycle\n'
         'child = os.fork()\n'
         'if not child:\n'
         '    gc.collect()\n'
+        '    del reader\n'
         '    own = decord.VideoReader(sys.argv[1])\n'
         '    handle = own._handle\n'
         '    own[0]\n'
@@ -220,3 +221,45 @@ def test_a_forked_process_does_not_wait_for_readers_of_its_parent(tmp_path):
     )
     command = [sys.executable, '-W', 'ignore', '-c', code, str(path)]
     assert subprocess.run(command, timeout=100).returncode == 7
+
+
+def test_a_forked_process_does_not_wait_for_conversions_of_its_parent(tmp_path):
+    """PyAV 17 and newer convert colours on threads, which are the parent's alone."""
+    av = pytest.importorskip('av')
+    if int(av.__version__.split('.')[0]) < 17:
+        pytest.skip('PyAV before 17 converts on the thread that asks')
+    path = write_video(tmp_path / 'a.mp4', ramp())
+    code = (
+        'import gc, os, sys\n'
+        'import egoexo_mm, av\n'
+        'gc.disable()\n'
+        'frame = next(av.open(sys.argv[1]).decode(video=0))\n'
+        'cycle = [frame.reformat(format="rgb24", threads=2), frame]\n'
+        'cycle.append(cycle)\n'
+        'del cycle, frame\n'
+        'child = os.fork()\n'
+        'if not child:\n'
+        '    gc.collect()\n'
+        '    os._exit(7)\n'
+        'sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n'
+    )
+    command = [sys.executable, '-W', 'ignore', '-c', code, str(path)]
+    assert subprocess.run(command, timeout=100).returncode == 7
+
+
+def test_colours_are_converted_on_one_thread(tmp_path):
+    av = pytest.importorskip('av')
+    path = write_video(tmp_path / 'a.mp4', ramp())
+    code = (
+        'import os, sys\n'
+        'import egoexo_mm\n'
+        'from egoexo_mm.video import open_frames\n'
+        'video = open_frames(sys.argv[1], "pyav")\n'
+        'def threads():\n'
+        '    return len(os.listdir("/proc/self/task"))\n'
+        'before = threads()\n'
+        'video[3]\n'
+        'sys.exit(threads() - before)\n'
+    )
+    command = [sys.executable, '-W', 'ignore', '-c', code, str(path)]
+    assert subprocess.run(command, timeout=100).returncode == 0, av.__version__

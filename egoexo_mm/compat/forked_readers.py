@@ -1,16 +1,20 @@
-"""decord's readers in forked processes.
+"""Video readers in forked processes.
 
 Broken: a process forked from one with an open ``decord.VideoReader``, such as a data worker, has a
 copy of the reader without its threads. Freeing such a copy never returns, and garbage collection
-may do that at any time. MMAction2's ``DecordInit`` leaves readers to the collector.
-Workaround: a forked process frees the readers that it opened itself and leaves those of its parent
-alone. decord is not imported for that.
-Inactive: where decord is not imported before a fork, and in processes that are not forked.
-Delete: once decord (or decord2) frees a reader without waiting for threads of another process.
+may do that at any time. MMAction2's ``DecordInit`` leaves readers to the collector. PyAV 17 and
+newer convert colours on threads of their own, with the same end.
+Workaround: a forked process does not collect what its parent left to the collector. It frees the
+decord readers that it opened itself and leaves those of its parent alone. Neither package is
+imported for that.
+Inactive: where neither is imported before a fork, and in processes that are not forked.
+Delete: once decord (or decord2) and libswscale free what they have without waiting for threads of
+another process.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -18,7 +22,7 @@ from typing import Any
 
 from .workaround import Workaround, wrap
 
-NAME = 'decord readers in forked processes'
+NAME = 'video readers in forked processes'
 _OWNER = '_egoexo_opened_by'  # process, of readers opened after a fork
 
 
@@ -31,6 +35,8 @@ def apply() -> Workaround:
 
 
 def _leave_readers_to_parent() -> None:
+    if 'av' in sys.modules or 'decord' in sys.modules:
+        gc.freeze()
     kind = getattr(sys.modules.get('decord'), 'VideoReader', None)
     if kind is None or hasattr(kind, _OWNER):
         return
