@@ -25,14 +25,11 @@ class Pictures:
     def __init__(
         self, stored: tuple[int, int], check: Callable[[], tuple[int, int]] | None = None
     ) -> None:
-        import av
         from av.video.reformatter import VideoReformatter
 
         self._stored, self._check = stored, check
         self._convert = VideoReformatter()  # one for all frames: it keeps its tables
-        # from 17 on PyAV takes a thread a core otherwise; there is one data worker a core
-        threads = int(av.__version__.split('.')[0]) >= 17
-        self._options: dict[str, Any] = dict(format='rgb24', **(dict(threads=1) if threads else {}))
+        self._options = to_rgb()
         self._turns: tuple[int, bool] | None = None
 
     def rgb(self, frame: av.VideoFrame) -> np.ndarray:
@@ -50,6 +47,19 @@ class Pictures:
         if not turns and not mirrored:
             return picture
         return np.ascontiguousarray(np.rot90(picture[:, ::-1] if mirrored else picture, turns))
+
+
+def to_rgb() -> dict[str, Any]:
+    """Arguments of PyAV's ``reformat``: RGB, converted on one thread.
+
+    There is one data worker a core, and from version 17 on PyAV takes a thread a core by default.
+    """
+    import av
+
+    options: dict[str, Any] = dict(format='rgb24')
+    if int(av.__version__.split('.')[0]) > 16:
+        options['threads'] = 1
+    return options
 
 
 def display_turns(frame: av.VideoFrame) -> tuple[int, bool]:

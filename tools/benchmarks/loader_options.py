@@ -19,6 +19,8 @@ def read(path: Path, start: int, clips: int, rgb: bool) -> dict[str, float]:
     import av
     from av.video.reformatter import VideoReformatter
 
+    from egoexo_mm.video.pictures import to_rgb
+
     spent, last = {}, time.process_time()
 
     def lap(name: str) -> None:
@@ -43,7 +45,7 @@ def read(path: Path, start: int, clips: int, rgb: bool) -> dict[str, float]:
                     lap('decode')
                     found += 1
                     if rgb:
-                        convert.reformat(frame, format='rgb24').to_ndarray()
+                        convert.reformat(frame, **to_rgb()).to_ndarray()
                     else:
                         np.concatenate([np.frombuffer(plane, np.uint8) for plane in frame.planes])
                     lap('frames to arrays')
