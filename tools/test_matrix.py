@@ -63,6 +63,19 @@ STACKS = {
 }
 
 
+def find_python(version: str) -> str | None:
+    """Path of a Python.
+
+    pyenv has a shim on PATH for every version that it installed, which works for those that are
+    switched on; the Python itself always does.
+    """
+    found = shutil.which(f'python{version}')
+    if found is None or Path(found).parent.name != 'shims':
+        return found
+    versions = sorted(Path(found).parents[1].glob(f'versions/{version}.*/bin/python{version}'))
+    return str(versions[-1]) if versions else None
+
+
 def environment(name: str, cache: Path) -> Path:
     """Return the Python of a stack's environment, which is made if it does not exist.
 
@@ -75,7 +88,7 @@ def environment(name: str, cache: Path) -> Path:
     python = folder / 'bin' / 'python'
     if (folder / 'complete').exists():
         return python
-    interpreter = shutil.which(f'python{stack.python}')
+    interpreter = find_python(stack.python)
     if interpreter is None:
         raise RuntimeError(
             f'no python{stack.python} on PATH; install it (pyenv, uv, your distribution) '

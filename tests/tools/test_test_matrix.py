@@ -60,6 +60,16 @@ def test_a_python_that_is_not_there(matrix, monkeypatch, tmp_path):
         matrix.environment('py310_torch24', tmp_path)
 
 
+def test_a_python_of_pyenv_that_is_not_switched_on(matrix, monkeypatch, tmp_path):
+    shim = tmp_path / 'shims' / 'python3.10'
+    monkeypatch.setattr(matrix.shutil, 'which', lambda name: str(shim))
+    assert matrix.find_python('3.10') is None
+    python = tmp_path / 'versions' / '3.10.13' / 'bin' / 'python3.10'
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert matrix.find_python('3.10') == str(python)
+
+
 @pytest.mark.parametrize('uv, told', [(False, '-m pip install'), (True, 'uv pip install -q')])
 def test_an_installation_that_fails(matrix, monkeypatch, tmp_path, uv, told):
     monkeypatch.setitem(matrix.STACKS, 'none', matrix.Stack('3', '', ['no-such-package==0']))
