@@ -89,7 +89,9 @@ def test_frames_and_times(made, kind, reader, monkeypatch):
         assert [number(frame) for frame in video.get_batch(some)] == [
             expected.numbers[i] for i in some
         ]
-    if kind in beyond(reader):
+    if (reader, kind) == ('opencv', 'av1_mp4') and not said:
+        pass  # from 5.1 on OpenCV reads it
+    elif kind in beyond(reader):
         assert len(said) == 1 and said[0].startswith(str(path)) and 'So pyav reads it' in said[0]
     else:
         assert not said
