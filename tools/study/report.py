@@ -51,7 +51,7 @@ def _plots(results: dict) -> dict[str, bytes]:
     if shown:
         plots['more'] = cell_plot(results, shown)
     data = results['data_curve']
-    if data and all(data['curves'].values()):
+    if data and all(len(points) > 1 for points in data['curves'].values()):
         spec = results['measures'][data['measure']]
         plots['data'] = data_plot(data, spec.get('label', data['measure']))
     return plots
