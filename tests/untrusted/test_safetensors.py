@@ -118,8 +118,9 @@ def test_it_is_known_by_its_content(tmp_path):
     (tmp_path / 'a.safetensors').rename(tmp_path / 'a.bin')
     assert is_safetensors(tmp_path / 'a.bin')
     same(read_weights(tmp_path / 'a.bin')[0], all_types())
+    weights = dict(w=torch.ones(2), row=all_types()['row'])  # torch 2.4 cannot save all types
     for new in (True, False):
-        torch.save(all_types(), tmp_path / 'b.bin', _use_new_zipfile_serialization=new)
+        torch.save(weights, tmp_path / 'b.bin', _use_new_zipfile_serialization=new)
         assert not is_safetensors(tmp_path / 'b.bin')
     (tmp_path / 'short.bin').write_bytes(b'PK')
     assert not is_safetensors(tmp_path / 'short.bin')
