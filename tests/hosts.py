@@ -1,9 +1,14 @@
-"""Marks of tests that need what older hosts lack."""
+"""Marks of tests that need what some setups lack."""
 
 import importlib.metadata
+import importlib.util
 
 import pytest
 from mmengine.utils import digit_version
+
+with_pyav = pytest.mark.skipif(
+    not importlib.util.find_spec('av'), reason='needs what PyAV tells of a file'
+)
 
 
 def needs(package: str, version: str, what: str):

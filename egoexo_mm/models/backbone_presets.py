@@ -196,11 +196,13 @@ def _timesformer(backbone: nn.Module) -> FeatureTap:
 
 def _vit(backbone: nn.Module) -> FeatureTap:
     """VideoMAE: all tokens after the last block. ``norm`` does nothing where the mean is taken."""
-    time, space, _ = backbone.patch_embed.projection.stride
+    projection = backbone.patch_embed.projection
+    time, space, _ = projection.stride
+    known = hasattr(backbone, 'embed_dims')  # from mmaction2 1.1 on
     return FeatureTap(
         module='norm',
         order='n (t h w) d',
-        channels=backbone.patch_embed.projection.out_channels,
+        channels=backbone.embed_dims if known else projection.out_channels,
         time_stride=time,
         cell_size=space,
     )

@@ -71,7 +71,10 @@ def painted(tmp_path_factory):
 @functools.cache
 def geometry_of(path):
     """Of the config's model, whose backbone is built for it: once for all of its chains."""
-    return map_geometry(Config.fromfile(path).model)
+    try:
+        return map_geometry(Config.fromfile(path).model)
+    except ModuleNotFoundError as error:  # before 1.2 mmaction2's TSM needs torchvision
+        pytest.skip(str(error))
 
 
 def build(cfg, name, store):

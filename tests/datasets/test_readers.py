@@ -16,6 +16,7 @@ from media import write_video
 
 from egoexo_mm.datasets.readers import READERS, BrokenVideoError, VideoFile, check_reader
 from egoexo_mm.video import open_frames
+from tests.hosts import with_pyav
 
 ROOT = Path(__file__).parents[2]
 readers = pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def read_all(reader, path):
     return video, np.array(frames)
 
 
+@with_pyav
 @readers
 def test_frames_in_rgb(reader, tmp_path):
     path = write_video(tmp_path / 'a.avi', ramp(), fps=25, codec='FFV1')
@@ -62,6 +64,7 @@ def test_skipping(reader, tmp_path):
     assert video.read(skip=5) is None and video.position == 40
 
 
+@with_pyav
 @readers
 def test_size_change(reader, tmp_path):
     _, frames = read_all(reader, size_change(tmp_path / 'a.avi'))
@@ -71,6 +74,7 @@ def test_size_change(reader, tmp_path):
     assert np.allclose(frames[40:, ..., 1].mean((1, 2)), np.arange(20) * 5, atol=4)
 
 
+@with_pyav
 @readers
 @pytest.mark.parametrize('make', [no_frames, cut])
 def test_fewer_frames_than_the_header_says(reader, make, tmp_path):
@@ -152,6 +156,7 @@ except MemoryError:
 """
 
 
+@with_pyav
 @pytest.mark.skipif(sys.platform != 'linux', reason='limits memory as Linux does')
 def test_a_header_that_claims_too_much_is_damage_but_a_lack_of_memory_is_not(tmp_path):
     path = write_video(tmp_path / 'a.mp4', np.zeros((20, 48, 64, 3), np.uint8), codec='mp4v')
@@ -170,6 +175,7 @@ def test_a_header_that_claims_too_much_is_damage_but_a_lack_of_memory_is_not(tmp
     ]
 
 
+@with_pyav
 def test_unknown_and_missing_readers(monkeypatch):
     with pytest.raises(ValueError, match="reader is 'vlc', expected one of decord, opencv, pyav"):
         check_reader('vlc')

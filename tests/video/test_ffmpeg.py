@@ -13,15 +13,19 @@ import numpy as np
 import pytest
 
 from egoexo_mm.video import ffmpeg, open_frames, write_mp4
+from tests.hosts import with_pyav
 
 from .kinds import KINDS
 from .numbered import COUNT, RATE, encode, number, picture
 from .numbered import ffmpeg as run_ffmpeg
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which('ffmpeg') and shutil.which('ffprobe')),
-    reason='ffmpeg and ffprobe are not installed',
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not (shutil.which('ffmpeg') and shutil.which('ffprobe')),
+        reason='ffmpeg and ffprobe are not installed',
+    ),
+    with_pyav,
+]
 X264 = ('-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '8', '-bf', '2')
 # one of each fault that was found; the others take half a minute
 OFTEN = (

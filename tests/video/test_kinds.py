@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from egoexo_mm.video import READERS, open_frames, open_stream, opencv_reader, opening, probe
+from tests.hosts import with_pyav
 
 from .kinds import KINDS, RARE
 from .numbered import number
 
+pytestmark = with_pyav  # test_use.py has what works without it
 kinds = pytest.mark.parametrize(
     'kind', [pytest.param(name, marks=pytest.mark.slow) if name in RARE else name for name in KINDS]
 )

@@ -11,7 +11,7 @@ import pytest
 from egoexo_mm.targets import HAND, OBJECT, TargetStore, TargetStoreError
 from egoexo_mm.targets.conversion.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos
 from egoexo_mm.targets.conversion.released_boxes import convert_boxes, read_boxes
-from egoexo_mm.video.pyav_index import pyav_installed
+from tests.hosts import with_pyav
 from tests.media import write_video
 
 SIZE = FrameSize(400, 200)
@@ -277,9 +277,6 @@ def test_bad_csv(tmp_path, text, message):
         sizes_from_csv(tmp_path / 'sizes.csv')
 
 
-AV1 = pytest.mark.skipif(not pyav_installed(), reason='decord reads no AV1')
-
-
 def black_video(path, width, height):
     write_video(path, np.zeros((3, height, width, 3), np.uint8), fps=25)
 
@@ -292,7 +289,7 @@ def black_video(path, width, height):
         ('cover_first', (96, 64)),
         ('vp9_live', (96, 64)),
         ('wmv2_wmv', (96, 64)),
-        pytest.param('av1_mp4', (96, 64), marks=AV1),
+        pytest.param('av1_mp4', (96, 64), marks=with_pyav),
         ('grows_ts', (96, 64)),
     ],
 )
