@@ -10,6 +10,7 @@ from tests.training.runs import ROOT, log, train, weights
 CONFIG = ROOT / 'tests' / 'data' / 'tiny_online.py'
 
 
+@pytest.mark.slow
 def test_two_ranks_train_without_stores(tmp_path):
     write_kinetics(tmp_path, 4)
     train(
