@@ -11,6 +11,7 @@ from mmengine.utils import digit_version
 with_pyav = pytest.mark.skipif(
     not importlib.util.find_spec('av'), reason='needs what PyAV tells of a file'
 )
+BUILT = r'^(class .*: )?'  # what mmengine before 0.8.3 puts before errors of what it builds
 
 
 def needs(package: str, version: str, what: str):

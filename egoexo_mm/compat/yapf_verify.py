@@ -1,4 +1,4 @@
-"""Configs as text under mmengine 0.8 beside a current yapf.
+"""Configs as text under mmengine before 0.8.5 beside a current yapf.
 
 Broken: mmengine before 0.8.5 calls ``yapf``'s ``FormatCode`` with ``verify=True``. yapf 0.40.2
 removed the argument, so every ``Config.pretty_text`` ends in "Failed to format the config file",

@@ -16,6 +16,7 @@ from mmdet.registry import DATASETS, METRICS  # noqa: E402
 from egoexo_mm.datasets import hand_object_dataset  # noqa: E402, F401
 from egoexo_mm.evaluation import HandObjectMetric  # noqa: E402
 from tests.datasets.hand_object_files import CUP, FREE, HAND, write_folder, xml  # noqa: E402
+from tests.hosts import BUILT  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,11 +152,12 @@ def test_pipeline_and_metric(tmp_path):
     [
         (
             dict(filter_cfg=dict(min_size=3)),
-            'HandObjectDataset: filter_cfg has no min_size; it has min_box_size, short_side',
+            BUILT
+            + 'HandObjectDataset: filter_cfg has no min_size; it has min_box_size, short_side',
         ),
         (
             dict(data_prefix=dict(img='JPEGImages')),
-            r"HandObjectDataset: set data_prefix=dict\(img='FOLDER', ann='FOLDER'\)",
+            BUILT + r"HandObjectDataset: set data_prefix=dict\(img='FOLDER', ann='FOLDER'\)",
         ),
         (
             dict(filter_cfg=dict(min_box_size=500)),

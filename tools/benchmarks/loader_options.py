@@ -37,7 +37,7 @@ def read(path: Path, start: int, clips: int, rgb: bool) -> dict[str, float]:
             times[start + 8 * clip + STEP * i] for clip in range(clips) for i in range(LENGTH)
         }
         file.seek(min(wanted), stream=stream)
-        found, convert = 0, VideoReformatter()
+        found, convert, options = 0, VideoReformatter(), to_rgb()
         for packet in file.demux(stream):
             stream.codec_context.skip_frame = 'DEFAULT' if packet.pts in wanted else 'NONREF'
             for frame in packet.decode():
@@ -45,7 +45,7 @@ def read(path: Path, start: int, clips: int, rgb: bool) -> dict[str, float]:
                     lap('decode')
                     found += 1
                     if rgb:
-                        convert.reformat(frame, **to_rgb()).to_ndarray()
+                        convert.reformat(frame, **options).to_ndarray()
                     else:
                         np.concatenate([np.frombuffer(plane, np.uint8) for plane in frame.planes])
                     lap('frames to arrays')
