@@ -10,6 +10,7 @@ from ..targets.conversion.frame_sizes import (
     FrameSize,
     SizeOf,
     sizes_from_csv,
+    sizes_from_frames,
     sizes_from_videos,
 )
 from .command import UsageError, complain
@@ -43,6 +44,11 @@ def add_sizes(parser: argparse.ArgumentParser) -> None:
         metavar='PIXELS',
         help='the same by short side; the aspect ratio comes from --videos',
     )
+    size.add_argument(
+        '--frames',
+        metavar='ROOT',
+        help='the same from the frames themselves: the first picture of each folder ROOT/VIDEO',
+    )
     parser.add_argument('--videos', metavar='ROOT', help='folder of the videos, for --short-side')
 
 
@@ -57,6 +63,8 @@ def sizes_of(args: argparse.Namespace) -> tuple[SizeOf, str | None]:
         return lambda video_id: size, None
     if args.sizes:
         return sizes_from_csv(args.sizes), f'frame sizes from {Path(args.sizes).name}'
+    if args.frames:
+        return sizes_from_frames(args.frames), 'frame sizes from the frames'
     notes = f'frame sizes: short side {args.short_side}, aspect ratio of the videos'
     return sizes_from_videos(args.videos, args.short_side), notes
 

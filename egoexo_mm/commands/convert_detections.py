@@ -56,6 +56,11 @@ def add_detections(kinds: argparse._SubParsersAction, name: str) -> None:
             help='leave out detections of a lower score; default 0',
         )
     fho = _add(kinds, name, 'ego4d-fho', run_ego4d_fho, "Ego4D's fho_main.json", 'ego4d')
+    fho.add_argument(
+        '--clips',
+        action='store_true',
+        help='video ids are clips, as Ego4DFHODataset reads them; default full videos',
+    )
     helping = _add(
         kinds,
         name,
@@ -161,7 +166,11 @@ def run_table(name: str, args: argparse.Namespace) -> int:
 def run_ego4d_fho(name: str, args: argparse.Namespace) -> int:
     """Convert Ego4D's own boxes; the exit code."""
     return _write(
-        name, args, read_ego4d_fho(args.source), 'Ego4D FHO annotations', 'scores are unknown'
+        name,
+        args,
+        read_ego4d_fho(args.source, clips=args.clips),
+        'Ego4D FHO annotations',
+        'rows are clips; scores are unknown' if args.clips else 'scores are unknown',
     )
 
 

@@ -1,9 +1,9 @@
 r"""``targets convert``: released teacher files into target stores.
 
 Examples:
-    python tools/targets.py convert scores k400_ego_predicts.pkl data/targets/k400_ego \
+    python tools/targets.py convert scores k400_ego_predicts.pkl data/targets/k400_ego_score \
         --signal ego_score --score-kind logits
-    python tools/targets.py convert boxes k400_handobj_predicts data/targets/k400_handobj \
+    python tools/targets.py convert boxes k400_handobj_predicts data/targets/k400_interaction \
         --short-side 288 --videos data/kinetics400/videos_train
     python tools/targets.py convert boxes epic_handobj_predicts data/targets/epic100_interaction \
         --frame-size 456x256 --first-frame 0 --dataset epic100

@@ -1,9 +1,9 @@
 r"""``targets draw`` and ``targets rank``: pictures of what the teachers said.
 
 Examples:
-    python tools/targets.py draw clip.mp4 pictures --ego-score data/targets/k400_ego \
+    python tools/targets.py draw clip.mp4 pictures --ego-score data/targets/k400_ego_score \
         --interaction data/targets/k400_interaction
-    python tools/targets.py rank data/targets/k400_ego pictures --videos data/kinetics400
+    python tools/targets.py rank data/targets/k400_ego_score pictures --videos data/kinetics400
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 r"""Convert released files into target stores, look into stores, check, join, average, draw them.
 
 Examples:
-    python tools/targets.py convert scores k400_ego_predicts.pkl data/targets/k400_ego \
+    python tools/targets.py convert scores k400_ego_predicts.pkl data/targets/k400_ego_score \
         --signal ego_score --score-kind logits
-    python tools/targets.py info data/targets/k400_ego data/targets/k400_interaction
-    python tools/targets.py verify data/targets/k400_ego --list data/kinetics400/train.txt
+    python tools/targets.py info data/targets/k400_ego_score data/targets/k400_interaction
+    python tools/targets.py verify data/targets/k400_ego_score --list data/kinetics400/train.txt
     python tools/targets.py head data/targets/k400_interaction --video abc_000010_000020 --frame 16
-    python tools/targets.py merge machine0/ego machine1/ego data/targets/k400_ego
+    python tools/targets.py merge machine0/ego machine1/ego data/targets/k400_ego_score
     python tools/targets.py average data/targets/egoexo4d_keystep_clips \
         data/targets/egoexo4d_keystep --segments keystep_segment_train.json
     python tools/targets.py draw clip.mp4 pictures --interaction data/targets/k400_interaction
-    python tools/targets.py rank data/targets/k400_ego pictures --videos data/kinetics400
+    python tools/targets.py rank data/targets/k400_ego_score pictures --videos data/kinetics400
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ def made(tmp_path, monkeypatch):
     files.save(tmp_path / 'r.json', files.RESULTS)
     files.save(tmp_path / 'hands23.json', files.HANDS23)
     files.save(tmp_path / 'fho.json', files.FHO)
+    files.save(tmp_path / 'clips.json', files.fho_clips(('clip', 60, 360)))
     files.helping(tmp_path, files.clip())
     (tmp_path / 'visor').mkdir()
     files.save(tmp_path / 'visor/P01_01.json', files.VISOR)
@@ -34,6 +35,7 @@ COMMANDS = dict(
     helping=('helping-hands boxes.pth out', ['uid'], 'egoclip'),
     chunks=('helping-hands boxes.pth out --chunks', ['uid/1'], 'egoclip'),
     fho=('ego4d-fho fho.json out --hold 5', ['uid'], 'ego4d'),
+    clips=('ego4d-fho clips.json out --clips', ['clip'], 'ego4d'),
     visor=('visor visor out --frame-mapping map.json', ['P01_01'], 'epic100'),
     table=('table t.csv out --dataset d --threshold 0.5', ['v', 'w'], 'd'),
 )

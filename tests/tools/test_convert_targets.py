@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -152,6 +153,14 @@ def test_boxes_with_videos(folder, main):
         write_video(Path(f'videos/{name}.mp4'), np.zeros((2, 36, 64, 3), np.uint8), fps=25)
     assert main(['boxes', 'npy', 'out', '--short-side', '72', '--videos', 'videos']) == 0
     assert TargetStore('out').info('b') == (2, 25.0, 128, 72, 1)
+
+
+def test_boxes_with_frames(folder, main):
+    for name in 'ab':
+        Path('rgb', name).mkdir(parents=True)
+        cv2.imwrite(f'rgb/{name}/{name}-000001.jpg', np.zeros((72, 128, 3), np.uint8))
+    assert main(['boxes', 'npy', 'out', '--frames', 'rgb', '--fps', '24']) == 0
+    assert TargetStore('out').info('b') == (2, 24.0, 128, 72, 1)
 
 
 def test_wrong_frame_size_and_skip_bad(folder, main, capsys):

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from egoexo_mm.csv_files import read_csv_rows
 from egoexo_mm.untrusted import quote
+from egoexo_mm.untrusted.quoting import shorten
 from egoexo_mm.video import BrokenVideoError, is_video, open_frames
+from egoexo_mm.video.frame_sets import FolderFrames
 from egoexo_mm.video.names import files_below
 
 from ..store.errors import TargetStoreError
@@ -107,6 +109,30 @@ def sizes_from_videos(root: str | Path, short_side: int) -> SizeOf:
         width, height, fps = _probe(paths[video_id])
         scale = short_side / min(width, height)
         return FrameSize(round(width * scale), round(height * scale), fps)
+
+    return size_of
+
+
+def sizes_from_frames(root: str | Path) -> SizeOf:
+    """Sizes of the frames that boxes were detected on: of the first picture in ``root/<video>/``.
+
+    Raises:
+        TargetStoreError: No such folder; later, per video, no such folder in it, or none of a
+            picture that can be read.
+    """
+    if not Path(root).is_dir():
+        raise TargetStoreError(f'{root}: no such folder of frames')
+
+    def size_of(video_id: str) -> FrameSize:
+        folder = Path(root) / video_id
+        try:
+            height, width = FolderFrames(folder).get_batch([0])[0].shape[:2]
+        except (BrokenVideoError, OSError) as error:
+            raise TargetStoreError(
+                f'{shorten(str(error))}; expected the frames of video {quote(video_id)} there. Add '
+                'them, or give frame sizes as a CSV (--sizes)'
+            ) from None
+        return FrameSize(width, height)
 
     return size_of
 

@@ -5,11 +5,17 @@ import os
 import pickle
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
 from egoexo_mm.targets import HAND, OBJECT, TargetStore, TargetStoreError
-from egoexo_mm.targets.conversion.frame_sizes import FrameSize, sizes_from_csv, sizes_from_videos
+from egoexo_mm.targets.conversion.frame_sizes import (
+    FrameSize,
+    sizes_from_csv,
+    sizes_from_frames,
+    sizes_from_videos,
+)
 from egoexo_mm.targets.conversion.released_boxes import convert_boxes, read_boxes
 from tests.hosts import with_pyav
 from tests.media import write_video
@@ -332,3 +338,20 @@ def test_sizes_from_videos(tmp_path):
         sizes_from_videos(tmp_path / 'root', 288)
     with pytest.raises(TargetStoreError, match='nowhere: no such folder of videos'):
         sizes_from_videos(tmp_path / 'nowhere', 288)
+
+
+def test_sizes_from_frames(tmp_path):
+    for name, width in (('aEGO', 32), ('b', 24)):
+        (tmp_path / 'rgb' / name).mkdir(parents=True)
+        for number in (1, 2):
+            picture = np.zeros((16, width, 3), np.uint8)
+            cv2.imwrite(str(tmp_path / 'rgb' / name / f'{name}-{number:06}.jpg'), picture)
+    size_of = sizes_from_frames(tmp_path / 'rgb')
+    assert size_of('aEGO') == (32, 16, 0.0, 0) and size_of('b') == (24, 16, 0.0, 0)
+    with pytest.raises(TargetStoreError, match=r"rgb.x.* expected the frames of video 'x' there"):
+        size_of('x')
+    (tmp_path / 'rgb/b/b-000001.jpg').write_bytes(b'cut')
+    with pytest.raises(TargetStoreError, match=r"b-000001.jpg cannot be decoded; expected .* 'b'"):
+        size_of('b')
+    with pytest.raises(TargetStoreError, match='nowhere: no such folder of frames'):
+        sizes_from_frames(tmp_path / 'nowhere')

@@ -227,6 +227,43 @@ def test_ego4d_fho(tmp_path):
     assert store.manifest.notes == 'boxes repeated on up to 2 frames on either side'
 
 
+def fho_clips(*spans, number=90):
+    """Intervals with ``(clip_uid, first frame, frame behind the last)``."""
+    found = fho(('left_hand', (40, 20, 80, 40)), number=number)
+    names = ('clip_uid', 'clip_parent_start_frame', 'clip_parent_end_frame')
+    action = found['videos'][0]['annotated_intervals'][1]['narrated_actions']
+    found['videos'][0]['annotated_intervals'] = [
+        dict(zip(names, span), narrated_actions=action) for span in spans
+    ]
+    return found
+
+
+def test_ego4d_clips(tmp_path):
+    """Ids and frames are those of the clips that ``Ego4DFHODataset`` reads."""
+    spans = ('a', 60, 360), ('a', 60, 360), ('b', 91, 300), (None, 0, 900), ('c', 0, 90)
+    path = save(tmp_path / 'fho_main.json', fho_clips(*spans))
+    store = stored(tmp_path, read_ego4d_fho(path, clips=True))
+    assert sorted(store.video_ids) == ['a', 'b', 'c']
+    assert store.info('a') == (300, 30, 400, 200, 1)
+    assert store.detection_frames('a').tolist() == [30]
+    np.testing.assert_allclose(store.detections('a', [30]).box, [[0.1, 0.1, 0.3, 0.3]])
+    assert not len(store.detection_frames('b')) and not len(store.detection_frames('c'))
+
+
+@pytest.mark.parametrize(
+    'spans, message',
+    [
+        ([('a', 5, 5)], r'intervals\[0\]: clip_parent_end_frame 5 is not behind'),
+        ([('a', None, 5)], r'intervals\[0\]: clip_parent_start_frame is None, expected a number'),
+        ([('a', 0, 9), ('a', 5, 9)], r"intervals\[1\]: clip 'a' begins at frame 5 of uid, an"),
+        ([(7, 0, 9)], r'intervals\[0\]: clip_uid is 7, expected a text'),
+    ],
+)
+def test_malformed_ego4d_clips(tmp_path, spans, message):
+    with pytest.raises(TargetStoreError, match=message):
+        read_ego4d_fho(save(tmp_path / 'f.json', fho_clips(*spans)), clips=True)
+
+
 def test_rejected_actions_are_left_out(tmp_path):
     path = save(tmp_path / 'f.json', fho(('left_hand', (0, 0, 1, 1)), is_rejected=True))
     assert len(read_ego4d_fho(path)['uid'].columns('f')['frame']) == 0
