@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .atomic_files import whole_file
 from .untrusted.json_text import parse_json
 
 FAILED_NAME = 'failed.jsonl'
@@ -50,6 +52,26 @@ def append_failure(
         handle.seek(max(size - 1, 0))
         cut = handle.read(1) not in (b'', b'\n')  # the last line of a killed run
         handle.write(b'\n' * cut + failure_line(video_id, path, reason, **more))
+
+
+def forget_failures(folder: Path, video_ids: Collection[str]) -> None:
+    """Remove the lines of some videos; the file goes with its last line."""
+    path = folder / FAILED_NAME
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            gone = str(parse_json(line)['video_id']) in video_ids
+        except (ValueError, KeyError, TypeError):
+            gone = False
+        if not gone:
+            kept.append(line)
+    if not kept:
+        path.unlink()
+        return
+    with whole_file(path) as temporary:
+        Path(temporary).write_bytes(b''.join(kept))
 
 
 def read_failures(folder: Path) -> Failures:

@@ -28,8 +28,13 @@ class ListedVideo(NamedTuple):
     labels: tuple[int, ...]
 
 
-def decode_text(content: bytes, name: str | Path) -> str:
+def decode_text(content: bytes, name: str | Path, first_line: int = 1) -> str:
     """Text of a file in UTF-8, without byte order marks; a line feed ends each line.
+
+    Args:
+        content: The bytes.
+        name: Of the file, for messages.
+        first_line: Number of the line at which they begin, for messages.
 
     Raises:
         ValueError: The file is in another encoding.
@@ -39,7 +44,7 @@ def decode_text(content: bytes, name: str | Path) -> str:
     try:
         text = content.decode('utf-8')
     except UnicodeDecodeError as error:
-        line = content.count(b'\n', 0, error.start) + 1
+        line = content.count(b'\n', 0, error.start) + first_line
         raise ValueError(
             f'{name}, line {line}: is not UTF-8 text (byte 0x{content[error.start]:02x}); '
             'save the file as UTF-8'

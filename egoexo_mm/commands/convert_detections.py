@@ -183,7 +183,6 @@ def run_helping_hands(name: str, args: argparse.Namespace) -> int:
         videos,
         'Helping Hands (Zhang et al.)',
         'scores are unknown',
-        video_id='path' if args.chunks else 'stem',
     )
 
 
@@ -207,7 +206,6 @@ def _write(
     videos: Mapping[str, VideoBoxes],
     teacher: str,
     notes: str = '',
-    video_id: str = 'stem',
 ) -> int:
     report = convert_boxes_of_videos(
         videos,
@@ -216,7 +214,7 @@ def _write(
         dataset=args.dataset,
         teacher=args.teacher or teacher,
         notes=notes,
-        video_id=video_id,
+        video_id='path' if any('/' in video for video in videos) else 'stem',
         threshold=getattr(args, 'threshold', 0.0),
         hold=getattr(args, 'hold', 0),
     )

@@ -79,6 +79,7 @@ class CharadesEgoDataset(MediaDataset):
         check_choice('CharadesEgoDataset: view', view, ('first', 'third', 'both'))
         self.view = view
         self.fps = fps
+        self.check_file_template(filename_tmpl, video_id='ID')
         self.filename_tmpl = filename_tmpl
         super().__init__(
             ann_file, pipeline, data_prefix=data_prefix, start_index=start_index, **kwargs
@@ -115,7 +116,7 @@ class CharadesEgoDataset(MediaDataset):
         with open(self.ann_file, 'rb') as file:
             next(file)
             for number, content in enumerate(file, 2):
-                if line := decode_text(content, self.ann_file).strip():
+                if line := decode_text(content, self.ann_file, number).strip():
                     self._add_frame(
                         videos, Row(f'{self.ann_file}, line {number}', dict(line=line)), root
                     )

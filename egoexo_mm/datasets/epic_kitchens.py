@@ -73,6 +73,7 @@ class EpicKitchensDataset(VerbNounDataset):
     ) -> None:
         self.frames = 'img' in data_prefix
         self.path_tmpl = path_tmpl
+        self.check_file_template(filename_tmpl)
         self.filename_tmpl = filename_tmpl
         super().__init__(
             ann_file,

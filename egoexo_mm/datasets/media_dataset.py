@@ -16,6 +16,7 @@ from .annotations import Row
 from .broken_media import BrokenMedia
 from .frame_folders import FrameFolder, read_frame_folder
 from .target_rows import TargetRows
+from .transforms.sampling import follow_segments
 
 _SHOWN = 3  # names in a summary
 
@@ -62,6 +63,7 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
         self.check_files = check_files
         self.max_cut = max_cut
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
+        follow_segments(getattr(self.pipeline, 'transforms', []))
 
     def media_root(self, *kinds: str) -> tuple[str, str]:
         """The kind (``'img'``: frames, or ``'video'``) that ``data_prefix`` has, and its folder."""
@@ -84,6 +86,25 @@ class MediaDataset(BrokenMedia, TargetRows, BaseActionDataset):
                 f'{type(self).__name__}: the template {template!r} cannot be filled ({error}); use '
                 f'the names {", ".join(fields)} in braces'
             ) from None
+
+    def check_file_template(self, template: str, **fields: str) -> None:
+        """Refuse a ``filename_tmpl`` that does not name a file from a number.
+
+        Raises:
+            ValueError: It has no place for a number, or other places.
+        """
+        try:
+            filled = template.format(**fields) if fields else template
+            if filled.format(1) != filled.format(2):
+                return
+            problem = 'it has no place for a number'
+        except (KeyError, IndexError, ValueError) as error:
+            problem = f'{type(error).__name__}: {error}'
+        example = '{video_id}-{{:06}}.jpg' if fields else 'frame_{:010}.jpg'
+        raise ValueError(
+            f'{type(self).__name__}: filename_tmpl={template!r} does not name files by their '
+            f'numbers ({problem}); write it like {example!r}'
+        )
 
     def keep_present(self, rows: list[dict]) -> list[dict]:
         """The rows whose media exist up to their last frame and which have targets.

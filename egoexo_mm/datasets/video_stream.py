@@ -100,7 +100,7 @@ class VideoStreamDataset(IterableDataset):
         folder = (data_prefix or {}).get('video') or ''
         names = listed_paths(ann_file)
         ids = [video_id_from_path(name, video_id) for name in names]
-        check_listed_once(names, video_id)
+        check_listed_once(names, video_id, f'{ann_file}: ')
         videos = [(key, osp.join(folder, name)) for key, name in zip(ids, names)]
         if not any(osp.isfile(path) for _, path in videos[:100]):
             raise ValueError(

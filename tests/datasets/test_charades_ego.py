@@ -287,3 +287,12 @@ def test_table_as_a_pickle(tmp_path):
         and first['frame_labels'][30] == [100]
     )
     assert other['video_id'] == 'CEGO' and other['frame_labels'] == [[]] * 5
+
+
+def test_a_line_that_is_not_utf8_has_its_number(tmp_path):
+    path = Path(write_list(tmp_path / 'a.csv', {'A': ['"1"'] * 4}))
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3].replace(b'A', b'\xe9')
+    path.write_bytes(b''.join(lines))
+    with pytest.raises(ValueError, match=r'a.csv, line 4: is not UTF-8 text \(byte 0xe9\)'):
+        build(str(path))

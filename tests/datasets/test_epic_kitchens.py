@@ -64,7 +64,7 @@ def write(path, *changes, drop=(), **header):
 def build(ann_file, **options):
     options = dict(dict(data_prefix=dict(img='root'), check_files=False), **options)
     return DATASETS.build(
-        dict(type='EpicKitchensDataset', ann_file=str(ann_file), pipeline=[], **options)
+        dict(dict(type='EpicKitchensDataset', ann_file=str(ann_file), pipeline=[]), **options)
     )
 
 
@@ -415,3 +415,42 @@ def test_targets_are_covered_at_start(tmp_path):
         'P01_101'
     } and len(dropped) == 3
     assert 'interaction_map' in dropped.get_data_info(0)['target_stores']
+
+
+@pytest.mark.parametrize(
+    'sampler',
+    [
+        dict(type='SampleFrames', clip_len=2, num_clips=2),
+        dict(type='DenseSampleFrames', clip_len=1, sample_range=4, num_clips=2),
+        dict(type='UniformSample', clip_len=3),
+        dict(type='SampleTimeWindow', clip_len=3, frame_interval=1),
+        dict(type='SampleClampedFrames', clip_len=3, frame_interval=1),
+    ],
+)
+def test_any_sampler_stays_in_the_segment(tmp_path, sampler):
+    path = write(tmp_path / 'a.csv', dict(start_frame='5001', stop_frame='5010'))
+    data = build(path, pipeline=[dict(sampler, test_mode=True)], test_mode=True)
+    frames = data[0]['frame_inds']
+    assert frames.min() >= 5001 and frames.max() <= 5010
+
+
+@pytest.mark.parametrize(
+    'template', ['frame_{frame:010}.jpg', '{}/frame_{}.jpg', 'frame.jpg', 'frame_{:zz}.jpg']
+)
+def test_bad_file_template(tmp_path, template):
+    with pytest.raises(ValueError, match='filename_tmpl=.* does not name files by their numbers'):
+        build(write(tmp_path / 'a.csv', {}), filename_tmpl=template)
+
+
+def test_quote_that_is_never_closed(tmp_path):
+    path = write(tmp_path / 'a.csv', {}, dict(narration_id='b'), dict(narration_id='c'))
+    text = Path(path).read_text().splitlines(keepends=True)
+    for row, message in (
+        (3, r'line 4: a quote \("\) is never closed, so that the rows below would be lost'),
+        (2, r'line 3: 22 fields, expected 15 .* or close the quote \("\) in it'),
+    ):
+        cut = [*text]
+        cut[row] = cut[row].rpartition('"')[0] + '\n'
+        Path(path).write_text(''.join(cut))
+        with pytest.raises(ValueError, match=message):
+            build(path)

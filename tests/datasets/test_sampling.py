@@ -173,3 +173,32 @@ def test_times_of_a_steady_video_change_no_clip():
             np.testing.assert_array_equal(
                 step(dict(timed))['frame_inds'], step(dict(plain))['frame_inds']
             )
+
+
+def window_of(first, total, source=100, times=None, **options):
+    step = TRANSFORMS.build(dict(dict(type='SampleTimeWindow', test_mode=True), **options))
+    results = dict(
+        total_frames=total, segment_start=first, source_frames=source, start_index=0, avg_fps=30
+    )
+    return step(results if times is None else dict(results, frame_times=times))['frame_inds']
+
+
+def test_window_of_a_segment():
+    """As in a video of these frames alone, 37 frames later; also by time, also of short ones."""
+    steady = np.arange(100) / 30
+    for total in (50, 10):
+        for options in (dict(clip_len=8, frame_interval=2), dict(clip_len=4, num_clips=2)):
+            options = dict(dict(frame_interval=3), **options)
+            alone = window_of(0, total, total, **options)
+            np.testing.assert_array_equal(window_of(37, total, **options), 37 + alone)
+            np.testing.assert_array_equal(window_of(37, total, times=steady, **options), 37 + alone)
+    np.random.seed(0)
+    drawn = [window_of(37, 50, clip_len=8, frame_interval=4, test_mode=False) for _ in range(20)]
+    assert np.min(drawn) >= 37 and np.max(drawn) <= 86 and len({clip[0] for clip in drawn}) > 5
+
+
+def test_window_of_a_segment_of_variable_rate():
+    """Frames 0 to 9 come every 0.1 s, then every 0.2 s: frames 10 to 13 last from 1.0 to 1.8 s."""
+    times = np.array([*np.arange(10) / 10, *(1 + np.arange(10) / 5)])
+    found = window_of(10, 4, 20, times, clip_len=4, frame_interval=6)  # 0.8 s at 30 fps
+    assert found.tolist() == [10, 11, 12, 13]

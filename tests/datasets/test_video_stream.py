@@ -202,8 +202,8 @@ def test_two_videos_of_one_id(stream):
 
 def test_one_video_twice(stream, tmp_path):
     data = stream({'a.avi': 4})
-    (tmp_path / 'list.txt').write_text('a.avi 1\na.avi 2\n')
+    (tmp_path / 'list.txt').write_text('a.avi 1\n./a.avi 2\n')
     with pytest.raises(
-        ValueError, match="the id 'a': 'a.avi' and 'a.avi'; remove one of the lines"
+        ValueError, match="list.txt: two .* id 'a': 'a.avi' and './a.avi'; remove one of the lines"
     ):
         type(data)(str(tmp_path / 'list.txt'), plan=dict(type='EveryKthFrame'))

@@ -59,6 +59,26 @@ def test_first_frame(made, main):  # noqa: F811
     assert TargetStore('out').detection_frames('v1').tolist() == [1, 3]
 
 
+def test_ids_of_whole_paths(made, main, capsys):  # noqa: F811
+    """Takes of several cameras: the message's pattern tells them apart."""
+    images = [
+        dict(id=i, file_name=f'take{i}/cam01/000001.jpg', width=100, height=100) for i in (1, 2)
+    ]
+    files.save(made / 'a.json', dict(files.COCO, images=images))
+    files.save(made / 'r.json', [dict(files.RESULTS[0], image_id=2, bbox=[0, 0, 9, 9])])
+    command = COMMANDS['coco'][0].split()
+    assert main(command) == 1
+    message = one_error(capsys)
+    pattern = message.partition("--names '")[2].partition("'")[0]
+    assert main([*command, '--names', pattern]) == 0
+    store = TargetStore('out')
+    assert store.manifest.video_id == 'path'
+    assert sorted(store.video_ids) == ['take1/cam01', 'take2/cam01']
+    assert len(store.detection_frames('take2/cam01')) and not len(
+        store.detection_frames('take1/cam01')
+    )
+
+
 def test_bad_files(made, main, capsys):  # noqa: F811
     files.save(made / 'r.json', files.changed(files.RESULTS, 1, 'score', 2))
     assert main(COMMANDS['coco'][0].split()) == 1

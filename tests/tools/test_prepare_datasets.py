@@ -276,6 +276,29 @@ def test_kinetics_from_class_folders(folder):
     assert failures('videos')['abseiling/broken.mp4'][0] == 'broken'
 
 
+def test_kinetics_with_the_classes_of_another_split(folder):
+    """A class that one split lacks, and folders that are no classes, change no label."""
+    for name in ('train/abseiling', 'train/archery', 'train/bowling', 'val/archery', 'val/bowling'):
+        video(folder / f'k400/{name}/a.mp4', num_frames=4)
+    (folder / 'k400/train/_csv').mkdir()
+    done = prepare('kinetics', 'k400', 'data/all')
+    assert done.returncode == 1 and 'has the folders train, val, which look like pa' in done.stderr
+    done = prepare('kinetics', 'k400/train', 'data/train')
+    assert 'prepare_kinetics: 1 folders without videos are passed over (_csv)' in done.stderr
+    train = 'abseiling/a.mp4 0\narchery/a.mp4 1\nbowling/a.mp4 2\n'
+    assert Path('data/train/list.txt').read_text() == train
+    classes = Path('data/train/classes.txt')
+    done = prepare('kinetics', 'k400/val', 'data/val', '--check-only')
+    assert f'{classes} has other classes; if it is another split' in done.stderr
+    done = prepare('kinetics', 'k400/val', 'data/val', '--classes', classes)
+    assert done.returncode == 0 and 'warning' not in done.stderr
+    assert Path('data/val/list.txt').read_text() == 'archery/a.mp4 1\nbowling/a.mp4 2\n'
+    assert Path('data/val/classes.txt').read_text() == classes.read_text()
+    Path('few.txt').write_text('archery\n')
+    done = prepare('kinetics', 'k400/val', 'data/val', '--classes', 'few.txt')
+    assert 'few.txt: lacks bowling, which are folders in k400/val' in done.stderr
+
+
 def test_kinetics_from_a_list(folder):
     video(folder / 'k400/some where/v 1.mp4', num_frames=10)
     Path('val.csv').write_text('some where/v 1.mp4 7\ngone.mp4 3\n\n')

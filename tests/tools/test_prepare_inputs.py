@@ -233,6 +233,15 @@ def test_frames_that_no_setting_reads(folder, names, message):
     assert message in failures('out')['P01_01'][1]
 
 
+def test_csv_of_a_download_that_broke_off(folder):
+    touch('a.csv', data=b'narration_id,video_id,stop_frame\na,P01_01,1\nb,P0')
+    done = prepare('epic', '.', '--ann', 'a.csv')
+    assert done.stderr == (
+        'prepare_epic: error: a.csv, line 3: 2 fields, expected 3 as in the header; correct or '
+        'remove the row\n'
+    )
+
+
 @pytest.mark.parametrize(
     'text, codec',
     [

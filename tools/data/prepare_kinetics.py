@@ -8,6 +8,9 @@ videos are only checked.
 Examples:
     python tools/data/prepare_kinetics.py k400/train data/kinetics400/videos_train \
         --list-out data/kinetics400/kinetics400_train_list_videos.txt
+    python tools/data/prepare_kinetics.py k400/val data/kinetics400/videos_val \
+        --list-out data/kinetics400/kinetics400_val_list_videos.txt \
+        --classes data/kinetics400/videos_train/classes.txt
     python tools/data/prepare_kinetics.py k400 data/kinetics400/videos_val \
         --list val.csv --short-side 256
 """
@@ -21,13 +24,15 @@ import sys
 from pathlib import Path
 
 import preparing  # noqa: F401  makes egoexo_light importable
-from egoexo_light.untrusted import quote, shorten
+from egoexo_light.untrusted import quote, quote_names, shorten
 from egoexo_light.video.ffmpeg import StopRun, require_ffmpeg
 from egoexo_light.video.names import files_below, is_hidden, is_video
 from egoexo_light.video_lists import parse_video_list
 from preparing.annotations import inside, read_text
 from preparing.arguments import make_parser, run, tell_passed_over, video_item
 from preparing.report import READY, Item, Result
+
+SPLITS = {'train', 'training', 'val', 'valid', 'validate', 'validation', 'test', 'testing'}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,6 +46,13 @@ def build_parser() -> argparse.ArgumentParser:
         'folders in SOURCE are the classes, numbered in order of their names',
     )
     parser.add_argument(
+        '--classes',
+        type=Path,
+        metavar='FILE',
+        help='names of all classes, one a line, numbered from 0: classes.txt of another split, so '
+        'that both have the same labels; default: the folders in SOURCE',
+    )
+    parser.add_argument(
         '--list-out', type=Path, metavar='FILE', help='list to write; default OUT/list.txt'
     )
     return parser
@@ -49,7 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
 def collect(args: argparse.Namespace) -> list[Item]:
     """Videos of the list, or of the folders of classes."""
     require_ffmpeg()
-    args.classes = None
+    if args.list and args.classes:
+        raise StopRun('--list has labels already; leave out --classes')
+    args.names = None
     args.labels = read_list(args.list) if args.list else label_folders(args)
     targets: dict[str, str] = {}
     for name in args.labels:
@@ -68,7 +82,7 @@ def collect(args: argparse.Namespace) -> list[Item]:
 def label_folders(args: argparse.Namespace) -> dict[str, str]:
     """Path -> label of the videos in the folders of SOURCE, which are the classes."""
     out = args.out and args.out.resolve()
-    args.classes = sorted(
+    folders = sorted(
         path.name
         for path in args.source.iterdir()
         if path.is_dir() and not is_hidden(path) and path.resolve() != out
@@ -84,13 +98,61 @@ def label_folders(args: argparse.Namespace) -> dict[str, str]:
             f'over ({", ".join(loose[:3])}); move them into one',
             file=sys.stderr,
         )
-    labels = {name: str(label) for label, name in enumerate(args.classes)}
+    with_videos = {name.parts[0] for _, name in files if is_video(name) and len(name.parts) > 1}
+    args.names = class_names(args, folders, with_videos)
+    labels = {name: str(label) for label, name in enumerate(args.names)}
     found = {
         str(name): labels[name.parts[0]]
         for _, name in files
         if is_video(name) and len(name.parts) > 1
     }
     return {name: found[name] for name in sorted(found, key=lambda name: (int(found[name]), name))}
+
+
+def class_names(args: argparse.Namespace, folders: list[str], with_videos: set[str]) -> list[str]:
+    """Names of the classes in order of their labels."""
+    splits = sorted(name for name in with_videos if name.lower() in SPLITS)
+    if splits and not args.classes:
+        raise StopRun(
+            f'{args.source}: has the folder{"s" * (len(splits) > 1)} {", ".join(splits)}, which '
+            f'look like parts of a data set and not like classes; give {args.source / splits[0]}, '
+            'or the labels by --list'
+        )
+    empty = [name for name in folders if name not in with_videos]
+    if empty:
+        print(
+            f'prepare_kinetics: {len(empty)} folders without videos are passed over '
+            f'({quote_names(empty)})',
+            file=sys.stderr,
+        )
+    if not args.classes:
+        names = [name for name in folders if name in with_videos]
+        warn_of_other_classes(args, names)
+        return names
+    names = [line.strip() for line in read_text(args.classes).splitlines() if line.strip()]
+    unknown = sorted(with_videos - set(names))
+    if unknown or len(set(names)) < len(names):
+        problem = (
+            f'lacks {quote_names(unknown)}, which are folders in {args.source}'
+            if unknown
+            else 'has a name twice'
+        )
+        raise StopRun(f'{args.classes}: {problem}; give classes.txt of the split that has all')
+    return names
+
+
+def warn_of_other_classes(args: argparse.Namespace, names: list[str]) -> None:
+    """Say where another split, in a folder beside OUT, has other labels."""
+    beside = args.out.resolve().parent.glob('*/classes.txt') if args.out else ()
+    for path in sorted(beside):
+        if path.parent == args.out.resolve() or not path.is_file():
+            continue
+        if path.read_text(encoding='utf-8', errors='replace').splitlines() != names:
+            print(
+                f'prepare_kinetics: warning: {path} has other classes; if it is another split of '
+                f'the same data, run again with --classes {path}, else labels differ',
+                file=sys.stderr,
+            )
 
 
 def read_list(path: Path) -> dict[str, str]:
@@ -126,8 +188,8 @@ def write_lists(args: argparse.Namespace, results: list[Result]) -> None:
         if result.state == READY
     ]
     write_lines(args.list_out or args.out / 'list.txt', rows)
-    if args.classes:
-        write_lines(args.out / 'classes.txt', args.classes)
+    if args.names:
+        write_lines(args.out / 'classes.txt', args.names)
 
 
 def write_lines(path: Path, lines: list[str]) -> None:

@@ -32,7 +32,9 @@ class SampleTimeWindow(SampleFrames):
     short videos repeat their last frame. ``SampleFrames(target_fps=30)`` follows a newer PySlowFast
     (whole starts, last clip at the end).
 
-    In a video of variable rate the clip has the same duration in seconds.
+    In a video of variable rate the clip has the same duration in seconds. Of a segment
+    (``segment_start``, ``source_frames`` as in :class:`SampleClampedFrames`) clips begin and end
+    in the segment.
 
     Args:
         clip_len: Frames of a clip.
@@ -57,20 +59,20 @@ class SampleTimeWindow(SampleFrames):
 
     def transform(self, results: dict) -> dict:
         """Add ``frame_inds`` (N*T,), ``clip_len``, ``frame_interval`` and ``num_clips``."""
-        total = _count(results)
+        total, first = _count(results), results.get('segment_start', 0)
         fps = results.get('avg_fps') or self.target_fps
         window = self.clip_len * self.frame_interval * fps / self.target_fps
         times = results.get('frame_times')
-        by_time = times is not None and len(times) == total
-        room = max((duration(times, fps) * fps if by_time else total) - window, 0)
+        by_time = times is not None and len(times) == results.get('source_frames', total)
+        start, stop = _span(times, first, total, fps) if by_time else (0.0, total / fps)
+        room = max((stop - start) * fps - window if by_time else total - window, 0)
         if self.test_mode:
             starts = room * np.arange(self.num_clips) / self.num_clips
         else:
             starts = np.random.uniform(0, room, self.num_clips)
         frames = np.linspace(starts, starts + window - 1, self.clip_len, axis=1)
-        if by_time:
-            frames = frame_at(times, frames / fps)
-        return _add_clips(results, self, np.clip(frames, 0, total - 1))
+        frames = frame_at(times, start + frames / fps) if by_time else first + frames
+        return _add_clips(results, self, np.clip(frames, first, first + total - 1))
 
 
 @TRANSFORMS.register_module()
@@ -132,8 +134,7 @@ class SampleClampedFrames(BaseTransform):
         times, fps = results.get('frame_times'), results.get('avg_fps')
         if times is None or not fps or len(times) != results.get('source_frames', total):
             return _add_clips(results, self, first + self._positions(total))
-        start, after = times[first], first + total
-        stop = times[after] if after < len(times) else duration(times, fps)
+        start, stop = _span(times, first, total, fps)
         frames = frame_at(times, start + self._positions(total) * (stop - start) / total)
         return _add_clips(results, self, np.clip(frames, first, first + total - 1))
 
@@ -141,6 +142,37 @@ class SampleClampedFrames(BaseTransform):
         """Frames (N, T) of a segment of ``length`` frames, from its first."""
         steps = np.arange(self.clip_len) * self.frame_interval
         return np.clip(self.starts(length)[:, None] + steps, 0, length - 1)
+
+
+class MoveToSegment(BaseTransform):
+    """After a sampler of MMAction2, which takes the frames of a segment for those of a video.
+
+    Such a sampler draws from ``total_frames`` and counts from ``start_index``. Data sets of this
+    package put this step behind it (:func:`follow_segments`).
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Move ``frame_inds`` by ``segment_start``."""
+        results['frame_inds'] = results['frame_inds'] + results.get('segment_start', 0)
+        return results
+
+
+def follow_segments(steps: list) -> None:
+    """Put :class:`MoveToSegment` behind each sampler of MMAction2 in a pipeline, in place.
+
+    Samplers of this package read ``segment_start`` themselves. One of your own must, too.
+    """
+    names = 'SampleFrames', 'UniformSample', 'UntrimmedSampleFrames'
+    samplers = tuple(filter(None, map(TRANSFORMS.get, names)))
+    for place in reversed(range(len(steps))):
+        if isinstance(steps[place], samplers) and not isinstance(steps[place], SampleTimeWindow):
+            steps.insert(place + 1, MoveToSegment())
+
+
+def _span(times: np.ndarray, first: int, count: int, fps: float) -> tuple[float, float]:
+    """Seconds at which the first of ``count`` frames begins and the last one ends."""
+    after = first + count
+    return times[first], times[after] if after < len(times) else duration(times, fps)
 
 
 def _count(results: dict) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from egoexo_mm.failed_jsonl import forget_failures
 from egoexo_mm.progress import track
 
 from ..store.errors import TargetStoreError
@@ -57,7 +58,7 @@ def convert_videos(
     """
     failed = 0
     with StoreWriter(out, manifest, rows_per_shard) as writer:
-        (writer.path / 'failed.jsonl').unlink(missing_ok=True)  # those are tried again below
+        forget_failures(writer.path, {name for name, _ in sources})  # tried again below
         todo = [source for source in sources if source[0] not in writer.done]
         for video_id, path in track(todo, len(todo), label):
             try:

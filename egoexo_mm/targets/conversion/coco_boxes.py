@@ -65,7 +65,9 @@ def read_coco(
         if min(size) < 1:
             raise TargetStoreError(f'{where}: its size is {size}, expected pixels; correct it')
         videos.setdefault(video_id, VideoBoxes(FrameSize(*size, fps=fps)))
-        images[_identity(image, 'id', where)] = videos[video_id], frame, size
+        image_id, found = _identity(image, 'id', where), (videos[video_id], frame, size)
+        if images.setdefault(image_id, found) != found:
+            raise _comes_twice(where, image_id, 'image')
     detections = read_json(results)
     if not isinstance(detections, list):
         raise TargetStoreError(
@@ -106,6 +108,13 @@ def _identity(item: dict, name: str, where: str) -> int | str:
     return take(item, name, int, where)
 
 
+def _comes_twice(where: str, identity: int | str, what: str) -> TargetStoreError:
+    return TargetStoreError(
+        f'{where}: id {quote(identity)} is that of another {what} before; where files were put '
+        'together, convert each with its own results, or number one anew'
+    )
+
+
 def _kinds(
     content: dict, path: str | Path, hands: set[str], objects: set[str]
 ) -> dict[int | str, tuple[int, int] | None]:
@@ -113,7 +122,9 @@ def _kinds(
     categories = {}
     for i, category in enumerate(take(content, 'categories', list, str(path))):
         where = f'{path}, categories[{i}]'
-        categories[_identity(category, 'id', where)] = take(category, 'name', str, where)
+        identity, name = _identity(category, 'id', where), take(category, 'name', str, where)
+        if categories.setdefault(identity, name) != name:
+            raise _comes_twice(where, identity, 'category')
     known = set(categories.values())
     absent = sorted((hands | objects) - known - {'*'})
     if absent:

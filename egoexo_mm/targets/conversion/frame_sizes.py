@@ -46,9 +46,14 @@ def sizes_from_csv(path: str | Path) -> SizeOf:
         raise TargetStoreError(
             f'{path}: header is {quote(names)}; expected video_id,width,height[,fps,num_frames]'
         )
-    table = {
-        row.get('video_id', ''): _size_from_row(row, f'{path} line {line}') for line, row in rows
-    }
+    table: dict[str, FrameSize] = {}
+    for line, row in rows:
+        size = _size_from_row(row, f'{path} line {line}')
+        if table.setdefault(row.get('video_id', ''), size) != size:
+            raise TargetStoreError(
+                f'{path} line {line}: another size of video {quote(row.get("video_id", ""))} than '
+                'in a line before; keep the one of the frames that the detector saw'
+            )
 
     def size_of(video_id: str) -> FrameSize:
         if video_id not in table:

@@ -319,12 +319,14 @@ class FrameNames:
         if not {'video', 'frame'} <= self._pattern.groupindex.keys():
             raise ValueError(f'{pattern!r} lacks the groups (?P<video>...) and (?P<frame>...)')
         self._first = first
+        self._names: dict[str, tuple[str, str]] = {}  # id -> name up to it, where it was first
 
     def split(self, name: str, where: str) -> tuple[str, int]:
         """Video id and frame number.
 
         Raises:
-            TargetStoreError: The name does not match, or its number is before the first.
+            TargetStoreError: The name does not match, its number is before the first, or it is of
+                another video than a name before that had the same id.
         """
         # the end of the name: a search takes time that grows with the square of the length
         found = self._pattern.search(name[-_LONGEST_NAME:].replace('\\', '/'))
@@ -334,5 +336,13 @@ class FrameNames:
                 f'{where}: {quote(name)} does not name a video and a frame from {self._first}, '
                 'expected names like VIDEO/frame_0000000012.jpg; give a pattern (--names) or '
                 '--first-frame 0'
+            )
+        path = found.string[: found.end('video')]
+        other, place = self._names.setdefault(found['video'], (path, where))
+        if other != path:
+            raise TargetStoreError(
+                f'{where}: {quote(path)} has the video id {quote(found["video"])}, and so has '
+                f'{quote(other)} of {place}; give a pattern that tells them apart, such as '
+                "--names '(?P<video>.+)/(?P<frame>[0-9]+)[.]', which makes ids of whole paths"
             )
         return found['video'], number

@@ -32,7 +32,11 @@ def listed_paths(path: str | Path) -> list[str]:
 
 def _keystep_clips(path: str | Path) -> list[str]:
     """Clips of all cameras of ``keystep_segment_*.json``, see ``EgoExo4DKeystepDataset``."""
-    content = parse_json(read_text(path).encode())
+    text = read_text(path)
+    try:
+        content = parse_json(text.encode())
+    except ValueError as error:
+        raise ValueError(f'{path}: is not JSON ({error}); get the file again') from None
     segments = content.get('segments') if isinstance(content, dict) else None
     rows = segments if isinstance(segments, list) else []
     clips = [row.get('segment_name_list') if isinstance(row, dict) else None for row in rows]
@@ -75,23 +79,23 @@ def check_one_video_an_id(paths: Iterable[str], rule: str, where: str = '') -> N
             )
 
 
-def check_listed_once(paths: Iterable[str], rule: str) -> None:
+def check_listed_once(paths: Iterable[str], rule: str, where: str = '') -> None:
     """Refuse two lines of one id, also of the same video: each gives a row of the store.
 
     Raises:
         TargetStoreError: for the first pair.
     """
     paths = list(paths)
-    check_one_video_an_id(paths, rule)
-    seen: set[str] = set()
+    check_one_video_an_id(paths, rule, where)
+    seen: dict[str, str] = {}
     for path in paths:
         key = video_id_from_path(path, rule)
         if key in seen:
             raise TargetStoreError(
-                f'two videos of the list have the id {quote(key)}: {quote(path)} and '
+                f'{where}two videos of the list have the id {quote(key)}: {quote(seen[key])} and '
                 f'{quote(path)}; remove one of the lines'
             )
-        seen.add(key)
+        seen[key] = path
 
 
 def _plain(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +175,8 @@ class StoreWriter:
         """Write the rows so far as a shard, whatever their number; without rows nothing happens."""
         if not self._rows:
             return
-        numbers = [
-            int(p.stem.rpartition('-')[2])
-            for p in self.path.glob(f'shard-r{self.rank:03d}-*.arrow')
-        ]
+        shard = re.compile(rf'shard-r{self.rank:03d}-(\d+)\.arrow')
+        numbers = [int(found[1]) for found in map(shard.fullmatch, os.listdir(self.path)) if found]
         name = f'shard-r{self.rank:03d}-{max(numbers, default=-1) + 1:05d}.arrow'
         with self._temporary(name) as temporary:
             with open(temporary, 'wb') as file:
@@ -215,6 +214,12 @@ class StoreWriter:
     ) -> dict[str, Any]:
         if not isinstance(video_id, str) or not video_id:
             raise TargetStoreError(f'{where}: the id must be a string that is not empty')
+        try:
+            video_id.encode()
+        except UnicodeEncodeError:
+            raise TargetStoreError(
+                f'{where}: the id is not UTF-8, which a store needs; rename the file'
+            ) from None
         if span is not None and (video_id, *span) in self._seen:
             raise TargetStoreError(
                 f'{self.path}: segment {span_name(video_id, span)} is in the store already; skip '
@@ -258,7 +263,10 @@ class StoreWriter:
                     f'{self.path}: holds files but no {MANIFEST_NAME}, so it is no target store; '
                     'give a new or empty folder'
                 )
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
 
     def _write_manifest(self) -> None:
         target = self.path / MANIFEST_NAME
@@ -287,4 +295,6 @@ class StoreWriter:
                 f'{self.path}: another process writes as rank {self.rank}; wait '
                 'for it, or give each process its own rank'
             ) from None
+        except OSError as error:
+            raise cannot_write(self._lock_path, error) from None
         self._lock.callback(self._lock_path.unlink, missing_ok=True)

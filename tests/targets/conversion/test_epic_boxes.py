@@ -10,6 +10,7 @@ import struct
 import numpy as np
 import pytest
 
+from egoexo_mm.failed_jsonl import read_failures
 from egoexo_mm.targets import HAND, OBJECT, TargetStore, TargetStoreError
 from egoexo_mm.targets.conversion.epic_boxes import convert_epic_boxes, epic_fps, read_epic_boxes
 from egoexo_mm.targets.conversion.protobuf import fields
@@ -252,6 +253,18 @@ def test_skip_bad_and_resume(tmp_path):
     save(tmp_path / 'in/P01_02.pkl', [frame(1, video='P01_02')])
     assert convert_epic_boxes(tmp_path / 'in', tmp_path / 'out') == (1, 2, 0)
     assert not (tmp_path / 'out/failed.jsonl').exists()
+
+
+def test_a_second_folder_keeps_the_failures_of_the_first(tmp_path):
+    for name in ('P01_01', 'P02_01'):
+        save(tmp_path / f'{name}/{name}.pkl', [frame(1)])  # both say that they are of P01_01
+    save(tmp_path / 'P01_01/P01_01.pkl', [frame(1, video='P09_09')])
+    for name in ('P01_01', 'P02_01'):
+        assert convert_epic_boxes(tmp_path / name, tmp_path / 'out', skip_bad=True) == (0, 0, 1)
+    assert set(read_failures(tmp_path / 'out').reasons) == {'P01_01', 'P02_01'}
+    save(tmp_path / 'P01_01/P01_01.pkl', [frame(1)])
+    assert convert_epic_boxes(tmp_path / 'P01_01', tmp_path / 'out') == (1, 0, 0)
+    assert set(read_failures(tmp_path / 'out').reasons) == {'P02_01'}
 
 
 def test_varint_of_many_bytes():

@@ -322,6 +322,13 @@ def test_sizes_as_people_save_them(tmp_path):
         sizes_from_csv(tmp_path / 'sizes.csv')
 
 
+def test_two_sizes_of_one_video(tmp_path):
+    rows = 'video_id,width,height\na,640,480\nb,64,48\na,640,480\na,1280,720\n'
+    (tmp_path / 'sizes.csv').write_text(rows)
+    with pytest.raises(TargetStoreError, match="csv line 5: another size of video 'a' than in a l"):
+        sizes_from_csv(tmp_path / 'sizes.csv')
+
+
 def test_sizes_from_videos(tmp_path):
     black_video(tmp_path / 'root/v.mp4', 128, 72)
     black_video(tmp_path / 'root/high.mp4', 72, 128)

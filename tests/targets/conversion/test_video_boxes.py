@@ -97,6 +97,11 @@ def test_coco_classes(tmp_path):
     assert store.manifest.notes == 'score 0.5 and more'
 
 
+def twice(kind, number, **changes):
+    """COCO with the id of its first image or category at another one."""
+    return changed(COCO, kind, number, dict(COCO[kind][number], id=COCO[kind][0]['id'], **changes))
+
+
 @pytest.mark.parametrize(
     'changes, message',
     [
@@ -113,6 +118,15 @@ def test_coco_classes(tmp_path):
         (dict(annotations=changed(COCO, 'images', 0, 'width', 0)), r'images\[0\]: its size is'),
         (dict(annotations=changed(COCO, 'images', 0, 'file_name', 'x.jpg')), 'does not name a'),
         (dict(annotations=changed(COCO, 'categories', [dict(id=1, name='cat')])), 'no category'),
+        (
+            dict(annotations=twice('images', 1, file_name='v9/0002.jpg')),
+            r'\[1\]: id 7 is that of another',
+        ),
+        (dict(annotations=twice('categories', 1, name='cat')), r'ies\[1\]: id .* another category'),
+        (
+            dict(annotations=changed(COCO, 'images', 1, 'file_name', 'b/v1/0002.jpg')),
+            r"\[1\]: 'b/v1' has the video id 'v1', and so has 'v1' of .*images\[0\]; .*--names",
+        ),
         (dict(object_classes=['dog']), 'has no category dog, expected some of cup'),
     ],
 )

@@ -220,6 +220,12 @@ def test_bad_list(tmp_path, data, message):
         listed_ids(tmp_path / 'l', 'stem')
 
 
+def test_keysteps_cut_off(tmp_path):
+    (tmp_path / 'keystep.json').write_text('{"segments": [')
+    with pytest.raises(TargetStoreError, match=r'keystep.json: is not JSON \(.*\); get the file'):
+        listed_ids(tmp_path / 'keystep.json', 'stem')
+
+
 @pytest.mark.parametrize(
     'make',
     [box_store, lambda path: ego_store(path, range(6), rows_per_shard=6)],

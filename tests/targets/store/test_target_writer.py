@@ -277,3 +277,27 @@ def test_a_shard_is_closed_early_when_it_holds_many_boxes(tmp_path, monkeypatch)
     sizes = sorted(p.name for p in tmp_path.glob('*.arrow'))
     assert sizes == ['shard-r000-00000.arrow', 'shard-r000-00001.arrow']  # 4 boxes, then 2
     assert list(content(tmp_path)) == ['v0', 'v1', 'v2']
+
+
+def test_a_renamed_shard_of_another_machine(tmp_path):
+    for name in 'ab':
+        with StoreWriter(tmp_path, EGO) as writer:
+            writer.add_scores(name, [0, 1])
+        if name == 'a':
+            shard = tmp_path / 'shard-r000-00000.arrow'
+            shard.rename(tmp_path / 'shard-r000-00000-gpu1.arrow')
+    assert sorted(TargetStore(tmp_path).video_ids) == ['a', 'b']
+
+
+def test_an_id_that_is_not_utf8(tmp_path):
+    with StoreWriter(tmp_path, EGO) as writer:
+        writer.add_scores('a', [0, 1])
+        with pytest.raises(TargetStoreError, match='the id is not UTF-8, .* rename the file'):
+            writer.add_scores('caf\udce9', [0, 1])
+    assert TargetStore(tmp_path).video_ids == ['a']
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(TargetStoreError, match=r'file/store: cannot be written \(Not a dir'):
+        StoreWriter(tmp_path / 'file/store', EGO)

@@ -45,7 +45,7 @@ def read_table(path: Path, *columns: str) -> list[dict]:
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> tuple[list[str], list[dict]]:
     try:
-        header, rows = csv_files.read_csv_rows(path, columns)
+        header, rows = csv_files.read_csv_rows(path, columns, full_rows=True)
         return header, [fields for _, fields in rows]
     except ValueError as error:
         raise StopRun(str(error)) from None
