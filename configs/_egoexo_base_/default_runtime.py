@@ -10,8 +10,9 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
     broken_media=dict(
+        # broken_videos='skip' lists what it skips in the work dir
         type='BrokenMediaHook'
-    ),  # broken_videos='skip' lists what it skips in the work dir
+    ),
     check_data=dict(type='CheckDataHook'),
     # a loss that is NaN or infinite ends training; action='off' turns the check off
     finite_loss=dict(type='FiniteLossHook', action='stop', interval=20),
@@ -23,8 +24,9 @@ custom_hooks = [dict(type='SampleSeedHook')]
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    # gloo where there is no GPU
     dist_cfg=dict(backend='nccl'),
-)  # gloo where there is no GPU
+)
 randomness = dict(seed=0)
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)

@@ -14,16 +14,19 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'),
     finite_loss=dict(
-        type='mmaction.FiniteLossHook', action='stop', interval=20
-    ),  # off: action='off'
+        type='mmaction.FiniteLossHook',
+        action='stop',  # off: 'off'
+        interval=20,
+    ),
     check_gradients=dict(type='mmaction.CheckGradientsHook'),
 )
 
 env_cfg = dict(
     cudnn_benchmark=False,  # images differ in size
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    # gloo where there is no GPU
     dist_cfg=dict(backend='nccl'),
-)  # gloo where there is no GPU
+)
 randomness = dict(seed=0)
 
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)

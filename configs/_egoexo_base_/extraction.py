@@ -8,8 +8,9 @@ test_dataloader = dict(
     batch_size=1,  # chunks of frames; the batches of the teacher are test_cfg.batch_size
     num_workers=8,
     sampler=None,
+    # reader=None: PyAV where it is installed
     dataset=dict(type='VideoStreamDataset', reader=None, video_id='stem'),
-)  # reader: PyAV where it is installed
+)
 test_cfg = dict(type='ExtractTargetsLoop', batch_size=32, amp=None, channels_last=False)
 test_evaluator = []
 model_wrapper_cfg = dict(type='mmaction.FrozenModelWrapper')

@@ -8,13 +8,7 @@ model = dict(
     checkpoint='work_dirs/ego_score_slowfast_r50_charades_ego/epoch_10.pth',
     clip_len=32,
 )
-test_dataloader = (
-    dict(  # clips as long as in its training, at the 24 frames a second of Charades-Ego
-        dataset=dict(
-            plan=dict(
-                type='SampledClips', clip_len=32, frame_interval=2, num_clips=10, target_fps=24
-            )
-        )
-    )
-)
+# clips as long as in its training, at the 24 frames a second of Charades-Ego
+plan = dict(type='SampledClips', clip_len=32, frame_interval=2, num_clips=10, target_fps=24)
+test_dataloader = dict(dataset=dict(plan=plan))
 test_cfg = dict(store='data/targets/k400_ego_score', batch_size=16)

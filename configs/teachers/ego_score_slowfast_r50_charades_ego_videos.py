@@ -21,8 +21,9 @@ data = dict(
     _delete_=True,
     type='CharadesEgoViewDataset',
     view='both',
+    # <video>.mp4
     data_prefix=dict(video='data/charades_ego/CharadesEgo_v1_480'),
-)  # <video>.mp4
+)
 train_dataloader = dict(
     dataset=dict(**data, ann_file=_base_.ann_file_train, pipeline=train_pipeline)
 )

@@ -44,8 +44,10 @@ model = dict(
         ),
         bbox_coder=dict(type='InclusiveDeltaBoxCoder'),
         loss_cls=dict(
-            type='CrossEntropyLoss', use_sigmoid=False
-        ),  # two channels per anchor: foreground, background
+            # two channels per anchor: foreground, background
+            type='CrossEntropyLoss',
+            use_sigmoid=False,
+        ),
         loss_bbox=dict(type='SmoothL1Loss', beta=1 / 9),
     ),
     roi_head=dict(

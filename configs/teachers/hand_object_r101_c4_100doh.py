@@ -76,7 +76,10 @@ optim_wrapper = dict(
     paramwise_cfg=dict(bias_decay_mult=0.0),
 )
 param_scheduler = dict(
-    type='MultiStepLR', milestones=[3, 7], gamma=0.1
-)  # the fourth and the last epoch begin a tenth lower
+    # the fourth and the last epoch begin a tenth lower
+    type='MultiStepLR',
+    milestones=[3, 7],
+    gamma=0.1,
+)
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=8, val_interval=1)
 auto_scale_lr = dict(enable=False, base_batch_size=1)

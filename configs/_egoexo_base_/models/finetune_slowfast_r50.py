@@ -15,11 +15,12 @@ model = dict(
         _delete_=True,
         in_channels=2304,  # 256 fast + 2048 slow
         dropout_ratio=0.5,
-        pool_size=7,
-    ),  # training crop / 32; the window slides over 256-pixel test crops
+        pool_size=7,  # training crop / 32; the window slides over 256-pixel test crops
+    ),
     data_preprocessor=dict(
         type='EgoExoDataPreprocessor',
         defer_testing=True,  # frames are normalised with their batch of views
+        # 'bgr' as in the reference's fine-tuning, and to test its fine-tuned weights
         channel_order='rgb',
     ),
-)  # 'bgr' as in the reference's fine-tuning, and to test its fine-tuned weights
+)

@@ -43,5 +43,6 @@ model = dict(
     data_preprocessor=dict(
         type='EgoExoDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3, format_shape='NCTHW'
     ),
+    # views in the backbone at a time
     test_cfg=dict(max_testing_views=10),
-)  # views in the backbone at a time
+)

@@ -29,5 +29,6 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         format_shape='NCTHW',
     ),
+    # views in the backbone at a time
     test_cfg=dict(max_testing_views=10),
-)  # views in the backbone at a time
+)
