@@ -140,12 +140,14 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError('--stride goes with --window')
     from ..inference import EgoExoInferencer, FeatureFile, PredictionFiles, find_sources
     from ..inference.camera import is_camera
+    from ..inference.sources import drawn_bases
 
     cameras = [name for name in args.inputs if is_camera(name)]
     if cameras and (len(args.inputs) > 1 or not args.window or args.draw):
         raise UsageError('a camera is predicted alone, with --window, and is not drawn')
     # all that may be wrong is looked at before the model is built
     sources = [] if cameras else find_sources(args.inputs, args.fps)
+    bases = drawn_bases(sources, args.draw) if args.draw else []
     inferencer = _inferencer(EgoExoInferencer, args)
     with ExitStack() as stack:
         files = features = None
@@ -161,7 +163,7 @@ def run(args: argparse.Namespace) -> int:
                 )
             )
         job = _Job(args, inferencer, files, features)
-        return job.watch(args.inputs[0]) if cameras else job.predict(sources)
+        return job.watch(args.inputs[0]) if cameras else job.predict(sources, bases)
 
 
 def _inferencer(kind: type[EgoExoInferencer], args: argparse.Namespace) -> EgoExoInferencer:
@@ -188,12 +190,11 @@ class _Job:
         features: FeatureFile | None,
     ) -> None:
         self.args, self.inferencer, self.files, self.features = args, inferencer, files, features
-        self.drawn: set[str] = set()
         if args.draw and not inferencer.has_maps:
             print(f'{NAME}: {inferencer.maps_missing}; drawing labels only', file=sys.stderr)
 
-    def predict(self, sources: Sequence[Source]) -> int:
-        """Predict all sources; 1 if one could not be read."""
+    def predict(self, sources: Sequence[Source], bases: Sequence[Path]) -> int:
+        """Predict all sources, and draw them if there are ``bases``; 1 if one could not be read."""
         args, inferencer = self.args, self.inferencer
         samples = inferencer.stream(
             sources,
@@ -210,7 +211,7 @@ class _Job:
             rows: list[dict] = []
             answers = self._answers(group, rows)
             if args.draw:
-                self._draw(sources[number], answers)
+                self._draw(sources[number], answers, bases[number])
             for _ in answers:
                 pass
             self._tell(sources[number].name, rows)
@@ -244,10 +245,7 @@ class _Job:
             rows.append(row)
             yield row, sample
 
-    def _draw(self, source: Source, answers: Iterator[tuple[dict, Any]]) -> None:
-        from ..inference.sources import source_id, unused
-
-        base = Path(self.args.draw, unused(source_id(source), self.drawn))
+    def _draw(self, source: Source, answers: Iterator[tuple[dict, Any]], base: Path) -> None:
         if self.inferencer.draw(source, answers, base, self.args.draw_stride) is not None:
             print(f'wrote {base}.mp4 and .png')
 

@@ -38,7 +38,7 @@ from .answers import HeadFacts, best_classes
 from .class_names import Classes, find_names
 from .clips import ClipPipeline, Clips, Failure, failure_of, load_batches, test_pipeline
 from .film import SampleMaps, evenly, film, frame_rate, keep_some, short_name
-from .sources import InputType, Source, find_sources, source_id, unused
+from .sources import InputType, Source, check_drawn, drawn_bases, find_sources
 from .writing import FeatureFile, PredictionFiles
 
 MAPS = 'interaction_map'  # head of the maps in ``model.aux_heads``
@@ -217,6 +217,8 @@ class EgoExoInferencer(BaseInferencer):
             kwargs['maps'] = kwargs.get('maps', self.has_maps)
         before, model, drawing, after = self._dispatch_kwargs(**kwargs)
         sources = self._inputs_to_list(inputs, fps)
+        if drawing.get('draw'):
+            drawn_bases(sources, drawing['draw'])  # refuses before anything is predicted
         samples: Iterable[ActionDataSample] = self.stream(sources, batch_size, **before, **model)
         if self.show_progress:
             samples = track(samples, None, 'predicted')
@@ -378,14 +380,17 @@ class EgoExoInferencer(BaseInferencer):
             return_vis: Return a sheet of pictures of each video.
             draw_stride: Draw every so many frames.
             **kwargs: Not used.
+
+        Raises:
+            ValueError: What is drawn would replace a source.
         """
         if not draw and not return_vis:
             return None
-        sheets, taken = [], set()
+        bases = drawn_bases(inputs, draw) if draw else [None] * len(inputs)
+        sheets = []
         for number, samples in itertools.groupby(preds, key=lambda sample: sample.source):
             answers = ((self.row(sample), sample) for sample in samples)
-            name = unused(source_id(inputs[number]), taken)
-            sheet = self.draw(inputs[number], answers, draw and Path(draw, name), draw_stride)
+            sheet = self.draw(inputs[number], answers, bases[number], draw_stride)
             sheets += [sheet] * return_vis
         return sheets if return_vis else None
 
@@ -409,8 +414,10 @@ class EgoExoInferencer(BaseInferencer):
             a film shows frames that the model has not looked at.
 
         Raises:
+            ValueError: The film would replace the source.
             VisualizationError: The film cannot be written.
         """
+        check_drawn([source], [Path(base)] if base else [])
         try:
             return self._draw(source, answers, base, stride)
         except BrokenVideoError as error:

@@ -21,6 +21,7 @@ from egoexo_mm.video.times import duration, frame_at
 from egoexo_mm.video_lists import decode_text, parse_video_list, read_text
 
 LISTS = ('.txt', '.lst', '.list', '.csv', '.tsv')
+_DRAWN = ('.mp4', '.png')  # what drawing writes of a source
 _COLUMNS = ('video', 'start', 'end')
 _SLACK = 1e-6  # seconds; decimal numbers fall just short of the times they mean
 
@@ -228,6 +229,47 @@ def source_id(source: Source) -> str:
     """A name for files about a source: its own, without folder and suffix."""
     path = Path(source.name)
     return path.name if source.frames is not None or path.is_dir() else path.stem
+
+
+def drawn_bases(sources: Sequence[Source], folder: str | Path) -> list[Path]:
+    """Where each source is drawn: ``folder/NAME`` for ``NAME.mp4`` and ``NAME.png``.
+
+    Raises:
+        ValueError: See :func:`check_drawn`.
+    """
+    taken: set[str] = set()
+    bases = [Path(folder, unused(source_id(source), taken)) for source in sources]
+    check_drawn(sources, bases)
+    return bases
+
+
+def check_drawn(sources: Sequence[Source], bases: Sequence[Path]) -> None:
+    """Refuse drawn files, given without suffix, that would replace a source or be frames of it.
+
+    Raises:
+        ValueError: One would.
+    """
+    inputs = {_file_key(source.name) for source in sources if source.frames is None} - {None}
+    for folder in dict.fromkeys(base.parent for base in bases):
+        if _file_key(folder) in inputs:
+            raise ValueError(
+                f'{folder} is an input, and what is drawn would count as its frames; draw into '
+                'another folder'
+            )
+    for path in (f'{base}{suffix}' for base in bases for suffix in _DRAWN):
+        if _file_key(path) in inputs:
+            raise ValueError(
+                f'{path} is an input, and drawing would replace it; draw into another folder'
+            )
+
+
+def _file_key(path: str | os.PathLike) -> tuple[int, int] | None:
+    """What two names of one file have in common; None where there is no file."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def unused(name: str, taken: set[str]) -> str:

@@ -1,13 +1,16 @@
 """Drawn videos: maps lie where their crops were, and labels are those of the window."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from egoexo_mm.inference import EgoExoInferencer, find_sources
+from egoexo_mm.inference import EgoExoInferencer, Source, find_sources
 from egoexo_mm.inference.clips import ClipPipeline
 from egoexo_mm.inference.film import SampleMaps
+from egoexo_mm.inference.sources import drawn_bases
 from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.video.frame_sets import ArrayFrames
 from egoexo_mm.visualization.draw import COLOURS
@@ -126,6 +129,34 @@ def test_a_checkpoint_to_a_drawn_video(case, tmp_path):
     np.testing.assert_allclose(middle, expected, atol=25)
     (sheet,) = found['visualization']
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'clip_0.png'))[..., ::-1], sheet)
+
+
+def test_an_input_is_never_drawn_over(case, tmp_path):
+    video = tmp_path / 'clip.mp4'
+    shutil.copy(case.root / 'videos' / 'clip_0.mp4', video)
+    content = video.read_bytes()
+    inferencer = EgoExoInferencer(case.cfg, case.checkpoint, 'cpu')
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other' / 'clip.mp4').symlink_to(video)
+    for folder in (tmp_path, tmp_path / 'other'):
+        with pytest.raises(ValueError, match=rf'{folder}/clip.mp4 is an input, and drawing would'):
+            inferencer(str(video), draw=folder)
+    with pytest.raises(ValueError, match='is an input'):
+        inferencer.draw(find_sources(str(video))[0], [], tmp_path / 'clip')
+    assert video.read_bytes() == content
+    # of another source; and a folder of frames, which the picture would join
+    sources = [Source('elsewhere/clip.mp4'), Source(str(video))]
+    with pytest.raises(ValueError, match='is an input'):
+        drawn_bases(sources, tmp_path)
+    with pytest.raises(ValueError, match='would count as its frames'):
+        drawn_bases([Source(str(tmp_path))], tmp_path)
+    # earlier drawings are replaced
+    (tmp_path / 'drawn').mkdir()
+    (tmp_path / 'drawn' / 'clip.mp4').write_bytes(b'drawn')
+    assert drawn_bases(sources, tmp_path / 'drawn') == [
+        tmp_path / 'drawn' / 'clip',
+        tmp_path / 'drawn' / 'clip_1',
+    ]
 
 
 def test_an_untrained_map_is_not_drawn(case):

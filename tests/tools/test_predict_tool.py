@@ -177,6 +177,13 @@ def test_errors_are_one_line(case, run, tmp_path, capsys):
     assert 'camera 0123456789: does not open' in capsys.readouterr().err
 
 
+def test_drawing_over_an_input_is_refused_before_the_model(case, run, capsys, monkeypatch):
+    monkeypatch.setattr(predict, '_inferencer', None)
+    videos = case.root / 'videos'
+    run(videos, '--draw', videos, code=1)
+    assert f'{videos / "clip_0.mp4"} is an input, and drawing' in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('start', [['tools/predict.py'], ['-m', 'egoexo_mm', 'predict']])
 def test_as_a_program(case, tmp_path, start):
