@@ -11,6 +11,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import egoexo_mm  # noqa: F401  (registers the package and applies its workarounds)
+from egoexo_mm.checkpoints.resumable import has_checkpoints
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +26,8 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from a checkpoint, by default the latest of the work dir',
+        help='go on from a checkpoint, by default the latest of the work dir; where that has none '
+        'the run starts, from load_from of the config if it is set',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
     parser.add_argument(
@@ -65,9 +67,8 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
     )
-    if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.resume and args.resume != 'auto':
+        cfg.resume, cfg.load_from = True, args.resume
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
@@ -93,8 +94,27 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.randomness['deterministic'] = True
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    if args.resume == 'auto':
+        cfg.resume = has_checkpoints(cfg.work_dir)
+        if cfg.resume:
+            cfg.load_from = None  # or that file would be resumed
     return cfg
 
 
+def main() -> None:
+    """Train."""
+    args = parse_args()
+    runner = Runner.from_cfg(load_config(args))
+    if args.resume == 'auto':
+        cfg = runner.cfg
+        runner.logger.info(
+            f'--resume: going on from the newest checkpoint in {cfg.work_dir}'
+            if cfg.resume
+            else f'--resume: no checkpoint in {cfg.work_dir}; starting from '
+            f'{cfg.get("load_from") or "the initial weights"}'
+        )
+    runner.train()
+
+
 if __name__ == '__main__':
-    Runner.from_cfg(load_config(parse_args())).train()
+    main()

@@ -64,6 +64,12 @@ def newest_checkpoint(folder: str) -> str | None:
     return None
 
 
+def has_checkpoints(folder: str) -> bool:
+    """Whether training left checkpoints in ``folder``, or a record of one, damaged or not."""
+    names = os.listdir(folder) if os.path.isdir(folder) else ()
+    return recorded_checkpoint(folder) is not None or any(map(_NUMBERED.fullmatch, names))
+
+
 def newest_of_run(runner: Any) -> str | None:
     """The same for a runner: where its ``CheckpointHook`` saves, or in its work dir."""
     from mmengine.hooks import CheckpointHook

@@ -1,6 +1,7 @@
 """What the launch scripts start; runs through dist_train.sh and dist_test.sh: tests/training."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,28 @@ print([cfg.optim_wrapper.type, cfg.auto_scale_lr.enable, cfg.randomness.seed,
     assert done.stdout.splitlines()[-1:] == [
         "['AmpOptimWrapper', True, 7, True, True, 'x.pth', None, 5, 3, 'work_dirs/tiny_slowfast']"
     ], done.stderr
+
+
+@pytest.mark.parametrize('option', [[], ['load_from=other.pth']])
+@pytest.mark.parametrize(
+    'files, resumes',
+    [
+        ({}, False),
+        ({'best_acc.pth': ''}, False),
+        ({'last_checkpoint': 'elsewhere/epoch_3.pth'}, True),
+        ({'epoch_3.pth': 'damaged'}, True),  # which MMEngine's lookup then refuses
+    ],
+)
+def test_resume_keeps_load_from_until_there_is_a_checkpoint(
+    tmp_path, monkeypatch, files, resumes, option
+):
+    (tmp_path / 'config.py').write_text('load_from = "base.pth"\n')
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    options = ['--resume', '--cfg-options', f'work_dir={tmp_path}', *option]
+    monkeypatch.setattr('sys.argv', ['train.py', str(tmp_path / 'config.py'), *options])
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    tool = runpy.run_path(str(ROOT / 'tools' / 'train.py'))
+    cfg = tool['load_config'](tool['parse_args']())
+    expected = None if resumes else 'other.pth' if option else 'base.pth'
+    assert (cfg.resume, cfg.load_from) == (resumes, expected)
