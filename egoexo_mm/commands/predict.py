@@ -148,6 +148,8 @@ def run(args: argparse.Namespace) -> int:
     # all that may be wrong is looked at before the model is built
     sources = [] if cameras else find_sources(args.inputs, args.fps)
     bases = drawn_bases(sources, args.draw) if args.draw else []
+    if args.out:
+        PredictionFiles.check(args.out)
     inferencer = _inferencer(EgoExoInferencer, args)
     with ExitStack() as stack:
         files = features = None

@@ -219,6 +219,8 @@ class EgoExoInferencer(BaseInferencer):
         sources = self._inputs_to_list(inputs, fps)
         if drawing.get('draw'):
             drawn_bases(sources, drawing['draw'])  # refuses before anything is predicted
+        if after.get('out'):
+            PredictionFiles.check(after['out'])
         samples: Iterable[ActionDataSample] = self.stream(sources, batch_size, **before, **model)
         if self.show_progress:
             samples = track(samples, None, 'predicted')

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from egoexo_mm.failed_jsonl import FAILED_NAME, append_failure
 from .answers import KINDS, timeline
 
 _TABLE = ('video', 'start', 'end', 'kind', 'rank', 'id', 'name', 'score')
+_NAMES = ('predictions.jsonl', 'predictions.csv', 'timeline.csv', FAILED_NAME)
 _TIMELINE = ('video', 'start', 'end', 'id', 'name', 'score', 'windows')
 
 
@@ -24,13 +27,16 @@ class PredictionFiles:
     """``predictions.jsonl``, ``predictions.csv`` and ``failed.jsonl`` of a folder.
 
     Rows are written as they come, so what a run that was ended has answered is in the files. Those
-    of an earlier run are replaced.
+    of an earlier run get a number: ``predictions.1.jsonl``.
 
     Args:
         folder: Is made where needed.
         windows: Write ``timeline.csv`` as well.
         multi_label: See :func:`.timeline`.
         threshold: See :func:`.timeline`.
+
+    Raises:
+        ValueError: See :meth:`check`.
     """
 
     def __init__(
@@ -42,10 +48,11 @@ class PredictionFiles:
         threshold: float = 0.5,
     ) -> None:
         self.folder = Path(folder)
+        self.check(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        _set_aside(self.folder)
         self._timeline = dict(multi_label=multi_label, threshold=threshold)
         self.failed = self.folder / FAILED_NAME
-        self.failed.unlink(missing_ok=True)
         self._json = open(self.folder / 'predictions.jsonl', 'w', encoding='utf-8')
         self._tables = {}
         self._files = [self._json]
@@ -55,6 +62,19 @@ class PredictionFiles:
             self._files.append(file)
             self._tables[name] = csv.DictWriter(file, names[name])
             self._tables[name].writeheader()
+
+    @staticmethod
+    def check(folder: str | Path) -> None:
+        """Refuse a folder whose ``failed.jsonl`` another program wrote.
+
+        Raises:
+            ValueError: It is such a folder.
+        """
+        if Path(folder, FAILED_NAME).exists() and not Path(folder, _NAMES[0]).exists():
+            raise ValueError(
+                f'{Path(folder, FAILED_NAME)} is of another run, such as training (no {_NAMES[0]} '
+                'is beside it); write predictions to another folder'
+            )
 
     def __enter__(self) -> PredictionFiles:
         return self
@@ -81,6 +101,23 @@ class PredictionFiles:
     def fail(self, name: str, path: str, reason: str) -> None:
         """Add a line to ``failed.jsonl``."""
         append_failure(self.failed, name, path, reason)
+
+
+def _set_aside(folder: Path) -> None:
+    """Number the files of an earlier run, all by the first number that none of them has."""
+    paths = [folder / name for name in _NAMES if (folder / name).exists()]
+    if not paths:
+        return
+    for number in itertools.count(1):
+        names = {name: name.replace('.', f'.{number}.') for name in _NAMES}
+        if not any((folder / name).exists() for name in names.values()):
+            break
+    for path in paths:
+        path.rename(folder / names[path.name])
+    print(
+        f'{folder}: earlier predictions are now {", ".join(names[path.name] for path in paths)}',
+        file=sys.stderr,
+    )
 
 
 def _flat(*parts: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from egoexo_mm.commands import predict
+from egoexo_mm.inference import PredictionFiles
 from egoexo_mm.inference.camera import camera_windows, is_camera
 from tests.inference import cases
 from tests.media import noise_video
@@ -81,6 +82,35 @@ def test_windows_have_a_timeline(case, run, tmp_path, capsys):
     assert features['start'].tolist() == [0, 0.25, 0.5, 0.75]
     assert features['feature'].shape == (4, 144)
     assert set(features['video'].tolist()) == {str(video)}
+
+
+def test_earlier_files_are_kept(tmp_path, capsys):
+    for text in ('first', 'second'):
+        with PredictionFiles(tmp_path, windows=text == 'first') as files:
+            files.add(dict(video=text, start=0, end=1))
+            files.fail(text, text, 'broken')
+        (tmp_path / 'predictions.2.csv').touch()  # so 2 is taken
+    PredictionFiles(tmp_path).__exit__()
+    written = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    for number, text in ((1, 'first'), (3, 'second')):
+        assert f'"{text}"' in written[f'predictions.{number}.jsonl']
+        assert f'"{text}"' in written[f'failed.{number}.jsonl']
+    assert written['predictions.jsonl'] == '' and 'failed.jsonl' not in written
+    assert 'timeline.1.csv' in written and 'timeline.3.csv' not in written
+    assert capsys.readouterr().err.splitlines()[1] == (
+        f'{tmp_path}: earlier predictions are now predictions.3.jsonl, predictions.3.csv, '
+        'failed.3.jsonl'
+    )
+
+
+def test_failures_of_training_are_not_touched(case, run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(predict, '_inferencer', None)
+    (tmp_path / 'failed.jsonl').write_text('{}')
+    run(case.root / 'videos', '--out', tmp_path, code=1)
+    assert f'{tmp_path}/failed.jsonl is of another run' in capsys.readouterr().err
+    with pytest.raises(ValueError, match='is of another run'):
+        PredictionFiles(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['failed.jsonl']
 
 
 def test_a_list_on_standard_input(case, run, capsys, monkeypatch):
