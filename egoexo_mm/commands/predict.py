@@ -136,6 +136,8 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, print and write; 1 if an input could not be read."""
+    if hasattr(sys.stdout, 'reconfigure'):  # names of files and classes that it cannot encode
+        sys.stdout.reconfigure(errors='backslashreplace')
     if args.stride and not args.window:
         raise UsageError('--stride goes with --window')
     from ..inference import EgoExoInferencer, FeatureFile, PredictionFiles, find_sources
@@ -146,7 +148,8 @@ def run(args: argparse.Namespace) -> int:
     if cameras and (len(args.inputs) > 1 or not args.window or args.draw):
         raise UsageError('a camera is predicted alone, with --window, and is not drawn')
     # all that may be wrong is looked at before the model is built
-    sources = [] if cameras else find_sources(args.inputs, args.fps)
+    own = [folder for folder in (args.draw, args.out) if folder]
+    sources = [] if cameras else find_sources(args.inputs, args.fps, own)
     bases = drawn_bases(sources, args.draw) if args.draw else []
     if args.out:
         PredictionFiles.check(args.out)
@@ -225,15 +228,22 @@ class _Job:
         from ..inference.camera import camera_windows
 
         windows = camera_windows(camera, self.args.window, self.args.stride, self.args.fps)
-        for source in windows:
-            samples = self.inferencer.stream([source], 1, features=bool(self.args.features))
-            for row, _ in self._answers(samples, []):
-                best = ', '.join(
-                    f'{entry["name"]} {entry["score"]:.2f}'
-                    for entry in main_entries(row)[: self.args.top_k]
-                )
-                print(f'{clock(row["start"])} - {clock(row["end"])}  {best}', flush=True)
-        return 0
+        broken = 0
+        rows = []  # what the timeline needs of each
+        try:
+            for source in windows:
+                samples = self.inferencer.stream([source], 1, features=bool(self.args.features))
+                for row, _ in self._answers(samples, []):
+                    entries = main_entries(row)
+                    times = {key: row[key] for key in ('video', 'start', 'end')}
+                    rows.append(dict(times, labels=entries))
+                    best = ', '.join(f'{entry["name"]} {entry["score"]:.2f}' for entry in entries)
+                    print(f'{clock(row["start"])} - {clock(row["end"])}  {best}', flush=True)
+                broken += self._tell_failures()
+        finally:
+            if self.files:
+                self.files.end_video(rows)
+        return 1 if broken else 0
 
     def _answers(self, samples: Iterator[Any], rows: list[dict]) -> Iterator[tuple[dict, Any]]:
         """Rows and their samples, written as they are taken."""
@@ -271,14 +281,18 @@ class _Job:
                 lines += table_lines(row)
         print('\n'.join(lines), flush=True)
 
-    def _report_failures(self, total: int) -> int:
+    def _tell_failures(self) -> int:
+        """A line for each input that failed; how many there are."""
         failures = self.inferencer.failures
         for failure in failures:
             complain(NAME, f'{failure.path}: {failure.reason}')
             if self.files:
                 self.files.fail(Path(failure.path).stem, failure.path, failure.reason)
-        broken = len({failure.path for failure in failures})
+        return len({failure.path for failure in failures})
+
+    def _report_failures(self, total: int) -> int:
+        broken = self._tell_failures()
         if broken:
             listed = f', listed in {self.files.failed}' if self.files else ''
-            print(f'{NAME}: {broken} of {total} inputs could not be read{listed}', file=sys.stderr)
+            print(f'{NAME}: {broken} of {total} inputs failed{listed}', file=sys.stderr)
         return 1 if broken else 0

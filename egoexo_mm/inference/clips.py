@@ -26,7 +26,7 @@ from .sources import Part, Source, plan_parts
 
 @dataclass(frozen=True)
 class Failure:
-    """A source that cannot be read, or not to its end, and why."""
+    """A source that cannot be read to its end, predicted or drawn, and why."""
 
     path: str
     reason: str
@@ -176,7 +176,7 @@ class Clips(Dataset):
                 yield failure_of(source, error)
 
 
-def failure_of(source: Source, error: BrokenVideoError, what: str = '') -> Failure:
+def failure_of(source: Source, error: Exception, what: str = '') -> Failure:
     """The entry of a list of failures for an error."""
     return Failure(source.name, what + str(error).removeprefix(f'{source.name}: '))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,11 @@ from egoexo_mm.models.heads.interaction_map_head import map_loss_name
 from egoexo_mm.progress import track
 from egoexo_mm.shipped import PREFIX, config_path
 from egoexo_mm.video import BrokenVideoError
+from egoexo_mm.video.times import frame_at
 from egoexo_mm.visualization import write_mp4, write_png
 from egoexo_mm.visualization.predictions import prediction_sheet
 
-from .answers import HeadFacts, best_classes
+from .answers import HeadFacts, best_classes, clock
 from .class_names import Classes, find_names
 from .clips import ClipPipeline, Clips, Failure, failure_of, load_batches, test_pipeline
 from .film import SampleMaps, evenly, film, frame_rate, keep_some, short_name
@@ -68,7 +69,8 @@ class EgoExoInferencer(BaseInferencer):
         show_progress: Print a line of progress every few seconds.
 
     Attributes:
-        failures: Sources of the last call that could not be read, or not to their end.
+        failures: Sources of the last call that could not be read, or not to their end, could not be
+            drawn, or got scores that are not finite.
         maps_missing: Why there are no maps to draw; empty where there are.
 
     Raises:
@@ -216,7 +218,8 @@ class EgoExoInferencer(BaseInferencer):
         if kwargs.get('draw') or kwargs.get('return_vis'):
             kwargs['maps'] = kwargs.get('maps', self.has_maps)
         before, model, drawing, after = self._dispatch_kwargs(**kwargs)
-        sources = self._inputs_to_list(inputs, fps)
+        own = [folder for folder in (drawing.get('draw'), after.get('out')) if folder]
+        sources = self._inputs_to_list(inputs, fps, own)
         if drawing.get('draw'):
             drawn_bases(sources, drawing['draw'])  # refuses before anything is predicted
         if after.get('out'):
@@ -246,17 +249,39 @@ class EgoExoInferencer(BaseInferencer):
             maps: Samples have ``pred_interaction_map`` (V, 2, T, h, w), before the sigmoid.
             **kwargs: Of :meth:`preprocess`.
 
+        Samples whose scores or feature are not finite become failures, one of each source.
+
         Yields:
             Samples with ``pred_score`` and metainfo ``source`` (number), ``video``, ``start`` and
             ``end`` in seconds.
         """
+        diverged: set[int] = set()
         for batch in self.preprocess(sources, batch_size, views=maps, **kwargs):
-            yield from self.forward(batch, features=features, maps=maps)
+            for sample in self.forward(batch, features=features, maps=maps):
+                if _is_finite(sample):
+                    yield sample
+                elif sample.source not in diverged:
+                    diverged.add(sample.source)
+                    self.failures.append(self._not_finite(sample))
+
+    def _not_finite(self, sample: ActionDataSample) -> Failure:
+        cause, remedy = 'the model diverged', 'with another checkpoint'
+        if self.amp:
+            cause = f'half precision overflowed, or {cause}'
+            remedy = f'in full precision (without --amp), or {remedy}'
+        return Failure(
+            sample.video,
+            f'scores of {clock(sample.start)} - {clock(sample.end)} are NaN or infinite: {cause}; '
+            f'predict {remedy}',
+        )
 
     def _inputs_to_list(
-        self, inputs: InputType | Sequence[InputType], fps: float = 0.0
+        self,
+        inputs: InputType | Sequence[InputType],
+        fps: float = 0.0,
+        leave: Collection[str | Path] = (),
     ) -> list[Source]:
-        return find_sources(inputs, fps)
+        return find_sources(inputs, fps, leave)
 
     def preprocess(
         self,
@@ -412,37 +437,47 @@ class EgoExoInferencer(BaseInferencer):
             stride: Draw every so many frames.
 
         Returns:
-            The sheet (H, W, 3). None, and an entry of ``failures``, where a frame cannot be read:
-            a film shows frames that the model has not looked at.
+            The sheet (H, W, 3). None, and an entry of ``failures``, where a frame cannot be read (a
+            film shows frames that the model has not looked at) or the film cannot be written.
 
         Raises:
             ValueError: The film would replace the source.
-            VisualizationError: The film cannot be written.
         """
         check_drawn([source], [Path(base)] if base else [])
+        others: list[Exception] = []  # of predicting, which is no fault of the film
+
+        def placed() -> Iterator[tuple[Mapping[str, Any], SampleMaps | None]]:
+            try:
+                for row, sample in answers:
+                    yield row, self._placed(sample)
+            except Exception as error:
+                others.append(error)
+                raise
+
         try:
-            return self._draw(source, answers, base, stride)
-        except BrokenVideoError as error:
+            return self._draw(source, placed(), base, stride)
+        except (BrokenVideoError, ValueError) as error:
+            if others:
+                raise
             self.failures.append(failure_of(source, error, 'is not drawn: '))
             return None
 
     def _draw(
         self,
         source: Source,
-        answers: Iterable[tuple[Mapping[str, Any], ActionDataSample]],
+        answers: Iterable[tuple[Mapping[str, Any], SampleMaps | None]],
         base: Path | None,
         stride: int,
     ) -> np.ndarray:
         kinds = self.map_kinds() if self.has_maps else {}
         reader = source.open()
-        shown = [
-            n
-            for n in range(0, len(reader), stride)
-            if source.start <= reader.times[n] + 1e-6
-            and (source.end is None or reader.times[n] < source.end)
-        ]
-        placed = ((row, self._placed(sample)) for row, sample in answers)
-        pictures = film(source, reader, shown, placed, kinds)
+        first = int(np.searchsorted(reader.times, source.start - 1e-6))
+        last = len(reader)
+        if source.end is not None:
+            last = int(np.searchsorted(reader.times, source.end))
+        # a part between two frames has the one in sight
+        shown = range(first, last, stride) or [int(frame_at(reader.times, source.start))]
+        pictures = film(source, reader, shown, answers, kinds)
         kept: list[np.ndarray] = []
         pictures = keep_some(pictures, evenly(len(shown), _SHEET), kept)
         if base is None:
@@ -526,6 +561,13 @@ def _shapes(packed: dict) -> tuple:
     # of FormatViews; frames may be of any size, views may not
     sides = inputs['crops'][:, 2:] - inputs['crops'][:, :2]
     return (len(sides), tuple(sides[0].tolist()), *inputs['clip_frames'].shape)
+
+
+def _is_finite(sample: ActionDataSample) -> bool:
+    scores = sample.get('pred_score')
+    values = [*scores.values()] if isinstance(scores, Mapping) else [scores]
+    values.append(sample.get('feature'))
+    return all(bool(value.isfinite().all()) for value in values if value is not None)
 
 
 def _on_host(sample: ActionDataSample) -> ActionDataSample:

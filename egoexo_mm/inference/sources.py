@@ -6,7 +6,8 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
@@ -63,7 +64,11 @@ class Source:
         return open_frames(self.name)
 
 
-def find_sources(inputs: InputType | Sequence[InputType], fps: float = 0.0) -> list[Source]:
+def find_sources(
+    inputs: InputType | Sequence[InputType],
+    fps: float = 0.0,
+    leave: Collection[str | Path] = (),
+) -> list[Source]:
     """Sources of one or several inputs.
 
     Args:
@@ -72,6 +77,7 @@ def find_sources(inputs: InputType | Sequence[InputType], fps: float = 0.0) -> l
             behind it are passed over, or a CSV file with a column ``video`` and, in seconds,
             ``start`` and ``end``. Paths of a list are relative to it.
         fps: Frame rate of folders of frames and of arrays, 0 where unknown.
+        leave: Folders below an input that are not looked into, such as that of earlier drawings.
 
     Raises:
         ValueError: A folder has neither videos nor pictures, or a list cannot be read. A video
@@ -79,10 +85,12 @@ def find_sources(inputs: InputType | Sequence[InputType], fps: float = 0.0) -> l
     """
     single = isinstance(inputs, (str, os.PathLike, np.ndarray, Source))
     inputs = [inputs] if single else inputs
-    return list(itertools.chain.from_iterable(_expand(i, one, fps) for i, one in enumerate(inputs)))
+    leave = [*map(Path, leave)]
+    found = (_expand(number, one, fps, leave) for number, one in enumerate(inputs))
+    return list(itertools.chain.from_iterable(found))
 
 
-def _expand(number: int, given: InputType, fps: float) -> Iterable[Source]:
+def _expand(number: int, given: InputType, fps: float, leave: Sequence[Path]) -> Iterable[Source]:
     if isinstance(given, Source):
         return [given]
     if isinstance(given, np.ndarray):
@@ -92,7 +100,7 @@ def _expand(number: int, given: InputType, fps: float) -> Iterable[Source]:
         text = decode_text(sys.stdin.buffer.read(), 'standard input')
         return _listed(text, 'standard input', '', fps)
     if os.path.isdir(path):
-        return _in_folder(path, fps)
+        return _in_folder(path, fps, leave)
     if path.lower().endswith(LISTS) and os.path.exists(path):
         if path.lower().endswith(('.csv', '.tsv')):
             return _table(path, fps)
@@ -100,23 +108,39 @@ def _expand(number: int, given: InputType, fps: float) -> Iterable[Source]:
     return [Source(path, fps=fps)]
 
 
-def _in_folder(folder: str, fps: float) -> list[Source]:
-    """The folder itself if it has pictures, or else all below it that is a video or such a folder.
+def _in_folder(folder: str, fps: float, leave: Sequence[Path]) -> list[Source]:
+    """The folder itself if it has frames, or else all below it that is a video or such a folder.
+
+    Pictures beside a video, such as thumbnails, are no frames.
 
     Raises:
         ValueError: There is nothing.
     """
-    if any(map(is_image, os.listdir(folder))):
+    names = os.listdir(folder)
+    if any(map(is_image, names)) and not any(map(is_video, names)):
         return [Source(folder, fps=fps)]
-    found: dict[str, None] = {}
-    for path in files_below(folder):
+    found: dict[Path, None] = {}
+    pictures: Counter[Path] = Counter()
+    with_videos = set()
+    for path in files_below(folder, leave=leave):
         if is_video(path):
-            found[str(path)] = None
+            found[path] = None
+            with_videos.add(path.parent)
         elif is_image(path):
-            found[str(path.parent)] = None
+            found[path.parent] = None
+            pictures[path.parent] += 1
+    loose = with_videos & pictures.keys()
+    if loose:
+        print(
+            f'{folder}: {sum(pictures[one] for one in loose)} pictures beside videos are left out; '
+            'frames need a folder of their own',
+            file=sys.stderr,
+        )
+    for one in loose:
+        del found[one]
     if not found:
         raise ValueError(f'{folder}: has neither videos nor pictures at any depth')
-    return [Source(name, fps=fps) for name in found]
+    return [Source(str(path), fps=fps) for path in found]
 
 
 def _listed(text: str, name: str, folder: str, fps: float) -> Iterator[Source]:
@@ -238,7 +262,9 @@ def drawn_bases(sources: Sequence[Source], folder: str | Path) -> list[Path]:
         ValueError: See :func:`check_drawn`.
     """
     taken: set[str] = set()
-    bases = [Path(folder, unused(source_id(source), taken)) for source in sources]
+    names = (unused(source_id(source), taken) for source in sources)
+    # OpenCV crashes where a name to write is not UTF-8
+    bases = [Path(folder, name.encode('utf-8', 'backslashreplace').decode()) for name in names]
     check_drawn(sources, bases)
     return bases
 

@@ -18,6 +18,8 @@ from egoexo_mm.failed_jsonl import FAILED_NAME, append_failure
 
 from .answers import KINDS, timeline
 
+# names of files need not be UTF-8; \udcXX is also what JSON writes for their other bytes
+_TEXT = dict(encoding='utf-8', errors='backslashreplace')
 _TABLE = ('video', 'start', 'end', 'kind', 'rank', 'id', 'name', 'score')
 _NAMES = ('predictions.jsonl', 'predictions.csv', 'timeline.csv', FAILED_NAME)
 _TIMELINE = ('video', 'start', 'end', 'id', 'name', 'score', 'windows')
@@ -53,12 +55,12 @@ class PredictionFiles:
         _set_aside(self.folder)
         self._timeline = dict(multi_label=multi_label, threshold=threshold)
         self.failed = self.folder / FAILED_NAME
-        self._json = open(self.folder / 'predictions.jsonl', 'w', encoding='utf-8')
+        self._json = open(self.folder / _NAMES[0], 'w', **_TEXT)
         self._tables = {}
         self._files = [self._json]
         names = dict(predictions=_TABLE, timeline=_TIMELINE)
         for name in names if windows else ('predictions',):
-            file = open(self.folder / f'{name}.csv', 'w', encoding='utf-8', newline='')
+            file = open(self.folder / f'{name}.csv', 'w', newline='', **_TEXT)
             self._files.append(file)
             self._tables[name] = csv.DictWriter(file, names[name])
             self._tables[name].writeheader()
@@ -85,7 +87,7 @@ class PredictionFiles:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Write the row of a part."""
-        self._json.write(json.dumps(row, ensure_ascii=False) + '\n')
+        self._json.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + '\n')
         self._json.flush()
         part = {key: row[key] for key in _TABLE[:3]}
         for kind, key in KINDS.items():
@@ -168,7 +170,8 @@ class FeatureFile:
     def add(self, row: Mapping[str, Any], feature: np.ndarray) -> None:
         """Add the feature (D,) of a part."""
         self.count += 1
-        self._rows.append((row['video'], row['start'], row['end'], feature.astype(np.float32)))
+        video = row['video'].encode(**_TEXT).decode()
+        self._rows.append((video, row['start'], row['end'], feature.astype(np.float32)))
         if self.path.suffix == '.parquet' and len(self._rows) == self._BLOCK:
             self._write_block()
 

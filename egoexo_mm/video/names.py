@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 VIDEO_SUFFIXES = tuple(
@@ -38,7 +38,10 @@ def is_image(name: str | os.PathLike) -> bool:
 
 
 def files_below(
-    root: str | os.PathLike, *, leave: Path | None = None, skip: str | None = None
+    root: str | os.PathLike,
+    *,
+    leave: Path | Collection[Path] | None = None,
+    skip: str | None = None,
 ) -> Iterator[Path]:
     """All files at any depth, in order of their paths, without hidden files and folders.
 
@@ -46,17 +49,18 @@ def files_below(
 
     Args:
         root: folder to look into.
-        leave: A folder not to look into.
+        leave: Folders not to look into.
         skip: Folders with this in their name are left out too.
     """
-    leave = leave.resolve() if leave else None
+    leave = [leave] if isinstance(leave, Path) else leave or ()
+    left = {one.resolve() for one in leave}
     for folder, folders, names in os.walk(os.fspath(root), followlinks=True):
         folders[:] = sorted(
             name
             for name in folders
             if not is_hidden(name)
             and not (skip and skip in name)
-            and not (leave and Path(folder, name).resolve() == leave)
+            and not (left and Path(folder, name).resolve() in left)
         )
         yield from (Path(folder, name) for name in sorted(names) if not is_hidden(name))
 

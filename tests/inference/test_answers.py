@@ -106,6 +106,28 @@ def test_sources_of_folders_and_lists(tmp_path):
         find_sources(tmp_path / 'empty')
 
 
+def test_pictures_beside_videos_are_no_frames(tmp_path, capsys):
+    for name in (
+        'a/one.mp4',
+        'a/thumb.jpg',
+        'a/f/1.jpg',
+        'a/b/two.mp4',
+        'a/b/two.png',
+        'a/b/3.png',
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    names = [source.name for source in find_sources(tmp_path / 'a')]
+    assert names == [str(tmp_path / 'a' / name) for name in ('one.mp4', 'b/two.mp4', 'f')]
+    assert capsys.readouterr().err == (
+        f'{tmp_path}/a: 3 pictures beside videos are left out; frames need a folder of their own\n'
+    )
+    # what an earlier call drew there
+    leave = [tmp_path / 'a' / 'b', str(tmp_path / 'a')]
+    names = [source.name for source in find_sources(tmp_path / 'a', leave=leave)]
+    assert names == [str(tmp_path / 'a' / name) for name in ('one.mp4', 'f')]
+
+
 def test_windows_of_times(tmp_path):
     """Frames shown at 0, 1, 1.5, 2 and 6 s; the last lasts 4 s, as the one before it."""
     frames = np.zeros((5, 2, 2, 3), np.uint8)

@@ -157,6 +157,7 @@ def test_an_input_is_never_drawn_over(case, tmp_path):
         tmp_path / 'drawn' / 'clip',
         tmp_path / 'drawn' / 'clip_1',
     ]
+    assert drawn_bases([Source('caf\udce9.mp4')], tmp_path) == [tmp_path / r'caf\udce9']
 
 
 def test_an_untrained_map_is_not_drawn(case):
@@ -211,3 +212,37 @@ def test_a_frame_that_only_the_film_shows_is_broken(case, tmp_path):
         'is not drawn: 59.jpg cannot be decoded',
     )
     assert not any((tmp_path / 'drawn').glob('*.mp4'))
+
+
+def test_a_short_segment_has_a_picture(case, tmp_path):
+    """Of 30 frames a second: one segment between two of them, and one of frames 9 to 14."""
+    video = str(case.root / 'videos' / 'clip_0.mp4')
+    inferencer = EgoExoInferencer(case.cfg, case.checkpoint, 'cpu')
+    sources = [Source(video, start=0.31, end=0.32), Source(video, start=0.3, end=0.5)]
+    found = inferencer(sources, draw=tmp_path, draw_stride=5, num_workers=0)
+    assert not found['failures'] and len(found['predictions']) == 2
+    counts = [
+        cv2.VideoCapture(str(tmp_path / f'{name}.mp4')).get(cv2.CAP_PROP_FRAME_COUNT)
+        for name in ('clip_0', 'clip_0_1')
+    ]
+    assert counts == [1, 2]  # of 6 frames
+
+
+def test_a_film_that_cannot_be_written_does_not_end_the_others(case, tmp_path, monkeypatch):
+    video = str(case.root / 'videos' / 'clip_0.mp4')
+    frames = np.zeros((4, 32, 32, 3), np.uint8)
+    inferencer = EgoExoInferencer(case.cfg, case.checkpoint, 'cpu')
+    # more frames a second than an encoder takes
+    sources = [Source('fast', frames, fps=1e6), Source(video)]
+    found = inferencer(sources, draw=tmp_path, draw_stride=10, num_workers=0)
+    assert len(found['predictions']) == 2
+    (failure,) = found['failures']
+    assert failure.path == 'fast' and 'is not drawn: ' in failure.reason
+    assert [path.name for path in tmp_path.glob('*.mp4')] == ['clip_0.mp4']
+
+    def broken():
+        raise ValueError('of the model')
+        yield
+
+    with pytest.raises(ValueError, match='of the model'):
+        inferencer.draw(sources[1], broken(), None)

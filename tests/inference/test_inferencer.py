@@ -1,6 +1,7 @@
 """``EgoExoInferencer``: the scores of ``tools/test.py``, whatever the input and the batch."""
 
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -211,3 +212,33 @@ def test_stock_recognizers_are_taken(kinetics, inferencer, videos):
 def test_the_model_is_that_of_the_config(inferencer):
     assert isinstance(inferencer.model, MODELS.get('EgoExoRecognizer'))
     assert not inferencer.model.training and os.path.exists(inferencer.cfg.filename)
+
+
+def test_scores_that_are_not_finite_are_failures(kinetics, videos):
+    model = EgoExoInferencer(kinetics.cfg, kinetics.checkpoint, 'cpu', amp='bfloat16')
+    normal = model.model.cls_head.forward
+    calls = iter(range(4))
+
+    def overflows(*args, **kwargs):
+        return normal(*args, **kwargs) * (float('nan') if next(calls) in (1, 2) else 1)
+
+    model.model.cls_head.forward = overflows
+    found = model(videos[:2], window=0.7, num_workers=0, batch_size=1)
+    assert [(Path(row['video']).name, row['start']) for row in found['predictions']] == [
+        ('clip_0.mp4', 0),
+        ('clip_1.mp4', 0.7),
+    ]
+    assert [failure.path for failure in found['failures']] == videos[:2]
+    assert found['failures'][0].reason == (
+        'scores of 0:00.7 - 0:01.3 are NaN or infinite: half precision overflowed, or the model '
+        'diverged; predict in full precision (without --amp), or with another checkpoint'
+    )
+
+
+def test_features_that_are_not_finite_are_failures(kinetics, videos):
+    cfg = kinetics.cfg.copy()
+    cfg.model = dict(cfg.model, cls_head=None)
+    bare = EgoExoInferencer(cfg, None, 'cpu')
+    next(bare.model.backbone.parameters()).data.fill_(float('nan'))
+    found = bare(videos[0])
+    assert not found['predictions'] and 'the model diverged' in found['failures'][0].reason

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from egoexo_mm.commands import predict
-from egoexo_mm.inference import PredictionFiles
+from egoexo_mm.inference import FeatureFile, PredictionFiles
 from egoexo_mm.inference.camera import camera_windows, is_camera
 from tests.inference import cases
 from tests.media import noise_video
@@ -55,9 +55,7 @@ def test_a_folder_to_all_files(case, run, tmp_path, capsys):
     lines = printed.err.splitlines()
     assert any(line.startswith('predicted: 2/3') for line in lines)
     assert lines[-2].startswith(f'predict: error: {videos / "broken.mp4"}: ')
-    assert lines[-1] == (
-        f'predict: 1 of 3 inputs could not be read, listed in {out / "failed.jsonl"}'
-    )
+    assert lines[-1] == (f'predict: 1 of 3 inputs failed, listed in {out / "failed.jsonl"}')
     rows = [json.loads(line) for line in open(out / 'predictions.jsonl')]
     assert [Path(row['video']).name for row in rows] == ['clip_0.mp4', 'clip_1.mp4']
     table = read_rows(out / 'predictions.csv')
@@ -103,6 +101,18 @@ def test_earlier_files_are_kept(tmp_path, capsys):
     )
 
 
+def test_names_that_are_not_utf_8(tmp_path):
+    row = dict(video='caf\udce9.mp4', start=0, end=1, labels=[dict(id=0, name='é', score=0.5)])
+    with PredictionFiles(tmp_path, windows=True) as files:
+        files.add(row)
+        files.end_video([row])
+    assert json.loads((tmp_path / 'predictions.jsonl').read_text()) == row
+    assert read_rows(tmp_path / 'timeline.csv')[0]['video'] == r'caf\udce9.mp4'
+    with FeatureFile(tmp_path / 'f.parquet') as features:
+        features.add(row, np.zeros(2))
+    assert pq.read_table(tmp_path / 'f.parquet')['video'].to_pylist() == [r'caf\udce9.mp4']
+
+
 def test_failures_of_training_are_not_touched(case, run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(predict, '_inferencer', None)
     (tmp_path / 'failed.jsonl').write_text('{}')
@@ -146,6 +156,8 @@ def test_a_file_stands_in_for_a_camera(case, run, tmp_path, capsys, monkeypatch)
     ]
     monkeypatch.setattr('egoexo_mm.inference.camera.is_camera', lambda name: name == str(video))
     run(video, '--window', 1, '--stride', 0.5, '--out', tmp_path / 'out')
+    (span,) = read_rows(tmp_path / 'out' / 'timeline.csv')  # merged, as that of a video is
+    assert (span['start'], span['end'], span['windows']) == ('0.0', '2.5', '4')
     lines = capsys.readouterr().out.splitlines()
     assert [line[:15] for line in lines] == [
         '0:00.0 - 0:01.0',
