@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmaction.models import Recognizer2D
 from mmaction.registry import INFERENCERS, MODELS
 from mmaction.structures import ActionDataSample
 from mmaction.utils import ConfigType
@@ -21,13 +22,14 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from egoexo_mm.checkpoints.reading import read_checkpoint, unwrapped
-from egoexo_mm.checks import check_choice
+from egoexo_mm.checks import check_choice, first_line
 from egoexo_mm.engine.check_weights_hook import check_weights
 from egoexo_mm.interaction_maps import KINDS
 from egoexo_mm.models.distillation_maths import pool_features
 from egoexo_mm.models.heads import VerbNounHead
 from egoexo_mm.models.heads.base import score_activation
 from egoexo_mm.models.heads.interaction_map_head import map_loss_name
+from egoexo_mm.models.raw_views import RawViews, view_batches
 from egoexo_mm.progress import track
 from egoexo_mm.shipped import PREFIX, config_path
 from egoexo_mm.video import BrokenVideoError
@@ -74,7 +76,8 @@ class EgoExoInferencer(BaseInferencer):
         maps_missing: Why there are no maps to draw; empty where there are.
 
     Raises:
-        ValueError: The config has no test pipeline, or the checkpoint or the names do not fit it.
+        ValueError: There is no such device, the config has no test pipeline, or the checkpoint or
+            the names do not fit it.
 
     Examples:
         >>> inferencer = EgoExoInferencer('config.py', 'epoch_16.pth')
@@ -103,6 +106,7 @@ class EgoExoInferencer(BaseInferencer):
             model = str(config_path(model))
         check_choice('amp', amp, (None, 'float16', 'bfloat16'))
         self.amp = amp and getattr(torch, amp)
+        _check_device(device)
         init_default_scope(scope)
         self.failures: list[Failure] = []
         self._meta: Mapping[str, Any] = {}
@@ -348,8 +352,7 @@ class EgoExoInferencer(BaseInferencer):
         samples = data['data_samples']
         layers = [part for part in _modules(self.model) if isinstance(part, nn.Linear)]
         if not self.head.counts or features and not layers:
-            feats = self.model.extract_feat(data['inputs'], test_mode=True)[0]
-            _set_features(samples, pool_features(feats))
+            _set_features(samples, self._pooled(data['inputs']))
         if not self.head.counts:
             return samples
         rows: list[Tensor] = []
@@ -366,6 +369,14 @@ class EgoExoInferencer(BaseInferencer):
                 samples, torch.cat([x.flatten(1, -2).mean(1) if x.dim() > 2 else x for x in rows])
             )
         return samples
+
+    def _pooled(self, inputs: Tensor | RawViews) -> Tensor:
+        """(NV, D) features of views, which the backbone of a 3D recognizer sees in batches."""
+        batches = [inputs]
+        if not isinstance(self.model, Recognizer2D):
+            batches = (views[None] for views in view_batches(inputs, self.model.test_cfg))
+        feats = (self.model.extract_feat(batch, test_mode=True)[0] for batch in batches)
+        return torch.cat([pool_features(x) for x in feats])
 
     def row(self, sample: ActionDataSample, top_k: int = 5, scores: bool = False) -> dict[str, Any]:
         """What JSON Lines say of a sample.
@@ -526,6 +537,17 @@ class EgoExoInferencer(BaseInferencer):
             visualization=visualization,
             failures=list(self.failures),
         )
+
+
+def _check_device(device: str | None) -> None:
+    """Refuse one that is not here, before a model is built for it."""
+    try:
+        torch.empty(0, device=device)
+    except Exception as error:  # torch has several kinds
+        there = ' or '.join(['cpu', *(f'cuda:{i}' for i in range(torch.cuda.device_count()))])
+        raise ValueError(
+            f'device {device!r} cannot be used here ({first_line(error)}); give {there}'
+        ) from None
 
 
 def _read(weights: str) -> dict:

@@ -7,7 +7,8 @@ batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -90,3 +91,26 @@ class RawViews:
     def normalized(self) -> Tensor:
         """(S, V, 3, T, h, w), all at once."""
         return next(self.batches()).unflatten(0, self.shape[:2])
+
+
+def view_batches(
+    inputs: Tensor | RawViews, test_cfg: Mapping[str, Any] | None = None
+) -> Iterable[Tensor]:
+    """Normalised views (k, 3, T, h, w) of all videos in order, a batch of the backbone at a time.
+
+    Args:
+        inputs: (S, V, 3, T, h, w) normalised views, or raw ones.
+        test_cfg: Of a model; ``max_testing_views`` is the largest k.
+
+    Raises:
+        ValueError: If ``max_testing_views`` is not a whole number from 1.
+    """
+    limit = (test_cfg or {}).get('max_testing_views') or None
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ValueError(
+            f'max_testing_views must be a whole number from 1 or None (no limit), got {limit!r}'
+        )
+    if isinstance(inputs, RawViews):
+        return inputs.batches(limit)
+    views = inputs.flatten(0, 1)
+    return views.split(limit or len(views))

@@ -28,7 +28,7 @@ from egoexo_mm.models.heads.base import (
     view_scorer,
 )
 from egoexo_mm.models.heads.class_loss import class_head_loss
-from egoexo_mm.models.raw_views import RawViews
+from egoexo_mm.models.raw_views import RawViews, view_batches
 from egoexo_mm.models.teachers import OnlineTeachers
 from egoexo_mm.models.view_scoring import join_batches
 
@@ -305,16 +305,7 @@ class EgoExoRecognizer(AuxiliaryLearning, Recognizer3D):
         head = view_scorer(self.cls_head)
         if head is None:
             return super().predict(inputs, data_samples, aux, **kwargs)
-        limit = (self.test_cfg or {}).get('max_testing_views') or None
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise ValueError(
-                f'max_testing_views must be a whole number from 1 or None (no limit), got {limit!r}'
-            )
-        if isinstance(inputs, RawViews):
-            batches = inputs.batches(limit)
-        else:
-            views = inputs.flatten(0, 1)
-            batches = views.split(limit or len(views))
+        batches = view_batches(inputs, self.test_cfg)
         parts = [self._view_scores(head, batch, aux) for batch in batches]
         scores, found = join_batches(parts)
         for name, values in found.items():

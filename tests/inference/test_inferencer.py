@@ -144,6 +144,14 @@ def test_a_model_without_class_head_gives_features(kinetics, inferencer, videos)
     found = bare(videos[0], return_datasamples=True)['predictions'][0]
     close(found.feature, with_head.feature)
     assert bare(videos[0])['predictions'][0].keys() == {'video', 'start', 'end'}
+    # of several videos at once, a few of their six views at a time
+    bare.model.test_cfg = dict(max_testing_views=4)
+    sizes = []
+    bare.model.backbone.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    both = bare(videos[:2], return_datasamples=True, batch_size=2)['predictions']
+    close(both[0].feature, found.feature)
+    close(both[1].feature, bare(videos[1], return_datasamples=True)['predictions'][0].feature)
+    assert sizes[:3] == [4, 4, 4]
 
 
 def test_unreadable_files_are_told_and_the_rest_is_answered(inferencer, videos, tmp_path):
@@ -180,6 +188,12 @@ def test_a_checkpoint_that_does_not_fit_is_refused(kinetics, tmp_path):
         EgoExoInferencer(kinetics.cfg, str(tmp_path / 'headless.pth'), 'cpu')
     with pytest.raises(ValueError, match='is not a file'):
         EgoExoInferencer(kinetics.cfg, str(tmp_path / 'none.pth'), 'cpu')
+
+
+@pytest.mark.parametrize('device', ['cuda:99', 'gpu'])
+def test_a_device_that_is_not_there_is_refused_first(device):
+    with pytest.raises(ValueError, match=rf"^device '{device}' cannot be used .*; give cpu"):
+        EgoExoInferencer('never read.py', None, device)
 
 
 def test_names_must_be_those_of_the_head(kinetics):
