@@ -335,6 +335,16 @@ class EgoExoRecognizer2D(AuxiliaryLearning, Recognizer2D):
     :class:`AuxiliaryLearning`.
     """
 
+    def extract_feat(self, inputs: Tensor | RawViews, *args: Any, **kwargs: Any) -> tuple:
+        """Features as of ``Recognizer2D``; our class heads are told how many frames a view has."""
+        feats, head_kwargs = super().extract_feat(inputs, *args, **kwargs)
+        frames = getattr(self.backbone, 'num_segments', None)
+        if frames and isinstance(getattr(self, 'cls_head', None), ViewHead) and not self.with_neck:
+            # the host's number counts the frames of all crops
+            halves = getattr(self.backbone, 'temporal_pool', False)
+            head_kwargs['num_segs'] = frames // 2 if halves else frames
+        return feats, head_kwargs
+
     def _clips(self, inputs: Tensor) -> Tensor:
         """(N, T, 3, H, W) frames as (N, 1, 3, T, H, W)."""
         return inputs.transpose(1, 2)[:, None]

@@ -109,6 +109,57 @@ def test_prediction_of_positions_and_views():
     )
 
 
+def frames_model(backbone):
+    cfg = dict(type='VerbNounHead', num_verbs=2, num_nouns=3, in_channels=512, dropout_ratio=0.0)
+    backbone = dict(dict(depth=18, norm_eval=False), **backbone)
+    torch.manual_seed(0)
+    model = MODELS.build(
+        dict(type='EgoExoRecognizer2D', backbone=backbone, cls_head=dict(cfg, init_std=1.0))
+    )
+    model.cls_head.init_weights()
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    'backbone, frames',
+    [
+        (dict(type='ResNet'), None),
+        (dict(type='ResNetTSM', num_segments=4), 4),
+        (dict(type='ResNetTSM', num_segments=4, temporal_pool=True), 2),
+    ],
+)
+@torch.no_grad()
+def test_frames_of_a_2d_recognizer(backbone, frames):
+    """Two samples of 4 frames; in the test three crops of them, each a view where T is known."""
+    model = frames_model(backbone)
+    head = model.cls_head
+
+    def logits(inputs, frames, fc):
+        maps = model.backbone(inputs.flatten(0, 1))
+        return fc(maps.mean((2, 3)).unflatten(0, (len(inputs), -1, frames)).mean(2))  # (N, V, C)
+
+    inputs = torch.randn(2, 4, 3, 32, 32)
+    losses = model.loss(inputs, labelled([0, 1], [1, 2]))
+    for part, fc, label in (('verb', head.fc_verb, [0, 1]), ('noun', head.fc_noun, [1, 2])):
+        log = logits(inputs, frames or 4, fc)[:, 0].log_softmax(1)
+        expected = -(log[0, label[0]] + log[1, label[1]]) / 2
+        torch.testing.assert_close(losses[f'loss_{part}'], expected)
+    crops = torch.randn(2, 12, 3, 32, 32)
+    found = model.predict(crops, [ActionDataSample(), ActionDataSample()])
+    expected = logits(crops, frames or 12, head.fc_verb).softmax(2).mean(1)
+    torch.testing.assert_close(torch.stack([s.pred_score['verb'] for s in found]), expected)
+
+
+@torch.no_grad()
+def test_positions_of_a_2d_recognizer():
+    """Maps of 2 x 2 cells and a window of one: each cell is classified, of the mean frame."""
+    module = head(pool_size=1).train(False)
+    maps = torch.randn(6, 1, 2, 2)  # two views of three frames
+    mean = maps.unflatten(0, (2, 3)).mean(1).flatten(2).transpose(1, 2)  # (2, 4, 1)
+    expected = module.fc_noun(mean).softmax(2).mean(1)
+    torch.testing.assert_close(module.view_scores(maps, num_segs=3)['noun'], expected)
+
+
 @pytest.mark.parametrize(
     'label, message',
     [

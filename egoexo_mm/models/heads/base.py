@@ -39,6 +39,9 @@ class ViewHead(BaseModule):
     classified and activated, and the mean over positions is the score of a view. A video's score is
     the mean or the maximum over its views.
 
+    Of a 2D recognizer a view is the mean of its frames: those that the backbone counts
+    (``num_segments`` of TSM, TIN, TANet), or else all of the sample, as in ``TSNHead``.
+
     Args:
         activation: ``'softmax'``, ``'sigmoid'``, or None for raw scores.
         ensemble: Over views, ``'mean'`` or ``'max'``.
@@ -83,16 +86,29 @@ class ViewHead(BaseModule):
 
     def predict(self, feats: Feats, data_samples: SampleList, **kwargs: Any) -> SampleList:
         """Predictions from the features of all views at once."""
-        return self.predict_views(self.view_scores(feats), data_samples)
+        return self.predict_views(self.view_scores(feats, **kwargs), data_samples)
 
-    def _layer_scores(self, feats: Feats, *layers: nn.Module) -> list[Tensor]:
+    def _layer_scores(self, feats: Feats, num_segs: int, *layers: nn.Module) -> list[Tensor]:
         """Activated scores (NV, C) of each linear layer, mean over positions."""
+        feats = join_frames(feats, num_segs)
         x = self.dropout(pool_positions(feats, self.pool_size))
         return [position_scores(layer(x), self.activation) for layer in layers]
 
     def _video_scores(self, scores: Tensor, data_samples: SampleList) -> Tensor:
         """(NV, C) scores of views -> (N, C)."""
         return ensemble_views(scores, len(data_samples), self.ensemble)
+
+
+def join_frames(feats: Feats, num_segs: int) -> Feats:
+    """Maps (N * T, D, H, W) of the frames of a 2D recognizer as (N, D, T, H, W); others as given.
+
+    Args:
+        feats: Of any recognizer.
+        num_segs: ``T``, as the recognizer tells its head.
+    """
+    if isinstance(feats, Tensor) and feats.dim() == 4:
+        return feats.unflatten(0, (-1, num_segs)).transpose(1, 2)
+    return feats
 
 
 class StockHead:

@@ -17,7 +17,7 @@ from egoexo_mm.models.distillation_maths import pool_features
 from egoexo_mm.models.labelled_samples import check_labelled
 from egoexo_mm.models.view_scoring import top_k_accuracy
 
-from .base import Feats, ViewHead
+from .base import Feats, ViewHead, join_frames
 
 PARTS = ('verb', 'noun')
 CROSS_ENTROPY = dict(type='CrossEntropyLoss')
@@ -89,17 +89,19 @@ class VerbNounHead(ViewHead):
         self.register_buffer('action_pairs', pairs, persistent=False)
         self.register_buffer('action_table', table, persistent=False)
 
-    def forward(self, feats: Feats, **kwargs: Any) -> tuple[Tensor, Tensor]:
+    def forward(self, feats: Feats, num_segs: int = 1, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Verb and noun scores before the activation, from the global average.
 
         Args:
-            feats: (N, D, T, H, W) or the (slow, fast) pair of a SlowFast backbone.
+            feats: (N, D, T, H, W), the (slow, fast) pair of a SlowFast backbone, or frames
+                (N * T, D, H, W) of a 2D recognizer.
+            num_segs: ``T`` of such frames.
             **kwargs: Not used.
 
         Returns:
             (N, num_verbs) and (N, num_nouns).
         """
-        x = self.dropout(pool_features(feats))
+        x = self.dropout(pool_features(join_frames(feats, num_segs)))
         return self.fc_verb(x), self.fc_noun(x)
 
     def loss(self, feats: Feats, data_samples: SampleList, **kwargs: Any) -> dict[str, Tensor]:
@@ -119,7 +121,7 @@ class VerbNounHead(ViewHead):
             if sample.gt_label.shape != (2,):
                 shape = tuple(sample.gt_label.shape)
                 raise ValueError(f'expected a label [verb, noun], got a tensor of shape {shape}')
-        verb, noun = self(feats)
+        verb, noun = self(feats, **kwargs)
         label = torch.stack([sample.gt_label for sample in data_samples]).to(verb.device)
         verb_label, noun_label = label.unbind(1)
         if has_soft_labels(data_samples):
@@ -162,9 +164,9 @@ class VerbNounHead(ViewHead):
         verbs, nouns = self.action_pairs.unbind(1)
         return verb.float().log_softmax(1)[:, verbs] + noun.float().log_softmax(1)[:, nouns]
 
-    def view_scores(self, feats: Feats, **kwargs: Any) -> dict[str, Tensor]:
+    def view_scores(self, feats: Feats, num_segs: int = 1, **kwargs: Any) -> dict[str, Tensor]:
         """Activated scores of every view: ``verb`` (NV, num_verbs) and ``noun`` (NV, num_nouns)."""
-        return dict(zip(PARTS, self._layer_scores(feats, self.fc_verb, self.fc_noun)))
+        return dict(zip(PARTS, self._layer_scores(feats, num_segs, self.fc_verb, self.fc_noun)))
 
     def predict_views(self, scores: dict[str, Tensor], data_samples: SampleList) -> SampleList:
         """Set ``pred_score`` (dict of verb and noun scores) and ``pred_label`` (2,) of samples."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from egoexo_mm.models.distillation_maths import pool_features
 
-from .base import Feats, ViewHead
+from .base import Feats, ViewHead, join_frames
 from .class_loss import class_losses
 
 
@@ -34,17 +34,19 @@ class ViewEnsembleHead(ViewHead, BaseHead):
         super().__init__(num_classes=num_classes, in_channels=in_channels, **kwargs)
         self.fc_cls = nn.Linear(in_channels, num_classes)
 
-    def forward(self, feats: Feats, **kwargs: Any) -> Tensor:
+    def forward(self, feats: Feats, num_segs: int = 1, **kwargs: Any) -> Tensor:
         """Scores before the activation, from the global average.
 
         Args:
-            feats: (N, D, T, H, W) or the (slow, fast) pair of a SlowFast backbone.
+            feats: (N, D, T, H, W), the (slow, fast) pair of a SlowFast backbone, or frames
+                (N * T, D, H, W) of a 2D recognizer.
+            num_segs: ``T`` of such frames.
             **kwargs: Not used.
 
         Returns:
             (N, C).
         """
-        return self.fc_cls(self.dropout(pool_features(feats)))
+        return self.fc_cls(self.dropout(pool_features(join_frames(feats, num_segs))))
 
     def loss_by_feat(self, cls_scores: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
         """Loss of (N, C) scores, and accuracies where labels are class ids.
@@ -58,9 +60,9 @@ class ViewEnsembleHead(ViewHead, BaseHead):
         """
         return class_losses(self, cls_scores, data_samples)
 
-    def view_scores(self, feats: Feats, **kwargs: Any) -> Tensor:
+    def view_scores(self, feats: Feats, num_segs: int = 1, **kwargs: Any) -> Tensor:
         """Activated scores (NV, C) of every view, mean over positions."""
-        return self._layer_scores(feats, self.fc_cls)[0]
+        return self._layer_scores(feats, num_segs, self.fc_cls)[0]
 
     def predict_views(self, scores: Tensor, data_samples: SampleList) -> SampleList:
         """Set ``pred_score`` (C,) and ``pred_label`` (1,) of every sample."""
