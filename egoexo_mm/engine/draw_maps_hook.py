@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from egoexo_mm.checks import first_line
 from egoexo_mm.interaction_maps import KINDS, MapGeometry, slow_frame_index
+from egoexo_mm.models.raw_views import FrameViews
 from egoexo_mm.visualization.map_comparison import ComparedMaps, comparison_sheet
 
 from .runner_parts import bare_model, inner_datasets
@@ -42,7 +43,7 @@ class DrawMapsHook(Hook):
 
     Training is not changed by a bit. The student predicts in evaluation mode, which leaves
     statistics of batch norm alone, and all random states are restored. The first process draws,
-    and others wait for it in the next step.
+    and others wait for it in the next step. What cannot be drawn is a warning in the log.
 
     Args:
         num_clips: Clips of the picture, spread over the data set.
@@ -120,6 +121,16 @@ class DrawMapsHook(Hook):
     def _draw(self, runner: Runner, step: int) -> None:
         if not is_main_process():
             return
+        unit = 'epoch' if self.by_epoch else 'iteration'
+        try:
+            self._add_picture(runner, step, f'{self.name}, {unit} {step}')
+        except Exception as error:  # a picture is not worth a run; nothing here waits for others
+            runner.logger.warning(
+                f'DrawMapsHook: no picture of {unit} {step} '
+                f'({type(error).__name__}: {first_line(error)}); training goes on'
+            )
+
+    def _add_picture(self, runner: Runner, step: int, title: str) -> None:
         with _unchanged_random_states():
             if not self._samples:
                 self._samples = self._take(runner)
@@ -128,11 +139,10 @@ class DrawMapsHook(Hook):
                 rows = [self._row(model, sample) for sample in self._samples]
         if not rows:
             return
-        unit = 'epoch' if self.by_epoch else 'iteration'
         kinds = getattr(model.aux_heads[self.head], 'kinds', KINDS)
         if len(rows[0].predicted) != len(kinds):
             kinds = [f'map {number}' for number in range(len(rows[0].predicted))]
-        picture = comparison_sheet(rows, f'{self.name}, {unit} {step}', kinds)
+        picture = comparison_sheet(rows, title, kinds)
         for backend in runner.visualizer._vis_backends.values():
             # MLflow keeps an image under its file name, without the step
             name = f'{self.name}_{step}.png' if 'MLflow' in type(backend).__name__ else self.name
@@ -160,7 +170,7 @@ class DrawMapsHook(Hook):
                     f'DrawMapsHook: row {index} cannot be drawn ({first_line(error)})'
                 )
             else:
-                samples.append(sample)
+                samples.append(dict(sample, inputs=_plain(sample['inputs'])))
         return samples
 
     @torch.no_grad()
@@ -197,6 +207,13 @@ def _fixed_steps(steps: list) -> list:
             step.test_mode = True
         fixed.append(step)
     return fixed
+
+
+def _plain(inputs: Tensor | dict[str, Tensor]) -> Tensor:
+    """Inputs of ``FormatShape`` as they are; the first view of those of ``FormatViews``."""
+    if isinstance(inputs, Tensor):
+        return inputs
+    return FrameViews(inputs['frames'], inputs['clip_frames'], inputs['crops'])[0][None]
 
 
 def _frames(inputs: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from mmaction.registry import DATASETS, MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 
 import egoexo_mm  # noqa: F401
@@ -164,6 +165,35 @@ def test_a_broken_video_is_left_out(data, drawn, tmp_path):
     assert [sample['data_samples'].video_id for sample in samples] == ['clip_0', 'clip_2']
     (warning,) = warnings
     assert 'row 1 cannot be drawn' in warning and 'no_such_file.mp4' in warning
+
+
+def test_views_of_a_test_pipeline(data, drawn):
+    """The first of the views that ``FormatViews`` leaves to the model."""
+    dataset = Config.fromfile(CONFIG).test_dataloader.dataset
+    dataset.update(ann_file=str(data / 'list.txt'), data_prefix=dict(video=str(data / 'videos')))
+    hook, model = DrawMapsHook(num_clips=1, data=dataset.to_dict()), drawn.runner.model
+    (sample,) = hook._take(SimpleNamespace(seed=0))
+    whole = DATASETS.build(dataset)[2]
+    frames, (x1, y1, x2, y2) = whole['inputs']['frames'], whole['inputs']['crops'][0]
+    first = frames[whole['inputs']['clip_frames'][0], y1:y2, x1:x2]
+    assert torch.equal(sample['inputs'][0].permute(1, 2, 3, 0), first)
+    with _evaluating(model), torch.no_grad():
+        row = hook._row(model, sample)
+        views = model.data_preprocessor(pseudo_collate([whole]), False)['inputs']
+        expected = model.aux_predictions(views, 'interaction_map')[0].sigmoid()
+    np.testing.assert_allclose(row.predicted, expected[:, 2].numpy(), rtol=1e-5)
+    assert row.target is None and any(np.array_equal(row.frame, one) for one in first.numpy())
+
+
+def test_an_error_of_drawing_does_not_end_training(drawn):
+    warnings = []
+    hook = DrawMapsHook()
+    hook._samples = [dict(inputs=torch.zeros(1, 3, 16, 64, 64))]
+    logger = SimpleNamespace(warning=warnings.append)
+    hook._draw(SimpleNamespace(model=drawn.runner.model, logger=logger), 3)
+    assert warnings == [
+        "DrawMapsHook: no picture of epoch 3 (KeyError: 'data_samples'); training goes on"
+    ]
 
 
 @pytest.mark.parametrize('by_epoch, expected', [(True, [2, 4]), (False, [2, 4, 6, 8])])
