@@ -261,3 +261,16 @@ def test_the_input_is_never_overwritten(checkpoint, tmp_path):
     before = path.read_bytes()
     assert 'is the input itself; name another output file' in fails(path, path)
     assert path.read_bytes() == before
+
+
+def test_a_state_of_training_is_not_replaced(checkpoint, tmp_path):
+    source, trained, plain = (tmp_path / name for name in ('in.pth', 'epoch_9.pth', 'plain.pth'))
+    torch.save(dict(state_dict=checkpoint['state_dict'], meta={}), source)
+    torch.save(checkpoint, trained)
+    before = trained.read_bytes()
+    assert 'is there already and holds the state of a training' in fails(source, trained)
+    assert trained.read_bytes() == before
+    run(trained, plain)
+    run(trained, plain)  # again: what it wrote is replaced
+    (tmp_path / 'other.pth').write_bytes(b'no checkpoint')
+    run(source, tmp_path / 'other.pth')
