@@ -114,15 +114,16 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], str]:
             (torchvision's training), or a safetensors file. Nothing in it is run.
 
     Returns:
-        Name -> tensor, without the ``module.`` of data parallel training.
+        Name -> tensor, without what wrappers add to names, see :func:`unwrapped`.
 
     Raises:
-        ValueError: The file is missing, damaged or holds no weights. The message names the path.
+        ValueError: The file is missing, damaged, holds no weights or those of two models. The
+            message names the path.
     """
     checkpoint = read_checkpoint(path)
     inner = (checkpoint.get(key) for key in ('state_dict', 'model'))
     weights = next((value for value in inner if isinstance(value, dict)), checkpoint)
-    weights = {str(name).removeprefix('module.'): value for name, value in weights.items()}
+    weights, _ = unwrapped({str(name): value for name, value in weights.items()}, path)
     if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
         found = quote_names(weights, 3) or 'nothing'
         raise ValueError(

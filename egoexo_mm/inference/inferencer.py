@@ -138,17 +138,18 @@ class EgoExoInferencer(BaseInferencer):
         if checkpoint is None:
             super()._load_weights_to_model(model, None, cfg)
             return
+        meta = checkpoint.get('meta')
+        state, _ = unwrapped(checkpoint.get('state_dict', checkpoint), name)
+        checkpoint = dict(checkpoint, state_dict=state) if 'state_dict' in checkpoint else state
         misfit = check_weights(model, checkpoint, name)
         if not self.maps_missing and misfit.within((f'aux_heads.{MAPS}.',)):
             self.maps_missing = (
                 f'{name} has no weights of aux_heads.{MAPS}, it was stripped or trained without '
                 'maps; take the checkpoint of training'
             )
-        state, _ = unwrapped(checkpoint.get('state_dict', checkpoint), name)
         model.load_state_dict(
             {key: value for key, value in state.items() if key not in misfit.shapes}, strict=False
         )
-        meta = checkpoint.get('meta')
         self._meta = meta if isinstance(meta, Mapping) else {}
 
     def _init_pipeline(self, cfg: Config) -> ClipPipeline:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmaction.registry import INFERENCERS, MODELS
 
+from egoexo_mm.export.scorer import load_recognizer
 from egoexo_mm.inference import EgoExoInferencer, Source
 from egoexo_mm.video import open_frames
 from tests.inference import cases
@@ -194,6 +195,21 @@ def test_a_checkpoint_that_does_not_fit_is_refused(kinetics, tmp_path):
 def test_a_device_that_is_not_there_is_refused_first(device):
     with pytest.raises(ValueError, match=rf"^device '{device}' cannot be used .*; give cpu"):
         EgoExoInferencer('never read.py', None, device)
+
+
+def test_the_names_of_a_compiled_model_are_taken(kinetics, tmp_path):
+    """Names as torch.compile of the backbone and DistributedDataParallel make them."""
+    state = torch.load(kinetics.checkpoint, weights_only=True)['state_dict']
+    wrapped = {
+        f'module.{name}'.replace('backbone.', 'backbone._orig_mod.'): x for name, x in state.items()
+    }
+    torch.save(dict(state_dict=wrapped, meta={}), tmp_path / 'compiled.pth')
+    found = EgoExoInferencer(kinetics.cfg, str(tmp_path / 'compiled.pth'), 'cpu').model
+    exported = load_recognizer(kinetics.cfg, str(tmp_path / 'compiled.pth'))
+    for name, value in state.items():
+        assert torch.equal(found.state_dict()[name], value), name
+        if not name.startswith('aux_heads.'):
+            assert torch.equal(exported.state_dict()[name], value), name
 
 
 def test_names_must_be_those_of_the_head(kinetics):
