@@ -13,7 +13,7 @@ model = dict(
         ego_score=dict(
             type='EgoScoreTeacher',
             recognizer='{{fileDirname}}/teachers/ego_score_slowfast_r50_charades_ego.py',
-            checkpoint='checkpoints/ego_score_slowfast_r50.pth',
+            checkpoint='work_dirs/ego_score_slowfast_r50_charades_ego/epoch_10.pth',
         ),
         object_score=dict(type='ObjectScoreTeacher', online_frames=4),
         interaction_map=dict(

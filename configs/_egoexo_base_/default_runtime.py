@@ -14,6 +14,8 @@ default_hooks = dict(
         type='BrokenMediaHook'
     ),
     check_data=dict(type='CheckDataHook'),
+    # load_from, or the file to test, must fill the backbone
+    check_weights=dict(type='CheckWeightsHook'),
     # a loss that is NaN or infinite ends training; action='off' turns the check off
     finite_loss=dict(type='FiniteLossHook', action='stop', interval=20),
     check_targets=dict(type='CheckTargetsHook'),

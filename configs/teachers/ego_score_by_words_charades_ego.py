@@ -12,3 +12,4 @@ test_pipeline = [  # 16 single frames; the teacher resizes them
 ]
 test_dataloader = dict(batch_size=1, dataset=dict(pipeline=test_pipeline))  # videos differ in size
 test_cfg = dict(type='TestLoop')
+train_dataloader = val_dataloader = val_evaluator = None

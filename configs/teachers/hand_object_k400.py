@@ -1,5 +1,6 @@
 # Hand and object boxes of Kinetics-400 on every fourth frame; training takes the boxes of the
-# nearest.
+# nearest. For a detector that was trained here:
+#   --cfg-options model.detector=configs/teachers/hand_object_r101_c4_100doh.py model.checkpoint=...
 _base_ = '../_egoexo_base_/datasets/k400_videos.py'
 
 model = dict(

@@ -57,11 +57,15 @@ model = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadHandObjectAnnotations'),
-    dict(type='Resize', scale=(1000, 600), keep_ratio=True),
+    dict(type='Resize', scale=(100000, 600), keep_ratio=True),  # short side 600, any long side
     dict(type='PackHandObjectInputs'),
 ]
 test_pipeline = [
-    *_base_.test_pipeline[:-1],
+    *(
+        # as the authors train and evaluate; their demo caps the long side
+        dict(step, max_long_side=None) if step['type'] == 'ScaleImage' else step
+        for step in _base_.test_pipeline[:-1]
+    ),
     dict(
         type='PackDetInputs',
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances'),

@@ -23,7 +23,8 @@ class CheckWeightsHook(Hook):
 
     MMEngine loads what fits and only warns of the rest, so with a PySlowFast file, or a backbone
     with another lateral kernel, training starts from scratch without notice. Heads of another data
-    set are expected here: their weights are taken out, and one line in the log says so.
+    set are expected here: their weights are taken out, and one line in the log says so. Of several
+    in a run, of its ``default_hooks`` and its ``custom_hooks``, the first checks.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -32,6 +33,11 @@ class CheckWeightsHook(Hook):
         Raises:
             ValueError: With the setting that would fit where it can be told.
         """
+        hooks = (
+            hook for hook in getattr(runner, 'hooks', ()) if isinstance(hook, CheckWeightsHook)
+        )
+        if next(hooks, self) is not self:
+            return
         name = (getattr(runner, 'cfg', None) or {}).get('load_from') or 'the checkpoint'
         model, trains = bare_model(runner), built_loop(runner, 'train') is not None
         misfit = check_weights(model, checkpoint, name, head=not trains)

@@ -238,6 +238,12 @@ CONFIGS = sorted(
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_that_trains_has_it(path):
     cfg = Config.fromfile(path)
+    for parts in (  # all or none of each, or MMEngine's runner refuses the config
+        ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+        ('val_dataloader', 'val_cfg', 'val_evaluator'),
+        ('test_dataloader', 'test_cfg', 'test_evaluator'),
+    ):
+        assert len({cfg.get(part) is None for part in parts}) == 1, parts
     if cfg.get('train_dataloader') is not None:
         assert cfg.default_hooks.finite_loss.type in ('FiniteLossHook', 'mmaction.FiniteLossHook')
         assert cfg.default_hooks.finite_loss.action == 'stop'

@@ -598,8 +598,6 @@ def test_accuracy_by_the_metric_of_ego_scores(colours, tmp_path):
         )
     )
     cfg.model.teacher = teacher
-    for part in ('train_dataloader', 'val_dataloader', 'val_evaluator'):
-        cfg.pop(part)
     found = Runner.from_cfg(cfg).test()
     assert found['ego_score/accuracy'] == 7 / 8
     assert (found['ego_score/accuracy_exo'], found['ego_score/accuracy_ego']) == (3 / 4, 1)

@@ -1,6 +1,6 @@
 # EPIC-KITCHENS-100 as extracted frames with the official names. For the videos instead:
-# data_prefix=dict(video=...), and ClipReaderInit, TrimSegment, SampleClampedFrames, DecordDecode in
-# the pipelines, as in ego4d_fho.py.
+# data_prefix=dict(_delete_=True, video=...) of the three data sets, and ClipReaderInit,
+# TrimSegment, SampleClampedFrames, DecordDecode in the pipelines, as in ego4d_fho.py.
 _base_ = 'finetune_pipelines.py'
 
 dataset_type = 'EpicKitchensDataset'

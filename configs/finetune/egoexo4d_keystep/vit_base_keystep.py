@@ -1,5 +1,5 @@
 # VideoMAE's ViT-B on the 278 keysteps of Ego-Exo4D from plain Kinetics-400 weights, with the
-# recipe of vit_base_epic100.py.
+# recipe of vit_base_epic100.py, and labels smoothed by 0.1.
 _base_ = [
     '../../_egoexo_base_/models/finetune_vit_base.py',
     '../../_egoexo_base_/models/blending.py',

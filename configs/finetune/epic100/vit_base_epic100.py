@@ -1,7 +1,7 @@
 # VideoMAE's ViT-B on EPIC-KITCHENS-100 from plain Kinetics-400 weights: the baseline. Rate, epochs
 # and layer decay are VideoMAE's on Something-Something V2. Dropout, mixup and cutmix are AVION's
-# on EPIC-KITCHENS-100, which also smooths labels. Crops and the 64 frames of a clip are those of
-# SlowFast here.
+# on EPIC-KITCHENS-100; AVION also smooths labels, this does not. Crops and the 64 frames of a clip
+# are those of SlowFast here.
 _base_ = [
     '../../_egoexo_base_/models/finetune_vit_base.py',
     '../../_egoexo_base_/models/blending.py',
