@@ -18,6 +18,7 @@ from egoexo_mm.datasets.video_stream import Chunk, VideoStreamDataset
 from egoexo_mm.failed_jsonl import read_failures
 from egoexo_mm.models.teachers import Teacher
 from egoexo_mm.targets import Manifest, StoreWriter
+from egoexo_mm.targets.store.manifest import read_manifest
 
 from .extraction_progress import ExtractionProgress
 from .runner_parts import bare_model
@@ -118,6 +119,7 @@ class ExtractTargetsLoop(BaseLoop):
         writer = StoreWriter(self.store, self.manifest(), self.rows_per_shard, rank)
         with self._naming_lost_workers(), writer as self.writer:
             skipped = self.stream.skip(self.writer.done)
+            self._warn_of_unknown_settings()
             self.known_failures = read_failures(self.writer.path).reasons
             here = f', rank {rank} of {world}' if world > 1 else ''
             if skipped:
@@ -137,6 +139,17 @@ class ExtractTargetsLoop(BaseLoop):
         counts = self._report(skipped)
         self.runner.call_hook('after_test')
         return counts
+
+    def _warn_of_unknown_settings(self) -> None:
+        """The manifest of a store that an earlier release began names no settings."""
+        known = read_manifest(self.writer.path).settings
+        unknown = [name for name in self.writer.manifest.settings if name not in known]
+        if unknown:
+            self.runner.logger.warning(
+                f'{self.store}: its manifest does not name {", ".join(unknown)}, so whether the '
+                'rows there were made with the settings of this run is not checked; if they were '
+                'not, give another folder'
+            )
 
     def _extract(self) -> None:
         flushed = time.monotonic()

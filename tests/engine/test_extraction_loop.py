@@ -17,7 +17,7 @@ from egoexo_mm.datasets.readers import READERS, OpenCVFile
 from egoexo_mm.targets import TargetStoreError
 from egoexo_mm.targets.inspection.summary import summarize
 from egoexo_mm.targets.inspection.verification import listed_ids, verify_store
-from tests.engine.extraction_case import ConvTeacher, config, extract, rows
+from tests.engine.extraction_case import ColourTeacher, ConvTeacher, config, extract, rows
 
 CLIPS = dict(type='SampledClips', clip_len=4, frame_interval=3, num_clips=5)
 
@@ -253,6 +253,21 @@ def test_another_store_is_refused(videos, tmp_path):
         r"'frames: every 2 frames'\); give another folder",
     ):
         extract(config(videos, store, plan=dict(type='EveryKthFrame', stride=2)))
+
+
+def test_other_settings_of_the_teacher(videos, tmp_path, monkeypatch):
+    """A store of an earlier release names none and is continued, with a warning."""
+    old, store = str(tmp_path / 'old'), str(tmp_path / 'store')
+    extract(config(videos, old))
+    monkeypatch.setattr(ColourTeacher, 'row_settings', lambda self: dict(gain=0.5))
+    text = log(extract(config(videos, old)))
+    assert '7 videos are in it already' in text
+    assert 'its manifest does not name gain, so whether the rows there were made with' in text
+    assert f'{store}: its manifest' not in log(extract(config(videos, store)))
+    assert summarize(store).manifest.notes == 'frames: every 4 frames; gain = 0.5'
+    monkeypatch.setattr(ColourTeacher, 'row_settings', lambda self: dict(gain=0.7))
+    with pytest.raises(TargetStoreError, match=r"other targets \(gain is '0.5', not '0.7'\); give"):
+        extract(config(videos, store))
 
 
 def test_wrong_parts(videos, tmp_path):

@@ -212,6 +212,14 @@ def test_extraction_and_pictures(weights, tmp_path):
     assert (draw_detections(frame, store.detections('clip_0', [0])) != frame).any()
 
 
+def test_settings_in_the_manifest(weights):
+    teacher = build(hands=weights, excluded=['tv', 'bed'], reach=0.5)
+    assert teacher.manifest('toy').notes == (
+        'hand_score_thr = 0.3; object_score_thr = 0.3; reach = 0.5; hand_classes = hand; '
+        'excluded = bed, tv'
+    )
+
+
 def test_stored_equals_online(weights, tmp_path):
     """A clip that is the video, with boxes of every second slow frame (0, 2, 4, 7 of 8)."""
     teacher = build(hands=weights, hand_score_thr=0.1, object_score_thr=0.1, time_stride=2, every=2)

@@ -16,6 +16,7 @@ from mmengine.logging import MMLogger
 import egoexo_mm  # noqa: F401
 from egoexo_mm.models import EgoScoreTeacher
 from egoexo_mm.models.teachers import ScoreTeacher
+from egoexo_mm.targets import StoreWriter, TargetStoreError
 from tests.tiny import CONFIG as TINY
 
 SHIPPED = 'configs/teachers/ego_score_slowfast_r50_charades_ego.py'
@@ -164,6 +165,17 @@ def test_probabilities(checkpoint):
     expected = torch.stack(logits.targets(clips())).log_softmax(1)
     torch.testing.assert_close(torch.stack(probabilities.targets(clips())), expected)
     assert probabilities.manifest('k400').score_kind == 'probabilities'
+
+
+def test_a_store_of_other_settings_is_refused(tmp_path):
+    teacher = EgoScoreTeacher(recognizer=recognizer(), **SMALL)
+    swapped = EgoScoreTeacher(recognizer=recognizer(), ego_class=0, **SMALL)
+    with StoreWriter(tmp_path, teacher.manifest('toy', notes='frames: 2 clips')) as writer:
+        assert writer.manifest.notes == (
+            'frames: 2 clips; output = scores; short_side = 40; crop_size = 32; ego_class = 1'
+        )
+    with pytest.raises(TargetStoreError, match=r"other targets \(ego_class is '1', not '0'\)"):
+        StoreWriter(tmp_path, swapped.manifest('toy', notes='frames: 2 clips'))
 
 
 def test_channel_order_and_normalisation(checkpoint):

@@ -174,6 +174,18 @@ def test_rows_fill_a_store(weights, frames, stride, tmp_path):
     )
 
 
+def test_settings_in_the_manifest(weights):
+    one, two = build(weights), build(weights, hand_score_thr=0.5, short_side=64)
+    assert one.manifest('toy').notes == (
+        'hand_score_thr = 0.1; object_score_thr = 0.1; short_side = 96; max_long_side = 160'
+    )
+    assert one.manifest('toy').differences(two.manifest('toy')) == [
+        "hand_score_thr is '0.1', not '0.5'",
+        "short_side is '96', not '64'",
+        "max_long_side is '160', not 'None'",
+    ]
+
+
 def test_one_frame_stands_for_the_video(weights, tmp_path):
     teacher = build(weights)
     result = see(teacher, images(1))

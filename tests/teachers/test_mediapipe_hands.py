@@ -185,6 +185,16 @@ def test_one_box_a_hand():
     assert mediapipe_hands._distinct(box, np.array([0.5, 0.6, 0.4, 0.9])) == [1, 2]
 
 
+def test_settings_in_the_manifest(monkeypatch):
+    monkeypatch.setattr(mediapipe_hands, '_folder', lambda: Path('wheel'))
+    monkeypatch.setattr(mediapipe_hands, 'sha256_of', lambda path: '0' * 64)
+    teacher = MODELS.build(dict(type='MediaPipeHandTeacher', squares=True))
+    assert teacher.manifest('toy').notes == (
+        'hand_score_thr = 0.3; presence_thr = 0.5; side_thr = 0.8; max_hands = 4; squares = True; '
+        'margin = 0.1'
+    )
+
+
 @pytest.mark.parametrize(
     'options, message',
     [

@@ -66,7 +66,14 @@ class Teacher(BaseModule):
             teacher=self.name,
             weights_sha256=self.weights_sha256,
             **fields,
-        )
+        ).with_settings(self.row_settings())
+
+    def row_settings(self) -> dict[str, Any]:
+        """Options that change the rows of a store, for its manifest.
+
+        A store that was begun with others is refused.
+        """
+        return {}
 
     def batch_key(self, prepared: Tensor, frame_size: tuple[int, int]) -> Hashable:
         """Items (L, 3, h, w) may share a batch when their keys are equal."""

@@ -78,6 +78,16 @@ class BoxTeacher(DetectionTeacher):
             self.weights_sha256 = sums[0] if len(sums) == 1 else joined
         self.freeze()
 
+    def row_settings(self) -> dict[str, Any]:
+        """Thresholds, and the rule of held objects."""
+        return dict(
+            hand_score_thr=self.hand_score_thr,
+            object_score_thr=self.object_score_thr,
+            reach=self.reach,
+            hand_classes=sorted(self.hand_classes),
+            excluded=sorted(self.excluded),
+        )
+
     def prepare(self, pixels: Tensor) -> Tensor:
         """The frames themselves: the detectors scale them to different sizes."""
         return pixels

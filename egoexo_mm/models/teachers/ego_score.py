@@ -52,6 +52,10 @@ class EgoScoreTeacher(RecognizerTeacher):
             )
         return classes
 
+    def row_settings(self) -> dict[str, Any]:
+        """The order of the scores, and the size of frames."""
+        return dict(super().row_settings(), ego_class=self.ego_class)
+
     def logits(self, items: Tensor) -> Tensor:
         """(n, 2) scores of the class head before any softmax, [non-ego, ego]."""
         return super().logits(items)[:, [1 - self.ego_class, self.ego_class]]

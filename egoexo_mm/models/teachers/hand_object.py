@@ -64,6 +64,7 @@ class HandObjectTeacher(DetectionTeacher):
         by_file = isinstance(detector, (str, Path))
         name = name or (Path(detector).stem if by_file else 'hand_object_detector')
         super().__init__(name=name, **kwargs)
+        self.hand_score_thr, self.object_score_thr = hand_score_thr, object_score_thr
         # In the order of DETECTOR_CLASSES.
         cfg.model.test_cfg.rcnn.score_thr = [object_score_thr, hand_score_thr]
         self.detector = build_detector(cfg)
@@ -80,6 +81,15 @@ class HandObjectTeacher(DetectionTeacher):
         self.scaling = ScaleImage(**(image_scaling(cfg) if short_side is None else given))
         self._preparation = preparation(self.detector.data_preprocessor)
         self.freeze()
+
+    def row_settings(self) -> dict[str, Any]:
+        """Thresholds, and the size of frames."""
+        return dict(
+            hand_score_thr=self.hand_score_thr,
+            object_score_thr=self.object_score_thr,
+            short_side=self.scaling.short_side,
+            max_long_side=self.scaling.max_long_side,
+        )
 
     @torch.no_grad()
     def prepare(self, pixels: Tensor) -> Tensor:

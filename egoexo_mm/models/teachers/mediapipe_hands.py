@@ -81,7 +81,9 @@ class MediaPipeHandTeacher(DetectionTeacher):
         folder = _folder()
         super().__init__(name=name or f'mediapipe_hands_{model}', **kwargs)
         self.weights_sha256 = sha256_of(folder / _NETWORKS[0].format(model))
+        self.hand_score_thr, self.presence_thr = hand_score_thr, presence_thr
         self.side_thr, self.margin, self.squares = side_thr, margin, squares
+        self.max_hands = max_hands
         self._options = dict(
             side_inputs=dict(
                 model_complexity=int(model == 'full'),
@@ -95,6 +97,11 @@ class MediaPipeHandTeacher(DetectionTeacher):
         )
         self._graph = None
         self.freeze()
+
+    def row_settings(self) -> dict[str, Any]:
+        """Thresholds, and what is looked at."""
+        names = ('hand_score_thr', 'presence_thr', 'side_thr', 'max_hands', 'squares', 'margin')
+        return {name: getattr(self, name) for name in names}
 
     def prepare(self, pixels: Tensor) -> Tensor:
         """The frames themselves; MediaPipe scales and crops them."""

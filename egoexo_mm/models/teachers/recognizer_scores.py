@@ -91,6 +91,7 @@ class RecognizerTeacher(ScoreTeacher):
         )
         self.recognizer = network
         self.clip_len = clip_len
+        self.short_side, self.crop_size = short_side, crop_size
         self.frames = _preprocessor(network, short_side, crop_size)
         self.freeze()
 
@@ -109,6 +110,10 @@ class RecognizerTeacher(ScoreTeacher):
                 'recognizer with a head of one layer'
             )
         return found
+
+    def row_settings(self) -> dict[str, Any]:
+        """What of the recognizer is stored, and the size of frames."""
+        return dict(output=self.output, short_side=self.short_side, crop_size=self.crop_size)
 
     def prepare(self, pixels: Tensor) -> Tensor:
         """(n, 3, crop_size, crop_size) normalised frames of (n, 3, H, W)."""

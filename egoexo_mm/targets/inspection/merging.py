@@ -77,16 +77,18 @@ def _common_manifest(sources: list[Path]) -> Manifest:
         raise TargetStoreError(
             f'{", ".join(map(str, sources))}: give two or more different stores to merge'
         )
-    manifest = read_manifest(sources[0])
-    for source in sources[1:]:
-        differences = manifest.differences(read_manifest(source))
+    # Manifests of earlier releases name no settings: all are compared with one that does.
+    manifests = {source: read_manifest(source) for source in sources}
+    first, *rest = sorted(sources, key=lambda source: not manifests[source].settings)
+    for source in rest:
+        differences = manifests[first].differences(manifests[source])
         if differences:
             raise TargetStoreError(
-                f'{sources[0]} and {source} are stores of different targets '
+                f'{first} and {source} are stores of different targets '
                 f'({"; ".join(differences)}); '
                 'merge stores with equal manifests only'
             )
-    return manifest
+    return manifests[source]  # without settings if one is
 
 
 def _write(sources: list[Path], partial: Path, manifest: Manifest, keep_first: bool) -> MergeReport:

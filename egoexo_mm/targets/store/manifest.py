@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _ID_RULES = ('stem', 'path')
 _VERSION_2 = ('row', 'kinds', 'classes', 'prompts')  # fields that make a store of version 2
 _LATER = ('classes', 'prompts')  # stores of version 1 that have them are read as well
 _NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
+_SETTING = re.compile(r'([a-z]\w*) = (.*)', re.DOTALL)
 _MAX_KINDS = 128  # kinds of boxes are stored as int8
 
 
@@ -51,6 +53,21 @@ def video_id_from_path(path: str | Path, rule: str = 'stem') -> str:
     return full
 
 
+def _setting_text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ', '.join(map(_setting_text, value))
+    # 1 and 1.0 are one setting.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f'{value:g}' if is_number else str(value)
+
+
+def _split_notes(notes: Any) -> tuple[str | None, dict[str, str]]:
+    """Notes without settings, and the settings."""
+    parts = str(notes or '').split('; ')
+    settings = dict(match.groups() for match in map(_SETTING.fullmatch, parts) if match)
+    return '; '.join(part for part in parts if not _SETTING.fullmatch(part)) or None, settings
+
+
 @dataclasses.dataclass(frozen=True)
 class Manifest:
     """Description of one store: which teacher, which data set, which numbers.
@@ -69,7 +86,8 @@ class Manifest:
         video_id: Rule that turns a path into an id, see :func:`video_id_from_path`.
         frame_size: ``(width, height)`` in pixels the teacher saw, when it was one size for all.
         fps: Frame rate the teacher saw, when it was one for all.
-        notes: Anything a reader should know.
+        notes: Anything a reader should know, and settings of the teacher, see
+            :meth:`with_settings`.
         row: ``'segment'`` if a row is a time span of a video, which scores can be; None: a video.
         kinds: Names of the kinds of boxes, in the order of the channels of their maps;
             ``interaction`` has hand and object.
@@ -242,17 +260,29 @@ class Manifest:
         """How messages call the rows."""
         return 'segments' if self.has_segments else 'videos'
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Settings of the teacher that the notes name; none in stores of earlier releases."""
+        return _split_notes(self.notes)[1]
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Manifest:
+        """The same with settings in its notes: ``'frames: every frame; reach = 0.25'``."""
+        parts = [f'{name} = {_setting_text(value)}' for name, value in settings.items()]
+        notes = '; '.join(filter(None, [self.notes, *parts])) or None
+        return dataclasses.replace(self, notes=notes)
+
     def differences(self, other: Manifest) -> list[str]:
         """``'<field> is <ours>, not <theirs>'`` for each field that is not equal.
 
-        The version of the format does not count: equal targets have equal columns in both.
+        The version of the format does not count: equal targets have equal columns in both. Settings
+        in the notes count where both name them, since stores of earlier releases name none.
         """
         ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        return [
-            f'{name} is {quote(ours[name])}, not {quote(theirs[name])}'
-            for name in ours
-            if ours[name] != theirs[name] and name != 'schema_version'
-        ]
+        ours['notes'], mine = _split_notes(self.notes)
+        theirs['notes'], others = _split_notes(other.notes)
+        pairs = [(name, ours[name], theirs[name]) for name in ours if name != 'schema_version']
+        pairs += [(name, mine[name], others[name]) for name in mine if name in others]
+        return [f'{name} is {quote(a)}, not {quote(b)}' for name, a, b in pairs if a != b]
 
     def to_json(self) -> str:
         """Text of ``manifest.json``; fields that say nothing are left out."""

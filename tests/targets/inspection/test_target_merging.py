@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -216,3 +217,17 @@ def test_shards_of_several_batches_and_another_column_order(tmp_path):
     merge_stores([part, tmp_path / 'b'], tmp_path / 'out')
     store = TargetStore(tmp_path / 'out')
     assert store.video_ids == ['v0', 'v1', 'v2', 'v3'] and store.scores('v3').tolist() == [3, -1.5]
+
+
+def test_settings_of_the_teacher(tmp_path):
+    """A store of an earlier release names none, and then neither does the result."""
+    parts = [ego_store(tmp_path / name, [i]) for i, name in enumerate('abc')]
+    for part, ego_class in zip(parts[1:], (0, 1)):
+        manifest = EGO.with_settings(dict(ego_class=ego_class))
+        (part / 'manifest.json').write_text(manifest.to_json())
+    with pytest.raises(TargetStoreError, match=r"b and \S+c are .* \(ego_class is '0', not '1'\)"):
+        merge_stores(parts, tmp_path / 'out')
+    for pair in (parts[:2], parts[1::-1]):
+        merge_stores(pair, tmp_path / 'out')
+        assert TargetStore(tmp_path / 'out').manifest == EGO
+        shutil.rmtree(tmp_path / 'out')

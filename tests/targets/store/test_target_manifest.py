@@ -101,3 +101,21 @@ def test_json_round_trip(tmp_path):
     (tmp_path / 'manifest.json').write_text(manifest.to_json())
     assert 'score_kind' not in json.loads(manifest.to_json())
     assert TargetStore(tmp_path).manifest == manifest
+
+
+def test_settings_in_the_notes():
+    """They are text for people; compared are those that both manifests name."""
+    plain = Manifest('interaction', 'k400', 'detector', notes='frames: every 4 frames')
+    named = plain.with_settings(dict(reach=0.25, long=None, excluded=['dining table', 'bed']))
+    assert named.notes == (
+        'frames: every 4 frames; reach = 0.25; long = None; excluded = dining table, bed'
+    )
+    assert named.settings == dict(reach='0.25', long='None', excluded='dining table, bed')
+    assert plain.settings == {} and plain.with_settings({}) == plain
+    other = plain.with_settings(dict(reach=0.5, excluded=('dining table', 'bed')))
+    assert named.differences(other) == ["reach is '0.25', not '0.5'"]
+    assert named.differences(plain) == plain.differences(named) == []  # of an earlier release
+    whole = plain.with_settings(dict(reach=1)), plain.with_settings(dict(reach=1.0))
+    assert whole[0].differences(whole[1]) == []
+    frames = Manifest('interaction', 'k400', 'detector').with_settings(dict(reach=0.25))
+    assert named.differences(frames) == ["notes is 'frames: every 4 frames', not None"]
