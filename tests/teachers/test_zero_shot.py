@@ -381,6 +381,11 @@ class OpenNetwork(nn.Module):
         self.token_embedding = nn.Embedding(128, 4)
         self.logit_scale = nn.Parameter(torch.tensor(2.0))
 
+    def encode_image(self, pixels, normalize=True):
+        found = self.visual(pixels)
+        found = found[0] if isinstance(found, tuple) else found
+        return nn.functional.normalize(found) if normalize else found
+
     def encode_text(self, tokens):
         return self.token_embedding(tokens).mean(1)
 
@@ -392,6 +397,7 @@ def open_clip(monkeypatch):
 
     def create_model(name, **options):
         given.append(options)
+        frames.update(options.get('force_preprocess_cfg', {}))
         return OpenNetwork()
 
     def tokenizer(sentences):
@@ -406,15 +412,18 @@ def open_clip(monkeypatch):
         resize_mode='squash',
         fill_color=0,
     )
+    tags = dict(first=dict(url='x'), second=dict(url='y'))
     module = SimpleNamespace(
         list_models=lambda: ['tiny'],
-        list_pretrained_tags_by_model=lambda name: ['first', 'second'],
+        list_pretrained_tags_by_model=lambda name: list(tags),
+        is_pretrained_cfg=lambda name, tag: tag in tags,
+        get_pretrained_cfg=lambda name, tag: tags[tag],
         create_model=create_model,
         get_tokenizer=lambda name: tokenizer,
         get_model_preprocess_cfg=lambda network: frames,
     )
     monkeypatch.setitem(sys.modules, 'open_clip', module)
-    return SimpleNamespace(given=given, frames=frames)
+    return SimpleNamespace(given=given, frames=frames, tags=tags)
 
 
 def open_teacher(**model):
@@ -429,7 +438,9 @@ def test_open_clip(open_clip, tmp_path):
     network = OpenNetwork()
     torch.save(dict(state_dict=network.state_dict()), tmp_path / 'tiny.pt')
     teacher = open_teacher(checkpoint=str(tmp_path / 'tiny.pt'))
-    assert open_clip.given == [dict(pretrained=None, load_weights=False)]
+    assert open_clip.given == [
+        dict(pretrained=None, load_weights=False, force_quick_gelu=False, force_preprocess_cfg={})
+    ]
     assert (teacher.name, len(teacher.weights_sha256)) == ('open_clip tiny', 64)
     prepared = teacher.prepare(torch.randint(0, 256, (2, 3, 40, 80)))
     assert prepared.shape == (2, 3, 32, 32)
@@ -445,10 +456,38 @@ def test_open_clip(open_clip, tmp_path):
     np.testing.assert_allclose(found, expected - expected.mean(1, keepdim=True), rtol=1e-4)
 
 
+class WithTokens(nn.Sequential):
+    """The image side of CoCa gives the tokens too."""
+
+    def forward(self, pixels):
+        return super().forward(pixels), pixels
+
+
+def test_coca(open_clip, monkeypatch):
+    network = OpenNetwork()
+    network.visual = WithTokens(*network.visual)
+    monkeypatch.setattr(sys.modules['open_clip'], 'create_model', lambda *a, **options: network)
+    teacher = open_teacher(pretrained='first')
+    pixels = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(teacher.classifier.images(pixels), network.visual(pixels)[0])
+    assert {name.split('.')[0] for name, _ in teacher.classifier.images.named_parameters()} == {
+        'visual'  # the texts' side stays where it is
+    }
+
+
+def test_pictures_that_do_not_meet_texts(monkeypatch):
+    """They fail when the teacher is built, in a sentence."""
+    model = colour_model()
+    monkeypatch.setattr(model.images, 'forward', lambda pixels: pixels.mean((2, 3))[:, :2])
+    monkeypatch.setattr(zero_shot, 'load_text_image_model', lambda: model)
+    with pytest.raises(ValueError, match=r'picture are \(1, 2\), expected \(1, 3\) as those of'):
+        MODELS.build(dict(type='ZeroShotEgoTeacher', model={}))
+
+
 def test_weights_of_open_clip(open_clip, tmp_path):
     """A tag is downloaded by the library; without tag and file the tags are named."""
     assert open_teacher(pretrained='first').name == 'open_clip tiny, first'
-    assert open_clip.given == [dict(pretrained='first', load_weights=True)]
+    assert open_clip.given == [dict(pretrained='first', load_weights=True, force_quick_gelu=False)]
     assert open_teacher(pretrained=False).weights_sha256 is None
     with pytest.raises(ValueError, match=r'tag that is downloaded \(it has first, second\)'):
         open_teacher()
@@ -457,6 +496,41 @@ def test_weights_of_open_clip(open_clip, tmp_path):
         open_teacher(checkpoint=str(tmp_path / 'other.pt'))
     with pytest.raises(ValueError, match="open_clip has no network 'huge'"):
         MODELS.build(dict(type='ZeroShotEgoTeacher', model=dict(kind='open_clip', name='huge')))
+
+
+def test_preprocessing_of_a_checkpoint_of_open_clip(open_clip, tmp_path):
+    """It is that of the tag beside it, or the one on which all tags agree."""
+    path = str(tmp_path / 'tiny.pt')
+    torch.save(dict(state_dict=OpenNetwork().state_dict()), path)
+    grey = dict(mean=(0.2,) * 3, std=(0.4,) * 3, interpolation='bilinear', resize_mode='shortest')
+    open_clip.tags.update(first=dict(grey, quick_gelu=True, url='x'), second=dict(grey, url='y'))
+    with pytest.raises(
+        ValueError,
+        match=r'differ in preprocessing .* set pretrained to the tag of .* \(first; second\)$',
+    ):
+        open_teacher(checkpoint=path)
+    teacher = open_teacher(checkpoint=path, pretrained='first')
+    (given,) = open_clip.given  # nothing is downloaded
+    assert (given['pretrained'], given['force_quick_gelu']) == (None, True)
+    assert given['force_preprocess_cfg'] == grey
+    assert teacher.name == 'open_clip tiny' and teacher.manifest('toy').notes == (
+        'mean = 0.2, 0.2, 0.2; std = 0.4, 0.4, 0.4; interpolation = bilinear; '
+        'resize_mode = shortest; quick_gelu = True'
+    )
+    prepared = teacher.prepare(torch.full((1, 3, 40, 80), 153))
+    torch.testing.assert_close(prepared, torch.ones(1, 3, 32, 32))  # (153 / 255 - 0.2) / 0.4
+    open_clip.tags['first'].pop('quick_gelu')
+    assert open_teacher(checkpoint=path).frames.mean.flatten().tolist() == [51] * 3
+    with pytest.raises(ValueError, match="no weights with tag 'third'; set .* first, second"):
+        open_teacher(checkpoint=path, pretrained='third')
+
+
+def test_advice_where_open_clip_cannot_download(open_clip, monkeypatch):
+    monkeypatch.delattr(sys.modules['open_clip'], 'create_model')
+    with pytest.raises(ValueError, match="network and set checkpoint beside pretrained='first'$"):
+        open_teacher(pretrained='first')
+    with pytest.raises(ValueError, match='run once where there is a network, and copy its cache'):
+        open_teacher(checkpoint='tiny.pt')  # its tokenizer
 
 
 @pytest.mark.parametrize('change', [dict(size=(32, 24)), dict(resize_mode='longest')])

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ _INSTALL = dict(
     open_clip=('open_clip_torch', " (3.3.0 was tried), or take kind='transformers'"),
 )
 _INTERPOLATIONS = {2: 'bilinear', 3: 'bicubic'}  # numbers of PIL
+_DOWNLOAD = 'download it where there is a network and set checkpoint'
 _WEIGHTS = ('model.safetensors', 'pytorch_model.bin')
 
 
@@ -45,6 +47,7 @@ class TextImageModel:
         frames: Makes prepared frames.
         name: For manifests.
         weights_sha256: Of the file of weights, where there is one.
+        settings: What is not told by name and weights, see :meth:`Teacher.row_settings`.
     """
 
     images: nn.Module
@@ -53,6 +56,7 @@ class TextImageModel:
     frames: FramePreprocessor
     name: str
     weights_sha256: str | None = None
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def load_text_image_model(
@@ -71,8 +75,10 @@ def load_text_image_model(
             which is downloaded. open_clip: name of the network, such as ``ViT-B-32``.
         checkpoint: transformers: a folder of such a model, nothing is downloaded. open_clip: file
             of the weights.
-        pretrained: open_clip without ``checkpoint``: tag of the weights that it downloads. False:
-            random weights (transformers: of the ``config.json`` in ``checkpoint``).
+        pretrained: open_clip: tag of the weights, which are downloaded. With ``checkpoint`` they
+            come from the file, and the tag tells how frames are prepared; it is needed where the
+            tags of the network differ in that. False: random weights (transformers: of the
+            ``config.json`` in ``checkpoint``).
 
     Raises:
         ImportError: The library is missing or does not import.
@@ -219,35 +225,83 @@ def _transformers_frames(source: str, options: dict[str, Any]) -> FramePreproces
 
 # --- open_clip
 
+# What the tags of one network differ in, besides quick_gelu, its activation.
+_PREPROCESSING = ('mean', 'std', 'interpolation', 'resize_mode')
+
+
+class _OpenClipImages(nn.Module):
+    """The image side of a network of open_clip; some give more than the feature."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.visual = network.visual
+        self._encode = network.encode_image  # runs `visual`; the texts' side is no part of this
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(n, D) of (n, 3, h, w)."""
+        return self._encode(pixels, normalize=False)
+
 
 def _open_clip(name: str, checkpoint: str | None, pretrained: bool | str) -> TextImageModel:
     library = import_library('open_clip', *_INSTALL['open_clip'])
     if ':' not in name and name not in library.list_models():
         raise ValueError(f'open_clip has no network {name!r}; see open_clip.list_models()')
+    tags = library.list_pretrained_tags_by_model(name)
+    tag = pretrained if isinstance(pretrained, str) else None
+    if tag and ':' not in name and not library.is_pretrained_cfg(name, tag):
+        raise ValueError(
+            f'open_clip {name} has no weights with tag {tag!r}; set pretrained to one of '
+            f'{quote_names(tags) or "none"}'
+        )
     if not checkpoint and pretrained is True:
-        tags = library.list_pretrained_tags_by_model(name)
         raise ValueError(
             f'open_clip {name}: set checkpoint to a file of weights, or pretrained to a tag that '
             f'is downloaded (it has {quote_names(tags) or "none"})'
         )
-    tag = pretrained if pretrained and not checkpoint else None
+    known = _known_of_weights(library, name, tags if checkpoint and not tag else [tag])
+    quick_gelu = known.pop('quick_gelu', False)
+    source: dict[str, Any] = dict(pretrained=tag, load_weights=bool(tag))
+    if checkpoint:  # open_clip downloads the weights of a tag even where it does not load them
+        source = dict(pretrained=None, load_weights=False, force_preprocess_cfg=known)
     try:
-        network = library.create_model(name, pretrained=tag, load_weights=bool(tag))
+        network = library.create_model(name, force_quick_gelu=quick_gelu, **source)
         tokenize = library.get_tokenizer(name)
     except Exception as error:  # each of its sources of weights has its own errors
-        raise _unavailable('open_clip', name, error) from error
+        advice = f'{_DOWNLOAD} beside pretrained={tag!r}' if tag else _DOWNLOAD
+        if checkpoint:  # then it is the tokenizer that is not there
+            advice = 'run once where there is a network, and copy its cache (HF_HOME)'
+        raise _unavailable('open_clip', name, error, advice) from error
     sha256 = None
     if checkpoint:
         weights, sha256 = read_weights(checkpoint)
         fill(network, weights, checkpoint, f'a checkpoint of open_clip {name}')
+    options = library.get_model_preprocess_cfg(network)
     return TextImageModel(
-        images=network.float().eval().visual,
+        images=_OpenClipImages(network.float().eval()),
         texts=lambda sentences: network.encode_text(tokenize(sentences)),
         scale=network.logit_scale.exp().item(),
-        frames=_open_clip_frames(name, library.get_model_preprocess_cfg(network)),
-        name=f'open_clip {name}' + (f', {tag}' if tag else ''),
+        frames=_open_clip_frames(name, options),
+        name=f'open_clip {name}' + (f', {tag}' if tag and not checkpoint else ''),
         weights_sha256=sha256,
+        settings={key: options[key] for key in _PREPROCESSING} | dict(quick_gelu=quick_gelu),
     )
+
+
+def _known_of_weights(library: ModuleType, name: str, tags: Sequence[str | None]) -> dict[str, Any]:
+    """What open_clip knows of the weights of these tags, which must agree; of no tag nothing."""
+    groups: dict[str, list[str]] = {}
+    for tag in filter(None, tags):
+        options = library.get_pretrained_cfg(name, tag)
+        known = {key: options[key] for key in _PREPROCESSING if options.get(key) is not None}
+        known['quick_gelu'] = bool(options.get('quick_gelu'))
+        groups.setdefault(repr(known), []).append(tag)
+    if len(groups) > 1:
+        listed = '; '.join(quote_names(group, 4) for group in groups.values())
+        raise ValueError(
+            f'open_clip {name}: its weights differ in preprocessing or activation; set pretrained '
+            f'to the tag of those in checkpoint ({listed})'
+        )
+    return known if groups else {}
 
 
 def _open_clip_frames(name: str, options: dict[str, Any]) -> FramePreprocessor:
@@ -269,12 +323,11 @@ def _open_clip_frames(name: str, options: dict[str, Any]) -> FramePreprocessor:
     )
 
 
-def _unavailable(kind: str, source: str | None, error: Exception) -> ValueError:
+def _unavailable(
+    kind: str, source: str | None, error: Exception, advice: str = _DOWNLOAD
+) -> ValueError:
     reason = shorten(f'{type(error).__name__}: {first_line(error)}')
-    return ValueError(
-        f'{kind} {source}: cannot be had ({reason}); download it where there is a network and set '
-        'checkpoint'
-    )
+    return ValueError(f'{kind} {source}: cannot be had ({reason}); {advice}')
 
 
 _KINDS: dict[str, Callable[..., TextImageModel]] = dict(

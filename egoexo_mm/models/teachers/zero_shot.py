@@ -114,18 +114,23 @@ class ZeroShotTeacher(FrameScoreTeacher):
                     f'prompts of {label!r}: got {sentences!r}, expected a list of one or more'
                 )
         found = load_text_image_model(**model)
+        texts = text_features(found, prompts, text_cache)
+        _check_images(found, texts.shape[1])
         super().__init__(
-            classifier=ZeroShotClassifier(
-                found.images, text_features(found, prompts, text_cache), found.scale
-            ),
+            classifier=ZeroShotClassifier(found.images, texts, found.scale),
             frames=found.frames,
             num_scores=len(prompts),
             name=name or found.name,
             weights_sha256=found.weights_sha256,
             **kwargs,
         )
+        self.settings = found.settings
         self.vocabulary = tuple(vocabulary)
         self.prompts = tuple(templates or map(tuple, prompts))
+
+    def row_settings(self) -> dict[str, Any]:
+        """How frames are prepared, where name and weights do not tell it."""
+        return self.settings
 
     def manifest(self, dataset: str, **fields: Any) -> Manifest:
         """Description of a store that this teacher fills, with vocabulary and prompts."""
@@ -204,6 +209,18 @@ class ZeroShotEgoTeacher(ZeroShotTeacher):
 
 
 @torch.no_grad()
+def _check_images(model: TextImageModel, width: int) -> None:
+    """Refuse a model whose pictures do not meet its texts, by one blank frame."""
+    found = model.images(model.frames(torch.zeros(1, 3, 32, 32)))
+    shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    if shape != (1, width):
+        raise ValueError(
+            f'{model.name}: the features of a picture are {shape}, expected (1, {width}) as those '
+            'of a text; take another model'
+        )
+
+
+@torch.no_grad()
 def text_features(
     model: TextImageModel, prompts: Sequence[Sequence[str]], cache: str | None = None
 ) -> Tensor:
@@ -216,7 +233,8 @@ def text_features(
     """
     path = None
     if cache and model.weights_sha256:
-        key = json.dumps([model.name, model.weights_sha256, [list(one) for one in prompts]])
+        made_by = [model.name, model.weights_sha256, model.settings]
+        key = json.dumps([*made_by, [list(one) for one in prompts]])
         path = Path(cache, hashlib.sha256(key.encode()).hexdigest()[:32] + '.npy')
         if path.is_file():
             return torch.from_numpy(np.load(path, allow_pickle=False))
