@@ -19,6 +19,7 @@ from torch import nn
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.models import ObjectScoreTeacher
+from egoexo_mm.models.teachers.classifiers import load_classifier
 
 
 def real(name: str) -> ModuleType:
@@ -73,6 +74,15 @@ def test_real_torchvision_weights_in_mmactions_resnet(tmp_path):
     )
     images = torch.randn(1, 1, 3, 64, 64)
     torch.testing.assert_close(teacher.logits(images), network(images[:, 0]).detach())
+
+
+def test_real_torchvision_networks_of_checkpoints():
+    models = real('torchvision').models
+    entry = models.get_model_weights('vit_b_16')['IMAGENET1K_SWAG_E2E_V1']
+    classifier = dict(kind='torchvision', pretrained=False)
+    large = load_classifier(**classifier, name='vit_b_16', weights=entry.name)
+    assert (large.network.image_size, large.frames.size) == (384, 384)
+    assert load_classifier(**classifier, name='googlenet').network.transform_input
 
 
 @pytest.mark.parametrize(
@@ -223,21 +233,25 @@ def torchvision_standin(standin, error=None):
         V2 = SimpleNamespace(transforms=preset(28))
         DEFAULT = V2
         transforms = property(lambda self: self.value.transforms)
-        meta = property(lambda self: dict(categories=['a', 'b', 'c']))
+        meta = property(lambda self: dict(categories=['a', 'b', 'c'], min_size=(24, 24)))
 
-    def get_model(name, weights):
+    def get_model(name, weights=None, **options):
         if error and weights:
             raise error
+        given.append(options)
         return Mean()
+
+    given = []
 
     standin(
         'torchvision',
         models=SimpleNamespace(
-            list_models=lambda module: ['resnet18'],
+            list_models=lambda module: ['resnet18', 'inception_v3', 'vit_b_16'],
             get_model_weights=lambda name: Weights,
             get_model=get_model,
         ),
     )
+    return given
 
 
 def test_torchvision_standin(standin):
@@ -251,6 +265,24 @@ def test_torchvision_standin(standin):
         ValueError, match="resnet18 has no weights 'V3'; expected one of V1, V2, DEFAULT"
     ):
         ObjectScoreTeacher(classifier=dict(kind='torchvision', name='resnet18', weights='V3'))
+
+
+@pytest.mark.parametrize(
+    'name, options',
+    [
+        ('resnet18', {}),
+        ('inception_v3', dict(transform_input=True)),
+        ('vit_b_16', dict(image_size=24)),  # of the weights
+    ],
+)
+def test_torchvision_network_of_a_checkpoint(standin, tmp_path, name, options):
+    """It is built as torchvision builds it around the weights that it downloads."""
+    given = torchvision_standin(standin)
+    torch.save(Mean().state_dict(), tmp_path / 'w.pth')
+    classifier = dict(kind='torchvision', name=name)
+    ObjectScoreTeacher(classifier=dict(classifier, checkpoint=str(tmp_path / 'w.pth')))
+    ObjectScoreTeacher(classifier=classifier)
+    assert given == [options, {}]
 
 
 def test_torchvision_standin_without_network(standin):

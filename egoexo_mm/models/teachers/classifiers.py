@@ -207,9 +207,8 @@ def _torchvision(name: str, pretrained: bool, weights: str = 'DEFAULT') -> Class
             f'{", ".join(sets.__members__)}'
         )
     entry = sets[weights]
-    network = _downloaded(
-        'torchvision', name, lambda: models.get_model(name, weights=entry if pretrained else None)
-    )
+    built = dict(weights=entry) if pretrained else _built_as(entry, name)
+    network = _downloaded('torchvision', name, lambda: models.get_model(name, **built))
     preset = entry.transforms()
     frames = FramePreprocessor(
         size=preset.crop_size[0],
@@ -222,6 +221,13 @@ def _torchvision(name: str, pretrained: bool, weights: str = 'DEFAULT') -> Class
     return Classifier(
         network, frames, len(entry.meta['categories']), f'torchvision {name}, {entry.name}'
     )
+
+
+def _built_as(entry: Any, name: str) -> dict[str, Any]:
+    """Options that torchvision sets by itself where it loads the weights of an entry."""
+    if name in ('inception_v3', 'googlenet'):  # their files want TensorFlow's normalisation
+        return dict(transform_input=True)
+    return dict(image_size=entry.meta['min_size'][0]) if name.startswith('vit_') else {}
 
 
 def _mmpretrain(name: str, pretrained: bool) -> Classifier:
