@@ -7,7 +7,7 @@ model = dict(
     type='ZeroShotObjectTeacher',
     # a folder: a clone of https://huggingface.co/openai/clip-vit-base-patch32
     model=dict(kind='transformers', checkpoint='checkpoints/clip-vit-base-patch32'),
-    vocabulary='data/epic100/EPIC_100_noun_classes_v2.csv',
+    vocabulary='data/epic100/EPIC_100_noun_classes.csv',
     text_cache='work_dirs/text_features',
 )
 test_dataloader = dict(dataset=dict(plan=dict(type='EvenFrames', num_frames=16)))

@@ -23,7 +23,7 @@ EGO4D = dict(
 @pytest.mark.parametrize(
     'name, text, expected',
     [
-        ('EPIC_100_noun_classes_v2.csv', EPIC100, ['tap', 'spoon', 'board:chopping']),
+        ('EPIC_100_noun_classes.csv', EPIC100, ['tap', 'spoon', 'board:chopping']),
         ('EPIC_noun_classes.csv', EPIC55, ['pan', 'board:chopping']),
         ('fho_lta_taxonomy.json', json.dumps(EGO4D), EGO4D['nouns']),
         ('names.json', '["cup", "ice cream"]', ['cup', 'ice cream']),
