@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
+from torch import nn
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.models import ImageEmbeddingTeacher, RecognizerTeacher
 from egoexo_mm.models.distillation_maths import pool_features
 from egoexo_mm.models.teachers import DetectionTeacher, OnlineTeachers
+from egoexo_mm.models.teachers.classifiers import Classifier
 from egoexo_mm.models.teachers.detection import plain_columns
+from egoexo_mm.models.teachers.frame_preprocessor import FramePreprocessor
+from egoexo_mm.models.teachers.image_embedding import without_last_layer
 from egoexo_mm.targets import StoreWriter, TargetStore
 from tests.teachers.test_ego_score import SMALL, clips, other_recognizer, save
 
@@ -80,6 +84,52 @@ def test_image_embedding_is_the_feature_before_the_classes():
         512,
         2,
     )
+
+
+class TwoHeads(nn.Module):
+    """Like a distilled DeiT: the mean of two layers of classes, on features of other widths."""
+
+    num_classes = 5
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Linear(3, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.head, self.head_dist = nn.Linear(8, 5), nn.Linear(8, 5)
+        self.aux_head = nn.Linear(8, 5)
+
+    def forward(self, images):
+        feature = self.norm(self.stem(images.mean((2, 3))))
+        return (self.head(feature) + self.head_dist(feature)) / 2
+
+
+class TwoHeadsOfTimm(TwoHeads):
+    def reset_classifier(self, num_classes):
+        assert num_classes == 0
+        self.head = self.head_dist = nn.Identity()
+
+
+def classifier_of(network):
+    frames = FramePreprocessor(size=8, resize=8, mean=[0] * 3, std=[1] * 3, antialias=True)
+    return Classifier(network, frames, num_scores=5, name='toy')
+
+
+def test_the_last_layer_of_a_network_with_several():
+    """timm takes both away; of another library the network is refused, but for auxiliary heads."""
+    network, width = without_last_layer(classifier_of(TwoHeadsOfTimm()))
+    images = torch.rand(2, 3, 8, 8)
+    assert width == 8 and network.norm.num_batches_tracked == 0  # its statistics are as they were
+    torch.testing.assert_close(network(images), network.norm(network.stem(images.mean((2, 3)))))
+    with pytest.raises(
+        ValueError, match='toy: expected one linear .* 5 classes, found head, head_'
+    ):
+        without_last_layer(classifier_of(TwoHeads()))
+    one = TwoHeads()
+    one.head_dist = nn.Linear(8, 8)
+    one.head_dist.weight.data, one.head_dist.bias.data = torch.eye(8), torch.zeros(8)
+    assert without_last_layer(classifier_of(one))[1] == 8
+    with pytest.raises(ValueError, match='toy: expected one linear .* 5 classes, found none; take'):
+        without_last_layer(classifier_of(nn.Conv2d(3, 5, 1)))
 
 
 @pytest.mark.parametrize('kind', ['recognizer', 'image'])

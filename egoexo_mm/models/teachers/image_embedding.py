@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from mmaction.registry import MODELS
-from torch import nn
+from torch import Tensor, nn
+
+from egoexo_mm.untrusted import quote_names
 
 from .classifiers import Classifier, load_classifier
 from .frame_score import FrameScoreTeacher, check_online_frames
@@ -24,7 +27,7 @@ class ImageEmbeddingTeacher(FrameScoreTeacher):
 
     Raises:
         ImportError: The library of the network is missing.
-        ValueError: The network is unknown, its weights cannot be read, or it has no last layer.
+        ValueError: The network is unknown, its weights cannot be read, or not one last layer.
     """
 
     score_kinds = ('embedding',)
@@ -56,21 +59,40 @@ def without_last_layer(classifier: Classifier) -> tuple[nn.Module, int]:
     """The network without its layer of classes, and the width of its feature.
 
     Raises:
-        ValueError: No linear layer gives the classes, and the network is no encoder of timm.
+        ValueError: The network is not of timm, and none or several of its linear layers give the
+            classes; or what is left gives no feature.
     """
-    network, classes = classifier.network, classifier.num_scores
-    if not classes and hasattr(network, 'num_features'):  # an encoder, such as DINOv2 in timm
-        return network, network.num_features
-    layers = {
-        name: layer
-        for name, layer in network.named_modules()
-        if isinstance(layer, nn.Linear) and layer.out_features == classes
-    }
-    if not layers:
+    network = classifier.network.eval()
+    if hasattr(network, 'reset_classifier'):  # of timm; some have two layers of classes
+        network.reset_classifier(0)
+    else:
+        name = _last_layer(classifier)
+        parent, _, last = name.rpartition('.')
+        setattr(network.get_submodule(parent), last, nn.Identity())
+    with torch.no_grad():  # of a blank frame
+        feature = network(classifier.frames(torch.zeros(1, 3, 32, 32)))
+    if not isinstance(feature, Tensor) or feature.dim() != 2:
         raise ValueError(
-            f'{classifier.name}: no linear layer gives its {classes} classes; take another network'
+            f'{classifier.name}: without its layer of classes it does not give one feature a '
+            'frame; take another network'
         )
-    name, layer = list(layers.items())[-1]
-    parent, _, last = name.rpartition('.')
-    setattr(network.get_submodule(parent), last, nn.Identity())
-    return network, layer.in_features
+    return network, feature.shape[1]
+
+
+def _last_layer(classifier: Classifier) -> str:
+    """Name of the linear layer that gives the classes."""
+    classes = classifier.num_scores
+    names = [
+        name
+        for name, layer in classifier.network.named_modules()
+        if isinstance(layer, nn.Linear)
+        and layer.out_features == classes
+        # AuxLogits.fc, aux1.fc2: they run in training alone
+        and not name.lower().startswith('aux')
+    ]
+    if len(names) != 1:
+        raise ValueError(
+            f'{classifier.name}: expected one linear layer that gives its {classes} classes, found '
+            f'{quote_names(names) or "none"}; take another network'
+        )
+    return names[0]
