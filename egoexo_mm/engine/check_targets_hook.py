@@ -1,4 +1,4 @@
-"""Targets and model must show the same frames and cells, and have as many scores."""
+"""Targets and model must show the same frames and cells."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ from torch import Tensor, nn
 
 from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.interaction_maps import MapGeometry
-from egoexo_mm.models.heads import (
-    AuxiliaryHead,
-    EmbeddingDistillHead,
-    InteractionMapHead,
-    ScoreDistillHead,
-)
-from egoexo_mm.targets import TargetStore
+from egoexo_mm.models.heads import InteractionMapHead
 
 from .runner_parts import bare_model, inner_datasets, own_transforms
 
@@ -51,7 +45,6 @@ class CheckTargetsHook(Hook):
     training (or the test of maps) starts, since maps of other frames have the same shape. The
     strides are compared in the first step, from what the backbone makes of the first clips.
     Transforms of other libraries that warp frames are refused, since boxes cannot follow them.
-    Heads of scores and embeddings must be as wide as their stores.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -60,10 +53,7 @@ class CheckTargetsHook(Hook):
         Raises:
             ValueError: If they disagree with the model; names both settings.
         """
-        dataset = runner.train_dataloader.dataset
-        self._check(runner, dataset, 'train_dataloader')
-        for head in getattr(bare_model(runner), 'aux_heads', {}).values():
-            _check_width(head, dataset)
+        self._check(runner, runner.train_dataloader.dataset, 'train_dataloader')
 
     def before_test(self, runner: Runner) -> None:
         """Check the test pipeline, where maps are measured.
@@ -95,31 +85,11 @@ class CheckTargetsHook(Hook):
                 _FirstShapes(model, head, geometries)
 
 
-def _store_of(dataset: Any, target: str) -> TargetStore | None:
-    """The store of a data set that has these targets."""
-    own = [step.stores for step in own_transforms(dataset) if isinstance(step, LoadTargets)]
-    return next(filter(None, own), getattr(dataset, 'stores', {})).get(target)
-
-
-def _check_width(head: AuxiliaryHead, dataset: Any) -> None:
-    """Compare the outputs of a head with the scores of the store that it learns from."""
-    settings = {ScoreDistillHead: 'num_classes', EmbeddingDistillHead: 'width'}
-    setting = next((name for kind, name in settings.items() if isinstance(head, kind)), None)
-    for one in inner_datasets(dataset) if setting else ():
-        store, width = _store_of(one, head.target), getattr(head, setting)
-        if store is not None and store.manifest.num_scores not in (None, width):
-            raise ValueError(
-                f'{store.path} has {store.manifest.num_scores} scores a clip, but the head of '
-                f'{head.target!r} has {setting}={width}; set {setting}='
-                f'{store.manifest.num_scores} of the head in model.aux_heads, or the store in '
-                'train_dataloader.dataset.targets'
-            )
-
-
 def _check_kinds(head: InteractionMapHead, dataset: Any, loader: str) -> None:
     """Compare the channels of a head with those of the store that it learns from."""
     for one in inner_datasets(dataset):
-        store = _store_of(one, head.target)
+        own = [step.stores for step in own_transforms(one) if isinstance(step, LoadTargets)]
+        store = next(filter(None, own), getattr(one, 'stores', {})).get(head.target)
         if store is not None and store.manifest.box_kinds != head.kinds:
             raise ValueError(
                 f'{store.path} has the kinds {store.manifest.box_kinds}, but the head of '

@@ -32,12 +32,6 @@ def model_of(cfg, **backbone):
     return model
 
 
-def case_model(name):
-    model = CASES[name].ours()
-    model['aux_heads'].object_score.num_classes = 10  # as its store has
-    return build(model)
-
-
 def dataset_of(cfg, targets=None, **geometry):
     settings = {
         key: value
@@ -101,21 +95,6 @@ def test_frames_of_another_sampling(cfg, wrap):
         "model.backbone.slow_sampling='stride'" in said
     )
     assert "set frame_sampling='stride' there, or model.backbone.slow_sampling='linspace'" in said
-
-
-def test_heads_of_scores_are_as_wide_as_their_stores(cfg):
-    """Refused before the first step; the store of object scores has 10."""
-    model = model_of(cfg)
-    check(model, dataset_of(cfg))
-    model.aux_heads.object_score.num_classes = 300
-    said = (
-        r"targets/object_score has 10 scores a clip, but the head of 'object_score' has "
-        r'num_classes=300; set num_classes=10 of the head in model.aux_heads, or the store in'
-    )
-    for dataset in (dataset_of(cfg), ConcatDataset([dataset_of(cfg)])):
-        with pytest.raises(ValueError, match=said):
-            check(model, dataset)
-    check(model, dataset_of(cfg, targets={}))  # of an online teacher
 
 
 def test_the_hosts_slowfast_samples_by_stride(cfg):
@@ -234,7 +213,8 @@ def test_every_data_set_is_told_and_compared(cfg):
 
 def test_of_other_backbones_too(cfg):
     """A ViT has maps of tubelets of two frames, with cells of 16 pixels."""
-    model, dataset = case_model('VideoMAE'), dataset_of(cfg, **UNSAID)
+    case = CASES['VideoMAE']
+    model, dataset = build(case.ours()), dataset_of(cfg, **UNSAID)
     assert check(model, dataset) == []
     assert dataset[0]['data_samples'].interaction_map.shape == (2, 8, 4, 4)  # 16 frames, 64 pixels
     with pytest.raises(ValueError, match='VisionTransformer sees every 2th frame: of 16 frames'):
@@ -243,7 +223,7 @@ def test_of_other_backbones_too(cfg):
 
 
 def test_a_2d_recognizer_joins_clips(cfg):
-    model, dataset = case_model('TSM'), dataset_of(cfg, **UNSAID)
+    model, dataset = build(CASES['TSM'].ours()), dataset_of(cfg, **UNSAID)
     assert check(model, dataset) == []
     assert loads_of(dataset).geometry == MapGeometry(1, 'stride', 32, join_clips=True)
     with pytest.raises(ValueError, match='join_clips=False, but EgoExoRecognizer2D is a 2D recog'):
@@ -255,7 +235,7 @@ def test_a_2d_recognizer_joins_clips(cfg):
 def test_workers_that_run_already(cfg):
     """IterBasedTrainLoop makes its iterator before the first hook; workers hold a copy by then."""
     runner = SimpleNamespace(
-        model=case_model('VideoMAE'),
+        model=build(CASES['VideoMAE'].ours()),
         train_dataloader=SimpleNamespace(dataset=dataset_of(cfg, **UNSAID), num_workers=2),
         _train_loop=SimpleNamespace(dataloader_iterator=iter(())),
     )
@@ -268,8 +248,7 @@ def test_workers_that_run_already(cfg):
 def test_strides_of_2d_recognizers_are_compared_in_the_first_step(cfg):
     case = CASES['TSM']
     model = build(case.ours())
-    maps = dict(interaction_map=cfg.train_dataloader.dataset.targets.interaction_map)
-    check(model, dataset_of(cfg, maps, time_stride=2, frame_sampling='stride', join_clips=True))
+    check(model, dataset_of(cfg, time_stride=2, frame_sampling='stride', join_clips=True))
     with pytest.raises(
         ValueError, match='has time_stride=2, .*a map of 8 frames of 2 x 2 cells from 8'
     ):
