@@ -3,7 +3,7 @@
 # a trained Ego-Score teacher.
 _base_ = '../egoexo_slowfast_k400.py'
 
-# as many as names in the vocabulary; compared with the store at start
+# as many as names in the vocabulary; the first step compares them
 model = dict(aux_heads=dict(object_score=dict(num_classes=300)))
 train_dataloader = dict(
     dataset=dict(
