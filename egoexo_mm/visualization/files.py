@@ -23,6 +23,7 @@ class VideoFrames:
         num_frames: Number of frames that can be shown.
         fps: Average frame rate, 0 where unknown.
         times: (num_frames,) seconds at which each frame is shown, from the first.
+        steady: Whether these are number / average rate.
 
     Raises:
         VisualizationError: The file does not exist or is no video.
@@ -38,6 +39,7 @@ class VideoFrames:
             raise self._broken('does not open as a video', error) from None
         self.num_frames, self.times = len(self._reader), self._reader.times
         self.fps = float(self._reader.get_avg_fps())
+        self.steady = self._reader.steady
 
     def __len__(self) -> int:
         return self.num_frames

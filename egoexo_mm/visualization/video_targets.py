@@ -95,7 +95,12 @@ class VideoTargets:
         found, kinds = None, KINDS
         if boxes := self.boxes:
             kinds = boxes.manifest.box_kinds
-            copy = dict(total_frames=len(self.video), fps=self.video.fps or None)
+            copy = dict(
+                total_frames=len(self.video),
+                fps=self.video.fps or None,
+                # of a variable rate, as training matches them
+                frame_times=None if getattr(self.video, 'steady', True) else self.video.times,
+            )
             found = boxes.detections(self.video_id, [number], **copy)
             (seen,) = stored_frames(np.array([number]), boxes.info(self.video_id), **copy)
             if seen != number:

@@ -304,6 +304,63 @@ def test_bad_detectors(weights, options, message):
         build(hands={**weights, **options})
 
 
+def test_mixed_precision_keeps_boxes_in_full(weights):
+    """Under autocast the head runs in bfloat16, and its outputs become boxes in float32."""
+    network = build(hands=weights).networks[0]
+    detector = network.network
+    pixels = images(2)
+    expected = network(pixels)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = network(pixels)
+        heads = detector.bbox_head(detector.extract_feat(network.prepare(pixels)))
+        assert heads[0][0].dtype == torch.bfloat16  # autocast is at work
+        instances = detector.bbox_head.predict_by_feat(
+            *heads, batch_img_metas=[dict(img_shape=SIZE, scale_factor=(1, 1))] * 2
+        )
+    assert {one.bboxes.dtype for one in instances} == {torch.float32}
+    for (box, score, _), (other, other_score, _) in zip(expected, found):
+        n = min(len(box), len(other), 3)
+        np.testing.assert_allclose(np.sort(score)[-n:], np.sort(other_score)[-n:], atol=0.05)
+
+
+def test_padding_to_a_square():
+    """As mmdet's own steps of YOLOX pad: 1280 x 720 becomes 640 x 360 and is filled up with 114."""
+    from mmdet.datasets.transforms import Resize
+
+    pipeline = [
+        dict(type='mmdet.LoadImageFromFile'),
+        dict(type=Resize, scale=(640, 640), keep_ratio=True),  # the class, as in new configs
+        dict(type='Pad', pad_to_square=True, pad_val=dict(img=(114.0, 114.0, 114.0))),
+        dict(type='PackDetInputs'),
+    ]
+    cfg = Config.fromfile(TINY)
+    detector = PlainDetector(
+        detector=dict(model=cfg.model, test_pipeline=pipeline), classes=CLASSES
+    )
+    pixels = torch.full((1, 3, 720, 1280), 200, dtype=torch.uint8)
+    _, normalisation, _, _ = detector._preparation
+    mean, std = normalisation[0]
+    found = detector.prepare(pixels)[0, 0] * std + mean
+    assert found.shape == (640, 640) and detector.padded_size(360, 640) == (640, 640)
+    torch.testing.assert_close(found[:360], torch.full((360, 640), 200.0), atol=1e-3, rtol=0)
+    torch.testing.assert_close(found[360:], torch.full((280, 640), 114.0), atol=1e-3, rtol=0)
+    pipeline[2] = dict(type='Pad', size_divisor=64)
+    detector = PlainDetector(
+        detector=dict(model=cfg.model, test_pipeline=pipeline), classes=CLASSES
+    )
+    assert detector.padded_size(360, 640) == (384, 640)
+    pipeline.insert(2, dict(type='CenterCrop', crop_size=(64, 64)))
+    with pytest.raises(ValueError, match='its test_pipeline has CenterCrop, which is not followed'):
+        PlainDetector(detector=dict(model=cfg.model, test_pipeline=pipeline), classes=CLASSES)
+
+
+def test_objects_that_no_class_names(weights):
+    """A detector of one class is no detector of hands where it is to find objects."""
+    for options in (dict(classes=('hand', 'hand')), dict(classes=('person', 'couch'))):
+        with pytest.raises(ValueError, match=r'has no class that can be held \(it has .*classes='):
+            build(hands=weights, objects=dict(weights, **options))
+
+
 def test_bad_options(weights):
     with pytest.raises(ValueError, match='reach must be 0 or more, got -1'):
         build(hands=weights, reach=-1)

@@ -238,6 +238,9 @@ def test_scaling_is_that_of_the_config(weights):
         Config(dict(test_pipeline=[dict(type='Resize', scale=(1333, 800), keep_ratio=True)]))
     ) == dict(short_side=800, max_long_side=1333)
     assert image_scaling(Config(dict(model={}))) == dict(short_side=600, max_long_side=1000)
+    for step in (dict(type='Resize', scale=(8, 8)), dict(type='LoadImageFromFile')):
+        with pytest.raises(ValueError, match='has neither ScaleImage nor Resize .* set short_side'):
+            image_scaling(Config(dict(test_pipeline=[step])))
 
 
 def test_bad_files(weights, tmp_path):

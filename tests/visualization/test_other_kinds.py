@@ -78,3 +78,25 @@ def test_other_signals_of_a_video(tmp_path):
     twice = dict(stores, interaction=TargetStore(tmp_path / 'tools'))
     with pytest.raises(VisualizationError, match='both have boxes; draw one at a time'):
         VideoTargets(Video(), 'v', twice)
+
+
+class Slowing(Video):
+    """Its second frame is shown after 0.9 s, at a mean rate of 10."""
+
+    steady = False
+    times = np.array([0.0, 0.9])
+
+
+def test_boxes_of_a_copy_of_variable_rate(tmp_path, monkeypatch):
+    """Those that training takes: at 0.9 s is frame 9 of the teacher's copy, at 0.1 s frame 1."""
+    with StoreWriter(tmp_path / 'tools', Manifest(signal='tools', kinds=KINDS, **ABOUT)) as writer:
+        boxes = [[0, 0, 0.1 * number, 1] for number in range(1, 11)]
+        writer.add_detections(
+            'v', frame=range(10), box=boxes, score=[1] * 10, kind=[0] * 10, num_frames=10, fps=10
+        )
+    captions = []
+    module = 'egoexo_mm.visualization.video_targets.frame_panel'
+    monkeypatch.setattr(module, lambda frame, caption, *args, **kwargs: captions.append(caption))
+    for video in (Video(), Slowing()):
+        VideoTargets(video, 'v', dict(tools=TargetStore(tmp_path / 'tools'))).panel(1)
+    assert captions == ['frame 1, 0.10 s', 'frame 1, 0.10 s; boxes: frame 9 of the teacher']

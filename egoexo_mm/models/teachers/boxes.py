@@ -13,6 +13,7 @@ from torch import Tensor
 
 from egoexo_mm.checks import check_share
 from egoexo_mm.interaction_maps import HAND, OBJECT
+from egoexo_mm.untrusted import quote_names
 
 from .detection import DetectionTeacher, plain_columns
 from .plain_detector import PlainDetector
@@ -71,6 +72,13 @@ class BoxTeacher(DetectionTeacher):
             raise ValueError(
                 f'BoxTeacher: {networks[0].name} has no class {" or ".join(sorted(hand_classes))} '
                 f'(it has {", ".join(networks[0].classes[:5])}, ...); set hand_classes'
+            )
+        held = set(networks[-1].classes) - self.excluded - self.hand_classes
+        if objects is not None and not held:
+            raise ValueError(
+                f'BoxTeacher: {networks[-1].name} has no class that can be held (it has '
+                f'{quote_names(networks[-1].classes)}); give classes=[...] of objects, or change '
+                'excluded'
             )
         sums = [each.weights_sha256 for each in networks]
         if None not in sums:  # of two files: of the text of their sums

@@ -19,7 +19,13 @@ from egoexo_mm.checkpoints.reading import sha256_of
 
 from .detection import DetectionTeacher
 from .detection_columns import store_columns
-from .mmdet_model import build_detector, image_scaling, load_weights, read_config
+from .mmdet_model import (
+    build_detector,
+    decode_in_full_precision,
+    image_scaling,
+    load_weights,
+    read_config,
+)
 from .opencv_resize import scale_frames, scaled_size
 
 
@@ -80,6 +86,7 @@ class HandObjectTeacher(DetectionTeacher):
         given = dict(short_side=short_side, max_long_side=max_long_side)
         self.scaling = ScaleImage(**(image_scaling(cfg) if short_side is None else given))
         self._preparation = preparation(self.detector.data_preprocessor)
+        decode_in_full_precision(self.detector)
         self.freeze()
 
     def row_settings(self) -> dict[str, Any]:

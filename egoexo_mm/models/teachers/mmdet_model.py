@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.utils import import_modules_from_strings
-from torch import nn
+from torch import Tensor, nn
 
 from egoexo_mm.checkpoints.filling import fill
 from egoexo_mm.checkpoints.hand_object import ego_warning, read_weights
@@ -81,16 +84,61 @@ def load_weights(detector: nn.Module, path: str | Path) -> None:
 
 
 def image_scaling(cfg: Config) -> dict[str, int | None]:
-    """``short_side`` and ``max_long_side`` of the test pipeline; by default 600 and 1000."""
+    """``short_side`` and ``max_long_side`` of the test pipeline; without one 600 and 1000.
+
+    Raises:
+        ValueError: It has no step that scales both axes alike to a size.
+    """
     for step in cfg.get('test_pipeline', ()):
-        if step['type'] == 'ScaleImage':
+        if step_name(step) == 'ScaleImage':
             return dict(
                 short_side=step.get('short_side', 600),
                 max_long_side=step.get('max_long_side', 1000),
             )
-        if step['type'] == 'Resize' and step.get('keep_ratio'):
+        if step_name(step) == 'Resize' and step.get('keep_ratio') and step.get('scale'):
             return dict(short_side=min(step['scale']), max_long_side=max(step['scale']))
+    if cfg.get('test_pipeline'):
+        raise ValueError(
+            f'{_name(cfg.filename)}: its test_pipeline has neither ScaleImage nor Resize with a '
+            'scale and keep_ratio=True; set short_side and max_long_side of the teacher'
+        )
     return dict(short_side=600, max_long_side=1000)
+
+
+def step_name(step: dict[str, Any]) -> str:
+    """Name of the class of a pipeline step, which may be given with a scope or as the class."""
+    kind = step['type']
+    return getattr(kind, '__name__', str(kind)).split('.')[-1]
+
+
+def decode_in_full_precision(detector: nn.Module) -> None:
+    """Make heads turn their outputs into boxes in float32, also under autocast.
+
+    In half precision boxes are rounded to pixels, and the suppression of overlapping boxes fails
+    for classes of high numbers, which it tells apart by adding to the coordinates.
+    """
+    for head in detector.modules():
+        if hasattr(head, 'predict_by_feat'):
+            head.predict_by_feat = _full_precision(head.predict_by_feat, detector)
+
+
+def _full_precision(function: Callable[..., Any], detector: nn.Module) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        device = next(detector.parameters()).device.type
+        with torch.autocast(device, enabled=False):
+            return function(*_as_float(args), **_as_float(kwargs))
+
+    return run
+
+
+def _as_float(value: Any) -> Any:
+    """Half-precision tensors in lists, tuples and dicts as float32."""
+    if isinstance(value, Tensor):
+        return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+    if type(value) in (list, tuple):
+        return type(value)(map(_as_float, value))
+    return {key: _as_float(item) for key, item in value.items()} if type(value) is dict else value
 
 
 def _name(detector: str | Path | dict | None) -> str:

@@ -7,9 +7,10 @@ network sees them.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,13 +26,14 @@ from egoexo_mm.checkpoints.filling import fill
 from egoexo_mm.checkpoints.reading import read_weights
 
 from .hand_object import preparation
+from .mmdet_model import decode_in_full_precision, step_name
 
 
 class PlainDetector(nn.Module):
     """Boxes, scores and class names of an mmdet detector, as its own test pipeline finds them.
 
-    Of the test pipeline, ``Resize`` and ``Pad`` to a size are followed, in torch and on batches;
-    pixels are within one grey level of OpenCV's.
+    Of the test pipeline, ``Resize`` and ``Pad`` are followed, in torch and on batches; pixels are
+    within one grey level of OpenCV's. Another step that changes pixels is refused.
 
     Args:
         detector: mmdet config file, or a dict with ``model`` and ``test_pipeline``.
@@ -82,6 +84,7 @@ class PlainDetector(nn.Module):
             expected = 'those of this detector: give the config it was trained with'
             fill(self.network, weights, path, expected)
         self._preparation = preparation(self.network.data_preprocessor)
+        decode_in_full_precision(self.network)
 
     def scaled_size(self, height: int, width: int) -> tuple[int, int]:
         """(h, w) of a frame after mmdet's ``Resize``."""
@@ -90,14 +93,26 @@ class PlainDetector(nn.Module):
         scale = min(max(self.size) / max(height, width), min(self.size) / min(height, width))
         return int(height * scale + 0.5), int(width * scale + 0.5)
 
+    def padded_size(self, height: int, width: int) -> tuple[int, int]:
+        """(h, w) of a scaled frame after mmdet's ``Pad``."""
+        if self.pad is None:
+            return height, width
+        if self.pad.size:
+            return self.pad.size[1], self.pad.size[0]
+        if self.pad.to_square:
+            height = width = max(height, width)
+        divisor = self.pad.divisor or 1
+        return -(-height // divisor) * divisor, -(-width // divisor) * divisor
+
     def prepare(self, pixels: Tensor) -> Tensor:
         """(n, 3, h, w) scaled, padded and normalised frames of (n, 3, H, W)."""
         rgb, normalisation, divisor, pad_value = self._preparation
         size = self.scaled_size(*pixels.shape[-2:])
         frames = F.interpolate(pixels.float(), size, mode='bilinear', align_corners=False).round_()
         if self.pad:
-            (width, height), value = self.pad
-            frames = F.pad(frames, (0, width - size[1], 0, height - size[0]), value=value)
+            height, width = self.padded_size(*size)
+            right, below = max(width - size[1], 0), max(height - size[0], 0)
+            frames = F.pad(frames, (0, right, 0, below), value=self.pad.value)
         frames = frames if rgb else frames.flip(1)
         for channel, (mean, std) in enumerate(normalisation):
             frames[:, channel].sub_(mean).div_(std)
@@ -118,7 +133,7 @@ class PlainDetector(nn.Module):
         inputs = self.prepare(pixels)
         meta = dict(
             ori_shape=(height, width),
-            img_shape=tuple(reversed(self.pad[0])) if self.pad else scaled,
+            img_shape=self.padded_size(*scaled),
             scale_factor=(scaled[1] / width, scaled[0] / height),
             pad_shape=tuple(inputs.shape[-2:]),
             batch_input_shape=tuple(inputs.shape[-2:]),
@@ -141,20 +156,41 @@ class PlainDetector(nn.Module):
         ]
 
 
-def _geometry(cfg: Config, name: str) -> tuple[tuple[int, int], bool, Any]:
-    """Scale and ``keep_ratio`` of ``Resize``; (width, height) and value of ``Pad``, or None."""
-    steps = {step['type'].split('.')[-1]: step for step in cfg.get('test_pipeline', ())}
+class _Pad(NamedTuple):
+    """mmdet's ``Pad``: to a size (width, height), to a square, or to multiples of ``divisor``."""
+
+    size: tuple[int, int] | None
+    to_square: bool
+    divisor: int | None
+    value: float
+
+
+# steps of mmdet that leave the pixels of an image as they are
+_HARMLESS = re.compile(r'Load\w*|Pack\w*|InferencerLoader|Resize|Pad')
+
+
+def _geometry(cfg: Config, name: str) -> tuple[tuple[int, int], bool, _Pad | None]:
+    """Scale and ``keep_ratio`` of ``Resize``, and ``Pad``."""
+    steps = {step_name(step): step for step in cfg.get('test_pipeline', ())}
     if 'model' not in cfg or 'scale' not in steps.get('Resize', {}):
         raise ValueError(
             f'{name}: expected an mmdet config with model and a test_pipeline that has Resize with '
             'a scale; see configs/teachers/rtmdet_tiny_coco.py'
         )
-    resize, pad = steps['Resize'], steps.get('Pad', {})
+    if other := [step for step in steps if not _HARMLESS.fullmatch(step)]:
+        raise ValueError(
+            f'{name}: its test_pipeline has {", ".join(other)}, which is not followed here; leave '
+            'it out of the config, or take a detector without it'
+        )
+    resize, pad = steps['Resize'], steps.get('Pad')
     padding = None
-    if 'size' in pad:
+    if pad:
         value = pad.get('pad_val', 0)
         value = value.get('img', 0) if isinstance(value, dict) else value
-        padding = tuple(pad['size']), float(np.mean(value))
+        size = tuple(pad['size']) if pad.get('size') else None
+        padding = _Pad(
+            size, pad.get('pad_to_square', False), pad.get('size_divisor'), float(np.mean(value))
+        )
     return tuple(resize['scale']), resize.get('keep_ratio', False), padding
 
 
