@@ -366,9 +366,9 @@ def test_bad_options(weights):
         build(hands=weights, reach=-1)
     with pytest.raises(ValueError, match='hand_score_thr must be from 0 to 1, got 2'):
         build(hands=weights, hand_score_thr=2)
-    pipeline = [dict(type='LoadImageFromFile')]
-    with pytest.raises(ValueError, match='test_pipeline that has Resize with a scale; see configs'):
-        build(hands=dict(weights, detector=dict(weights['detector'], test_pipeline=pipeline)))
+    for pipeline in ([dict(type='LoadImageFromFile')], [dict(type='Resize', scale=64)]):
+        with pytest.raises(ValueError, match='test_pipeline that has Resize with a scale; see con'):
+            build(hands=dict(weights, detector=dict(weights['detector'], test_pipeline=pipeline)))
 
 
 def test_shipped_config_names_its_files():

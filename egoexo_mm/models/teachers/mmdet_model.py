@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +95,13 @@ def image_scaling(cfg: Config) -> dict[str, int | None]:
                 short_side=step.get('short_side', 600),
                 max_long_side=step.get('max_long_side', 1000),
             )
-        if step_name(step) == 'Resize' and step.get('keep_ratio') and step.get('scale'):
-            return dict(short_side=min(step['scale']), max_long_side=max(step['scale']))
+        scale = step.get('scale')
+        if step_name(step) == 'Resize' and step.get('keep_ratio') and isinstance(scale, Sequence):
+            return dict(short_side=min(scale), max_long_side=max(scale))
     if cfg.get('test_pipeline'):
         raise ValueError(
             f'{_name(cfg.filename)}: its test_pipeline has neither ScaleImage nor Resize with a '
-            'scale and keep_ratio=True; set short_side and max_long_side of the teacher'
+            'scale of two numbers and keep_ratio=True; set short_side and max_long_side'
         )
     return dict(short_side=600, max_long_side=1000)
 

@@ -172,10 +172,11 @@ _HARMLESS = re.compile(r'Load\w*|Pack\w*|InferencerLoader|Resize|Pad')
 def _geometry(cfg: Config, name: str) -> tuple[tuple[int, int], bool, _Pad | None]:
     """Scale and ``keep_ratio`` of ``Resize``, and ``Pad``."""
     steps = {step_name(step): step for step in cfg.get('test_pipeline', ())}
-    if 'model' not in cfg or 'scale' not in steps.get('Resize', {}):
+    scale = steps.get('Resize', {}).get('scale')
+    if 'model' not in cfg or not isinstance(scale, (list, tuple)) or len(scale) != 2:
         raise ValueError(
             f'{name}: expected an mmdet config with model and a test_pipeline that has Resize with '
-            'a scale; see configs/teachers/rtmdet_tiny_coco.py'
+            'a scale; see configs/teachers/rtmdet_tiny_coco.py, whose scale is (width, height)'
         )
     if other := [step for step in steps if not _HARMLESS.fullmatch(step)]:
         raise ValueError(
@@ -191,7 +192,7 @@ def _geometry(cfg: Config, name: str) -> tuple[tuple[int, int], bool, _Pad | Non
         padding = _Pad(
             size, pad.get('pad_to_square', False), pad.get('size_divisor'), float(np.mean(value))
         )
-    return tuple(resize['scale']), resize.get('keep_ratio', False), padding
+    return tuple(scale), resize.get('keep_ratio', False), padding
 
 
 def _class_names(
