@@ -13,7 +13,13 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from pip._vendor.packaging.requirements import Requirement  # pip is here, packaging may not be
+try:  # pip is here, packaging may not be
+    from pip._vendor.packaging.requirements import Requirement
+except ImportError:
+    sys.exit(
+        f'{sys.executable} has no pip, which installs what is missing; run '
+        f'`{sys.executable} -m ensurepip` or `uv pip install pip`, and this again'
+    )
 
 ROOT = Path(__file__).resolve().parents[1]
 # a full mmcv brings compiled ops, and the others install the same import name

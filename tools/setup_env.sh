@@ -6,9 +6,10 @@ if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then
     echo "== environment: the active one, ${VIRTUAL_ENV:-${CONDA_PREFIX:-}}"
     python "$ROOT/tools/setup_env.py" "$@"
 else
-    if [ ! -x "$ROOT/.venv/bin/python" ]; then
+    # one that was left half made has no activate or no pip
+    if [ ! -f "$ROOT/.venv/bin/activate" ] || ! "$ROOT/.venv/bin/python" -m pip --version >/dev/null 2>&1; then
         echo "== environment: making $ROOT/.venv (activate one of yours first to use that instead)"
-        python3 -m venv "$ROOT/.venv"
+        python3 -m venv --clear "$ROOT/.venv"
     else
         echo "== environment: $ROOT/.venv"
     fi

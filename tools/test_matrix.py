@@ -261,6 +261,9 @@ def main() -> int:
         return 0
     if not args.stack and not args.env:
         parser.error('name a --stack or an --env; --list shows the stacks')
+    for pair in args.env:
+        if '=' not in pair:
+            parser.error(f'--env {pair}: expected NAME=PYTHON, such as mine=/path/to/bin/python')
     wanted = [(name, None) for name in args.stack] + [
         tuple(pair.split('=', 1)) for pair in args.env
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -144,6 +145,22 @@ def check_warps(transforms: list, loader: str) -> None:
     Raises:
         ValueError: For one of them, with what to use instead.
     """
+    names = [type(one).__name__ for one in transforms]
+    begin, end = (
+        names.index(name) if name in names else None for name in ('TrackGeometry', 'LoadTargets')
+    )
+    late = names[end + 1 :] if end is not None else []
+    for where, found, moves in (
+        ('behind LoadTargets', late, 'Flip|Crop|Resize|Rescale'),
+        ('before TrackGeometry', names[: begin or 0], 'Flip|Crop'),
+    ):
+        moving = [name for name in found if re.search(moves, name)]
+        if moving:
+            raise ValueError(
+                f'{loader}.dataset.pipeline: {moving[0]} is {where}, so that boxes would not '
+                'follow it; put TrackGeometry right after decoding, and LoadTargets after all '
+                'resizing, cropping and flipping'
+            )
     for one in transforms:
         kind = type(one).__name__
         op = getattr(one, 'op', None) or type(getattr(one, 'trans', None)).__name__

@@ -32,11 +32,20 @@ class FusedSGD(torch.optim.SGD):
         super().__init__(params, **kwargs)
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Resume as this machine can, whether or not the writer of the checkpoint was fused."""
+        """Resume as this machine can, whether or not the writer of the checkpoint was fused.
+
+        The fused kernel walks parameter and momentum in the order of memory, so momentum of a run
+        with another layout of weights (``BackboneSpeedHook``) is laid out anew.
+        """
         fused = [group.get('fused') for group in self.param_groups]
         super().load_state_dict(state_dict)
-        for group, value in zip(self.param_groups, fused):
-            group['fused'] = value
+        for group, is_fused in zip(self.param_groups, fused):
+            group['fused'] = is_fused
+            for weight in group['params']:
+                state = self.state.get(weight, {})
+                for name, value in state.items():
+                    if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                        state[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def can_fuse(device: torch.device, dtype: torch.dtype) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
@@ -53,3 +54,11 @@ def _inside(transform: Any) -> Iterator[Any]:
         for one in inner if isinstance(inner, (list, tuple)) else (inner,):
             yield one
             yield from _inside(one)
+
+
+def set_channels_last(module: nn.Module) -> None:
+    """Lay out the weights of 2D and 3D convolutions channels last."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in module.parameters():
+        if parameter.dim() in formats:
+            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])

@@ -20,6 +20,7 @@ from egoexo_mm.models.teachers import Teacher
 from egoexo_mm.models.teachers.base import HALF_DTYPES
 
 from .full_batches import FullBatches
+from .runner_parts import set_channels_last
 
 Row = tuple[str, dict[str, Any]]  # video id, arguments of the store writer
 
@@ -82,7 +83,7 @@ class TeacherRun:
         self.batches: FullBatches[_Item] = FullBatches(batch_size, max_waiting)
         self.videos: dict[str, _Video] = {}
         if channels_last:
-            _set_channels_last(teacher)
+            set_channels_last(teacher)
 
     @torch.no_grad()
     def take(self, chunk: Chunk) -> Iterator[Row]:
@@ -159,10 +160,3 @@ class TeacherRun:
                 video.video_id,
                 dict(num_frames=video.num_frames, fps=video.fps, width=width, height=height, **row),
             )
-
-
-def _set_channels_last(teacher: Teacher) -> None:
-    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-    for parameter in teacher.parameters():
-        if parameter.dim() in formats:
-            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])

@@ -50,3 +50,12 @@ def test_same_numbers_and_names(options):
     )
     assert (model.backbone._compiled_call_impl is not None) == ('compile' in options)
     plain.load_state_dict(quick.state_dict())
+
+
+def test_2d_convolutions():
+    """Of 2D recognizers, and of networks that cut frames into patches."""
+    backbone = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv3d(3, 8, 3))
+    model = SimpleNamespace(backbone=backbone)
+    BackboneSpeedHook(channels_last=True).before_run(SimpleNamespace(model=model))
+    assert backbone[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert backbone[1].weight.is_contiguous(memory_format=torch.channels_last_3d)

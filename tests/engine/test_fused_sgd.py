@@ -8,7 +8,8 @@ from mmaction.registry import OPTIMIZERS
 from mmengine.config import Config
 
 import egoexo_mm  # noqa: F401
-from egoexo_mm.engine import fused_sgd
+from egoexo_mm.engine import FusedSGD, fused_sgd
+from egoexo_mm.engine.runner_parts import set_channels_last
 from tests.tiny import CONFIG
 
 SGD_INIT = torch.optim.SGD.__init__
@@ -111,3 +112,31 @@ def test_checkpoints_of_either_kind_resume_as_the_other(monkeypatch, writer, rea
     second.load_state_dict(saved)
     assert second.param_groups[0].get('fused') is before
     torch.testing.assert_close(steps(second, cut, gradients[3:]), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize('before, after', [(False, True), (True, False)])
+def test_resumed_with_another_layout_of_weights(before, after):
+    """Momentum follows its weights: the same losses as when nothing is fused."""
+
+    def losses(fused):
+        torch.manual_seed(0)
+        clip, states = torch.randn(2, 3, 4, 6, 6), None
+        for channels_last in (before, after):
+            net = torch.nn.Conv3d(3, 8, 3)
+            if channels_last:
+                set_channels_last(net)
+            optimizer = FusedSGD(net.parameters(), lr=0.01, momentum=0.9, fused=fused)
+            if states:
+                net.load_state_dict(states[0])
+                optimizer.load_state_dict(states[1])
+            found = []
+            for _ in range(4):
+                optimizer.zero_grad()
+                loss = net(clip).square().mean()
+                loss.backward()
+                optimizer.step()
+                found.append(loss.item())
+            states = copy.deepcopy((net.state_dict(), optimizer.state_dict()))
+        return found
+
+    assert losses(fused=True) == pytest.approx(losses(fused=False), rel=1e-5)

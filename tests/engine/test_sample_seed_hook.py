@@ -1,12 +1,17 @@
 from types import SimpleNamespace
 
+import pytest
 import torch
+from mmaction.registry import HOOKS
 from mmengine.dataset import ConcatDataset, RepeatDataset
+from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 import egoexo_mm  # noqa: F401
+import tests.training.toy  # noqa: F401
 from egoexo_mm.datasets import VideoTargetDataset
 from egoexo_mm.engine import SampleSeedHook
+from tests.compat.toy_runner import toy_run
 from tests.media import write_kinetics
 
 
@@ -60,3 +65,42 @@ def test_dropout_is_seeded_at_the_first_iteration_only():
     fake.iter = 11
     hook.before_train_iter(fake, 0)
     assert not torch.equal(torch.rand(1), first)
+
+
+@HOOKS.register_module()
+class SeenSteps(Hook):
+    """The samples and the learning rate of each iteration."""
+
+    def before_run(self, runner):
+        self.steps = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        names = [sample.filename for sample in data_batch['data_samples']]
+        rate = round(runner.optim_wrapper.get_lr()['lr'][0], 6)
+        self.steps.append((runner.epoch, runner.iter, names, rate))
+
+
+@pytest.mark.parametrize('saved', [2, 3, 4])
+def test_resumed_within_an_epoch(tmp_path, saved):
+    """The steps that were left, with the samples and the rates of the uninterrupted run."""
+
+    def steps(folder, **options):
+        run = toy_run(
+            tmp_path / folder,
+            custom_hooks=[dict(type='SampleSeedHook'), dict(type='SeenSteps')],
+            default_hooks__checkpoint__by_epoch=False,
+            default_hooks__checkpoint__max_keep_ckpts=9,
+            train_dataloader__sampler__shuffle=True,
+            param_scheduler=[
+                dict(
+                    type='WarmupCosineLR', T_max=3, end=3, by_epoch=True, convert_to_iter_based=True
+                )
+            ],
+            **options,
+        )
+        return next(hook.steps for hook in run.hooks if isinstance(hook, SeenSteps))
+
+    whole = steps('a')
+    assert len(whole) == 9  # three epochs of three
+    rest = steps('b', resume=True, load_from=tmp_path / 'a' / f'iter_{saved}.pth')
+    assert rest == whole[saved:]

@@ -193,3 +193,16 @@ def test_with_every_kind_of_tap(make, tmp_path):
     strip(tmp_path / 'full.pth', tmp_path / 'plain.pth')
     kept = torch.load(tmp_path / 'plain.pth', weights_only=True)['state_dict']
     assert {name.split('.')[0] for name in kept} == {'backbone', 'cls_head'}
+
+
+def test_blended_embeddings_of_different_lengths():
+    """With ``normalize`` the gradient points where that of the weighed losses does."""
+    loss = MODELS.build(dict(type='SmoothL1EmbeddingLoss', normalize=True, beta=100.0))
+    torch.manual_seed(0)
+    long, short = 10 * torch.randn(1, 16), torch.randn(1, 16)
+    pred = torch.randn(1, 16, requires_grad=True)
+    for own in (0.5, 0.2):
+        (found,) = torch.autograd.grad(loss(pred, loss.blend(long, short, own)), pred)
+        both = own * loss(pred, long) + (1 - own) * loss(pred, short)
+        (expected,) = torch.autograd.grad(both, pred)
+        assert torch.cosine_similarity(found, expected) == pytest.approx(1, abs=1e-5)

@@ -210,3 +210,21 @@ def test_warps_of_other_libraries_are_refused(transform, said):
         check_warps([one], 'train_dataloader')
     one.op, one.geometric = 'ColorJitter', False
     check_warps([] if kind == 'ImgAug' else [one], 'train_dataloader')
+
+
+@pytest.mark.parametrize(
+    'order, said',
+    [
+        ('TrackGeometry CenterCrop LoadTargets Flip', 'Flip is behind LoadTargets'),
+        ('TrackGeometry LoadTargets Resize', 'Resize is behind LoadTargets'),
+        ('CenterCrop TrackGeometry Flip LoadTargets', 'CenterCrop is before TrackGeometry'),
+        ('Resize TrackGeometry CenterCrop Flip LoadTargets PackActionInputs', None),
+    ],
+)
+def test_boxes_follow_what_lies_between(order, said):
+    steps = [type(name, (), {})() for name in order.split()]
+    if said is None:
+        check_warps(steps, 'train_dataloader')
+        return
+    with pytest.raises(ValueError, match=f'{said}, .* put TrackGeometry right after decoding'):
+        check_warps(steps, 'train_dataloader')

@@ -92,11 +92,12 @@ def run(step: plans.Step, log: Path, limit: float, env: dict[str, str]) -> str:
             )
             try:
                 code = process.wait(max(limit - (time.monotonic() - begin), 1))
-            except subprocess.TimeoutExpired:
-                os.killpg(
-                    process.pid, signal.SIGKILL
-                )  # its launcher and ranks: a session of their own
+            except BaseException as error:  # also Ctrl-C
+                # its launcher and ranks: a session of their own
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
                 return f'failed: not done after {limit:.0f} s; see {log.name}'
             if code:
                 return f'failed: {_reason(log)}; see {log.name}'
@@ -132,6 +133,10 @@ def main() -> None:
     )
     steps = plans.plan(setting, args.device)
     if args.only:
+        names = [step.name for step in steps]
+        for name in args.only:
+            if not any(known.startswith(name) for known in names):
+                sys.exit(f'no step is called {name!r}; expected {", ".join(names)}')
         steps = list(
             {
                 step.name: step

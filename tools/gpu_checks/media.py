@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -29,17 +30,20 @@ def main() -> None:
     args = parser.parse_args()
     videos = args.out / 'videos'
     for number in range(args.drawn):
-        (videos / f'drawn{number}').mkdir(parents=True)
+        (videos / f'drawn{number}').mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(min(os.cpu_count(), args.drawn)) as pool:
         list(pool.map(_draw, [videos] * args.drawn, range(args.drawn), [args.frames] * args.drawn))
     names = [f'video{number:05}' for number in range(args.names)]
     for number, name in enumerate(names):
-        (videos / f'{name}.mp4').symlink_to(f'drawn{number % args.drawn}.mp4')
+        link = videos / f'{name}.mp4'
+        link.unlink(missing_ok=True)  # of an earlier run
+        link.symlink_to(f'drawn{number % args.drawn}.mp4')
     labels = np.random.default_rng(0).integers(0, CLASSES, len(names))
     rows = [f'{name}.mp4 {label}\n' for name, label in zip(names, labels)]
     (args.out / 'train.txt').write_text(''.join(rows))
     (args.out / 'test.txt').write_text(''.join(rows[: args.tested]))
     (args.out / 'few.txt').write_text(''.join(rows[: args.drawn]))
+    shutil.rmtree(args.out / 'targets', ignore_errors=True)
     loader.make_stores(args.out / 'targets', names)
 
 

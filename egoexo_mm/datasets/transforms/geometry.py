@@ -27,7 +27,7 @@ class TrackGeometry(BaseTransform):
 
     Raises:
         KeyError: Frames have not been decoded yet.
-        ValueError: The sample has keypoints of its own.
+        ValueError: The sample has keypoints of its own, or has been cropped or flipped.
     """
 
     def transform(self, results: dict) -> dict:
@@ -39,6 +39,11 @@ class TrackGeometry(BaseTransform):
         if 'keypoint' in results:
             raise ValueError(
                 'TrackGeometry: the sample already has keypoints, which it would overwrite'
+            )
+        if 'crop_bbox' in results or results.get('flip'):
+            raise ValueError(
+                'TrackGeometry: the frames have been cropped or flipped already, which boxes would '
+                'not follow; put it right after the decoding transform'
             )
         height, width = results['img_shape']
         results['keypoint'] = (_PROBE * [width, height])[None, None]

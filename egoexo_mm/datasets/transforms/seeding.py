@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
+from torch.utils.data import get_worker_info
 
 
 @TRANSFORMS.register_module()
@@ -35,13 +36,18 @@ class SeedAugmentations(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Seed numpy's and Python's global generators, which the host's transforms draw from.
 
+        In a data worker also torch's, for transforms of torchvision. In the main process dropout
+        draws from that one.
+
         ``redraw`` is set in a sample that replaces a broken one. It gives other draws than the same
         sample at its own place.
         """
         seed, epoch = self.state()
         if epoch >= 0:
             words = [seed, epoch, results['sample_idx'], *results.get('redraw', ())]
-            states = np.random.SeedSequence(words).generate_state(2)
+            states = np.random.SeedSequence(words).generate_state(3)
             np.random.seed(states[0])
             random.seed(int(states[1]))
+            if get_worker_info() is not None:
+                torch.manual_seed(int(states[2]))
         return results

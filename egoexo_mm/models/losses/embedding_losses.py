@@ -50,9 +50,20 @@ class SmoothL1EmbeddingLoss(ClipLoss):
     def distance(self, pred: Tensor, target: Tensor) -> Tensor:
         """(M,)."""
         if self.normalize:
-            pred, target = (F.normalize(x) * x.shape[1] ** 0.5 for x in (pred, target))
+            pred, target = _unit_numbers(pred), _unit_numbers(target)
         return F.smooth_l1_loss(pred, target, beta=self.beta, reduction='none').mean(1)
 
     def blend(self, target: Tensor, partner: Tensor, own: float) -> Tensor:
-        """The weighed mean; where the loss is a square, it trains as the weighed sum of losses."""
+        """The weighed mean; where the loss is a square, it trains as the weighed sum of losses.
+
+        With ``normalize`` of both embeddings at one length, so that a longer one counts no more;
+        the loss brings the mean to that length again.
+        """
+        if self.normalize:
+            target, partner = _unit_numbers(target.float()), _unit_numbers(partner.float())
         return own * target + (1 - own) * partner
+
+
+def _unit_numbers(x: Tensor) -> Tensor:
+    """Rows of length ``sqrt(E)``."""
+    return F.normalize(x) * x.shape[1] ** 0.5
