@@ -16,7 +16,7 @@ from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.models.heads import InteractionMapHead
 
-from .runner_parts import bare_model, inner_datasets, own_transforms
+from .runner_parts import bare_model, built_loop, inner_datasets, own_transforms
 
 _INSTEAD = 'use ClipRandAugment (its geometric=False is the default) or colour operations'
 # Of torchvision, those that leave every pixel in its place.
@@ -49,12 +49,17 @@ class CheckTargetsHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Check the training pipeline and online teachers.
+        """Check the training pipeline and online teachers, and validation that reads maps.
 
         Raises:
             ValueError: If they disagree with the model; names both settings.
         """
         self._check(runner, runner.train_dataloader.dataset, 'train_dataloader')
+        validation = built_loop(runner, 'val')
+        if validation is not None:
+            dataset = validation.dataloader.dataset
+            if any(_stored(dataset, 'val_dataloader')):
+                self._check(runner, dataset, 'val_dataloader')
 
     def before_test(self, runner: Runner) -> None:
         """Check the test pipeline, where maps are measured.

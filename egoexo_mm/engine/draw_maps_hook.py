@@ -22,6 +22,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from egoexo_mm.checks import first_line
+from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.interaction_maps import KINDS, MapGeometry, slow_frame_index
 from egoexo_mm.models.raw_views import FrameViews
 from egoexo_mm.visualization.map_comparison import ComparedMaps, comparison_sheet
@@ -148,6 +149,16 @@ class DrawMapsHook(Hook):
             name = f'{self.name}_{step}.png' if 'MLflow' in type(backend).__name__ else self.name
             backend.add_image(name, picture, step)
 
+    def _told(self, runner: Runner, step: Any) -> Any:
+        """A step of a pipeline; ``LoadTargets`` makes maps as the model's where it says nothing."""
+        if isinstance(step, LoadTargets) and not step.is_complete:
+            model = bare_model(runner) if hasattr(runner, 'model') else None
+            tells = getattr(model, 'map_geometry', None)
+            if tells and (geometry := tells(self.head)):
+                step = copy.copy(step)
+                step.adopt(geometry)
+        return step
+
     def _take(self, runner: Runner) -> list[dict]:
         """The samples to draw, one view each."""
         if isinstance(self.data, dict):
@@ -156,7 +167,7 @@ class DrawMapsHook(Hook):
             dataset = getattr(runner, f'{self.data}_dataloader').dataset
         dataset = next(one for one in inner_datasets(dataset) if hasattr(one, 'pipeline'))
         count = min(self.num_clips, len(dataset))
-        steps = _fixed_steps(dataset.pipeline.transforms)
+        steps = [self._told(runner, step) for step in _fixed_steps(dataset.pipeline.transforms)]
         samples = []
         for number in range(count):
             index = (2 * number + 1) * len(dataset) // (2 * count)

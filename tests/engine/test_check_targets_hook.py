@@ -8,6 +8,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.dataset import ConcatDataset, RepeatDataset, pseudo_collate
 from mmengine.registry import init_default_scope
+from mmengine.runner import ValLoop
 
 import egoexo_mm  # noqa: F401
 from egoexo_mm.datasets import VideoTargetDataset
@@ -47,10 +48,14 @@ def dataset_of(cfg, targets=None, **geometry):
     )
 
 
-def check(model, dataset):
+def check(model, dataset, validation=None):
     warnings = []
+    loop = ValLoop.__new__(ValLoop) if validation else None
+    if loop:
+        loop.dataloader = SimpleNamespace(dataset=validation)
     runner = SimpleNamespace(
         model=model,
+        _val_loop=loop,
         train_dataloader=SimpleNamespace(dataset=dataset),
         logger=SimpleNamespace(warning=warnings.append),
     )
@@ -209,6 +214,18 @@ def test_every_data_set_is_told_and_compared(cfg):
     assert loads_of(first).geometry == loads_of(second).geometry == expected
     with pytest.raises(ValueError, match="has frame_sampling='linspace'"):
         check(model, ConcatDataset([dataset_of(cfg, frame_sampling='linspace'), second]))
+
+
+def test_validation_with_maps_is_told_and_compared(cfg):
+    model, validation = model_of(cfg, slow_sampling='stride'), dataset_of(cfg, **UNSAID)
+    check(model, dataset_of(cfg, frame_sampling='stride'), validation)
+    assert loads_of(validation).geometry == MapGeometry(4, 'stride', 32)
+    with pytest.raises(ValueError, match="val_dataloader.* has frame_sampling='linspace'"):
+        check(
+            model,
+            dataset_of(cfg, frame_sampling='stride'),
+            dataset_of(cfg, frame_sampling='linspace'),
+        )
 
 
 def test_of_other_backbones_too(cfg):

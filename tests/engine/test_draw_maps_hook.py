@@ -14,8 +14,10 @@ from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 
 import egoexo_mm  # noqa: F401
+from egoexo_mm.datasets.transforms import LoadTargets
 from egoexo_mm.engine import DrawMapsHook
 from egoexo_mm.engine.draw_maps_hook import _evaluating
+from egoexo_mm.interaction_maps import MapGeometry
 from egoexo_mm.targets import TargetStore
 from egoexo_mm.visualization.map_comparison import ComparedMaps, comparison_sheet
 from tests.models.backbone_cases import CASES, build
@@ -283,3 +285,22 @@ def test_targets_of_online_teachers(tmp_path, monkeypatch):
         row = DrawMapsHook()._row(model, dict(inputs=clip, data_samples=data_sample))
         (target,) = model.teachers.built['interaction_map'].targets(clip.float())
     assert np.array_equal(row.target, target[:, 2].numpy()) and 'interaction_map' not in data_sample
+
+
+class Strided(torch.nn.Module):
+    """A model that says which frames its maps show."""
+
+    def map_geometry(self, head):
+        return MapGeometry(4, 'stride', 32)
+
+
+def test_the_model_tells_its_own_data_set():
+    """A data set for the pictures alone, whose ``LoadTargets`` may say nothing of the maps."""
+    runner = SimpleNamespace(model=Strided())
+    steps = [
+        LoadTargets(),
+        LoadTargets(time_stride=4, frame_sampling='linspace', cell_size=32, join_clips=False),
+    ]
+    told = [DrawMapsHook()._told(runner, step).geometry.frame_sampling for step in steps]
+    assert told == ['stride', 'linspace']
+    assert steps[0].geometry.frame_sampling == 'linspace'  # that of training stays as it is
