@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -29,8 +30,17 @@ class BackboneSpeedHook(Hook):
         self.compile = compile
 
     def before_run(self, runner: Runner) -> None:
-        """Change the backbone of the runner's model."""
+        """Change the backbone of the runner's model.
+
+        Raises:
+            ValueError: This PyTorch does not compile modules in place.
+        """
         backbone = bare_model(runner).backbone
+        if self.compile and not hasattr(backbone, 'compile'):
+            raise ValueError(
+                f'BackboneSpeedHook: PyTorch {torch.__version__} does not compile modules in '
+                'place; leave compile out, or install a newer one'
+            )
         if self.channels_last:
             set_channels_last(backbone)
         if self.compile:

@@ -275,7 +275,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
     modes = {module: module.training for module in model.modules()}
     for module in modes:
         module.training = False
-    stance = getattr(torch.compiler, 'set_stance', None)  # from torch 2.6 on
+    stance = getattr(getattr(torch, 'compiler', None), 'set_stance', None)  # torch 2.6
     try:
         with stance('force_eager') if stance else nullcontext():
             yield
