@@ -9,10 +9,8 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3, save_best='auto'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
-    broken_media=dict(
-        # broken_videos='skip' lists what it skips in the work dir
-        type='BrokenMediaHook'
-    ),
+    # broken_videos='skip' lists what it skips in the work dir
+    broken_media=dict(type='BrokenMediaHook'),
     check_data=dict(type='CheckDataHook'),
     # load_from, or the file to test, must fill the backbone
     check_weights=dict(type='CheckWeightsHook'),

@@ -42,10 +42,10 @@ class FusedSGD(torch.optim.SGD):
         for group, is_fused in zip(self.param_groups, fused):
             group['fused'] = is_fused
             for weight in group['params']:
-                state = self.state.get(weight, {})
-                for name, value in state.items():
-                    if isinstance(value, torch.Tensor) and value.shape == weight.shape:
-                        state[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+                momentum = self.state.get(weight, {}).get('momentum_buffer')
+                if momentum is not None and momentum.stride() != weight.stride():
+                    laid_out = torch.empty_like(weight, dtype=momentum.dtype)
+                    self.state[weight]['momentum_buffer'] = laid_out.copy_(momentum)
 
 
 def can_fuse(device: torch.device, dtype: torch.dtype) -> bool:
